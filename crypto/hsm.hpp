@@ -1,0 +1,103 @@
+#pragma once
+// The token as the rest of the daemon sees it: opened once, kept alive through every failure, closed last.
+// What is behind it (module, sessions, epochs, recovery, key ring) has a file each in this folder.
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/envelope.hpp"
+#include "crypto/key_types.hpp"
+#include "crypto/pin_source.hpp"
+#include "crypto/profile.hpp"
+#include "crypto/seals.hpp"
+#include "daemon/base/job_queue.hpp"
+#include "daemon/base/outcome.hpp"
+
+namespace coffer::crypto {
+
+struct HsmConfig {
+    std::filesystem::path module;
+    /// RFC 7512 URI: `token` and/or `serial`; never a slot. An attribute `pin-value` is refused.
+    std::string token_uri;
+    PinSource pin;
+    Profile profile;
+    /// Jobs that may wait in each priority lane.
+    std::size_t queue_capacity = 4096;
+    /// Failures in a row after which the breaker opens, and how long until its next probe.
+    unsigned breaker_failures = 5;
+    std::chrono::milliseconds breaker_probe_interval{500};
+};
+
+/// Told about what operators want to know. Called on HSM threads; must not block or throw.
+class HsmObserver {
+public:
+    virtual ~HsmObserver() = default;
+    /// The token became usable or unusable; `reason` is one line, without secrets.
+    virtual void readiness_changed(bool ready, std::string reason) = 0;
+    /// Recovery of a class ("session", "login", "module") was done after `function` returned `code`.
+    virtual void recovered(std::string recovery, std::string function, unsigned long code) = 0;
+    /// One PKCS#11 job was done; for rates and latencies.
+    virtual void job_done(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran) = 0;
+    /// A ciphertext, wrapped key or check value did not verify.
+    virtual void integrity_failure(std::string what) = 0;
+};
+
+struct HsmStatus {
+    bool ready = false;
+    std::string reason;  ///< why not ready; empty when ready
+    std::string token_label;
+    std::string token_serial;
+    std::string token_model;
+    std::uint64_t epoch = 0;  ///< raised by every recovery
+    std::size_t queued = 0;
+    std::size_t data_keys_cached = 0;
+};
+
+/// Thread-safe after open().
+class Hsm {
+public:
+    /// Loads the module, finds the one token, logs in (one try), finds the keys, proves each mechanism that
+    /// is needed with a round trip and a tamper check, and starts the threads. Throws Error that says which
+    /// step failed and what to change.
+    [[nodiscard]] static std::unique_ptr<Hsm> open(HsmConfig config, std::shared_ptr<HsmObserver> observer);
+    ~Hsm();
+    Hsm(const Hsm&) = delete;
+    Hsm& operator=(const Hsm&) = delete;
+
+    [[nodiscard]] Envelope& envelope() noexcept;
+    [[nodiscard]] Seals& seals() noexcept;
+
+    /// Random bytes of the token (C_GenerateRandom), up to 65,536.
+    void random(std::size_t size, JobOptions options, Completion<SecretBytes> completion);
+
+    /// The master keys that the token holds, by name.
+    [[nodiscard]] std::vector<MasterKeyInfo> master_keys() const;
+    [[nodiscard]] std::optional<MasterKeyInfo> find_master_key(std::string_view name) const;
+    [[nodiscard]] std::optional<MasterKeyInfo> find_master_key(MasterKeyId id) const;
+
+    [[nodiscard]] HsmStatus status() const;
+
+    /// Waits for running jobs, fails queued ones with Unavailable, logs out and finalizes the module.
+    void close();
+
+    /// The innards; for this folder's own classes and coffer-hsm.
+    class Impl;
+    [[nodiscard]] Impl& impl() noexcept { return *impl_; }
+
+private:
+    explicit Hsm(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// A payload names a master key or generation that this token does not hold.
+class UnknownMasterKey : public Error {
+public:
+    using Error::Error;
+};
+
+}  // namespace coffer::crypto

@@ -1,0 +1,29 @@
+#pragma once
+// The daemon's TLS private key: an EC or RSA key in the token, through libp11, or a PEM file.
+
+#include <openssl/evp.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "crypto/pin_source.hpp"
+
+namespace coffer::crypto {
+
+class Hsm;
+
+struct EvpPkeyDeleter {
+    void operator()(EVP_PKEY* key) const noexcept { EVP_PKEY_free(key); }
+};
+using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, EvpPkeyDeleter>;
+
+/// The private key that the RFC 7512 URI `key_uri` (token and object) names, as OpenSSL sees it. Valid as
+/// long as `hsm`. Throws Error when there is none or more than one, or when its public key is not
+/// `certificate`'s (compared as public keys: SSL_CTX_check_private_key answers 0 for such a key).
+[[nodiscard]] EvpPkeyPtr tls_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate);
+
+/// A PEM private key from a file that only its owner can read.
+[[nodiscard]] EvpPkeyPtr tls_key_from_pem(const std::filesystem::path& file);
+
+}  // namespace coffer::crypto

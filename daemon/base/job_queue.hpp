@@ -1,0 +1,144 @@
+#pragma once
+// The bounded queue between callers that must not block and threads that may (PKCS#11, libpqxx). Four
+// priorities, each a FIFO, the more urgent first; a deadline for every job; full means an error at once.
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "daemon/base/errors.hpp"
+#include "daemon/base/time.hpp"
+
+namespace coffer {
+
+/// Who goes first when a backend is busy. A queue has one lane for each.
+enum class Priority : std::uint8_t { read, write, rotation, rewrap };
+inline constexpr std::size_t kPriorityCount = 4;
+
+/// How urgent a job is and how long its caller waits for it.
+struct JobOptions {
+    Priority priority = Priority::read;
+    Deadline deadline = Deadline::max();
+};
+
+/// One unit of work for a thread that owns a `Context` (a session, a connection).
+template <class Context>
+class Job {
+public:
+    explicit Job(JobOptions options) : options_(options) {}
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+    virtual ~Job() = default;
+
+    /// Does the work and calls the completion. May be called again after it threw, when the executor has
+    /// recovered from the failure and the deadline allows.
+    virtual void run(Context& context) = 0;
+    /// Calls the completion with `error`: the job is given up.
+    virtual void fail(std::exception_ptr error) noexcept = 0;
+
+    [[nodiscard]] const JobOptions& options() const noexcept { return options_; }
+    [[nodiscard]] bool expired() const noexcept {
+        return options_.deadline <= std::chrono::steady_clock::now();
+    }
+
+private:
+    JobOptions options_;
+};
+
+/// Thread-safe. `capacity` bounds the jobs that wait in each lane.
+template <class Context>
+class JobQueue {
+public:
+    using Item = std::unique_ptr<Job<Context>>;
+
+    explicit JobQueue(std::size_t capacity) : capacity_(capacity) {}
+
+    /// Queues `job`, or fails it at once: with Overloaded when its lane is full, with Unavailable after
+    /// close(). Never throws for these, so every caller hears through the completion alone.
+    void push(Item job) {
+        if (std::exception_ptr refusal = try_push(job)) {
+            job->fail(std::move(refusal));
+        } else {
+            ready_.notify_one();
+        }
+    }
+
+    /// The next job, most urgent lane first. Waits until `until`; nothing when none came or the queue was
+    /// closed and is empty. Jobs whose deadline passed while queued are failed here, never returned.
+    [[nodiscard]] Item pop(Deadline until = Deadline::max()) {
+        while (true) {
+            Item job = next(until);
+            if (!job || !job->expired()) return job;
+            job->fail(std::make_exception_ptr(
+                DeadlineExceeded("the deadline passed while the request was queued")));
+        }
+    }
+
+    /// No more jobs are taken in; those queued are still handed out.
+    void close() {
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+        }
+        ready_.notify_all();
+    }
+
+    [[nodiscard]] bool closed() const {
+        const std::lock_guard lock(mutex_);
+        return closed_;
+    }
+
+    /// Jobs waiting in all lanes.
+    [[nodiscard]] std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return size_;
+    }
+
+private:
+    std::exception_ptr try_push(Item& job) {
+        const auto lane = static_cast<std::size_t>(job->options().priority);
+        const std::lock_guard lock(mutex_);
+        if (closed_) return std::make_exception_ptr(Unavailable("the service is shutting down"));
+        if (lanes_[lane].size() >= capacity_) {
+            return std::make_exception_ptr(Overloaded("too many requests are waiting"));
+        }
+        lanes_[lane].push_back(std::move(job));
+        ++size_;
+        return nullptr;
+    }
+
+    Item next(Deadline until) {
+        std::unique_lock lock(mutex_);
+        const auto stirred = [this] { return size_ > 0 || closed_; };
+        // libstdc++ converts time_point::max() to another clock for some waits, which overflows.
+        if (until == Deadline::max()) {
+            ready_.wait(lock, stirred);
+        } else if (!ready_.wait_until(lock, until, stirred)) {
+            return nullptr;
+        }
+        for (auto& lane : lanes_) {
+            if (lane.empty()) continue;
+            Item job = std::move(lane.front());
+            lane.pop_front();
+            --size_;
+            return job;
+        }
+        return nullptr;
+    }
+
+    const std::size_t capacity_;
+    mutable std::mutex mutex_;
+    std::condition_variable ready_;
+    std::array<std::deque<Item>, kPriorityCount> lanes_;
+    std::size_t size_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace coffer

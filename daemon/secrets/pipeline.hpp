@@ -1,0 +1,55 @@
+#pragma once
+// One request, whichever front door it came through: limits, authorization, operation, and the one place
+// where typed exceptions become the protocol's errors.
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "coffer/v1/frame.pb.h"
+#include "daemon/access/caller.hpp"
+#include "daemon/base/time.hpp"
+
+namespace coffer::secrets {
+
+class SecretsService;
+
+/// What a front door knows of a request besides its message.
+struct CallContext {
+    access::Caller caller;
+    /// When the caller stops waiting.
+    Deadline deadline;
+    /// The daemon's name for the request, a UUID.
+    std::string request_id;
+    std::string trace_id;
+};
+
+/// Told how each request ended; for logs and metrics. Called on I/O threads; must not block or throw.
+class RequestObserver {
+public:
+    virtual ~RequestObserver() = default;
+    /// `internal` is what only operators may read (a failure's inner reason), empty mostly; never a secret.
+    virtual void request_done(const CallContext& context, v1::Request::OperationCase operation,
+                              v1::ErrorCode code, std::string_view internal,
+                              std::chrono::nanoseconds took) = 0;
+    /// Stored data did not verify while a request was served.
+    virtual void integrity_failure(const CallContext& context, std::string_view what) = 0;
+};
+
+/// Thread-safe.
+class Pipeline {
+public:
+    Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer)
+        : service_(service), observer_(std::move(observer)) {}
+
+    /// Answers `request`. Never throws: whatever goes wrong is the response's error. The coroutine runs on
+    /// the caller's executor; the request is destroyed (and with it its secret bytes) before the answer.
+    boost::asio::awaitable<v1::Response> answer(CallContext context, std::unique_ptr<v1::Request> request);
+
+private:
+    SecretsService& service_;
+    std::shared_ptr<RequestObserver> observer_;
+};
+
+}  // namespace coffer::secrets

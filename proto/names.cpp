@@ -1,0 +1,58 @@
+#include "proto/names.hpp"
+
+#include <array>
+#include <utility>
+
+namespace coffer::proto {
+
+namespace {
+
+constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 19> kErrors{{
+    {v1::ACCESS_DENIED, "AccessDeniedException"},
+    {v1::DECRYPTION_FAILURE, "DecryptionFailure"},
+    {v1::ENCRYPTION_FAILURE, "EncryptionFailure"},
+    {v1::INTERNAL_SERVICE_ERROR, "InternalServiceError"},
+    {v1::INVALID_NEXT_TOKEN, "InvalidNextTokenException"},
+    {v1::INVALID_PARAMETER, "InvalidParameterException"},
+    {v1::INVALID_REQUEST, "InvalidRequestException"},
+    {v1::LIMIT_EXCEEDED, "LimitExceededException"},
+    {v1::MALFORMED_POLICY_DOCUMENT, "MalformedPolicyDocumentException"},
+    {v1::PRECONDITION_NOT_MET, "PreconditionNotMetException"},
+    {v1::PUBLIC_POLICY, "PublicPolicyException"},
+    {v1::RESOURCE_EXISTS, "ResourceExistsException"},
+    {v1::RESOURCE_NOT_FOUND, "ResourceNotFoundException"},
+    {v1::THROTTLING, "ThrottlingException"},
+    {v1::VALIDATION, "ValidationException"},
+    {v1::UNKNOWN_OPERATION, "UnknownOperationException"},
+    {v1::NOT_IMPLEMENTED, "NotImplementedException"},
+    {v1::SERVICE_UNAVAILABLE, "ServiceUnavailableException"},
+    {v1::DEADLINE_EXCEEDED, "RequestTimeoutException"},
+}};
+
+}  // namespace
+
+std::string_view error_name(v1::ErrorCode code) noexcept {
+    for (const auto& [known, name] : kErrors) {
+        if (known == code) return name;
+    }
+    return "InternalServiceError";
+}
+
+std::optional<v1::ErrorCode> error_code(std::string_view name) noexcept {
+    for (const auto& [code, known] : kErrors) {
+        if (known == name) return code;
+    }
+    return std::nullopt;
+}
+
+std::string_view operation_name(v1::Request::OperationCase operation) noexcept {
+    // The message of every operation is called <Operation>Request, so the schema itself has the name.
+    const auto* field = v1::Request::descriptor()->FindFieldByNumber(static_cast<int>(operation));
+    if (field == nullptr || field->message_type() == nullptr) return "Unknown";
+    constexpr std::string_view kSuffix = "Request";
+    std::string_view name = field->message_type()->name();
+    name.remove_suffix(kSuffix.size());
+    return name;
+}
+
+}  // namespace coffer::proto

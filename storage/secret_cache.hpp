@@ -1,0 +1,64 @@
+#pragma once
+// Reads without the database: checked secrets and payloads, kept coherent by LISTEN/NOTIFY and by the
+// node's own commits. Bounded in bytes. One load for a missing entry, however many ask.
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "storage/database.hpp"
+#include "storage/records.hpp"
+
+namespace coffer::storage {
+
+struct CacheConfig {
+    std::size_t max_bytes = 32U * 1024 * 1024;
+    /// How long entries may be served while the database cannot be reached. 0 turns it off.
+    std::chrono::milliseconds serve_stale_for{30'000};
+};
+
+struct CacheStatistics {
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+    std::uint64_t invalidations = 0;
+    std::uint64_t stale_served = 0;
+    std::size_t bytes = 0;
+    std::size_t entries = 0;
+    bool listening = false;
+};
+
+/// Thread-safe. While the LISTEN connection is down every read goes to the database; while the database
+/// cannot be reached either, entries checked before are served for `serve_stale_for`. A change through
+/// another node is seen within a second.
+class SecretCache {
+public:
+    SecretCache(Database& database, CacheConfig config);
+    ~SecretCache();
+    SecretCache(const SecretCache&) = delete;
+    SecretCache& operator=(const SecretCache&) = delete;
+
+    using SecretPtr = std::shared_ptr<const StoredSecret>;
+    using PayloadPtr = std::shared_ptr<const StoredPayload>;
+
+    /// The entry if it may be used right now, without waiting; null otherwise. The hot path.
+    [[nodiscard]] SecretPtr peek(const std::string& name);
+    [[nodiscard]] PayloadPtr peek_payload(const StoredSecret& secret, const VersionId& version);
+
+    /// The secret; null when there is none. Absence is not cached.
+    void find(std::string name, JobOptions options, Completion<SecretPtr> completion);
+
+    /// The payload of a version of `secret`; null when it has none. A payload belongs to the revision of the
+    /// secret it was loaded with.
+    void payload(SecretPtr secret, VersionId version, JobOptions options, Completion<PayloadPtr> completion);
+
+    [[nodiscard]] CacheStatistics statistics() const;
+
+    /// Stops listening. Also done by the destructor.
+    void close();
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace coffer::storage

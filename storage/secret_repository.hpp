@@ -1,0 +1,81 @@
+#pragma once
+// Secrets in their tables: one aggregate (secret, versions, labels, tags) under one seal. Stateless: every
+// call names its transaction. Seals are checked before a record is returned (IntegrityError otherwise) and
+// made anew by every change.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/records.hpp"
+#include "storage/transaction.hpp"
+
+namespace coffer::storage {
+
+enum class SortKey : std::uint8_t { created, last_accessed, last_changed, name };
+
+/// Where a listing goes on: behind the secret with this sort value and id. `time` for the time keys, `name`
+/// for names. A secret that is listed throughout is returned exactly once, whatever changes meanwhile.
+struct ListCursor {
+    std::optional<Timestamp> time;
+    std::string name;
+    SecretId id;
+};
+
+struct ListQuery {
+    SortKey sort_by = SortKey::created;
+    bool descending = false;
+    bool include_deleted = false;
+    /// Only names that begin with one of these (literally; no wildcards). Empty: all names.
+    std::vector<std::string> name_prefixes;
+    std::optional<ListCursor> after;
+    /// Rows to read, 1 to 1000.
+    std::size_t limit = 100;
+};
+
+class SecretRepository {
+public:
+    [[nodiscard]] static std::optional<StoredSecret> find(ReadTransaction& tx, const std::string& name);
+    /// Locks the secret's row until the end of the transaction.
+    [[nodiscard]] static std::optional<StoredSecret> lock(WriteTransaction& tx, const std::string& name);
+
+    /// A version's payload; nothing when the version does not exist or has no value.
+    [[nodiscard]] static std::optional<StoredPayload> payload(ReadTransaction& tx, SecretId secret,
+                                                              const VersionId& version);
+
+    /// Stores a new secret with the payloads of its versions. False, and nothing stored, when the name is
+    /// taken (waits for a concurrent creator of the same name to commit or roll back).
+    [[nodiscard]] static bool insert(WriteTransaction& tx, const StoredSecret& secret,
+                                     const std::vector<std::pair<VersionId, StoredPayload>>& payloads);
+
+    /// Stores `changed`, which was got from lock() in this transaction: columns, tags, versions added or
+    /// gone (their payloads go with them), labels. `payloads` holds those of new versions and of versions
+    /// whose value is encrypted anew. Raises the revision and makes the seal.
+    static void update(WriteTransaction& tx, StoredSecret changed,
+                       const std::vector<std::pair<VersionId, StoredPayload>>& payloads);
+
+    /// Deletes the secret, its versions and payloads for good.
+    static void purge(WriteTransaction& tx, SecretId secret, const std::string& name);
+
+    /// Secrets in the order asked for, behind the cursor.
+    [[nodiscard]] static std::vector<StoredSecret> list(ReadTransaction& tx, const ListQuery& query);
+
+    /// Names of secrets whose deletion was due at `now`, at most `limit`, longest due first.
+    [[nodiscard]] static std::vector<std::string> due_for_purge(ReadTransaction& tx, Timestamp now,
+                                                                std::size_t limit);
+
+    [[nodiscard]] static std::int64_t count(ReadTransaction& tx);
+
+    /// Days on which versions were last read. Takes no lock that a writer would wait for, makes no seal,
+    /// never moves a day back; versions that are gone are passed over.
+    struct Access {
+        SecretId secret;
+        VersionId version;
+        Timestamp day;
+    };
+    static void record_accesses(WriteTransaction& tx, const std::vector<Access>& accesses);
+};
+
+}  // namespace coffer::storage
