@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# A whole Coffer on this machine, for one person: a token, a private PostgreSQL, certificates, a
+# configuration and the daemon, all in one folder and on the loopback interface only.
+#
+#   deploy/appliance.sh up        make what is missing and start what does not run
+#   deploy/appliance.sh status    what runs, on which ports; exit code 3 when not all of it does
+#   deploy/appliance.sh env       lines to eval: eval "$(deploy/appliance.sh env)"
+#   deploy/appliance.sh down      stop; everything stays
+#   deploy/appliance.sh destroy   stop and delete, keys and secrets included
+#
+#   --dir DIR       the appliance's folder. Default: $COFFER_APPLIANCE_DIR; else /var/lib/coffer-appliance for
+#                   root, $XDG_STATE_HOME/coffer-appliance (~/.local/state/coffer-appliance) for others
+#   --token KIND    softhsm2 (default) or nss: which token in software holds the master keys. Only at the
+#                   first `up`
+#   --module FILE   a PKCS#11 module to load in place of the token's own, for one that forwards to it. Only
+#                   at the first `up`
+#   --build DIR     the build folder to take cofferd, coffer-hsm and coffer from. Default: build/release
+#   --yes           destroy without asking
+#
+# Called by root, everything runs as the system user `coffer` (made if there is none): PostgreSQL and cofferd
+# refuse to run as root. The programs are then copied to DIR/program, which that user cannot write.
+set -euo pipefail
+
+# shellcheck disable=SC2034
+program_name=appliance.sh
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+# shellcheck source=/dev/null
+for part in common token postgres pki daemon; do . "$here/lib/$part.sh"; done
+
+usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
+
+# ---- what was asked ------------------------------------------------------------------------------------
+
+action='' dir='' asked_token='' asked_module='' build="$root/build/release" sure=''
+while [ $# -gt 0 ]; do
+  case "$1" in
+    up|down|status|env|destroy) [ -z "$action" ] || fail "'$action' and '$1' cannot both be done"; action=$1 ;;
+    --dir|--token|--module|--build)
+      [ $# -ge 2 ] && [ -n "$2" ] || fail "$1 needs a value (try --help)"
+      case "$1" in --dir) dir=$2 ;; --token) asked_token=$2 ;; --module) asked_module=$2 ;; --build) build=$2 ;; esac
+      shift ;;
+    --yes) sure=yes ;;
+    -h|--help) usage; exit 0 ;;
+    *) fail "'$1' is not known here (try --help)" ;;
+  esac
+  shift
+done
+[ -n "$action" ] || { usage >&2; exit 2; }
+case "$asked_token" in ''|softhsm2|nss) ;; *) fail "--token is softhsm2 or nss, not '$asked_token'" ;; esac
+
+default_dir() {
+  if [ -n "${COFFER_APPLIANCE_DIR:-}" ]; then printf '%s' "$COFFER_APPLIANCE_DIR"
+  elif [ "$(id -u)" -eq 0 ]; then printf /var/lib/coffer-appliance
+  else printf '%s/coffer-appliance' "${XDG_STATE_HOME:-$HOME/.local/state}"; fi
+}
+dir=$(realpath -m -- "${dir:-$(default_dir)}")
+case "$dir" in *[\'\"\|\&\\\ ]*) fail "the folder's path may not hold blanks, quotes, |, & or backslashes: $dir" ;; esac
+build=$(realpath -m -- "$build")
+bin="$build/bin"
+state="$dir/state"
+log="$state/log"
+
+check_build() {
+  local program
+  for program in cofferd coffer-hsm coffer; do
+    [ -x "$bin/$program" ] || fail "$bin/$program is not there" \
+      "build first: cmake --preset release && cmake --build --preset release" \
+      "or name another build folder with --build"
+  done
+}
+
+# ---- settings: chosen at the first `up`, kept in state/settings ------------------------------------------
+
+token='' module='' port='' metrics_port=''
+load_settings() {
+  local key value
+  [ -e "$state/settings" ] || return 0
+  while IFS='=' read -r key value; do
+    case "$key" in token) token=$value ;; module) module=$value ;; port) port=$value ;; metrics_port) metrics_port=$value ;; esac
+  done <"$state/settings"
+}
+save_settings() {
+  printf 'token=%s\nmodule=%s\nport=%s\nmetrics_port=%s\n' "$token" "$module" "$port" "$metrics_port" >"$state/settings.new"
+  mv "$state/settings.new" "$state/settings"
+}
+settle() {
+  load_settings
+  [ -z "$token" ] || [ -z "$asked_token" ] || [ "$token" = "$asked_token" ] ||
+    fail "the appliance in $dir has a $token token, and keys cannot move to another" \
+      "use another folder (--dir), or delete this one with all its secrets: deploy/appliance.sh destroy --dir $dir"
+  token=${token:-${asked_token:-softhsm2}}
+  module=${module:-$asked_module}
+}
+
+must_exist() {
+  [ -e "$state/settings" ] || { echo "appliance.sh: there is no appliance in $dir (make one: deploy/appliance.sh up)" >&2; exit 4; }
+}
+
+# ---- root: prepare the folder, then do it all as the user coffer -----------------------------------------
+
+appliance_user=coffer
+
+make_user() {
+  getent passwd "$appliance_user" >/dev/null && return
+  step "making the system user '$appliance_user'"
+  useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$appliance_user"
+}
+
+as_user() {
+  setpriv --reuid "$appliance_user" --regid "$appliance_user" --clear-groups --no-new-privs -- \
+    env -i PATH="$PATH" HOME="$state" LANG=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+}
+
+# Only what differs is copied: an `up` of a running appliance must not replace its program needlessly.
+copy_program() {
+  local file target
+  install -d -m 755 "$dir/program" "$dir/program/bin" "$dir/program/deploy" "$dir/program/deploy/lib" "$dir/program/hsm-config"
+  for file in bin/cofferd bin/coffer-hsm bin/coffer; do
+    cmp -s "$build/$file" "$dir/program/$file" || install -m 755 "$build/$file" "$dir/program/$file"
+  done
+  (cd "$root" && printf '%s\n' deploy/appliance.sh deploy/appliance.toml.in deploy/lib/*.sh hsm-config/*.toml) |
+    while IFS= read -r file; do
+      target="$dir/program/$file"
+      cmp -s "$root/$file" "$target" || install -m 755 "$root/$file" "$target"
+    done
+}
+
+prepare_as_root() {
+  local folder
+  make_user
+  mkdir -p "$dir"
+  chown root:root "$dir"
+  chmod 755 "$dir"
+  [ -d "$state" ] || install -d -m 700 -o "$appliance_user" -g "$appliance_user" "$state"
+  copy_program
+  if ! as_user test -x "$dir/program/bin/cofferd"; then
+    folder=$dir
+    while [ "$folder" != / ] && ! as_user test -x "$(dirname "$folder")"; do folder=$(dirname "$folder"); done
+    fail "the user '$appliance_user' cannot enter $(dirname "$folder"), so it cannot reach $dir" \
+      "choose a folder that every user can reach: --dir /var/lib/NAME"
+  fi
+  # More locked memory than the usual 8 MiB, for the heap of keys; where that is refused the daemon says so.
+  ulimit -l unlimited 2>/dev/null || true
+}
+
+as_user_again() {
+  local -a arguments=("$action" --dir "$dir" --build "$dir/program")
+  [ -z "$asked_token" ] || arguments+=(--token "$asked_token")
+  [ -z "$asked_module" ] || arguments+=(--module "$asked_module")
+  cd /
+  as_user bash "$dir/program/deploy/appliance.sh" "${arguments[@]}"
+}
+
+# ---- the actions --------------------------------------------------------------------------------------
+
+up() {
+  local tool
+  for tool in openssl psql pkcs11-tool certutil flock; do need "$tool"; done
+  pg=$(postgresql_programs)
+  check_build
+  mkdir -p "$state" "$log" "$state/run" "$state/etc"
+  chmod 700 "$state" "$state/run"
+  exec 9>"$state/lock"
+  flock -n 9 || fail "another appliance.sh is at work on $dir; wait for it"
+  settle
+  save_settings
+  export_token_environment
+  make_token
+  make_keys
+  make_postgres
+  start_postgres
+  make_database
+  make_pki
+  daemon_pid >/dev/null || choose_ports
+  write_configuration
+  migrate_database
+  start_daemon
+}
+
+down() {
+  must_exist
+  load_settings
+  pg=$(postgresql_programs)
+  stop_daemon
+  stop_postgres
+  step "stopped; everything is kept in $dir"
+}
+
+status() {
+  local pid all_well=yes
+  must_exist
+  load_settings
+  pg=$(postgresql_programs)
+  printf '%-11s %s, token %s, user %s\n' appliance "$dir" "$token" "$(stat -c %U "$state")"
+  if postgres_is_running; then
+    printf '%-11s pid %s, psql "%s"\n' postgresql "$(postgres_pid)" "$(postgres_conninfo)"
+  else
+    printf '%-11s stopped\n' postgresql; all_well=no
+  fi
+  if pid=$(daemon_pid); then
+    printf '%-11s pid %s, 127.0.0.1:%s, log %s\n' cofferd "$pid" "$port" "$(daemon_log)"
+    printf '%-11s http://127.0.0.1:%s/metrics\n' metrics "$metrics_port"
+    if daemon_is_ready; then printf '%-11s yes\n' ready; else
+      printf '%-11s no: %s\n' ready "$(why_not_ready)"; all_well=no
+    fi
+  else
+    printf '%-11s stopped\n' cofferd; all_well=no
+  fi
+  [ "$all_well" = yes ] || exit 3
+}
+
+print_environment() {
+  must_exist
+  load_settings
+  printf 'export COFFER_ENDPOINT=%q\n' "127.0.0.1:$port"
+  printf 'export COFFER_SERVER_NAME=%q\n' localhost
+  printf 'export COFFER_CA_FILE=%q\n' "$(pki)/ca.crt"
+  printf 'export COFFER_CERT_FILE=%q\n' "$(pki)/admin.crt"
+  printf 'export COFFER_KEY_FILE=%q\n' "$(pki)/admin.key"
+  # shellcheck disable=SC2016  # $PATH is for the shell that evaluates this line
+  printf 'case ":$PATH:" in *:%q:*) ;; *) export PATH=%q:"$PATH" ;; esac\n' "$bin" "$bin"
+}
+
+destroy() {
+  local answer
+  must_exist
+  if [ -z "$sure" ]; then
+    printf 'Delete %s with its master keys and every secret in it? There is no way back. [y/N] ' "$dir" >&2
+    read -r answer || answer=''
+    case "$answer" in y|Y|yes) ;; *) fail "nothing was deleted" ;; esac
+  fi
+  if [ "$(id -u)" -eq 0 ]; then action=down as_user_again; else down; fi
+  rm -rf -- "$state" "$dir/program"
+  rmdir -- "$dir" 2>/dev/null || true
+  step "deleted $dir"
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+  case "$action" in
+    up) check_build; prepare_as_root; as_user_again ;;
+    down|status) must_exist; as_user_again ;;
+    env) print_environment ;;
+    destroy) destroy ;;
+  esac
+else
+  case "$action" in
+    up) up ;;
+    down) down ;;
+    status) status ;;
+    env) print_environment ;;
+    destroy) destroy ;;
+  esac
+fi

@@ -1,0 +1,94 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Sourced by appliance.sh: the daemon's configuration, the process, and whether it is ready.
+
+config_file() { printf '%s/etc/cofferd.toml' "$state"; }
+daemon_log() { printf '%s/cofferd.log' "$log"; }
+daemon_pid_file() { printf '%s/run/cofferd.pid' "$state"; }
+
+# The pid of this appliance's daemon, if it runs: a pid alone may have been given to another process since.
+daemon_pid() {
+  local pid
+  pid=$(cat "$(daemon_pid_file)" 2>/dev/null) || return 1
+  [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$(config_file)" || return 1
+  printf '%s' "$pid"
+}
+
+daemon_is_ready() { local answer; answer=$(http_get "$metrics_port" /readyz 2>/dev/null) && [ "${answer%%$'\n'*}" = 200 ]; }
+
+why_not_ready() { http_get "$metrics_port" /readyz 2>/dev/null | tail -n +2 || true; }
+
+# Ports are chosen once and kept, so that a configuration or a script that names them stays right. A port
+# that somebody else took meanwhile is replaced.
+choose_ports() {
+  local old
+  if [ -z "$port" ]; then port=$(free_port); metrics_port=$(free_port); fi
+  while [ "$metrics_port" = "$port" ]; do metrics_port=$(free_port); done
+  if [ -e "$(config_file)" ] && port_is_taken "$port"; then
+    old=$port; port=$(free_port)
+    step "port $old is taken by another program; using $port"
+    sed -i "s/:$old\"/:$port\"/" "$(config_file)"
+  fi
+  if [ -e "$(config_file)" ] && port_is_taken "$metrics_port"; then
+    old=$metrics_port; metrics_port=$(free_port)
+    step "port $old is taken by another program; using $metrics_port"
+    sed -i "s/:$old\"/:$metrics_port\"/" "$(config_file)"
+  fi
+  save_settings
+}
+
+write_configuration() {
+  [ -e "$(config_file)" ] && return
+  step "writing $(config_file)"
+  sed -e "s|@MODULE@|${module:-$(token_module)}|" -e "s|@TOKEN_URI@|$(token_uri)|" \
+    -e "s|@PROFILE@|$root/hsm-config/$(token_profile)|" -e "s|@STATE@|$state|g" \
+    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@ADMINISTRATOR@|$administrator|" \
+    "$root/deploy/appliance.toml.in" >"$(config_file).new"
+  mv "$(config_file).new" "$(config_file)"
+}
+
+make_keys() {
+  [ -e "$state/token/.keys" ] && return
+  step "making the master key, the seal key and the audit key in the token"
+  "$bin/coffer-hsm" init --module "$(token_module)" --token "$(token_uri)" --pin-file "$(pin_file)" \
+    >"$log/keys.log" 2>&1 || fail "the keys could not be made; $log/keys.log says:" "$(tail -n 3 "$log/keys.log")"
+  touch "$state/token/.keys"
+}
+
+migrate_database() {
+  local output
+  output=$("$bin/cofferd" migrate --config "$(config_file)" 2>&1) || fail "cofferd migrate failed:" "$output"
+  step "database schema: ${output##*$'\n'}"
+}
+
+start_daemon() {
+  local pid tries
+  if pid=$(daemon_pid); then
+    step "cofferd runs already, pid $pid"
+  else
+    step "starting cofferd"
+    # 9 is the lock of this script: the daemon must not keep it.
+    setsid "$bin/cofferd" --config "$(config_file)" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
+    pid=$!
+    echo "$pid" >"$(daemon_pid_file)"
+  fi
+  for tries in {1..600}; do
+    daemon_is_ready && { step "cofferd is ready, pid $pid, on 127.0.0.1:$port"; return; }
+    kill -0 "$pid" 2>/dev/null || fail "cofferd ended; $(daemon_log) says:" "$(tail -n 5 "$(daemon_log)")"
+    sleep 0.05
+  done
+  fail "cofferd runs but is not ready after 30 seconds: $(why_not_ready)" "more in $(daemon_log)"
+}
+
+stop_daemon() {
+  local pid tries
+  pid=$(daemon_pid) || return 0
+  step "stopping cofferd, pid $pid (it answers what it has begun)"
+  kill -TERM "$pid"
+  for tries in {1..600}; do
+    kill -0 "$pid" 2>/dev/null || { rm -f "$(daemon_pid_file)"; return; }
+    sleep 0.05
+  done
+  step "cofferd still runs after 30 seconds; killing it"
+  kill -KILL "$pid"
+  rm -f "$(daemon_pid_file)"
+}

@@ -1,0 +1,75 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Sourced by appliance.sh: a small certificate authority, and what it signs: a certificate for the daemon, one
+# for an administrator, an empty revocation list. `openssl ca` with this configuration signs and revokes more
+# (README.md, "More clients").
+
+pki() { printf '%s/tls' "$state"; }
+administrator='spiffe://coffer.local/admin'
+
+write_ca_configuration() {
+  cat >"$(pki)/ca.cnf" <<CONF
+[ca]
+default_ca = appliance
+[appliance]
+dir = $(pki)
+database = \$dir/index.txt
+serial = \$dir/serial
+crlnumber = \$dir/crlnumber
+new_certs_dir = \$dir/issued
+certificate = \$dir/ca.crt
+private_key = \$dir/ca.key
+default_md = sha256
+default_days = 825
+default_crl_days = 365
+unique_subject = no
+policy = any
+[any]
+commonName = supplied
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:localhost, DNS:coffer.local, IP:127.0.0.1, IP:::1
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = \${ENV::COFFER_CLIENT_SAN}
+CONF
+}
+
+new_p256_key() { (umask 077 && openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1"); }
+
+# sign_certificate NAME COMMON-NAME SECTION: NAME.key and NAME.crt, signed by the appliance's authority.
+sign_certificate() {
+  new_p256_key "$(pki)/$1.key"
+  openssl req -new -key "$(pki)/$1.key" -subj "/CN=$2" -out "$(pki)/$1.csr"
+  openssl ca -batch -notext -config "$(pki)/ca.cnf" -extensions "$3" -in "$(pki)/$1.csr" -out "$(pki)/$1.crt"
+  rm "$(pki)/$1.csr"
+}
+
+make_certificates() {
+  export COFFER_CLIENT_SAN="URI:$administrator"
+  new_p256_key "$(pki)/ca.key"
+  openssl req -x509 -new -key "$(pki)/ca.key" -sha256 -days 3650 -subj '/CN=Coffer appliance CA' \
+    -addext 'basicConstraints=critical,CA:TRUE,pathlen:0' -addext 'keyUsage=critical,keyCertSign,cRLSign' \
+    -out "$(pki)/ca.crt"
+  sign_certificate server localhost server
+  sign_certificate admin admin client
+  openssl ca -gencrl -config "$(pki)/ca.cnf" -out "$(pki)/crl.pem"
+}
+
+make_pki() {
+  [ -e "$(pki)/.made" ] && return
+  step "making a certificate authority, a server and an administrator's certificate in $(pki)"
+  rm -rf "$(pki)"
+  mkdir -p "$(pki)/issued"
+  : >"$(pki)/index.txt"
+  echo 01 >"$(pki)/serial"
+  echo 01 >"$(pki)/crlnumber"
+  write_ca_configuration
+  # In a shell of its own: `set -e` does not reach into a function whose result is tested.
+  (set -e; make_certificates) >"$log/pki.log" 2>&1 &
+  wait $! || fail "the certificates could not be made; $log/pki.log says:" "$(tail -n 3 "$log/pki.log")"
+  touch "$(pki)/.made"
+}

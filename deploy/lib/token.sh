@@ -1,0 +1,71 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Sourced by appliance.sh: the PKCS#11 token that holds the master keys. SoftHSM2 and NSS softokn are tokens
+# in software: real PKCS#11, without the tamper-proof box. A real HSM is set up with its vendor's tools and
+# named in the configuration in the same way (docs/tokens.md).
+#
+# PINs are random and never seen: they go from openssl to a file that only the appliance's user can read.
+
+token_folder() { printf '%s/token' "$state"; }
+pin_file() { printf '%s/token/pin' "$state"; }
+
+token_module() {
+  local candidate
+  local -a candidates
+  case "$token" in
+    softhsm2) candidates=(/usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so) ;;
+    nss) candidates=(/usr/lib/*/libsoftokn3.so /usr/lib/*/nss/libsoftokn3.so) ;;
+  esac
+  for candidate in "${candidates[@]}"; do
+    [ -e "$candidate" ] && { printf '%s' "$candidate"; return; }
+  done
+  fail "the PKCS#11 module of '$token' is not installed" "install the packages first: deploy/install-packages.sh"
+}
+
+token_uri() {
+  case "$token" in
+    softhsm2) printf 'pkcs11:token=coffer' ;;
+    nss) printf 'pkcs11:token=NSS%%20Certificate%%20DB' ;;
+  esac
+}
+
+# SoftHSM2 finds its configuration through the environment; NSS gets its folder as a module argument.
+export_token_environment() {
+  if [ "$token" = softhsm2 ]; then export SOFTHSM2_CONF="$state/token/softhsm2.conf"; fi
+}
+
+new_pin() { (umask 077 && openssl rand -hex 16 >"$1"); }
+
+make_softhsm2_token() {
+  mkdir -p "$state/token/softhsm2"
+  cat >"$state/token/softhsm2.conf" <<CONF
+directories.tokendir = $state/token/softhsm2
+objectstore.backend = file
+log.level = ERROR
+slots.removable = false
+CONF
+  # pkcs11-tool, since softhsm2-util takes PINs only from a terminal or from its command line, where any
+  # user of the machine could read them.
+  local -a tool=(pkcs11-tool --module "$(token_module)")
+  SO_PIN=$(<"$state/token/so-pin") "${tool[@]}" --slot-index 0 --init-token --label coffer --so-pin env:SO_PIN
+  SO_PIN=$(<"$state/token/so-pin") PIN=$(<"$(pin_file)") "${tool[@]}" --token-label coffer --login \
+    --login-type so --so-pin env:SO_PIN --init-pin --new-pin env:PIN
+}
+
+make_nss_token() {
+  mkdir -p "$state/token/nss"
+  certutil -N -d "sql:$state/token/nss" -f "$(pin_file)"
+}
+
+# A token that was begun and not finished is made again: nothing can have been encrypted under it, since the
+# mark is set before any key is made.
+make_token() {
+  [ -e "$state/token/.made" ] && return
+  step "making a $token token with a random PIN in $(token_folder)"
+  rm -rf "$state/token"
+  mkdir -p "$state/token"
+  new_pin "$(pin_file)"
+  new_pin "$state/token/so-pin"
+  "make_${token}_token" >"$log/token.log" 2>&1 ||
+    fail "the token could not be made; $log/token.log says:" "$(tail -n 3 "$log/token.log")"
+  touch "$state/token/.made"
+}
