@@ -1,6 +1,8 @@
 #pragma once
 // Reads without the database: checked secrets and payloads, kept coherent by LISTEN/NOTIFY and by the
-// node's own commits. Bounded in bytes. One load for a missing entry, however many ask.
+// node's own commits. It is triggers on the tables (secrets, versions, payloads, labels) that notify, not the
+// daemon's statements, so a row altered by hand in psql is loaded, and its seal checked, at the next read.
+// Bounded in bytes. One load for a missing entry, however many ask.
 
 #include <chrono>
 #include <memory>

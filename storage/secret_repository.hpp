@@ -4,6 +4,7 @@
 // made anew by every change.
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,6 +34,19 @@ struct ListQuery {
     std::optional<ListCursor> after;
     /// Rows to read, 1 to 1000.
     std::size_t limit = 100;
+    /// Asked for each row before its seal is checked (a check costs a call of the token, and a row that is
+    /// not shown need not be believed). Empty: all rows match.
+    std::function<bool(const StoredSecret&)> matches;
+};
+
+struct ListResult {
+    /// The matching secrets among the rows read, in order. A row whose seal is broken is reported to the
+    /// DatabaseObserver and left out: one altered row must not hide the others.
+    std::vector<StoredSecret> secrets;
+    /// Behind the last row read; nothing when there are no more rows.
+    std::optional<ListCursor> next;
+    /// Rows read.
+    std::size_t scanned = 0;
 };
 
 class SecretRepository {
@@ -56,11 +70,14 @@ public:
     static void update(WriteTransaction& tx, StoredSecret changed,
                        const std::vector<std::pair<VersionId, StoredPayload>>& payloads);
 
+    /// The wrapped data keys of all its versions; to have the token forget them when it is deleted.
+    [[nodiscard]] static std::vector<Bytes> wrapped_keys(ReadTransaction& tx, SecretId secret);
+
     /// Deletes the secret, its versions and payloads for good.
     static void purge(WriteTransaction& tx, SecretId secret, const std::string& name);
 
-    /// Secrets in the order asked for, behind the cursor.
-    [[nodiscard]] static std::vector<StoredSecret> list(ReadTransaction& tx, const ListQuery& query);
+    /// Secrets in the order asked for, behind the cursor: `query.limit` rows, of which those that match.
+    [[nodiscard]] static ListResult list(ReadTransaction& tx, const ListQuery& query);
 
     /// Names of secrets whose deletion was due at `now`, at most `limit`, longest due first.
     [[nodiscard]] static std::vector<std::string> due_for_purge(ReadTransaction& tx, Timestamp now,

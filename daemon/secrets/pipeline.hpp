@@ -5,25 +5,14 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <memory>
-#include <string>
+#include <string_view>
 
 #include "coffer/v1/frame.pb.h"
-#include "daemon/access/caller.hpp"
-#include "daemon/base/time.hpp"
+#include "daemon/secrets/call_context.hpp"
 
 namespace coffer::secrets {
 
 class SecretsService;
-
-/// What a front door knows of a request besides its message.
-struct CallContext {
-    access::Caller caller;
-    /// When the caller stops waiting.
-    Deadline deadline;
-    /// The daemon's name for the request, a UUID.
-    std::string request_id;
-    std::string trace_id;
-};
 
 /// Told how each request ended; for logs and metrics. Called on I/O threads; must not block or throw.
 class RequestObserver {

@@ -1,0 +1,92 @@
+#include "daemon/secrets/errors.hpp"
+
+namespace coffer::secrets {
+
+namespace {
+std::string quoted(std::string_view before, std::string_view value, std::string_view after = "") {
+    return std::string(before).append(value).append(after);
+}
+}  // namespace
+
+ServiceError secret_not_found() {
+    return {v1::RESOURCE_NOT_FOUND, "Secrets Manager can't find the specified secret."};
+}
+
+ServiceError no_value_for_label(std::string_view label) {
+    return {v1::RESOURCE_NOT_FOUND,
+            quoted("Secrets Manager can't find the specified secret value for staging label: ", label)};
+}
+
+ServiceError no_value_for_version(std::string_view version_id) {
+    return {v1::RESOURCE_NOT_FOUND,
+            quoted("Secrets Manager can't find the specified secret value for VersionId: ", version_id)};
+}
+
+ServiceError marked_for_deletion() {
+    return invalid_request(
+        "You can't perform this operation on the secret because it was marked for deletion.");
+}
+
+ServiceError invalid_name() {
+    return {v1::VALIDATION,
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: "
+            "-/_+=.@!"};
+}
+
+ServiceError token_missing() {
+    return invalid_request("You must provide a ClientRequestToken value. We recommend a UUID-type value.");
+}
+
+ServiceError token_in_use(std::string_view token, std::string_view arn) {
+    return {v1::RESOURCE_EXISTS,
+            quoted("You can't use ClientRequestToken ", token,
+                   quoted(" because that value is already in use for a version of secret ", arn, "."))};
+}
+
+ServiceError secret_exists(std::string_view name) {
+    return {v1::RESOURCE_EXISTS,
+            quoted("The operation failed because the secret ", name, " already exists.")};
+}
+
+ServiceError name_scheduled_for_deletion() {
+    return invalid_request(
+        "You can't create this secret because a secret with this name is already scheduled for deletion.");
+}
+
+ServiceError both_values() {
+    return invalid_parameter(
+        "You can't specify both a binary secret value and a string secret value in the same secret.");
+}
+
+ServiceError no_value_given() {
+    return invalid_request("You must provide either SecretString or SecretBinary.");
+}
+
+ServiceError unknown_master_key(std::string_view kms_key_id) {
+    return invalid_parameter(
+        quoted("KmsKeyId '", kms_key_id,
+               "' names no master key of this appliance. Use alias/NAME or a key id that 'coffer-hsm list' "
+               "shows, or leave KmsKeyId out for the default key."));
+}
+
+ServiceError invalid_next_token() {
+    return {v1::INVALID_NEXT_TOKEN,
+            "The NextToken value is invalid. Use the token of the previous answer, with the same parameters, "
+            "or leave it out to start from the beginning."};
+}
+
+ServiceError not_implemented(std::string_view operation) {
+    return {v1::NOT_IMPLEMENTED, quoted("", operation, " is not implemented in this version of Coffer.")};
+}
+
+ServiceError invalid_parameter(const std::string& message) {
+    return {v1::INVALID_PARAMETER, message};
+}
+ServiceError invalid_request(const std::string& message) {
+    return {v1::INVALID_REQUEST, message};
+}
+ServiceError limit_exceeded(const std::string& message) {
+    return {v1::LIMIT_EXCEEDED, message};
+}
+
+}  // namespace coffer::secrets

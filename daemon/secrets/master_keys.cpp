@@ -1,0 +1,136 @@
+#include "daemon/secrets/master_keys.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/payloads.hpp"
+#include "storage/master_key_repository.hpp"
+
+namespace coffer::secrets {
+
+namespace {
+
+constexpr std::string_view kAwsDefaultAlias = "alias/aws/secretsmanager";
+constexpr std::string_view kCheckText = "coffer master key check value, version 1";
+
+/// "key/UUID" or "alias/NAME" of a KMS ARN, or the text itself.
+std::string_view without_arn(std::string_view kms_key_id) {
+    if (!kms_key_id.starts_with("arn:")) return kms_key_id;
+    const auto at = kms_key_id.rfind(':');
+    auto resource = kms_key_id.substr(at + 1);
+    if (resource.starts_with("key/")) resource.remove_prefix(4);
+    return resource;
+}
+
+crypto::PayloadIdentity check_identity(const Uuid& key, std::uint32_t generation) {
+    return {"master-key/" + key.text(), std::to_string(generation), crypto::PayloadKind::check_value};
+}
+
+std::string describe(const storage::StoredMasterKey& key) {
+    return "alias/" + key.name + " generation " + std::to_string(key.generation) + " (key id " +
+           key.id.text() + ")";
+}
+
+/// Whether the token has the generation; throws Error when it has another key in its place.
+bool token_has(crypto::Hsm& hsm, const storage::StoredMasterKey& key, JobOptions options) {
+    try {
+        const auto text = wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+            hsm.envelope().open(check_identity(key.id, key.generation), to_sealed(key.check_value), options,
+                                std::move(done));
+        });
+        if (crypto::constant_time_equal(text.view(), as_bytes(kCheckText))) return true;
+    } catch (const crypto::UnknownMasterKey&) {
+        return false;
+    } catch (const IntegrityError&) {
+        // Said below, in the words that help.
+    }
+    throw Error("the token's master key " + describe(key) +
+                " is not the key that this database was written with: its check value does not open. Use the "
+                "original token, or a restored backup of it.");
+}
+
+storage::StoredMasterKey make_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key, Timestamp now,
+                                     JobOptions options) {
+    auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
+        hsm.envelope().seal(check_identity(key.id.value(), key.newest_generation),
+                            crypto::SecretBytes::copy_of(kCheckText), key.id, options, std::move(done));
+    });
+    return {key.id.value(), key.newest_generation, key.name, now, to_stored(std::move(sealed))};
+}
+
+std::vector<storage::StoredMasterKey> load_all(storage::Database& database, JobOptions options) {
+    return wait_for<std::vector<storage::StoredMasterKey>>([&](auto done) {
+        database.read<std::vector<storage::StoredMasterKey>>(
+            options, [](storage::ReadTransaction& tx) { return storage::MasterKeyRepository::all(tx); },
+            std::move(done));
+    });
+}
+
+}  // namespace
+
+MasterKeys::MasterKeys(crypto::Hsm& hsm, std::string default_name) : hsm_(hsm) {
+    const auto key = hsm.find_master_key(default_name);
+    if (!key) {
+        throw Error("the token has no master key 'alias/" + default_name +
+                    "', which the configuration names as the default. Make it with 'coffer-hsm init --key " +
+                    default_name + "', or name one that 'coffer-hsm list' shows.");
+    }
+    default_key_ = key->id;
+}
+
+crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_key_id) const {
+    if (!kms_key_id || kms_key_id->empty()) return default_key_;
+    const auto text = without_arn(*kms_key_id);
+    if (text == kAwsDefaultAlias) return default_key_;
+    std::optional<crypto::MasterKeyInfo> key;
+    if (text.starts_with("alias/")) {
+        key = hsm_.find_master_key(text.substr(6));
+    } else if (const auto id = Uuid::parse(text)) {
+        key = hsm_.find_master_key(crypto::MasterKeyId(*id));
+    }
+    if (!key) throw unknown_master_key(*kms_key_id);
+    return key->id;
+}
+
+std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm, storage::Database& database,
+                                                         const Clock& clock, Deadline deadline) {
+    const JobOptions options{Priority::write, deadline};
+    std::vector<storage::StoredMasterKey> known;
+    try {
+        known = load_all(database, options);
+    } catch (const IntegrityError& error) {
+        throw Error(std::string("the database's record of master keys does not verify (") + error.what() +
+                    "): it was altered, or it was written with another token's seal key");
+    }
+    std::vector<std::string> missing;
+    for (const auto& key : known) {
+        if (!token_has(hsm, key, options)) missing.push_back("the token has no " + describe(key));
+    }
+    if (!known.empty() && missing.size() == known.size()) {
+        throw Error("the token holds none of the " + std::to_string(known.size()) +
+                    " master keys that this database was written with: it is not this database's token");
+    }
+
+    std::vector<storage::StoredMasterKey> added;
+    for (const auto& key : hsm.master_keys()) {
+        const bool is_known = std::ranges::any_of(known, [&](const auto& k) {
+            return k.id == key.id.value() && k.generation == key.newest_generation;
+        });
+        if (!is_known) added.push_back(make_record(hsm, key, clock.now(), options));
+    }
+    if (!added.empty()) {
+        static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
+            database.write<Done>(
+                options,
+                [added](storage::WriteTransaction& tx) {
+                    storage::MasterKeyRepository::add(tx, added);
+                    return Done{};
+                },
+                std::move(done));
+        }));
+    }
+    return missing;
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,84 @@
+#include "daemon/secrets/pipeline.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "daemon/secrets/error_mapping.hpp"
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/service.hpp"
+#include "proto/names.hpp"
+#include "proto/validator.hpp"
+
+namespace coffer::secrets {
+
+using boost::asio::awaitable;
+
+namespace {
+
+template <class Message>
+void require_limits(const Message& request) {
+    if (auto violation = proto::validation_error(request)) throw ServiceError(v1::VALIDATION, *violation);
+}
+
+/// Calls the operation that the request names and puts its answer into `response`.
+awaitable<void> dispatch(SecretsService& service, Call call, std::unique_ptr<v1::Request> request,
+                         v1::Response& response) {
+    const auto operation = request->operation_case();
+// One line for each operation: check its limits, run it, move its answer into the field of the same name.
+#define COFFER_OPERATION(CASE, name)                                                                 \
+    case v1::Request::CASE: {                                                                        \
+        require_limits(request->name());                                                             \
+        auto answer = co_await service.name(std::move(call), std::move(*request->mutable_##name())); \
+        *response.mutable_##name() = std::move(answer);                                              \
+        co_return;                                                                                   \
+    }
+    switch (operation) {
+        COFFER_OPERATION(kGetSecretValue, get_secret_value)
+        COFFER_OPERATION(kBatchGetSecretValue, batch_get_secret_value)
+        COFFER_OPERATION(kCreateSecret, create_secret)
+        COFFER_OPERATION(kPutSecretValue, put_secret_value)
+        COFFER_OPERATION(kUpdateSecret, update_secret)
+        COFFER_OPERATION(kUpdateSecretVersionStage, update_secret_version_stage)
+        COFFER_OPERATION(kDescribeSecret, describe_secret)
+        COFFER_OPERATION(kListSecrets, list_secrets)
+        COFFER_OPERATION(kListSecretVersionIds, list_secret_version_ids)
+        COFFER_OPERATION(kDeleteSecret, delete_secret)
+        COFFER_OPERATION(kRestoreSecret, restore_secret)
+        COFFER_OPERATION(kTagResource, tag_resource)
+        COFFER_OPERATION(kUntagResource, untag_resource)
+        COFFER_OPERATION(kGetRandomPassword, get_random_password)
+        case v1::Request::OPERATION_NOT_SET:
+            throw ServiceError(v1::UNKNOWN_OPERATION,
+                               "The request names no operation that this version of Coffer knows.");
+        default:
+            throw not_implemented(proto::operation_name(operation));
+    }
+#undef COFFER_OPERATION
+}
+
+}  // namespace
+
+awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1::Request> request) {
+    const auto started = std::chrono::steady_clock::now();
+    const auto operation = request->operation_case();
+    v1::Response response;
+    response.set_id(request->id());
+    response.set_request_id(context.request_id);
+    const auto call = std::make_shared<const CallContext>(std::move(context));
+
+    std::string internal;
+    try {
+        co_await dispatch(service_, call, std::move(request), response);
+    } catch (...) {
+        auto failure = error_of(std::current_exception());
+        if (failure.integrity) observer_->integrity_failure(*call, failure.internal);
+        internal = std::move(failure.internal);
+        *response.mutable_error() = std::move(failure.error);
+    }
+    const auto code = response.has_error() ? response.error().code() : v1::ERROR_CODE_UNSPECIFIED;
+    observer_->request_done(*call, operation, code, internal, std::chrono::steady_clock::now() - started);
+    co_return response;
+}
+
+}  // namespace coffer::secrets

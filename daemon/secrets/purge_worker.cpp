@@ -1,0 +1,102 @@
+#include "daemon/secrets/purge_worker.hpp"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "storage/secret_repository.hpp"
+
+namespace coffer::secrets {
+
+using storage::SecretRepository;
+
+namespace {
+
+/// Secrets of one round; the rest waits for the next.
+constexpr std::size_t kSecretsPerRound = 1000;
+constexpr std::chrono::seconds kPatience{30};
+
+JobOptions patient() {
+    return {Priority::rotation, std::chrono::steady_clock::now() + kPatience};
+}
+
+/// The wrapped keys of a secret that was purged; nothing when it was not due any more.
+using Purged = std::optional<std::vector<Bytes>>;
+
+Purged purge_if_due(storage::WriteTransaction& tx, const std::string& name, Timestamp now) {
+    const auto secret = SecretRepository::lock(tx, name);
+    if (!secret || !secret->purge_due || *secret->purge_due > now) return std::nullopt;
+    auto wrapped_keys = SecretRepository::wrapped_keys(tx, secret->id);
+    SecretRepository::purge(tx, secret->id, name);
+    return wrapped_keys;
+}
+
+}  // namespace
+
+PurgeWorker::PurgeWorker(storage::Database& database, crypto::Hsm& hsm, const Clock& clock,
+                         std::chrono::milliseconds interval, Events events)
+    : database_(database),
+      hsm_(hsm),
+      clock_(clock),
+      interval_(interval),
+      events_(std::move(events)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+PurgeWorker::~PurgeWorker() {
+    stop();
+}
+
+void PurgeWorker::stop() {
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+void PurgeWorker::run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        run_once();
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, stop, interval_, [] { return false; });
+    }
+}
+
+std::size_t PurgeWorker::run_once() {
+    const auto now = clock_.now();
+    std::vector<std::string> due;
+    try {
+        due = wait_for<std::vector<std::string>>([&](Completion<std::vector<std::string>> done) {
+            database_.read<std::vector<std::string>>(
+                patient(),
+                [now](storage::ReadTransaction& tx) {
+                    return SecretRepository::due_for_purge(tx, now, kSecretsPerRound);
+                },
+                std::move(done));
+        });
+    } catch (const std::exception& e) {
+        events_.failed("the search for secrets that are due for destruction", e.what());
+    }
+    std::size_t purged = 0;
+    for (const auto& name : due) {
+        if (thread_.get_stop_token().stop_requested()) break;
+        if (purge(name, now)) ++purged;
+    }
+    return purged;
+}
+
+bool PurgeWorker::purge(const std::string& name, Timestamp now) {
+    try {
+        const auto wrapped_keys = wait_for<Purged>([&](Completion<Purged> done) {
+            database_.write<Purged>(
+                patient(), [name, now](storage::WriteTransaction& tx) { return purge_if_due(tx, name, now); },
+                std::move(done));
+        });
+        if (!wrapped_keys) return false;
+        for (const auto& wrapped_key : *wrapped_keys) hsm_.envelope().forget(wrapped_key);
+        events_.purged(name);
+        return true;
+    } catch (const std::exception& e) {
+        events_.failed("the destruction of secret " + name, e.what());
+        return false;
+    }
+}
+
+}  // namespace coffer::secrets

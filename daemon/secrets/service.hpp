@@ -1,0 +1,143 @@
+#pragma once
+// What the operations mean: AWS Secrets Manager's, over sealed rows and a token. One coroutine for each
+// operation, written once for every front door. An operation throws ServiceError with AWS's words for what
+// the caller did wrong; failures of a backend pass through as the layers below throw them.
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coffer/v1/secrets.pb.h"
+#include "crypto/hsm.hpp"
+#include "daemon/access/administrators.hpp"
+#include "daemon/base/time.hpp"
+#include "daemon/secrets/call_context.hpp"
+#include "daemon/secrets/list_filter.hpp"
+#include "daemon/secrets/master_keys.hpp"
+#include "daemon/secrets/page_token.hpp"
+#include "daemon/secrets/secret_ref.hpp"
+#include "daemon/secrets/values.hpp"
+#include "storage/access_recorder.hpp"
+#include "storage/database.hpp"
+#include "storage/secret_cache.hpp"
+#include "storage/secret_repository.hpp"
+
+namespace coffer::secrets {
+
+/// What the service works with; all must outlive it.
+struct ServiceParts {
+    NodeIdentity node;
+    const access::Administrators& access;
+    crypto::Hsm& hsm;
+    storage::Database& database;
+    storage::SecretCache& cache;
+    storage::AccessRecorder& accesses;
+    const MasterKeys& master_keys;
+    const PageTokens& page_tokens;
+    const Clock& clock;
+};
+
+/// Thread-safe; the coroutines run on the caller's executor and do not block it.
+class SecretsService {
+public:
+    template <class T>
+    using Awaitable = boost::asio::awaitable<T>;
+
+    explicit SecretsService(ServiceParts parts) : parts_(std::move(parts)) {}
+
+    Awaitable<v1::CreateSecretResponse> create_secret(Call call, v1::CreateSecretRequest request);
+    Awaitable<v1::GetSecretValueResponse> get_secret_value(Call call, v1::GetSecretValueRequest request);
+    Awaitable<v1::BatchGetSecretValueResponse> batch_get_secret_value(Call call,
+                                                                      v1::BatchGetSecretValueRequest request);
+    Awaitable<v1::PutSecretValueResponse> put_secret_value(Call call, v1::PutSecretValueRequest request);
+    Awaitable<v1::UpdateSecretResponse> update_secret(Call call, v1::UpdateSecretRequest request);
+    Awaitable<v1::UpdateSecretVersionStageResponse> update_secret_version_stage(
+        Call call, v1::UpdateSecretVersionStageRequest request);
+    Awaitable<v1::DescribeSecretResponse> describe_secret(Call call, v1::DescribeSecretRequest request);
+    Awaitable<v1::ListSecretsResponse> list_secrets(Call call, v1::ListSecretsRequest request);
+    Awaitable<v1::ListSecretVersionIdsResponse> list_secret_version_ids(
+        Call call, v1::ListSecretVersionIdsRequest request);
+    Awaitable<v1::DeleteSecretResponse> delete_secret(Call call, v1::DeleteSecretRequest request);
+    Awaitable<v1::RestoreSecretResponse> restore_secret(Call call, v1::RestoreSecretRequest request);
+    Awaitable<v1::TagResourceResponse> tag_resource(Call call, v1::TagResourceRequest request);
+    Awaitable<v1::UntagResourceResponse> untag_resource(Call call, v1::UntagResourceRequest request);
+    Awaitable<v1::GetRandomPasswordResponse> get_random_password(Call call,
+                                                                 v1::GetRandomPasswordRequest request);
+
+private:
+    using SecretPtr = storage::SecretCache::SecretPtr;
+    using PayloadPtr = storage::SecretCache::PayloadPtr;
+    using Payloads = std::vector<std::pair<storage::VersionId, storage::StoredPayload>>;
+
+    /// One change of a locked secret, inside its transaction.
+    struct Edit {
+        storage::WriteTransaction& tx;
+        storage::StoredSecret& secret;
+        Payloads payloads;    ///< of versions added or encrypted anew
+        bool changed = true;  ///< false: nothing is written
+    };
+
+    /// What became of a value that was put as a version.
+    struct PutOutcome {
+        std::string arn;
+        std::string name;
+        std::vector<storage::StagingLabel> labels;
+        /// Set when the version was there already, with this payload: the caller compares the values.
+        std::optional<storage::StoredPayload> existing;
+        std::optional<storage::ValueKind> existing_kind;
+    };
+
+    // support.cpp: what every operation is made of
+    Awaitable<SecretPtr> find_secret(Call call, const SecretRef& ref);
+    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, std::string_view action);
+    Awaitable<crypto::SealedPayload> seal_value(Call call, crypto::PayloadIdentity identity,
+                                                crypto::SecretBytes value, crypto::MasterKeyId key);
+    Awaitable<crypto::SecretBytes> open_payload(Call call, crypto::PayloadIdentity identity,
+                                                std::shared_ptr<const crypto::SealedPayload> payload);
+    template <class T>
+    Awaitable<T> read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job);
+    template <class T>
+    Awaitable<T> write(Call call, UniqueFunction<T(storage::WriteTransaction&)> job);
+    /// Locks the secret that `seen` is, runs `edit`, stores what it changed. Throws secret_not_found when it
+    /// is gone, or another secret has its name now.
+    template <class T>
+    Awaitable<T> change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit);
+    /// Throws token_in_use unless the version that `outcome` found holds the same value.
+    Awaitable<void> require_same_value(Call call, std::string arn, std::string token, ValueKindAndBytes value,
+                                       storage::ValueKind existing_kind, storage::StoredPayload existing);
+
+    // read_operations.cpp
+    Awaitable<v1::GetSecretValueResponse> read_value(Call call, SecretPtr secret,
+                                                     storage::StoredVersion version);
+    Awaitable<v1::GetSecretValueResponse> current_value(Call call, std::string secret_id);
+    std::optional<Timestamp> last_accessed(const storage::StoredSecret& secret) const;
+    std::optional<Timestamp> last_accessed(const storage::StoredSecret& secret,
+                                           const storage::StoredVersion& version) const;
+
+    // write_operations.cpp
+    static PutOutcome put_version(Edit& edit, const storage::VersionId& id, storage::ValueKind kind,
+                                  const storage::StoredPayload& payload,
+                                  const std::vector<storage::StagingLabel>& labels, Timestamp now);
+    Awaitable<Payloads> reencrypt(Call call, SecretPtr secret, crypto::MasterKeyId key);
+    Awaitable<v1::UpdateSecretResponse> try_update(Call call, SecretPtr secret,
+                                                   std::shared_ptr<const v1::UpdateSecretRequest> request,
+                                                   std::shared_ptr<const ValueKindAndBytes> value);
+
+    // list_operations.cpp
+    struct Page {
+        std::vector<storage::StoredSecret> secrets;
+        std::optional<storage::ListCursor> next;
+    };
+    Awaitable<Page> list_page(Call call, storage::ListQuery query, std::shared_ptr<const ListFilter> filter,
+                              std::size_t max_results);
+    v1::SecretListEntry to_list_entry(const storage::StoredSecret& secret) const;
+
+    /// Drops the token's unwrapped copies of a deleted secret's data keys.
+    void forget_data_keys(const std::vector<Bytes>& wrapped_keys);
+
+    ServiceParts parts_;
+};
+
+}  // namespace coffer::secrets

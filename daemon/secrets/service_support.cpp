@@ -1,0 +1,65 @@
+#include "daemon/secrets/service_support.hpp"
+
+#include "daemon/secrets/payloads.hpp"
+
+namespace coffer::secrets {
+
+using boost::asio::awaitable;
+
+awaitable<SecretsService::SecretPtr> SecretsService::find_secret(Call call, const SecretRef& ref) {
+    auto secret = parts_.cache.peek(ref.name());
+    if (!secret) {
+        const JobOptions options{Priority::read, call->deadline};
+        auto start = [this, name = ref.name(), options](Completion<SecretPtr> done) mutable {
+            parts_.cache.find(std::move(name), options, std::move(done));
+        };
+        secret = co_await await_completion<SecretPtr>(std::move(start));
+    }
+    if (secret && !ref.matches(secret->arn)) secret = nullptr;
+    co_return secret;
+}
+
+awaitable<SecretsService::SecretPtr> SecretsService::require_secret(Call call, SecretRef ref,
+                                                                    std::string_view action) {
+    auto secret = co_await find_secret(call, ref);
+    parts_.access.require(call->caller, action, secret ? secret->arn : ref.text());
+    if (!secret) throw secret_not_found();
+    co_return secret;
+}
+
+awaitable<crypto::SealedPayload> SecretsService::seal_value(Call call, crypto::PayloadIdentity identity,
+                                                            crypto::SecretBytes value,
+                                                            crypto::MasterKeyId key) {
+    const JobOptions options{Priority::write, call->deadline};
+    auto start = [this, options, identity = std::move(identity), value = std::move(value),
+                  key](Completion<crypto::SealedPayload> done) mutable {
+        parts_.hsm.envelope().seal(std::move(identity), std::move(value), key, options, std::move(done));
+    };
+    co_return co_await await_completion<crypto::SealedPayload>(std::move(start));
+}
+
+awaitable<crypto::SecretBytes> SecretsService::open_payload(
+    Call call, crypto::PayloadIdentity identity, std::shared_ptr<const crypto::SealedPayload> payload) {
+    const JobOptions options{Priority::read, call->deadline};
+    auto start = [this, options, identity = std::move(identity),
+                  payload = std::move(payload)](Completion<crypto::SecretBytes> done) mutable {
+        parts_.hsm.envelope().open(std::move(identity), std::move(payload), options, std::move(done));
+    };
+    co_return co_await await_completion<crypto::SecretBytes>(std::move(start));
+}
+
+awaitable<void> SecretsService::require_same_value(Call call, std::string arn, std::string token,
+                                                   ValueKindAndBytes value, storage::ValueKind existing_kind,
+                                                   storage::StoredPayload existing) {
+    crypto::PayloadIdentity identity{arn, token, to_payload_kind(existing_kind)};
+    const auto stored = co_await open_payload(call, std::move(identity), to_sealed(existing));
+    if (existing_kind != value.kind || !crypto::constant_time_equal(stored.view(), value.bytes.view())) {
+        throw token_in_use(token, arn);
+    }
+}
+
+void SecretsService::forget_data_keys(const std::vector<Bytes>& wrapped_keys) {
+    for (const auto& wrapped_key : wrapped_keys) parts_.hsm.envelope().forget(wrapped_key);
+}
+
+}  // namespace coffer::secrets

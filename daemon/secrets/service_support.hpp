@@ -1,0 +1,55 @@
+#pragma once
+// The templates that SecretsService's operations are made of; for the .cpp files of this folder.
+
+#include "daemon/base/await.hpp"
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/service.hpp"
+
+namespace coffer::secrets {
+
+/// Refuses what AWS refuses on a secret that is scheduled for deletion.
+inline void refuse_deleted(const storage::StoredSecret& secret) {
+    if (secret.deleted) throw marked_for_deletion();
+}
+
+template <class T>
+boost::asio::awaitable<T> SecretsService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
+    const JobOptions options{Priority::read, call->deadline};
+    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
+        parts_.database.read<T>(options, std::move(job), std::move(done));
+    };
+    co_return co_await await_completion<T>(std::move(start));
+}
+
+template <class T>
+boost::asio::awaitable<T> SecretsService::write(Call call,
+                                                UniqueFunction<T(storage::WriteTransaction&)> job) {
+    const JobOptions options{Priority::write, call->deadline};
+    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
+        parts_.database.write<T>(options, std::move(job), std::move(done));
+    };
+    co_return co_await await_completion<T>(std::move(start));
+}
+
+template <class T>
+boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit) {
+    UniqueFunction<T(storage::WriteTransaction&)> job =
+        [seen, edit = std::move(edit)](storage::WriteTransaction& tx) mutable -> T {
+        auto locked = storage::SecretRepository::lock(tx, seen->name);
+        if (!locked) throw secret_not_found();
+        if (locked->id != seen->id) {
+            throw ServiceError(v1::INTERNAL_SERVICE_ERROR,
+                               "The secret was deleted and created again while the request ran. Try again.",
+                               true);
+        }
+        Edit change_of_secret{tx, *locked, {}, true};
+        T result = edit(change_of_secret);
+        if (change_of_secret.changed) {
+            storage::SecretRepository::update(tx, std::move(*locked), change_of_secret.payloads);
+        }
+        return result;
+    };
+    co_return co_await write<T>(std::move(call), std::move(job));
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,26 @@
+#pragma once
+// Tags of a secret: added or overwritten by key, in the order of first appearance. Pure.
+
+#include <google/protobuf/repeated_ptr_field.h>
+
+#include <string>
+#include <vector>
+
+#include "coffer/v1/secrets.pb.h"
+#include "storage/records.hpp"
+
+namespace coffer::secrets {
+
+/// Tags of a secret, at most (AWS quota).
+inline constexpr std::size_t kMaxTags = 50;
+
+/// `tags` with `added` put in. Throws ServiceError for a tag without a key, for a key that begins with
+/// "aws:" (any case), and over the quota.
+[[nodiscard]] std::vector<storage::Tag> with_tags(std::vector<storage::Tag> tags,
+                                                  const google::protobuf::RepeatedPtrField<v1::Tag>& added);
+
+/// `tags` without those whose key is in `keys`; unknown keys are ignored.
+[[nodiscard]] std::vector<storage::Tag> without_tags(
+    std::vector<storage::Tag> tags, const google::protobuf::RepeatedPtrField<std::string>& keys);
+
+}  // namespace coffer::secrets

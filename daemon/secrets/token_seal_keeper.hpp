@@ -1,0 +1,25 @@
+#pragma once
+// Storage's seals, made by the token.
+
+#include "crypto/seals.hpp"
+#include "storage/seal_keeper.hpp"
+
+namespace coffer::secrets {
+
+/// Blocks the storage thread that calls while the token works. Thread-safe.
+class TokenSealKeeper final : public storage::SealKeeper {
+public:
+    explicit TokenSealKeeper(crypto::Seals& seals) : seals_(seals) {}
+
+    [[nodiscard]] Bytes make(Bytes message, Deadline deadline) override {
+        return seals_.make(std::move(message), JobOptions{Priority::write, deadline});
+    }
+    [[nodiscard]] bool check(Bytes message, ByteView seal, Deadline deadline) override {
+        return seals_.check(std::move(message), seal, JobOptions{Priority::read, deadline});
+    }
+
+private:
+    crypto::Seals& seals_;
+};
+
+}  // namespace coffer::secrets
