@@ -156,7 +156,7 @@ as_user_again() {
 
 up() {
   local tool
-  for tool in openssl psql pkcs11-tool certutil flock; do need "$tool"; done
+  for tool in openssl psql pkcs11-tool certutil flock setsid; do need "$tool"; done
   pg=$(postgresql_programs)
   check_build
   mkdir -p "$state" "$log" "$state/run" "$state/etc"

@@ -17,6 +17,8 @@ daemon_is_ready() { local answer; answer=$(http_get "$metrics_port" /readyz 2>/d
 
 why_not_ready() { http_get "$metrics_port" /readyz 2>/dev/null | tail -n +2 || true; }
 
+replace_port() { sed -i "s/^port = $1\$/port = $2/" "$(config_file)"; }
+
 # Ports are chosen once and kept, so that a configuration or a script that names them stays right. A port
 # that somebody else took meanwhile is replaced.
 choose_ports() {
@@ -26,12 +28,12 @@ choose_ports() {
   if [ -e "$(config_file)" ] && port_is_taken "$port"; then
     old=$port; port=$(free_port)
     step "port $old is taken by another program; using $port"
-    sed -i "s/:$old\"/:$port\"/" "$(config_file)"
+    replace_port "$old" "$port"
   fi
   if [ -e "$(config_file)" ] && port_is_taken "$metrics_port"; then
     old=$metrics_port; metrics_port=$(free_port)
     step "port $old is taken by another program; using $metrics_port"
-    sed -i "s/:$old\"/:$metrics_port\"/" "$(config_file)"
+    replace_port "$old" "$metrics_port"
   fi
   save_settings
 }
@@ -39,8 +41,9 @@ choose_ports() {
 write_configuration() {
   [ -e "$(config_file)" ] && return
   step "writing $(config_file)"
-  sed -e "s|@MODULE@|${module:-$(token_module)}|" -e "s|@TOKEN_URI@|$(token_uri)|" \
-    -e "s|@PROFILE@|$root/hsm-config/$(token_profile)|" -e "s|@STATE@|$state|g" \
+  # {dir} in a profile's module_arguments: where the token's own files are.
+  sed "s|{dir}|$state/token/$token|g" "$root/hsm-config/$token.toml" >"$state/etc/profile.toml"
+  sed -e "s|@MODULE@|${module:-$(token_module)}|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" \
     -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@ADMINISTRATOR@|$administrator|" \
     "$root/deploy/appliance.toml.in" >"$(config_file).new"
   mv "$(config_file).new" "$(config_file)"
@@ -67,7 +70,7 @@ start_daemon() {
   else
     step "starting cofferd"
     # 9 is the lock of this script: the daemon must not keep it.
-    setsid "$bin/cofferd" --config "$(config_file)" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
+    setsid "$bin/cofferd" run --config "$(config_file)" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
     pid=$!
     echo "$pid" >"$(daemon_pid_file)"
   fi
