@@ -12,9 +12,8 @@
 #                   root, $XDG_STATE_HOME/coffer-appliance (~/.local/state/coffer-appliance) for others
 #   --token KIND    softhsm2 (default) or nss: which token in software holds the master keys. Only at the
 #                   first `up`
-#   --module FILE   a PKCS#11 module to load in place of the token's own, for one that forwards to it. Only
-#                   at the first `up`
-#   --build DIR     the build folder to take cofferd, coffer-hsm and coffer from. Default: build/release
+#   --build DIR     the build folder to take cofferd, coffer-hsm and coffer from. Default: that of the last
+#                   `up`; at the first build/release
 #   --yes           destroy without asking
 #
 # Called by root, everything runs as the system user `coffer` (made if there is none): PostgreSQL and cofferd
@@ -32,13 +31,13 @@ usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
 
 # ---- what was asked ------------------------------------------------------------------------------------
 
-action='' dir='' asked_token='' asked_module='' build="$root/build/release" sure=''
+action='' dir='' asked_token='' asked_build='' sure=''
 while [ $# -gt 0 ]; do
   case "$1" in
     up|down|status|env|destroy) [ -z "$action" ] || fail "'$action' and '$1' cannot both be done"; action=$1 ;;
-    --dir|--token|--module|--build)
+    --dir|--token|--build)
       [ $# -ge 2 ] && [ -n "$2" ] || fail "$1 needs a value (try --help)"
-      case "$1" in --dir) dir=$2 ;; --token) asked_token=$2 ;; --module) asked_module=$2 ;; --build) build=$2 ;; esac
+      case "$1" in --dir) dir=$2 ;; --token) asked_token=$2 ;; --build) asked_build=$2 ;; esac
       shift ;;
     --yes) sure=yes ;;
     -h|--help) usage; exit 0 ;;
@@ -56,10 +55,39 @@ default_dir() {
 }
 dir=$(realpath -m -- "${dir:-$(default_dir)}")
 case "$dir" in *[\'\"\|\&\\\ ]*) fail "the folder's path may not hold blanks, quotes, |, & or backslashes: $dir" ;; esac
-build=$(realpath -m -- "$build")
-bin="$build/bin"
 state="$dir/state"
 log="$state/log"
+
+# ---- settings: chosen at the first `up`, kept in state/settings ------------------------------------------
+
+token='' port='' metrics_port='' build=''
+load_settings() {
+  local key value
+  [ -e "$state/settings" ] || return 0
+  while IFS='=' read -r key value; do
+    case "$key" in token) token=$value ;; port) port=$value ;; metrics_port) metrics_port=$value ;; build) build=$value ;; esac
+  done <"$state/settings"
+}
+save_settings() {
+  printf 'token=%s\nport=%s\nmetrics_port=%s\nbuild=%s\n' \
+    "$token" "$port" "$metrics_port" "$build" >"$state/settings.new"
+  mv "$state/settings.new" "$state/settings"
+}
+settle() {
+  [ -z "$token" ] || [ -z "$asked_token" ] || [ "$token" = "$asked_token" ] ||
+    fail "the appliance in $dir has a $token token, and keys cannot move to another" \
+      "use another folder (--dir), or delete this one with all its secrets: deploy/appliance.sh destroy --dir $dir"
+  token=${token:-${asked_token:-softhsm2}}
+}
+
+# Where the programs are: as asked, as at the last `up`, or the default.
+choose_build() {
+  if [ -n "$asked_build" ]; then build=$(realpath -m -- "$asked_build")
+  elif [ -z "$build" ] && [ "$(id -u)" -eq 0 ] && [ ! -x "$root/build/release/bin/cofferd" ] && [ -x "$dir/program/bin/cofferd" ]; then
+    build="$dir/program"
+  elif [ -z "$build" ]; then build="$root/build/release"; fi
+  bin="$build/bin"
+}
 
 check_build() {
   local program
@@ -68,29 +96,6 @@ check_build() {
       "build first: cmake --preset release && cmake --build --preset release" \
       "or name another build folder with --build"
   done
-}
-
-# ---- settings: chosen at the first `up`, kept in state/settings ------------------------------------------
-
-token='' module='' port='' metrics_port=''
-load_settings() {
-  local key value
-  [ -e "$state/settings" ] || return 0
-  while IFS='=' read -r key value; do
-    case "$key" in token) token=$value ;; module) module=$value ;; port) port=$value ;; metrics_port) metrics_port=$value ;; esac
-  done <"$state/settings"
-}
-save_settings() {
-  printf 'token=%s\nmodule=%s\nport=%s\nmetrics_port=%s\n' "$token" "$module" "$port" "$metrics_port" >"$state/settings.new"
-  mv "$state/settings.new" "$state/settings"
-}
-settle() {
-  load_settings
-  [ -z "$token" ] || [ -z "$asked_token" ] || [ "$token" = "$asked_token" ] ||
-    fail "the appliance in $dir has a $token token, and keys cannot move to another" \
-      "use another folder (--dir), or delete this one with all its secrets: deploy/appliance.sh destroy --dir $dir"
-  token=${token:-${asked_token:-softhsm2}}
-  module=${module:-$asked_module}
 }
 
 must_exist() {
@@ -115,6 +120,7 @@ as_user() {
 # Only what differs is copied: an `up` of a running appliance must not replace its program needlessly.
 copy_program() {
   local file target
+  [ "$build" != "$dir/program" ] || return 0
   install -d -m 755 "$dir/program" "$dir/program/bin" "$dir/program/deploy" "$dir/program/deploy/lib" "$dir/program/hsm-config"
   for file in bin/cofferd bin/coffer-hsm bin/coffer; do
     cmp -s "$build/$file" "$dir/program/$file" || install -m 755 "$build/$file" "$dir/program/$file"
@@ -126,20 +132,29 @@ copy_program() {
     done
 }
 
+# The first folder on the way to $1 that the appliance's user cannot enter, if there is one.
+closed_folder() {
+  local folder='' name
+  local -a names
+  IFS=/ read -r -a names <<<"${1#/}"
+  for name in "${names[@]}"; do
+    folder="$folder/$name"
+    [ -d "$folder" ] || return 0
+    as_user test -x "$folder" || { printf '%s' "$folder"; return 0; }
+  done
+}
+
 prepare_as_root() {
-  local folder
+  local closed
   make_user
+  closed=$(closed_folder "$(dirname "$dir")")
+  [ -z "$closed" ] || fail "the user '$appliance_user' cannot enter $closed, so it cannot reach $dir" \
+    "choose a folder that every user can reach: --dir /var/lib/NAME"
   mkdir -p "$dir"
   chown root:root "$dir"
   chmod 755 "$dir"
   [ -d "$state" ] || install -d -m 700 -o "$appliance_user" -g "$appliance_user" "$state"
   copy_program
-  if ! as_user test -x "$dir/program/bin/cofferd"; then
-    folder=$dir
-    while [ "$folder" != / ] && ! as_user test -x "$(dirname "$folder")"; do folder=$(dirname "$folder"); done
-    fail "the user '$appliance_user' cannot enter $(dirname "$folder"), so it cannot reach $dir" \
-      "choose a folder that every user can reach: --dir /var/lib/NAME"
-  fi
   # More locked memory than the usual 8 MiB, for the heap of keys; where that is refused the daemon says so.
   ulimit -l unlimited 2>/dev/null || true
 }
@@ -147,7 +162,6 @@ prepare_as_root() {
 as_user_again() {
   local -a arguments=("$action" --dir "$dir" --build "$dir/program")
   [ -z "$asked_token" ] || arguments+=(--token "$asked_token")
-  [ -z "$asked_module" ] || arguments+=(--module "$asked_module")
   cd /
   as_user bash "$dir/program/deploy/appliance.sh" "${arguments[@]}"
 }
@@ -158,14 +172,18 @@ up() {
   local tool
   for tool in openssl psql pkcs11-tool certutil flock setsid; do need "$tool"; done
   pg=$(postgresql_programs)
+  load_settings
+  choose_build
   check_build
+  check_socket_length
   mkdir -p "$state" "$log" "$state/run" "$state/etc"
   chmod 700 "$state" "$state/run"
   exec 9>"$state/lock"
   flock -n 9 || fail "another appliance.sh is at work on $dir; wait for it"
   settle
   save_settings
-  export_token_environment
+  write_environment
+  export_environment
   make_token
   make_keys
   make_postgres
@@ -184,7 +202,7 @@ down() {
   pg=$(postgresql_programs)
   stop_daemon
   stop_postgres
-  step "stopped; everything is kept in $dir"
+  step "stopped"
 }
 
 status() {
@@ -213,12 +231,14 @@ status() {
 print_environment() {
   must_exist
   load_settings
+  choose_build
   printf 'export COFFER_ENDPOINT=%q\n' "127.0.0.1:$port"
   printf 'export COFFER_SERVER_NAME=%q\n' localhost
   printf 'export COFFER_CA_FILE=%q\n' "$(pki)/ca.crt"
   printf 'export COFFER_CERT_FILE=%q\n' "$(pki)/admin.crt"
   printf 'export COFFER_KEY_FILE=%q\n' "$(pki)/admin.key"
   # shellcheck disable=SC2016  # $PATH is for the shell that evaluates this line
+  [ "$(id -u)" -ne 0 ] || bin="$dir/program/bin"
   printf 'case ":$PATH:" in *:%q:*) ;; *) export PATH=%q:"$PATH" ;; esac\n' "$bin" "$bin"
 }
 
@@ -236,9 +256,10 @@ destroy() {
   step "deleted $dir"
 }
 
+# Root reads no settings for `up`: the file belongs to the user that the daemon runs as.
 if [ "$(id -u)" -eq 0 ]; then
   case "$action" in
-    up) check_build; prepare_as_root; as_user_again ;;
+    up) choose_build; check_build; check_socket_length; prepare_as_root; as_user_again ;;
     down|status) must_exist; as_user_again ;;
     env) print_environment ;;
     destroy) destroy ;;

@@ -13,6 +13,14 @@ daemon_pid() {
   printf '%s' "$pid"
 }
 
+# Not a zombie either: in a container without an init nobody collects those.
+process_lives() {
+  local line
+  { IFS= read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+  line=${line##*) }
+  [ "${line%% *}" != Z ]
+}
+
 daemon_is_ready() { local answer; answer=$(http_get "$metrics_port" /readyz 2>/dev/null) && [ "${answer%%$'\n'*}" = 200 ]; }
 
 why_not_ready() { http_get "$metrics_port" /readyz 2>/dev/null | tail -n +2 || true; }
@@ -43,7 +51,7 @@ write_configuration() {
   step "writing $(config_file)"
   # {dir} in a profile's module_arguments: where the token's own files are.
   sed "s|{dir}|$state/token/$token|g" "$root/hsm-config/$token.toml" >"$state/etc/profile.toml"
-  sed -e "s|@MODULE@|${module:-$(token_module)}|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" \
+  sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" \
     -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@ADMINISTRATOR@|$administrator|" \
     "$root/deploy/appliance.toml.in" >"$(config_file).new"
   mv "$(config_file).new" "$(config_file)"
@@ -76,7 +84,7 @@ start_daemon() {
   fi
   for tries in {1..600}; do
     daemon_is_ready && { step "cofferd is ready, pid $pid, on 127.0.0.1:$port"; return; }
-    kill -0 "$pid" 2>/dev/null || fail "cofferd ended; $(daemon_log) says:" "$(tail -n 5 "$(daemon_log)")"
+    process_lives "$pid" || fail "cofferd ended; $(daemon_log) says:" "$(tail -n 5 "$(daemon_log)")"
     sleep 0.05
   done
   fail "cofferd runs but is not ready after 30 seconds: $(why_not_ready)" "more in $(daemon_log)"
@@ -88,7 +96,7 @@ stop_daemon() {
   step "stopping cofferd, pid $pid (it answers what it has begun)"
   kill -TERM "$pid"
   for tries in {1..600}; do
-    kill -0 "$pid" 2>/dev/null || { rm -f "$(daemon_pid_file)"; return; }
+    process_lives "$pid" || { rm -f "$(daemon_pid_file)"; return; }
     sleep 0.05
   done
   step "cofferd still runs after 30 seconds; killing it"

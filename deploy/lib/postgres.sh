@@ -17,7 +17,6 @@ check_socket_length() {
 }
 
 make_postgres() {
-  check_socket_length
   [ -e "$(postgres_data)/.made" ] && return
   step "making a private PostgreSQL cluster in $(postgres_data)"
   rm -rf "$(postgres_data)"

@@ -28,9 +28,25 @@ token_uri() {
   esac
 }
 
-# SoftHSM2 finds its configuration through the environment; NSS gets its folder as a module argument.
-export_token_environment() {
-  if [ "$token" = softhsm2 ]; then export SOFTHSM2_CONF="$state/token/softhsm2.conf"; fi
+# What the module wants in the environment: SoftHSM2 finds its configuration there, NSS gets its folder as
+# a module argument. Kept in a file like systemd's EnvironmentFile: lines of NAME=VALUE, yours to edit.
+environment_file() { printf '%s/etc/environment' "$state"; }
+
+write_environment() {
+  [ -e "$(environment_file)" ] && return
+  if [ "$token" = softhsm2 ]; then
+    printf 'SOFTHSM2_CONF=%s/token/softhsm2.conf\n' "$state" >"$(environment_file)"
+  else
+    : >"$(environment_file)"
+  fi
+}
+
+export_environment() {
+  local line
+  while IFS= read -r line; do
+    [[ "$line" == [A-Za-z_]*=* ]] && export "${line?}"
+  done <"$(environment_file)"
+  return 0
 }
 
 new_pin() { (umask 077 && openssl rand -hex 16 >"$1"); }
