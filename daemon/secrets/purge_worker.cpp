@@ -53,13 +53,13 @@ void PurgeWorker::stop() {
 
 void PurgeWorker::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-        run_once();
+        run_once(stop);
         std::unique_lock lock(mutex_);
         wake_.wait_for(lock, stop, interval_, [] { return false; });
     }
 }
 
-std::size_t PurgeWorker::run_once() {
+std::size_t PurgeWorker::run_once(const std::stop_token& stop) {
     const auto now = clock_.now();
     std::vector<std::string> due;
     try {
@@ -76,7 +76,7 @@ std::size_t PurgeWorker::run_once() {
     }
     std::size_t purged = 0;
     for (const auto& name : due) {
-        if (thread_.get_stop_token().stop_requested()) break;
+        if (stop.stop_requested()) break;
         if (purge(name, now)) ++purged;
     }
     return purged;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -30,8 +31,9 @@ public:
     PurgeWorker(const PurgeWorker&) = delete;
     PurgeWorker& operator=(const PurgeWorker&) = delete;
 
-    /// One round, on the calling thread; for tests and the worker itself. Returns how many were purged.
-    std::size_t run_once();
+    /// One round, on the calling thread; for tests and the worker itself. Ends early when `stop` is asked for.
+    /// Returns how many were purged.
+    std::size_t run_once(const std::stop_token& stop = {});
 
     /// Ends after the secret at hand.
     void stop();

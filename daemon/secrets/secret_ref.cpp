@@ -30,7 +30,7 @@ std::string arn_prefix(const NodeIdentity& node) {
 
 bool is_valid_name(std::string_view name) noexcept {
     constexpr std::string_view kPunctuation = "-/_+=.@!";
-    return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return !name.empty() && std::ranges::all_of(name, [kPunctuation](char c) {
         return is_alphanumeric(c) || kPunctuation.find(c) != std::string_view::npos;
     });
 }
