@@ -1,0 +1,90 @@
+#include "crypto/anchor_session.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "crypto/pkcs11_error.hpp"
+
+namespace coffer::crypto {
+
+namespace {
+
+/// Throws PinRefused when a try could do harm.
+void require_safe_to_try(const TokenInfo& token) {
+    if ((token.flags & CKF_USER_PIN_LOCKED) != 0) {
+        throw PinRefused(fmt::format(
+            "the user PIN of token \"{}\" (serial {}) is locked: the security officer must set a new one",
+            token.label, token.serial));
+    }
+    if ((token.flags & CKF_USER_PIN_FINAL_TRY) != 0) {
+        throw PinRefused(fmt::format(
+            "token \"{}\" (serial {}) would lock after one more wrong PIN, so it is not tried: log in "
+            "once with the vendor's tool, which resets the count",
+            token.label, token.serial));
+    }
+}
+
+bool says_pin_refused(CK_RV code) noexcept {
+    return code == CKR_PIN_INCORRECT || code == CKR_PIN_INVALID || code == CKR_PIN_LEN_RANGE ||
+           code == CKR_PIN_LOCKED || code == CKR_PIN_EXPIRED || code == CKR_USER_PIN_NOT_INITIALIZED;
+}
+
+CK_RV login(const Session& session, SecretBytes& pin) {
+    return session.functions().C_Login(session.handle(), CKU_USER, pin.writable().data(), pin.size());
+}
+
+}  // namespace
+
+PinGuard::PinGuard() {
+    if (RAND_bytes(salt_.data(), static_cast<int>(salt_.size())) != 1) {
+        throw Error("OpenSSL has no random bytes");
+    }
+}
+
+PinGuard::Digest PinGuard::digest(const SecretBytes& pin) const {
+    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    Digest out{};
+    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||
+        EVP_DigestUpdate(context.get(), salt_.data(), salt_.size()) != 1 ||
+        EVP_DigestUpdate(context.get(), pin.view().data(), pin.size()) != 1 ||
+        EVP_DigestFinal_ex(context.get(), out.data(), nullptr) != 1) {
+        throw Error("OpenSSL cannot compute SHA-256");
+    }
+    return out;
+}
+
+void PinGuard::require_untried(const SecretBytes& pin, const PinSource& source) const {
+    if (refused_ && *refused_ == digest(pin)) {
+        throw PinRefused(
+            fmt::format("the token refused the PIN in {}; it is not tried again until the file changes",
+                        source.file().string()));
+    }
+}
+
+void PinGuard::refused(const SecretBytes& pin) {
+    refused_ = digest(pin);
+}
+
+AnchorSession AnchorSession::open(const Module& module, SlotId slot, const PinSource& source, PinGuard& guard,
+                                  SessionMode mode) {
+    Session session = Session::open(module, slot, mode);
+    if (session.user_logged_in()) return AnchorSession(std::move(session));
+    const TokenInfo token = token_info(module, slot);
+    require_safe_to_try(token);
+    SecretBytes pin = source.read();
+    guard.require_untried(pin, source);
+    const CK_RV code = login(session, pin);
+    if (says_pin_refused(code)) {
+        guard.refused(pin);
+        throw PinRefused(
+            fmt::format("token \"{}\" (serial {}) refused the PIN in {}: {}; it is not tried again until "
+                        "the file changes",
+                        token.label, token.serial, source.file().string(), code_name(code)));
+    }
+    if (code != CKR_USER_ALREADY_LOGGED_IN) check("C_Login", code);
+    guard.accepted();
+    return AnchorSession(std::move(session));
+}
+
+}  // namespace coffer::crypto

@@ -1,0 +1,194 @@
+#include "crypto/key_factory.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "crypto/anchor_session.hpp"
+#include "crypto/key_names.hpp"
+#include "crypto/objects.hpp"
+#include "crypto/pkcs11_error.hpp"
+
+namespace coffer::crypto {
+
+namespace {
+
+constexpr CK_ULONG kKeyBytes = 32;
+// DER of the OID 1.2.840.10045.3.1.7 (prime256v1; SEC 2, 2.4.2).
+constexpr std::array<std::uint8_t, 10> kP256 = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+
+CK_OBJECT_HANDLE generate_key(const Session& session, CK_MECHANISM_TYPE type, Template& key) {
+    CK_MECHANISM mechanism{type, nullptr, 0};
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    check("C_GenerateKey",
+          session.functions().C_GenerateKey(session.handle(), &mechanism, key.data(), key.size(), &handle));
+    return handle;
+}
+
+/// A random (version 4) UUID from the token's generator.
+Uuid random_uuid(const Session& session) {
+    std::array<std::uint8_t, 16> bytes{};
+    check("C_GenerateRandom",
+          session.functions().C_GenerateRandom(session.handle(), bytes.data(), bytes.size()));
+    bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0FU) | 0x40U);
+    bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3FU) | 0x80U);
+    return Uuid(bytes);
+}
+
+}  // namespace
+
+MasterKeyRef KeyFactory::make_master_key(std::string_view name) {
+    if (!is_master_key_name(name)) {
+        throw Error(
+            fmt::format("\"{}\" cannot name a master key: use 1 to 200 of A-Z a-z 0-9 / _ -, without a slash "
+                        "at either end",
+                        name));
+    }
+    const FoundKeys keys = find_keys(session_);
+    for (const auto& key : keys.master_keys) {
+        if (key.name == name)
+            throw Error(fmt::format("the token holds a master key named \"{}\" already", name));
+    }
+    return make_generation(name, {.id = MasterKeyId(random_uuid(session_)), .generation = 1});
+}
+
+MasterKeyRef KeyFactory::make_next_generation(std::string_view name) {
+    std::optional<MasterKeyRef> newest;
+    for (const auto& key : find_keys(session_).master_keys) {
+        if (key.name == name) newest = key.ref;
+    }
+    if (!newest) throw Error(fmt::format("the token holds no master key named \"{}\"", name));
+    return make_generation(name, {.id = newest->id, .generation = newest->generation + 1});
+}
+
+MasterKeyRef KeyFactory::make_generation(std::string_view name, const MasterKeyRef& ref) {
+    const auto label = master_key_label(name, ref.generation);
+    const auto id = master_key_cka_id(ref);
+    Template key;
+    key.number(CKA_CLASS, CKO_SECRET_KEY)
+        .number(CKA_KEY_TYPE, CKK_AES)
+        .number(CKA_VALUE_LEN, kKeyBytes)
+        .text(CKA_LABEL, label)
+        .bytes(CKA_ID, id)
+        .boolean(CKA_TOKEN, true)
+        .boolean(CKA_PRIVATE, true)
+        .boolean(CKA_SENSITIVE, true)
+        .boolean(CKA_EXTRACTABLE, false)
+        .boolean(CKA_WRAP, true)
+        .boolean(CKA_UNWRAP, true)
+        .boolean(CKA_ENCRYPT, false)
+        .boolean(CKA_DECRYPT, false)
+        .boolean(CKA_SIGN, false)
+        .boolean(CKA_VERIFY, false)
+        .boolean(CKA_DERIVE, false);
+    ObjectGuard made(session_, generate_key(session_, CKM_AES_KEY_GEN, key));
+    // Reads every key back as the daemon will: a token that ignored a part of the template is found out here.
+    (void)find_keys(session_);
+    (void)made.release();
+    return ref;
+}
+
+void KeyFactory::make_seal_key() {
+    if (find_keys(session_).seal_key) throw Error("the token holds a seal key already");
+    Template key;
+    key.number(CKA_CLASS, CKO_SECRET_KEY)
+        .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+        .number(CKA_VALUE_LEN, kKeyBytes)
+        .text(CKA_LABEL, kSealKeyLabel)
+        .boolean(CKA_TOKEN, true)
+        .boolean(CKA_PRIVATE, true)
+        .boolean(CKA_SENSITIVE, true)
+        .boolean(CKA_EXTRACTABLE, false)
+        .boolean(CKA_SIGN, true)
+        .boolean(CKA_VERIFY, true)
+        .boolean(CKA_DERIVE, false);
+    ObjectGuard made(session_, generate_key(session_, CKM_GENERIC_SECRET_KEY_GEN, key));
+    (void)find_keys(session_);
+    (void)made.release();
+}
+
+void KeyFactory::make_audit_key() {
+    const FoundKeys keys = find_keys(session_);
+    if (keys.audit_private_key || keys.audit_public_key) throw Error("the token holds an audit key already");
+    Template public_key;
+    public_key.bytes(CKA_EC_PARAMS, kP256)
+        .text(CKA_LABEL, kAuditKeyLabel)
+        .text(CKA_ID, kAuditKeyLabel)
+        .boolean(CKA_TOKEN, true)
+        .boolean(CKA_PRIVATE, false)
+        .boolean(CKA_VERIFY, true);
+    Template private_key;
+    private_key.text(CKA_LABEL, kAuditKeyLabel)
+        .text(CKA_ID, kAuditKeyLabel)
+        .boolean(CKA_TOKEN, true)
+        .boolean(CKA_PRIVATE, true)
+        .boolean(CKA_SENSITIVE, true)
+        .boolean(CKA_EXTRACTABLE, false)
+        .boolean(CKA_SIGN, true);
+    CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
+    CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
+    CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
+    check("C_GenerateKeyPair", session_.functions().C_GenerateKeyPair(
+                                   session_.handle(), &mechanism, public_key.data(), public_key.size(),
+                                   private_key.data(), private_key.size(), &public_handle, &private_handle));
+    ObjectGuard made_public(session_, public_handle);
+    ObjectGuard made_private(session_, private_handle);
+    (void)find_keys(session_);
+    (void)made_public.release();
+    (void)made_private.release();
+}
+
+namespace {
+
+/// The security officer's login, for as long as the session lives. The security officer and the user
+/// cannot be logged in together, so this one does log out.
+class OfficerLogin {
+public:
+    OfficerLogin(const Session& session, SecretBytes pin) : session_(session) {
+        const CK_RV code =
+            session.functions().C_Login(session.handle(), CKU_SO, pin.writable().data(), pin.size());
+        if (code == CKR_PIN_INCORRECT || code == CKR_PIN_LOCKED || code == CKR_PIN_LEN_RANGE) {
+            throw PinRefused(
+                fmt::format("the token refused the security officer's PIN: {}", code_name(code)));
+        }
+        check("C_Login", code);
+    }
+    OfficerLogin(const OfficerLogin&) = delete;
+    OfficerLogin& operator=(const OfficerLogin&) = delete;
+    ~OfficerLogin() { session_.functions().C_Logout(session_.handle()); }
+
+private:
+    const Session& session_;
+};
+
+/// Why the key could not be marked; empty when it was.
+std::string try_mark_trusted(const Session& session, const MasterKeyRef& ref) {
+    const auto id = master_key_cka_id(ref);
+    Template wanted;
+    wanted.number(CKA_CLASS, CKO_SECRET_KEY).boolean(CKA_TOKEN, true).bytes(CKA_ID, id);
+    const auto found = find_objects(session, wanted);
+    if (found.size() != 1) return "the security officer does not see it (it is a private object)";
+    Template change;
+    change.boolean(CKA_TRUSTED, true);
+    const CK_RV code = session.functions().C_SetAttributeValue(session.handle(), found.front(), change.data(),
+                                                               change.size());
+    return code == CKR_OK ? std::string() : "C_SetAttributeValue answered " + code_name(code);
+}
+
+}  // namespace
+
+std::vector<std::string> mark_trusted(const Module& module, SlotId slot, SecretBytes so_pin,
+                                      const std::vector<MasterKeyRef>& refs) {
+    const Session session = Session::open(module, slot, SessionMode::read_write);
+    const OfficerLogin login(session, std::move(so_pin));
+    std::vector<std::string> refusals;
+    for (const auto& ref : refs) {
+        const auto why = try_mark_trusted(session, ref);
+        if (why.empty()) continue;
+        refusals.push_back(
+            fmt::format("key {} generation {}: {}", ref.id.value().text(), ref.generation, why));
+    }
+    return refusals;
+}
+
+}  // namespace coffer::crypto

@@ -1,0 +1,45 @@
+#pragma once
+// Making Coffer's long-lived keys in a token, for coffer-hsm and for tests. The daemon makes none.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/key_ring.hpp"
+#include "crypto/key_types.hpp"
+#include "crypto/secret_bytes.hpp"
+#include "crypto/session.hpp"
+
+namespace coffer::crypto {
+
+/// Makes keys as token objects through one read-write session of a logged-in user. Every call either makes
+/// the whole key or leaves the token as it was. Not thread-safe, and no two processes should make keys in one
+/// token at the same time: a token has no lock that would keep them from making the same name twice (the
+/// daemon refuses to start then).
+class KeyFactory {
+public:
+    /// `session` must be read-write and outlive the factory.
+    explicit KeyFactory(const Session& session) : session_(session) {}
+
+    /// A new master key: a random id, generation 1; AES-256, SENSITIVE, not EXTRACTABLE, for wrapping and
+    /// unwrapping only. Throws Error when the name is taken or not a name, Pkcs11Error.
+    MasterKeyRef make_master_key(std::string_view name);
+    /// The generation after the newest of the key `name`. Throws Error when there is no such key.
+    MasterKeyRef make_next_generation(std::string_view name);
+    /// The HMAC-SHA256 key of the seals, 32 bytes. Throws Error when there is one.
+    void make_seal_key();
+    /// The EC P-256 key pair that signs audit checkpoints. Throws Error when there is one.
+    void make_audit_key();
+
+private:
+    MasterKeyRef make_generation(std::string_view name, const MasterKeyRef& ref);
+    const Session& session_;
+};
+
+/// Sets CKA_TRUSTED on the master keys `refs`, as the security officer (PKCS#11 2.40, 4.4: nobody else can).
+/// The user must not be logged in. Answers, for each key that could not be marked, one line that says why:
+/// many tokens hide private objects from the security officer. Throws PinRefused, Pkcs11Error.
+[[nodiscard]] std::vector<std::string> mark_trusted(const Module& module, SlotId slot, SecretBytes so_pin,
+                                                    const std::vector<MasterKeyRef>& refs);
+
+}  // namespace coffer::crypto
