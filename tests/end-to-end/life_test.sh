@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The life of a secret through the command, as a person goes through it.
+. "$(dirname "$0")/support.sh"
+
+bring_up
+
+printf 's3cret' | coffer put demo/a >/dev/null
+expect_equal "a value written is the value read" s3cret "$(coffer get demo/a)"
+
+json=$(coffer get-secret-value --secret-id demo/a)
+members=$(/usr/bin/python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+print(",".join(sorted(value)), value["Name"], value["SecretString"], value["VersionStages"])' <<<"$json")
+expect_equal "GetSecretValue has AWS's members" \
+  "ARN,CreatedDate,Name,SecretString,VersionId,VersionStages demo/a s3cret ['AWSCURRENT']" "$members"
+
+printf 'second' | coffer put demo/a >/dev/null
+expect_equal "an update is what is read" second "$(coffer get demo/a)"
+previous=$(coffer get-secret-value --secret-id demo/a --version-stage AWSPREVIOUS)
+expect_contains "the previous version is kept" '"s3cret"' "$previous"
+
+head -c 65536 /dev/urandom >"$work/binary"
+coffer create-secret --name demo/binary --secret-binary "fileb://$work/binary" >/dev/null
+coffer get demo/binary >"$work/binary.read"
+cmp "$work/binary" "$work/binary.read" || fail "65,536 random bytes came back changed"
+what "65,536 random bytes come back identical"
+
+head -c 65537 /dev/urandom >"$work/too-long"
+expect_refused "65,537 bytes are refused, with the field's name" secretBinary \
+  coffer create-secret --name demo/too-long --secret-binary "fileb://$work/too-long"
+expect_refused "and nothing is stored" ResourceNotFoundException coffer describe-secret --secret-id demo/too-long
+
+printf '{"username":"app","password":"pw-1"}' | coffer put demo/db >/dev/null
+expect_equal "one field of a JSON secret" pw-1 "$(coffer get demo/db --field password)"
+# shellcheck disable=SC2016  # $username is for the child
+expect_equal "fields as environment variables of a command" app \
+  "$(coffer exec --secret demo/db -- sh -c 'printf %s "$username"')"
+
+coffer rm demo/a >/dev/null
+expect_refused "a deleted secret is not read" InvalidRequestException coffer get demo/a
+coffer restore demo/a >/dev/null
+expect_equal "a restored secret is whole" second "$(coffer get demo/a)"
+
+expect_refused "an unknown secret" ResourceNotFoundException coffer get demo/none
+expect_contains "the list" demo/db "$(coffer ls)"
+
+appliance down
+appliance up
+take_environment
+expect_equal "after a restart everything is there" second "$(coffer get demo/a)"
+coffer get demo/binary | cmp - "$work/binary" || fail "the binary value changed over a restart"
+what "binary values too"
+
+coffer get-secret-value --secret-id demo/a --version-stage AWSPREVIOUS >/dev/null
+expect_equal "up of a running appliance changes nothing" "$(daemon_pid)" "$(appliance up >/dev/null && daemon_pid)"
