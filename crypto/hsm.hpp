@@ -22,10 +22,14 @@ namespace coffer::crypto {
 
 struct HsmConfig {
     std::filesystem::path module;
+    /// Stands for `{dir}` in the profile's module_arguments; empty when those do not use it.
+    std::filesystem::path token_dir;
     /// RFC 7512 URI: `token` and/or `serial`; never a slot. An attribute `pin-value` is refused.
     std::string token_uri;
     PinSource pin;
     Profile profile;
+    /// The arguments that the module is initialized with: the profile's, with `{dir}` filled in.
+    [[nodiscard]] std::string module_arguments() const;
     /// Jobs that may wait in each priority lane.
     std::size_t queue_capacity = 4096;
     /// Failures in a row after which the breaker opens, and how long until its next probe.

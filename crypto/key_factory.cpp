@@ -95,6 +95,7 @@ void KeyFactory::make_seal_key() {
         .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
         .number(CKA_VALUE_LEN, kKeyBytes)
         .text(CKA_LABEL, kSealKeyLabel)
+        .text(CKA_ID, kSealKeyLabel)
         .boolean(CKA_TOKEN, true)
         .boolean(CKA_PRIVATE, true)
         .boolean(CKA_SENSITIVE, true)

@@ -1,0 +1,257 @@
+// Finding a token, logging in and making keys, on both modules.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "crypto/attributes.hpp"
+#include "crypto/key_factory.hpp"
+#include "crypto/key_names.hpp"
+#include "crypto/key_ring.hpp"
+#include "crypto/objects.hpp"
+#include "crypto/pkcs11_error.hpp"
+#include "tests/support/tokens.hpp"
+
+namespace coffer::crypto {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::TestToken;
+using testing::TokenKind;
+
+std::string message_of(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const Error& e) {
+        return e.what();
+    }
+    return "";
+}
+
+class TokenTest : public ::testing::TestWithParam<TokenKind> {};
+
+INSTANTIATE_TEST_SUITE_P(Tokens, TokenTest, ::testing::ValuesIn(testing::all_token_kinds()),
+                         [](const auto& parameter) {
+                             return std::string(testing::to_text(parameter.param));
+                         });
+
+TEST_P(TokenTest, FindsTheKeysThatTheFactoryMade) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        const auto keys = find_keys(session);
+        ASSERT_EQ(keys.master_keys.size(), 1U);
+        EXPECT_EQ(keys.master_keys[0].name, "main");
+        EXPECT_EQ(keys.master_keys[0].ref.generation, 1U);
+        EXPECT_TRUE(keys.seal_key);
+        EXPECT_TRUE(keys.audit_private_key);
+        EXPECT_TRUE(keys.audit_public_key);
+    });
+}
+
+TEST_P(TokenTest, MasterKeysCannotBeReadAndNeitherCanTheirCopies) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        const auto keys = find_keys(session);
+        const KeyRing ring(session, keys, true);
+        EXPECT_TRUE(ring.copied());
+        for (const auto handle :
+             {keys.master_keys[0].handle, *ring.find(keys.master_keys[0].ref), ring.seal_key()}) {
+            EXPECT_EQ(read_boolean(session, handle, CKA_SENSITIVE), true);
+            EXPECT_EQ(read_boolean(session, handle, CKA_EXTRACTABLE), false);
+            std::array<std::uint8_t, 64> out{};
+            CK_ATTRIBUTE value{CKA_VALUE, out.data(), out.size()};
+            EXPECT_EQ(session.functions().C_GetAttributeValue(session.handle(), handle, &value, 1),
+                      CKR_ATTRIBUTE_SENSITIVE);
+        }
+        EXPECT_NE(ring.find(keys.master_keys[0].ref), keys.master_keys[0].handle);
+    });
+}
+
+TEST_P(TokenTest, GenerationsRiseAndNamesAreTakenOnce) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        KeyFactory factory(session);
+        const auto first = find_keys(session).master_keys.at(0).ref;
+        const auto second = factory.make_next_generation("main");
+        EXPECT_EQ(second.id, first.id);
+        EXPECT_EQ(second.generation, 2U);
+        EXPECT_THROW((void)factory.make_master_key("main"), Error);
+        EXPECT_THROW((void)factory.make_next_generation("other"), Error);
+        EXPECT_THROW(factory.make_seal_key(), Error);
+        EXPECT_THROW(factory.make_audit_key(), Error);
+        (void)factory.make_master_key("team/payments");
+        const KeyRing ring(session, find_keys(session), false);
+        ASSERT_EQ(ring.infos().size(), 2U);
+        EXPECT_EQ(ring.infos()[0].newest_generation, 2U);
+        EXPECT_EQ(ring.newest(first.id), second);
+        EXPECT_EQ(ring.infos()[1].name, "team/payments");
+    });
+}
+
+TEST_P(TokenTest, TwoKeysThatMatchAreRefusedByName) {
+    if (GetParam() == TokenKind::nss) GTEST_SKIP() << "an NSS database holds one key for each CKA_ID";
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        // A copy as a token object has the same label and the same CKA_ID.
+        Template same;
+        same.boolean(CKA_TOKEN, true);
+        CK_OBJECT_HANDLE twin = CK_INVALID_HANDLE;
+        const auto key = find_keys(session).master_keys.at(0);
+        ASSERT_EQ(
+            session.functions().C_CopyObject(session.handle(), key.handle, same.data(), same.size(), &twin),
+            CKR_OK);
+        const auto message = message_of([&] { (void)find_keys(session); });
+        EXPECT_THAT(message,
+                    HasSubstr("two keys with id " + key.ref.id.value().text() + " and generation 1"));
+        EXPECT_THAT(message, HasSubstr("coffer/master/main/1"));
+    });
+}
+
+TEST_P(TokenTest, OneNameWithTwoIdsIsRefused) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        const auto other = master_key_cka_id({.id = MasterKeyId(Uuid::random()), .generation = 1});
+        Template changed;
+        changed.boolean(CKA_TOKEN, true).bytes(CKA_ID, other);
+        CK_OBJECT_HANDLE twin = CK_INVALID_HANDLE;
+        const auto key = find_keys(session).master_keys.at(0);
+        ASSERT_EQ(session.functions().C_CopyObject(session.handle(), key.handle, changed.data(),
+                                                   changed.size(), &twin),
+                  CKR_OK);
+        EXPECT_THAT(message_of([&] { (void)find_keys(session); }),
+                    HasSubstr("two master keys named \"main\""));
+    });
+}
+
+TEST_P(TokenTest, AMasterKeyThatCanBeReadIsRefused) {
+    const auto token = TestToken::make(GetParam(), false);
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        const auto id = master_key_cka_id({.id = MasterKeyId(Uuid::random()), .generation = 1});
+        Template weak;
+        weak.number(CKA_CLASS, CKO_SECRET_KEY)
+            .number(CKA_KEY_TYPE, CKK_AES)
+            .number(CKA_VALUE_LEN, 32)
+            .text(CKA_LABEL, "coffer/master/weak/1")
+            .bytes(CKA_ID, id)
+            .boolean(CKA_TOKEN, true)
+            .boolean(CKA_SENSITIVE, true)
+            .boolean(CKA_EXTRACTABLE, true)
+            .boolean(CKA_WRAP, true)
+            .boolean(CKA_UNWRAP, true);
+        CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+        CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+        ASSERT_EQ(
+            session.functions().C_GenerateKey(session.handle(), &mechanism, weak.data(), weak.size(), &key),
+            CKR_OK);
+        const auto message = message_of([&] { (void)find_keys(session); });
+        EXPECT_THAT(message, HasSubstr("coffer/master/weak/1"));
+        EXPECT_THAT(message, HasSubstr("CKA_EXTRACTABLE true"));
+    });
+}
+
+TEST_P(TokenTest, ARefusedPinIsNotTriedAgainUntilItsFileChanges) {
+    const auto token = TestToken::make(GetParam());
+    const auto config = token.hsm_config();
+    const auto module = Module::load(config.module, config.module_arguments());
+    const auto slot = find_token(*module, TokenUri::parse(config.token_uri)).slot;
+    PinGuard guard;
+    const auto open = [&] { (void)AnchorSession::open(*module, slot, config.pin, guard); };
+
+    token.write_pin_file("wrong-pin");
+    EXPECT_THAT(message_of(open), HasSubstr("refused the PIN in " + token.pin_file().string()));
+    const auto second = message_of(open);
+    EXPECT_THAT(second, HasSubstr("it is not tried again until the file changes"));
+    EXPECT_THAT(second, Not(HasSubstr("wrong-pin")));
+    token.write_pin_file(TestToken::pin());
+    EXPECT_NO_THROW(open());
+}
+
+TEST_P(TokenTest, AnotherLoginOfTheProcessIsSuccess) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([&](const Session&, const Module& module, SlotId slot) {
+        PinGuard guard;
+        const auto pin = PinSource::from_file(token.pin_file());
+        auto second = AnchorSession::open(module, slot, pin, guard);
+        EXPECT_TRUE(second.session().user_logged_in());
+    });
+}
+
+TEST_P(TokenTest, SurvivesBeingReinitialized) {
+    const auto token = TestToken::make(GetParam());
+    const auto config = token.hsm_config();
+    const auto module = Module::load(config.module, config.module_arguments());
+    for (int round = 0; round < 3; ++round) {
+        {
+            const auto slot = find_token(*module, TokenUri::parse(config.token_uri)).slot;
+            PinGuard guard;
+            auto anchor = AnchorSession::open(*module, slot, config.pin, guard);
+            EXPECT_EQ(find_keys(anchor.session()).master_keys.size(), 1U);
+        }
+        module->reinitialize();
+    }
+}
+
+TEST_P(TokenTest, ATokenThatIsNotThereIsNamedTogetherWithThoseThatAre) {
+    const auto token = TestToken::make(GetParam());
+    const auto config = token.hsm_config();
+    const auto module = Module::load(config.module, config.module_arguments());
+    const auto message =
+        message_of([&] { (void)find_token(*module, TokenUri::parse("pkcs11:token=nowhere")); });
+    EXPECT_THAT(message, HasSubstr("pkcs11:token=nowhere"));
+    EXPECT_THAT(message, HasSubstr(GetParam() == TokenKind::nss ? "NSS Certificate DB" : "coffer-test"));
+}
+
+TEST(SoftHsmTokens, TwoWithOneLabelAreRefusedWithTheirSerials) {
+    const auto token = TestToken::make(TokenKind::softhsm2, false);
+    token.add_token("coffer-test");
+    token.add_token("spare");
+    const auto module = Module::load(token.module(), "");
+    std::vector<std::string> serials;
+    for (const auto& info : list_tokens(*module)) {
+        if (info.label == "coffer-test") serials.push_back(info.serial);
+    }
+    ASSERT_EQ(serials.size(), 2U);
+    const auto message = message_of([&] { (void)find_token(*module, TokenUri::parse(token.uri())); });
+    EXPECT_THAT(message, HasSubstr(serials[0]));
+    EXPECT_THAT(message, HasSubstr(serials[1]));
+    const auto one = find_token(*module, TokenUri::parse(token.uri() + ";serial=" + serials[1]));
+    EXPECT_EQ(one.serial, serials[1]);
+}
+
+TEST(TokenUriTest, RefusesWhatIsFragileOrSecret) {
+    EXPECT_THAT(message_of([] { (void)TokenUri::parse("pkcs11:slot-id=3;token=a"); }), HasSubstr("slot"));
+    const auto pin = message_of([] { (void)TokenUri::parse("pkcs11:token=a?pin-value=1234"); });
+    EXPECT_THAT(pin, HasSubstr("pin-value"));
+    EXPECT_THAT(pin, Not(HasSubstr("1234")));
+    EXPECT_THAT(message_of([] { (void)TokenUri::parse("pkcs11:manufacturer=m"); }), HasSubstr("token="));
+    EXPECT_THAT(message_of([] { (void)TokenUri::parse("coffer"); }), HasSubstr("RFC 7512"));
+    EXPECT_THAT(message_of([] { (void)TokenUri::parse("pkcs11:tokn=a"); }), HasSubstr("not known"));
+}
+
+TEST(ModuleTest, SaysWhatIsWrongWithAFile) {
+    EXPECT_THAT(message_of([] { (void)Module::load("/nonexistent/module.so", ""); }),
+                HasSubstr("/nonexistent/module.so"));
+    EXPECT_THAT(message_of([] { (void)Module::load("libm.so.6", ""); }), HasSubstr("not a PKCS#11 module"));
+}
+
+TEST(KeyNames, RoundTrip) {
+    const MasterKeyRef ref{.id = MasterKeyId(*Uuid::parse("00112233-4455-6677-8899-aabbccddeeff")),
+                           .generation = 258};
+    // By hand: the id's 16 bytes, then 258 = 0x00000102.
+    EXPECT_EQ(to_hex(master_key_cka_id(ref)), "00112233445566778899aabbccddeeff00000102");
+    EXPECT_EQ(parse_master_key_cka_id(master_key_cka_id(ref)), ref);
+    EXPECT_EQ(master_key_label("a/b", 7), "coffer/master/a/b/7");
+    const auto parsed = parse_master_key_label("coffer/master/a/b/7");
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->name, "a/b");
+    EXPECT_EQ(parsed->generation, 7U);
+    for (const auto* bad : {"coffer/master/a", "coffer/master//1", "coffer/master/a/01", "coffer/master/a/0",
+                            "coffer/master/a/1x", "coffer/master/a/4294967296", "coffer/seal/1", ""}) {
+        EXPECT_FALSE(parse_master_key_label(bad)) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace coffer::crypto
