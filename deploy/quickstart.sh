@@ -40,9 +40,9 @@ chapter "1. Packages of Debian"
 
 chapter "2. Building build/release (the first time takes some minutes)"
 cd "$here/.."
-launcher=()
-if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-[ -e build/release/build.ninja ] || cmake --preset release "${launcher[@]}" >/dev/null
+# CMake takes these from the environment the first time that it configures a folder.
+if command -v ccache >/dev/null; then export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+[ -e build/release/build.ninja ] || cmake --preset release >/dev/null
 cmake --build build/release --parallel "$(nproc)" --target cofferd coffer coffer-hsm
 
 chapter "3. An appliance: token, PostgreSQL, certificates, daemon"

@@ -23,8 +23,8 @@ done
 
 deploy/install-packages.sh --tests
 
-launcher=()
-if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-cmake --preset "$preset" "${launcher[@]}"
+# CMake takes these from the environment the first time that it configures a folder.
+if command -v ccache >/dev/null; then export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+cmake --preset "$preset"
 cmake --build "build/$preset" --parallel "$(nproc)"
 exec ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@"
