@@ -1,0 +1,334 @@
+#include "daemon/server/config.hpp"
+
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <cctype>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "daemon/server/toml_reader.hpp"
+
+namespace coffer::server {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Need = TableReader::Need;
+
+constexpr milliseconds kOneMs{1};
+constexpr milliseconds kTenMs{10};
+constexpr milliseconds kNoTime{0};
+constexpr milliseconds kOneHour{3'600'000};
+constexpr milliseconds kOneDay{24 * 3'600'000};
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+/// A configuration is a page of text; anything larger is some other file.
+constexpr std::uintmax_t kMaxFileBytes = 1 * kMiB;
+
+bool all_of(std::string_view text, bool (*allowed)(char)) {
+    return std::all_of(text.begin(), text.end(), allowed);
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_name_character(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
+}
+bool is_region_character(char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0) return "cofferd";
+    return name.data();
+}
+
+/// One of a few words.
+template <class Enum, std::size_t N>
+void read_choice(TableReader& reader, std::string_view key, Enum& out,
+                 const std::array<std::pair<std::string_view, Enum>, N>& choices) {
+    std::string written;
+    if (!reader.read_text(key, written)) return;
+    std::string known;
+    for (const auto& [name, value] : choices) {
+        if (name == written) {
+            out = value;
+            return;
+        }
+        known += (known.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+    }
+    reader.complain(key, "\"" + written + "\" is not known; choose one of " + known);
+}
+
+void read_address(TableReader& reader, std::string& out, Need need) {
+    std::string written;
+    if (!reader.read_text("address", written, need)) return;
+    boost::system::error_code error;
+    boost::asio::ip::make_address(written, error);
+    if (error) {
+        reader.complain("address", "\"" + written +
+                                       "\" is not an IPv4 or IPv6 address (the port has a key "
+                                       "of its own; host names are not looked up)");
+        return;
+    }
+    out = written;
+}
+
+void read_node(TableReader& reader, NodeConfig& node) {
+    if (reader.read_text("account", node.account, Need::required) &&
+        (node.account.size() != 12 || !all_of(node.account, is_digit))) {
+        reader.complain("account", "\"" + node.account + "\" is not an account number of 12 digits");
+    }
+    if (reader.read_text("region", node.region, Need::required) &&
+        (node.region.size() > 64 || !all_of(node.region, is_region_character))) {
+        reader.complain("region", "\"" + node.region +
+                                      "\" must be at most 64 of a-z, 0-9 and '-', such as "
+                                      "\"eu-central-1\"");
+    }
+    node.name = host_name();
+    if (reader.read_text("name", node.name) &&
+        (node.name.size() > 64 || !all_of(node.name, is_name_character))) {
+        reader.complain("name", "must be at most 64 of A-Z, a-z, 0-9, '_', '.' and '-'");
+    }
+    reader.read_integer("io_threads", node.io_threads, 1, 64);
+    reader.finish();
+}
+
+void read_hsm(TableReader& reader, HsmSection& hsm) {
+    reader.read_path("module", hsm.module, Need::required);
+    if (reader.read_text("token", hsm.token, Need::required)) {
+        if (!hsm.token.starts_with("pkcs11:")) {
+            reader.complain("token", "must be an RFC 7512 URI, such as \"pkcs11:token=coffer\"");
+        } else if (hsm.token.find("pin-value") != std::string::npos) {
+            reader.complain("token", "must not contain a PIN; put it in a file and name that as 'pin_file'");
+        }
+    }
+    reader.read_path("pin_file", hsm.pin_file, Need::required);
+    reader.read_path("profile", hsm.profile, Need::required);
+    reader.read_integer("queue_capacity", hsm.queue_capacity, 1, 1'000'000);
+    reader.read_integer("breaker_failures", hsm.breaker_failures, 1, 1000);
+    reader.read_duration("breaker_probe_interval", hsm.breaker_probe_interval, kTenMs, kOneHour);
+    reader.finish();
+}
+
+/// Whether a libpq connection string, of either form, holds a password (`sslpassword` included). Looks at the
+/// words only: a password must not be in this file, whatever the rest of the string means.
+bool holds_password(std::string_view conninfo) {
+    static constexpr std::string_view kWord = "password";
+    for (auto at = conninfo.find(kWord); at != std::string_view::npos; at = conninfo.find(kWord, at + 1)) {
+        const auto next = conninfo.find_first_not_of(" \t", at + kWord.size());
+        if (next != std::string_view::npos && conninfo[next] == '=') return true;
+    }
+    const auto scheme = conninfo.find("://");
+    if (scheme == std::string_view::npos) return false;
+    const auto authority = conninfo.substr(scheme + 3, conninfo.find('/', scheme + 3) - (scheme + 3));
+    const auto at = authority.find('@');
+    return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+}
+
+void read_database(TableReader& reader, DatabaseSection& database) {
+    if (reader.read_text("conninfo", database.conninfo, Need::required) &&
+        holds_password(database.conninfo)) {
+        reader.complain("conninfo",
+                        "must not contain a password; use peer or certificate authentication, or "
+                        "'passfile=FILE'");
+    }
+    reader.read_integer("connections", database.connections, 1, 1000);
+    reader.read_integer("queue_capacity", database.queue_capacity, 1, 1'000'000);
+    reader.read_duration("statement_timeout", database.statement_timeout, kTenMs, kOneHour);
+    reader.read_duration("lock_timeout", database.lock_timeout, kTenMs, kOneHour);
+    reader.read_duration("connect_timeout", database.connect_timeout, kTenMs, kOneHour);
+    reader.finish();
+}
+
+void read_cache(TableReader& reader, CacheSection& cache) {
+    reader.read_size("max_bytes", cache.max_bytes, 64 * kKiB, 64 * kGiB);
+    reader.read_duration("serve_stale_for", cache.serve_stale_for, kNoTime, kOneDay);
+    reader.finish();
+}
+
+std::vector<std::filesystem::path> resolved(const std::vector<std::string>& written,
+                                            const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> paths;
+    paths.reserve(written.size());
+    for (const auto& path : written) paths.push_back(resolve_path(path, folder));
+    return paths;
+}
+
+void read_listener(TableReader& reader, ListenerConfig& listener, const std::filesystem::path& folder) {
+    if (reader.read_text("name", listener.name, Need::required) &&
+        (listener.name.size() > 64 || !all_of(listener.name, is_name_character))) {
+        reader.complain("name", "must be at most 64 of A-Z, a-z, 0-9, '_', '.' and '-'");
+    }
+    enum class Protocol : std::uint8_t { native } protocol = Protocol::native;
+    static constexpr std::array<std::pair<std::string_view, Protocol>, 1> kProtocols{
+        {{"native", Protocol::native}}};
+    read_choice(reader, "protocol", protocol, kProtocols);
+    read_address(reader, listener.address, Need::required);
+    reader.read_integer("port", listener.port, 0, 65535, Need::required);
+    reader.read_path("certificate", listener.tls.certificate, Need::required);
+    if (reader.read_text("key", listener.tls.key, Need::required) &&
+        !listener.tls.key.starts_with("pkcs11:")) {
+        listener.tls.key = resolve_path(listener.tls.key, folder).string();
+    }
+    std::vector<std::string> files;
+    if (reader.read_text_or_texts("client_ca", files, Need::required)) {
+        if (files.empty()) reader.complain("client_ca", "must name at least one file");
+        listener.tls.client_ca = resolved(files, folder);
+    }
+    if (reader.read_text_or_texts("crl", files, Need::optional)) listener.tls.crl = resolved(files, folder);
+    reader.read_integer("max_connections", listener.max_connections, 1, 1'000'000);
+    reader.finish();
+}
+
+void read_listeners(const std::vector<const toml::table*>& tables, std::vector<ListenerConfig>& listeners,
+                    ConfigProblems& problems) {
+    std::set<std::string> names;
+    for (const toml::table* table : tables) {
+        TableReader reader(*table, "[[listener]]", problems);
+        ListenerConfig listener;
+        read_listener(reader, listener, problems.file().parent_path());
+        if (!listener.name.empty() && !names.insert(listener.name).second) {
+            reader.complain("name", "\"" + listener.name + "\" names another listener as well");
+        }
+        listeners.push_back(std::move(listener));
+    }
+    if (tables.empty()) problems.add(0, "at least one [[listener]] is required");
+}
+
+void read_health(TableReader& reader, HealthConfig& health) {
+    read_address(reader, health.address, Need::optional);
+    reader.read_integer("port", health.port, 0, 65535, Need::required);
+    reader.finish();
+}
+
+void read_limits(TableReader& reader, LimitsConfig& limits) {
+    reader.read_size("max_frame", limits.max_frame, kKiB, 16 * kMiB);
+    reader.read_integer("max_in_flight", limits.max_in_flight, 1, 10'000);
+    reader.read_duration("default_deadline", limits.default_deadline, kOneMs, kOneHour);
+    reader.read_duration("max_deadline", limits.max_deadline, kOneMs, kOneHour);
+    if (limits.default_deadline > limits.max_deadline) {
+        reader.complain("default_deadline", "must not be longer than 'max_deadline'");
+    }
+    reader.read_duration("handshake_timeout", limits.handshake_timeout, kOneMs, kOneHour);
+    reader.read_duration("hello_timeout", limits.hello_timeout, kOneMs, kOneHour);
+    reader.read_duration("frame_timeout", limits.frame_timeout, kOneMs, kOneHour);
+    reader.read_duration("write_timeout", limits.write_timeout, kOneMs, kOneHour);
+    reader.read_duration("idle_timeout", limits.idle_timeout, kOneMs, kOneDay);
+    reader.read_integer("max_connections", limits.max_connections, 1, 1'000'000);
+    reader.read_integer("connections_per_second", limits.connections_per_second, 0, 1'000'000);
+    reader.read_integer("connections_per_principal", limits.connections_per_principal, 0, 1'000'000);
+    reader.read_integer("requests_per_second_per_principal", limits.requests_per_second_per_principal, 0,
+                        10'000'000);
+    reader.read_duration("drain_timeout", limits.drain_timeout, kNoTime, kOneHour);
+    reader.finish();
+}
+
+void read_log(TableReader& reader, LogConfig& log) {
+    static constexpr std::array<std::pair<std::string_view, LogLevel>, 4> kLevels{
+        {{"debug", LogLevel::debug},
+         {"info", LogLevel::info},
+         {"warning", LogLevel::warning},
+         {"error", LogLevel::error}}};
+    static constexpr std::array<std::pair<std::string_view, LogFormat>, 2> kFormats{
+        {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+    static constexpr std::array<std::pair<std::string_view, RequestLog>, 4> kRequests{
+        {{"none", RequestLog::none},
+         {"errors", RequestLog::errors},
+         {"writes", RequestLog::writes},
+         {"all", RequestLog::all}}};
+    read_choice(reader, "level", log.level, kLevels);
+    read_choice(reader, "format", log.format, kFormats);
+    read_choice(reader, "requests", log.requests, kRequests);
+    reader.finish();
+}
+
+void read_process(TableReader& reader, ProcessConfig& process) {
+    reader.read_flag("syscall_filter", process.syscall_filter);
+    reader.read_flag("lock_memory", process.lock_memory);
+    if (reader.read_size("secure_heap", process.secure_heap, 64 * kKiB, 64 * kMiB) &&
+        (process.secure_heap & (process.secure_heap - 1)) != 0) {
+        reader.complain("secure_heap", "must be a power of two, such as \"1MiB\"");
+    }
+    reader.finish();
+}
+
+/// Reads the table `key` with `read`, when it is there.
+template <class Section, class Read>
+bool read_section(TableReader& root, std::string_view key, Need need, Section& section, Read read,
+                  ConfigProblems& problems) {
+    const toml::table* table = root.find_table(key, need);
+    if (table == nullptr) return false;
+    TableReader reader(*table, "[" + std::string(key) + "]", problems);
+    read(reader, section);
+    return true;
+}
+
+Config read_all(const toml::table& table, ConfigProblems& problems) {
+    Config config;
+    TableReader root(table, "the file", problems);
+    read_section(root, "node", Need::required, config.node, read_node, problems);
+    read_section(root, "hsm", Need::required, config.hsm, read_hsm, problems);
+    read_section(root, "database", Need::required, config.database, read_database, problems);
+    read_section(root, "cache", Need::optional, config.cache, read_cache, problems);
+    read_section(
+        root, "access", Need::optional, config.administrators,
+        [](TableReader& reader, std::vector<std::string>& administrators) {
+            reader.read_texts("administrators", administrators);
+            reader.finish();
+        },
+        problems);
+    read_listeners(root.find_tables("listener"), config.listeners, problems);
+    HealthConfig health;
+    if (read_section(root, "health", Need::optional, health, read_health, problems)) config.health = health;
+    read_section(root, "limits", Need::optional, config.limits, read_limits, problems);
+    read_section(root, "log", Need::optional, config.log, read_log, problems);
+    read_section(root, "process", Need::optional, config.process, read_process, problems);
+    root.finish();
+    return config;
+}
+
+std::string read_file(const std::filesystem::path& file) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+        throw ConfigError(file.string() + ": there is no such file (or it is not a regular one)");
+    }
+    if (std::filesystem::file_size(file, error) > kMaxFileBytes) {
+        throw ConfigError(file.string() + ": the file is over 1 MiB, which is no configuration");
+    }
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) throw ConfigError(file.string() + ": cannot be read; check its mode and owner");
+    return std::move(text).str();
+}
+
+}  // namespace
+
+Config parse_config(std::string_view text, const std::filesystem::path& file) {
+    ConfigProblems problems(file);
+    toml::table table;
+    try {
+        table = toml::parse(text, file.string());
+    } catch (const toml::parse_error& error) {
+        problems.add(error.source().begin.line, "not valid TOML: " + std::string(error.description()));
+        throw ConfigError(problems.text());
+    }
+    Config config = read_all(table, problems);
+    if (!problems.empty()) throw ConfigError(problems.text());
+    return config;
+}
+
+Config load_config(const std::filesystem::path& file) {
+    return parse_config(read_file(file), file);
+}
+
+}  // namespace coffer::server

@@ -1,0 +1,128 @@
+#pragma once
+// What an operator can set, typed, with every default in its place. docs/configuration.md describes each key.
+// Plain values only: this header knows no other part of the daemon.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/errors.hpp"
+
+namespace coffer::server {
+
+/// Every problem of a configuration file, one a line: "FILE:LINE: what is wrong and what to write".
+class ConfigError : public Error {
+public:
+    using Error::Error;
+};
+
+struct NodeConfig {
+    std::string account;
+    std::string region;
+    std::string name;
+    unsigned io_threads = 1;
+};
+
+struct HsmSection {
+    std::filesystem::path module;
+    std::string token;
+    std::filesystem::path pin_file;
+    std::filesystem::path profile;
+    std::size_t queue_capacity = 4096;
+    unsigned breaker_failures = 5;
+    std::chrono::milliseconds breaker_probe_interval{500};
+};
+
+struct DatabaseSection {
+    std::string conninfo;
+    std::size_t connections = 8;
+    std::size_t queue_capacity = 4096;
+    std::chrono::milliseconds statement_timeout{5'000};
+    std::chrono::milliseconds lock_timeout{3'000};
+    std::chrono::milliseconds connect_timeout{3'000};
+};
+
+struct CacheSection {
+    std::size_t max_bytes = 32U * 1024 * 1024;
+    std::chrono::milliseconds serve_stale_for{30'000};
+};
+
+/// The certificates of a listener. `key` is a file or a `pkcs11:` URI.
+struct TlsFiles {
+    std::filesystem::path certificate;
+    std::string key;
+    std::vector<std::filesystem::path> client_ca;
+    std::vector<std::filesystem::path> crl;
+};
+
+struct ListenerConfig {
+    std::string name;
+    std::string address;
+    std::uint16_t port = 0;
+    TlsFiles tls;
+    std::size_t max_connections = 0;  ///< 0: LimitsConfig's
+};
+
+struct HealthConfig {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 0;
+};
+
+struct LimitsConfig {
+    std::size_t max_frame = 1024U * 1024;
+    std::size_t max_in_flight = 128;
+    std::chrono::milliseconds default_deadline{10'000};
+    std::chrono::milliseconds max_deadline{60'000};
+    std::chrono::milliseconds handshake_timeout{10'000};
+    std::chrono::milliseconds hello_timeout{10'000};
+    std::chrono::milliseconds frame_timeout{10'000};
+    std::chrono::milliseconds write_timeout{30'000};
+    std::chrono::milliseconds idle_timeout{600'000};
+    std::size_t max_connections = 4096;
+    std::uint64_t connections_per_second = 1000;          ///< 0: no limit
+    std::size_t connections_per_principal = 0;            ///< 0: no limit
+    std::uint64_t requests_per_second_per_principal = 0;  ///< 0: no limit
+    std::chrono::milliseconds drain_timeout{20'000};
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+enum class LogFormat : std::uint8_t { text, json };
+/// Which requests get a line of their own in the log.
+enum class RequestLog : std::uint8_t { none, errors, writes, all };
+
+struct LogConfig {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;
+    RequestLog requests = RequestLog::writes;
+};
+
+struct ProcessConfig {
+    bool syscall_filter = true;
+    bool lock_memory = true;
+    std::size_t secure_heap = 1024U * 1024;
+};
+
+struct Config {
+    NodeConfig node;
+    HsmSection hsm;
+    DatabaseSection database;
+    CacheSection cache;
+    std::vector<std::string> administrators;
+    std::vector<ListenerConfig> listeners;
+    std::optional<HealthConfig> health;
+    LimitsConfig limits;
+    LogConfig log;
+    ProcessConfig process;
+};
+
+/// Reads and checks `file`. Nothing that it names is opened. Throws ConfigError.
+[[nodiscard]] Config load_config(const std::filesystem::path& file);
+
+/// The same for text; `file` stands in messages and its folder is what relative paths belong to.
+[[nodiscard]] Config parse_config(std::string_view text, const std::filesystem::path& file);
+
+}  // namespace coffer::server

@@ -1,0 +1,150 @@
+#include "daemon/server/health_server.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+
+#include "daemon/server/listener.hpp"
+
+namespace coffer::server {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::size_t kMaxConnections = 64;
+constexpr std::uint32_t kMaxHeaderBytes = 8U * 1024;
+constexpr std::uint64_t kMaxBodyBytes = 1024;
+constexpr std::chrono::seconds kTimeout{10};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+using Request = http::request<http::string_body>;
+using Response = http::response<http::string_body>;
+
+Response respond(const Request& request, http::status status, std::string_view type, std::string body) {
+    Response response(status, request.version());
+    response.set(http::field::content_type, std::string(type));
+    response.set(http::field::cache_control, "no-store");
+    response.keep_alive(request.keep_alive());
+    // The length is that of the body also for HEAD, which leaves the body out.
+    response.content_length(body.size());
+    if (request.method() != http::verb::head) response.body() = std::move(body);
+    return response;
+}
+
+Response answer(const Request& request, const Metrics& metrics,
+                const std::function<std::vector<Readiness>()>& readiness) {
+    const std::string_view target(request.target().data(), request.target().size());
+    const std::string_view path = target.substr(0, target.find('?'));
+    if (request.method() != http::verb::get && request.method() != http::verb::head) {
+        return respond(request, http::status::method_not_allowed, "text/plain", "GET or HEAD only\n");
+    }
+    if (path == "/healthz")
+        return respond(request, http::status::ok, "application/json", "{\"status\":\"alive\"}\n");
+    if (path == "/readyz") {
+        const auto parts = readiness();
+        const bool ready =
+            std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.ready; });
+        return respond(request, ready ? http::status::ok : http::status::service_unavailable,
+                       "application/json", readiness_json(parts) + "\n");
+    }
+    if (path == "/metrics") {
+        return respond(request, http::status::ok, "text/plain; version=0.0.4; charset=utf-8",
+                       metrics.render());
+    }
+    return respond(request, http::status::not_found, "text/plain",
+                   "there are /healthz, /readyz and /metrics\n");
+}
+
+}  // namespace
+
+std::string readiness_json(const std::vector<Readiness>& parts) {
+    std::string reasons;
+    for (const auto& part : parts) {
+        if (part.ready) continue;
+        if (!reasons.empty()) reasons += ',';
+        append_quoted(reasons, part.part);
+        reasons += ':';
+        append_quoted(reasons, part.reason);
+    }
+    if (reasons.empty()) return R"({"status":"ready"})";
+    return R"({"status":"not ready","reasons":{)" + reasons + "}}";
+}
+
+HealthServer::HealthServer(asio::io_context& io, const HealthConfig& config, std::shared_ptr<Metrics> metrics,
+                           std::function<std::vector<Readiness>()> readiness)
+    : acceptor_(io), metrics_(std::move(metrics)), readiness_(std::move(readiness)) {
+    boost::system::error_code error;
+    const tcp::endpoint endpoint(asio::ip::make_address(config.address), config.port);
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(static_cast<int>(kMaxConnections), error);
+    if (!error) return;
+    throw ListenError("the health listener cannot listen on " + config.address + " port " +
+                      std::to_string(config.port) + ": " + error.message() + "; change [health]");
+}
+
+void HealthServer::start() {
+    asio::co_spawn(acceptor_.get_executor(), accept_loop(shared_from_this()), asio::detached);
+}
+
+void HealthServer::stop() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+}
+
+std::uint16_t HealthServer::port() const {
+    boost::system::error_code ignored;
+    return acceptor_.local_endpoint(ignored).port();
+}
+
+asio::awaitable<void> HealthServer::accept_loop(std::shared_ptr<HealthServer> self) {
+    while (acceptor_.is_open()) {
+        tcp::socket socket(acceptor_.get_executor());
+        boost::system::error_code error;
+        co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+        if (error == asio::error::operation_aborted) break;
+        if (error) {
+            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+            continue;
+        }
+        if (open_ >= kMaxConnections) continue;  // and the socket closes
+        ++open_;
+        asio::co_spawn(acceptor_.get_executor(), serve(self, std::move(socket)), asio::detached);
+    }
+}
+
+asio::awaitable<void> HealthServer::serve([[maybe_unused]] std::shared_ptr<HealthServer> self,
+                                          tcp::socket socket) {
+    beast::tcp_stream stream(std::move(socket));
+    beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
+    boost::system::error_code error;
+    while (!error) {
+        http::request_parser<http::string_body> parser;
+        parser.header_limit(kMaxHeaderBytes);
+        parser.body_limit(kMaxBodyBytes);
+        stream.expires_after(kTimeout);
+        co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+        if (error) break;
+        Response response = answer(parser.get(), *metrics_, readiness_);
+        stream.expires_after(kTimeout);
+        co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, error));
+        if (!response.keep_alive()) break;
+    }
+    boost::system::error_code ignored;
+    stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    --open_;
+}
+
+}  // namespace coffer::server

@@ -1,0 +1,54 @@
+#pragma once
+// /healthz, /readyz and /metrics over plain HTTP, for load balancers, service managers and Prometheus. No
+// authentication and nothing secret; meant for the loopback or a management network.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/server/config.hpp"
+#include "daemon/server/log.hpp"
+#include "daemon/server/metrics.hpp"
+
+namespace coffer::server {
+
+/// One thing that readiness depends on.
+struct Readiness {
+    std::string part;  ///< "hsm", "database", "draining", …
+    bool ready = false;
+    std::string reason;  ///< why not; empty when ready
+};
+
+/// For one thread: that of the io_context it was made with.
+///
+/// `GET /healthz`: 200 while the process works. `GET /readyz`: 200 when every part is ready, else 503, with
+/// JSON that says which is not and why. `GET /metrics`: Prometheus' text format.
+class HealthServer : public std::enable_shared_from_this<HealthServer> {
+public:
+    /// `readiness` is asked at each /readyz. Throws ListenError when the address cannot be bound.
+    HealthServer(boost::asio::io_context& io, const HealthConfig& config, std::shared_ptr<Metrics> metrics,
+                 std::function<std::vector<Readiness>()> readiness);
+
+    void start();
+    void stop();
+    [[nodiscard]] std::uint16_t port() const;
+
+private:
+    boost::asio::awaitable<void> accept_loop(std::shared_ptr<HealthServer> self);
+    boost::asio::awaitable<void> serve(std::shared_ptr<HealthServer> self,
+                                       boost::asio::ip::tcp::socket socket);
+
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::shared_ptr<Metrics> metrics_;
+    std::function<std::vector<Readiness>()> readiness_;
+    std::size_t open_ = 0;
+};
+
+/// {"status":"ready"} or {"status":"not ready","reasons":{"hsm":"…"}}.
+[[nodiscard]] std::string readiness_json(const std::vector<Readiness>& parts);
+
+}  // namespace coffer::server

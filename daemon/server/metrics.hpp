@@ -1,0 +1,94 @@
+#pragma once
+// What the daemon counts, in Prometheus' terms. docs/metrics.md describes each; names are part of the
+// product's interface.
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coffer/v1/frame.pb.h"
+
+namespace coffer::server {
+
+/// Thread-safe. What is counted for every request is found by number, not by name.
+class Metrics {
+public:
+    /// `version` is shown by coffer_build_info.
+    explicit Metrics(const std::string& version);
+    Metrics(const Metrics&) = delete;
+    Metrics& operator=(const Metrics&) = delete;
+
+    void request_done(v1::Request::OperationCase operation, v1::ErrorCode code,
+                      std::chrono::nanoseconds took);
+    void requests_in_flight(int change) { in_flight_->Increment(change); }
+
+    void connection_opened(const std::string& listener);
+    void connection_closed(const std::string& listener);
+    /// A connection was turned away before its handshake: "limit", or "no_descriptors".
+    void connection_refused(const std::string& listener, const std::string& reason);
+    void handshake_done(const std::string& listener);
+    void handshake_failed(const std::string& listener, const std::string& reason);
+    /// The daemon ended a connection with a ConnectionError.
+    void connection_error(const std::string& listener, v1::ConnectionError::Reason reason);
+
+    void integrity_failure(const std::string& kind);
+    void hsm_recovered(const std::string& recovery);
+    void hsm_job(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran);
+    void database_job(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran);
+    void reload(bool succeeded);
+
+    /// `sample` is asked for families whenever the metrics are read, on the reading thread.
+    void add_sampler(std::function<std::vector<prometheus::MetricFamily>()> sample);
+
+    /// Everything, in Prometheus' text format.
+    [[nodiscard]] std::string render() const;
+
+private:
+    static constexpr std::size_t kOperations = 40;
+    static constexpr std::size_t kCodes = 20;
+    struct Operation {
+        prometheus::Histogram* seconds = nullptr;
+        std::array<prometheus::Counter*, kCodes> by_code{};
+    };
+
+    prometheus::Registry registry_;
+    prometheus::Family<prometheus::Counter>& requests_;
+    prometheus::Family<prometheus::Histogram>& request_seconds_;
+    prometheus::Gauge* in_flight_;
+    prometheus::Family<prometheus::Gauge>& connections_;
+    prometheus::Family<prometheus::Counter>& connections_total_;
+    prometheus::Family<prometheus::Counter>& connections_refused_;
+    prometheus::Family<prometheus::Counter>& handshake_failures_;
+    prometheus::Family<prometheus::Counter>& connection_errors_;
+    prometheus::Family<prometheus::Counter>& integrity_failures_;
+    prometheus::Family<prometheus::Counter>& hsm_recoveries_;
+    prometheus::Family<prometheus::Counter>& reloads_;
+    prometheus::Histogram* hsm_queue_seconds_;
+    prometheus::Histogram* hsm_job_seconds_;
+    prometheus::Histogram* database_queue_seconds_;
+    prometheus::Histogram* database_job_seconds_;
+    std::array<Operation, kOperations> operations_{};
+
+    mutable std::mutex samplers_mutex_;
+    std::vector<std::function<std::vector<prometheus::MetricFamily>()>> samplers_;
+};
+
+/// A family with one sample, for samplers.
+[[nodiscard]] prometheus::MetricFamily gauge_family(std::string name, std::string help, double value);
+[[nodiscard]] prometheus::MetricFamily counter_family(std::string name, std::string help, double value);
+
+/// A ConnectionError's reason as a label: "malformed_frame".
+[[nodiscard]] std::string reason_label(v1::ConnectionError::Reason reason);
+
+}  // namespace coffer::server

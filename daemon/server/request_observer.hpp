@@ -1,0 +1,31 @@
+#pragma once
+// Each request's end as metrics and, where configured, as a line of the log.
+
+#include <memory>
+
+#include "daemon/secrets/pipeline.hpp"
+#include "daemon/server/log.hpp"
+#include "daemon/server/metrics.hpp"
+
+namespace coffer::server {
+
+/// Thread-safe.
+class RequestRecorder final : public secrets::RequestObserver {
+public:
+    RequestRecorder(std::shared_ptr<Metrics> metrics, std::shared_ptr<Log> log, RequestLog logged)
+        : metrics_(std::move(metrics)), log_(std::move(log)), logged_(logged) {}
+
+    void request_done(const secrets::CallContext& context, v1::Request::OperationCase operation,
+                      v1::ErrorCode code, std::string_view internal, std::chrono::nanoseconds took) override;
+    void integrity_failure(const secrets::CallContext& context, std::string_view what) override;
+
+private:
+    std::shared_ptr<Metrics> metrics_;
+    std::shared_ptr<Log> log_;
+    RequestLog logged_;
+};
+
+/// Whether the operation changes something (TagResource), as opposed to reading (ListSecrets).
+[[nodiscard]] bool is_write(v1::Request::OperationCase operation) noexcept;
+
+}  // namespace coffer::server

@@ -1,0 +1,80 @@
+#pragma once
+// What a listener's TLS is set up from: one immutable snapshot of certificate, key, client CAs and CRLs. A
+// reload makes a new one; connections that stand keep theirs.
+
+#include <openssl/ssl.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/errors.hpp"
+#include "daemon/server/config.hpp"
+
+namespace coffer::server {
+
+template <auto Free>
+struct OpensslDeleter {
+    template <class T>
+    void operator()(T* object) const noexcept {
+        Free(object);
+    }
+};
+using X509Ptr = std::unique_ptr<X509, OpensslDeleter<X509_free>>;
+using X509CrlPtr = std::unique_ptr<X509_CRL, OpensslDeleter<X509_CRL_free>>;
+using PkeyPtr = std::unique_ptr<EVP_PKEY, OpensslDeleter<EVP_PKEY_free>>;
+using SslContextPtr = std::unique_ptr<SSL_CTX, OpensslDeleter<SSL_CTX_free>>;
+
+/// A certificate, key, CA or CRL file cannot be used. `what()` names it and says what to change.
+class TlsSetupError : public Error {
+public:
+    using Error::Error;
+};
+
+/// Gets the private key that a listener's `key` names (a file or a `pkcs11:` URI) and that belongs to the
+/// certificate. May throw any Error.
+using KeyLoader = std::function<PkeyPtr(const std::string& key, X509* certificate)>;
+
+/// A client's certificate with the others it sent.
+struct PeerCertificates {
+    X509Ptr leaf;
+    std::vector<X509Ptr> chain;
+};
+
+/// Immutable; thread-safe.
+class TlsContext {
+public:
+    /// Reads the files. TLS 1.3 alone, a client certificate required (purpose TLS client, RFC 5280 4.2.1.12),
+    /// every CA of its chain checked against the CRLs when there are any, no session tickets, no early data.
+    /// Throws TlsSetupError, or what `load_key` throws.
+    [[nodiscard]] static std::shared_ptr<const TlsContext> load(const TlsFiles& files,
+                                                                const KeyLoader& load_key);
+
+    [[nodiscard]] SSL_CTX* native() const noexcept { return context_.get(); }
+
+    /// Why a client that was let in before would not be now; nothing when it still would.
+    [[nodiscard]] std::optional<std::string> objection_to(const PeerCertificates& peer) const;
+
+    using Time = std::chrono::system_clock::time_point;
+    /// When the daemon's own certificate ends.
+    [[nodiscard]] Time certificate_expires() const noexcept { return certificate_expires_; }
+    /// The earliest time at which one of the CRLs is outdated (and its CA's clients refused).
+    [[nodiscard]] std::optional<Time> crl_outdated() const noexcept { return crl_outdated_; }
+
+private:
+    TlsContext() = default;
+    SslContextPtr context_;
+    Time certificate_expires_;
+    std::optional<Time> crl_outdated_;
+};
+
+/// A certificate's time as the system's clock has it. Throws TlsSetupError when it is malformed.
+[[nodiscard]] TlsContext::Time time_of(const ASN1_TIME* time);
+
+/// SHA-256 of the certificate, lower-case hexadecimal, as `openssl x509 -fingerprint -sha256` computes it.
+[[nodiscard]] std::string fingerprint_of(const X509* certificate);
+
+}  // namespace coffer::server

@@ -1,0 +1,292 @@
+#include "daemon/server/toml_reader.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "daemon/server/units.hpp"
+
+namespace coffer::server {
+
+namespace {
+
+/// Levenshtein's distance: how many characters to insert, delete or replace.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t above = row[j];
+            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = std::min({above + 1, row[j - 1] + 1, replaced});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+std::string_view type_name(const toml::node& node) {
+    switch (node.type()) {
+        case toml::node_type::table:
+            return "a table";
+        case toml::node_type::array:
+            return "a list";
+        case toml::node_type::string:
+            return "text";
+        case toml::node_type::integer:
+            return "a whole number";
+        case toml::node_type::floating_point:
+            return "a decimal number";
+        case toml::node_type::boolean:
+            return "true or false";
+        case toml::node_type::date:
+        case toml::node_type::time:
+        case toml::node_type::date_time:
+            return "a date or time";
+        case toml::node_type::none:
+            break;
+    }
+    return "nothing";
+}
+
+std::uint32_t line_of(const toml::node& node) {
+    return node.source().begin.line;
+}
+
+}  // namespace
+
+std::string ConfigProblems::text() const {
+    auto sorted = problems_;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return a.line < b.line; });
+    std::ostringstream out;
+    for (const auto& [line, text] : sorted) {
+        if (out.tellp() > 0) out << '\n';
+        out << file_.string() << ':';
+        if (line > 0) out << line << ':';
+        out << ' ' << text;
+    }
+    return out.str();
+}
+
+const toml::node* TableReader::find(std::string_view key, Need need) {
+    asked_.emplace_back(key);
+    const toml::node* node = table_.get(key);
+    if (node == nullptr && need == Need::required) {
+        problems_.add(line_of(table_), name_ + " lacks '" + std::string(key) + "', which is required");
+    }
+    return node;
+}
+
+void TableReader::complain(std::string_view key, const std::string& text) {
+    const toml::node* node = table_.get(key);
+    problems_.add(line_of(node != nullptr ? *node : table_), name_ + " '" + std::string(key) + "': " + text);
+}
+
+void TableReader::wrong_type(std::string_view key, const toml::node& node, std::string_view wanted) {
+    complain(key, "must be " + std::string(wanted) + ", not " + std::string(type_name(node)));
+}
+
+bool TableReader::read_text(std::string_view key, std::string& out, Need need) {
+    const toml::node* node = find(key, need);
+    if (node == nullptr) return false;
+    const auto value = node->value_exact<std::string>();
+    if (!value) {
+        wrong_type(key, *node, "text");
+        return false;
+    }
+    if (value->empty() || value->find('\0') != std::string::npos) {
+        complain(key, "must not be empty or contain NUL characters");
+        return false;
+    }
+    out = *value;
+    return true;
+}
+
+bool TableReader::read_texts(std::string_view key, std::vector<std::string>& out) {
+    const toml::node* node = find(key, Need::optional);
+    if (node == nullptr) return false;
+    const toml::array* list = node->as_array();
+    if (list == nullptr) {
+        wrong_type(key, *node, "a list of text");
+        return false;
+    }
+    std::vector<std::string> values;
+    for (const toml::node& element : *list) {
+        const auto value = element.value_exact<std::string>();
+        if (!value || value->empty()) {
+            problems_.add(line_of(element), name_ + " '" + std::string(key) +
+                                                "': every element must be text that is not empty");
+            return false;
+        }
+        values.push_back(*value);
+    }
+    out = std::move(values);
+    return true;
+}
+
+bool TableReader::read_text_or_texts(std::string_view key, std::vector<std::string>& out, Need need) {
+    const toml::node* node = table_.get(key);
+    if (node != nullptr && node->is_array()) return read_texts(key, out);
+    std::string one;
+    if (!read_text(key, one, need)) return false;
+    out = {std::move(one)};
+    return true;
+}
+
+bool TableReader::read_flag(std::string_view key, bool& out) {
+    const toml::node* node = find(key, Need::optional);
+    if (node == nullptr) return false;
+    const auto value = node->value_exact<bool>();
+    if (!value) {
+        wrong_type(key, *node, "true or false");
+        return false;
+    }
+    out = *value;
+    return true;
+}
+
+bool TableReader::read_integer(std::string_view key, std::int64_t& out, std::int64_t least, std::int64_t most,
+                               Need need) {
+    const toml::node* node = find(key, need);
+    if (node == nullptr) return false;
+    const auto value = node->value_exact<std::int64_t>();
+    if (!value) {
+        wrong_type(key, *node, "a whole number");
+        return false;
+    }
+    if (*value < least || *value > most) {
+        complain(key, std::to_string(*value) + " is out of range; it must be from " + std::to_string(least) +
+                          " to " + std::to_string(most));
+        return false;
+    }
+    out = *value;
+    return true;
+}
+
+bool TableReader::read_duration(std::string_view key, std::chrono::milliseconds& out,
+                                std::chrono::milliseconds least, std::chrono::milliseconds most) {
+    const toml::node* node = find(key, Need::optional);
+    if (node == nullptr) return false;
+    const auto written = node->value_exact<std::string>();
+    if (!written) {
+        wrong_type(key, *node, "a duration with its unit, such as \"30s\" or \"500ms\"");
+        return false;
+    }
+    const auto value = parse_duration(*written);
+    if (!value) {
+        complain(key, "\"" + *written +
+                          "\" is not a duration; write a whole number and ms, s, m, h or d, "
+                          "such as \"30s\"");
+        return false;
+    }
+    if (*value < least || *value > most) {
+        complain(key, "\"" + *written + "\" is out of range; it must be from " + duration_text(least) +
+                          " to " + duration_text(most));
+        return false;
+    }
+    out = *value;
+    return true;
+}
+
+bool TableReader::read_size(std::string_view key, std::size_t& out, std::uint64_t least, std::uint64_t most) {
+    const toml::node* node = find(key, Need::optional);
+    if (node == nullptr) return false;
+    std::optional<std::uint64_t> value;
+    if (const auto number = node->value_exact<std::int64_t>(); number && *number >= 0) {
+        value = static_cast<std::uint64_t>(*number);
+    } else if (const auto written = node->value_exact<std::string>()) {
+        value = parse_size(*written);
+    }
+    if (!value) {
+        complain(key, "must be a size, such as \"32MiB\" or \"64KiB\", or a number of bytes");
+        return false;
+    }
+    if (*value < least || *value > most) {
+        complain(key, size_text(*value) + " is out of range; it must be from " + size_text(least) + " to " +
+                          size_text(most));
+        return false;
+    }
+    out = static_cast<std::size_t>(*value);
+    return true;
+}
+
+bool TableReader::read_path(std::string_view key, std::filesystem::path& out, Need need) {
+    std::string written;
+    if (!read_text(key, written, need)) return false;
+    out = resolve_path(written, problems_.file().parent_path());
+    return true;
+}
+
+const toml::table* TableReader::find_table(std::string_view key, Need need) {
+    asked_.emplace_back(key);
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) {
+        if (need == Need::required) problems_.add(0, "the table [" + std::string(key) + "] is missing");
+        return nullptr;
+    }
+    if (!node->is_table()) {
+        problems_.add(line_of(*node), "'" + std::string(key) + "' must be a table: [" + std::string(key) +
+                                          "], not " + std::string(type_name(*node)));
+        return nullptr;
+    }
+    return node->as_table();
+}
+
+std::vector<const toml::table*> TableReader::find_tables(std::string_view key) {
+    asked_.emplace_back(key);
+    std::vector<const toml::table*> tables;
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return tables;
+    const toml::array* list = node->as_array();
+    if (list == nullptr) {
+        problems_.add(line_of(*node), "'" + std::string(key) + "' must be written as [[" + std::string(key) +
+                                          "]], once for each");
+        return tables;
+    }
+    for (const toml::node& element : *list) {
+        if (element.is_table()) {
+            tables.push_back(element.as_table());
+        } else {
+            problems_.add(line_of(element), "every '" + std::string(key) + "' must be a table");
+        }
+    }
+    return tables;
+}
+
+std::string TableReader::suggestion(std::string_view unknown) const {
+    const std::string* best = nullptr;
+    std::size_t best_distance = std::max<std::size_t>(2, unknown.size() / 3) + 1;
+    for (const auto& known : asked_) {
+        const auto distance = edit_distance(unknown, known);
+        if (distance < best_distance) {
+            best = &known;
+            best_distance = distance;
+        }
+    }
+    return best == nullptr ? std::string() : "; did you mean '" + *best + "'?";
+}
+
+void TableReader::finish() {
+    for (const auto& [key, node] : table_) {
+        const std::string_view name = key.str();
+        if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
+        problems_.add(key.source().begin.line,
+                      "unknown key '" + std::string(name) + "' in " + name_ + suggestion(name));
+    }
+}
+
+std::filesystem::path resolve_path(const std::string& path, const std::filesystem::path& folder) {
+    static constexpr std::string_view kCredentials = "$CREDENTIALS_DIRECTORY/";
+    if (path.starts_with(kCredentials)) {
+        const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+        if (credentials != nullptr)
+            return std::filesystem::path(credentials) / path.substr(kCredentials.size());
+    }
+    const std::filesystem::path written(path);
+    return written.is_absolute() ? written : std::filesystem::absolute(folder / written).lexically_normal();
+}
+
+}  // namespace coffer::server

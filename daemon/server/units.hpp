@@ -1,0 +1,26 @@
+#pragma once
+// Durations and sizes as people write them in a configuration: "500ms", "30s", "32MiB".
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coffer::server {
+
+/// A whole number and a unit of ms, s, m, h or d, e.g. "500ms"; nothing for any other text or beyond 100
+/// years.
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept;
+
+/// The longest unit that shows `value` as a whole number: "30s", "1500ms".
+[[nodiscard]] std::string duration_text(std::chrono::milliseconds value);
+
+/// A whole number of bytes, with a unit of B, KiB, MiB or GiB or none; nothing for any other text or beyond
+/// 2^62.
+[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;
+
+/// The largest unit that shows `bytes` as a whole number: "32MiB", "1000B".
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+
+}  // namespace coffer::server
