@@ -87,4 +87,11 @@ AnchorSession AnchorSession::open(const Module& module, SlotId slot, const PinSo
     return AnchorSession(std::move(session));
 }
 
+AnchorSession AnchorSession::adopt(const Module& module, SlotId slot) {
+    Session session = Session::open(module, slot, SessionMode::read_only);
+    // A search would not tell: a token that forgot the login hides private objects without an error.
+    if (!session.user_logged_in()) throw Pkcs11Error("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
+    return AnchorSession(std::move(session));
+}
+
 }  // namespace coffer::crypto

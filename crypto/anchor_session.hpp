@@ -46,6 +46,10 @@ public:
     [[nodiscard]] static AnchorSession open(const Module& module, SlotId slot, const PinSource& pin,
                                             PinGuard& guard, SessionMode mode = SessionMode::read_only);
 
+    /// Opens a session that relies on the login that the process has. Throws Pkcs11Error with
+    /// CKR_USER_NOT_LOGGED_IN when it has none any more.
+    [[nodiscard]] static AnchorSession adopt(const Module& module, SlotId slot);
+
     [[nodiscard]] Session& session() noexcept { return session_; }
     [[nodiscard]] const Session& session() const noexcept { return session_; }
 

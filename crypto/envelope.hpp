@@ -15,6 +15,11 @@ namespace coffer::crypto {
 
 class Hsm;
 
+/// Longest payload, in bytes (AWS's limit of a secret value).
+inline constexpr std::size_t kPayloadBytesMax = 65536;
+/// An AES-256 key under AES Key Wrap: its four 64-bit blocks and the check block (RFC 3394, 2.2.1).
+inline constexpr std::size_t kWrappedKeyBytes = 40;
+
 enum class PayloadKind : std::uint8_t {
     secret_string = 1,
     secret_binary = 2,
@@ -39,12 +44,15 @@ struct PayloadIdentity {
 ///     byte  1      mechanism: 1 = AES-256-GCM with a 128-bit tag
 ///     byte  2      IV mode (IvMode) of every segment
 ///     byte  3      IV length in bytes (12, or 16 for tokens that make such)
-///     bytes 4..7   plaintext bytes of every segment but the last, big-endian
+///     bytes 4..7   plaintext bytes of every segment but the last, big-endian, 1 to 65,536
 ///     then each segment: IV, then ciphertext, then tag
 ///
-/// A segment's AAD is CanonicalEncoder("coffer/payload/v1") over: secret ARN, version id, master key id,
-/// kind, segment number from 0, whether it is the last. The generation is not bound, so that a data key can
-/// be rewrapped under a newer generation without touching the ciphertext.
+/// The last segment holds at least one byte, unless it is the only one.
+///
+/// A segment's AAD is CanonicalEncoder("coffer/payload/v1") over: secret ARN (text), version id (text),
+/// master key id (16 bytes), kind (number), the 8 bytes above (bytes), segment number from 0 (number),
+/// whether it is the last (boolean). The generation is not bound, so that a data key can be rewrapped under a
+/// newer generation without touching the ciphertext.
 struct SealedPayload {
     MasterKeyRef master_key;
     Bytes wrapped_key;

@@ -60,6 +60,9 @@ struct HsmStatus {
     std::uint64_t epoch = 0;  ///< raised by every recovery
     std::size_t queued = 0;
     std::size_t data_keys_cached = 0;
+    /// Whether session-object copies of the long-lived keys are used (Profile::copy_master_keys; a token may
+    /// refuse to make them).
+    bool master_keys_copied = false;
 };
 
 /// Thread-safe after open().
@@ -94,7 +97,7 @@ public:
     [[nodiscard]] Impl& impl() noexcept { return *impl_; }
 
 private:
-    explicit Hsm(std::unique_ptr<Impl> impl);
+    Hsm(const HsmConfig& config, const std::shared_ptr<HsmObserver>& observer);
     std::unique_ptr<Impl> impl_;
 };
 

@@ -23,6 +23,7 @@ constexpr bool kAltered = true;
 // (GENERAL_ERROR, FUNCTION_FAILED, DEVICE_ERROR) are `module`, since that is what cures the worst of their
 // causes; recovery looks first whether the session works after all.
 constexpr std::array kCodes = {
+    CodeRow{CKR_OK, "CKR_OK", module},  // and yet the result was wrong
     CodeRow{CKR_CANCEL, "CKR_CANCEL", again},
     CodeRow{CKR_HOST_MEMORY, "CKR_HOST_MEMORY", again},
     CodeRow{CKR_SLOT_ID_INVALID, "CKR_SLOT_ID_INVALID", module},

@@ -2,12 +2,14 @@
 // The bounded queue between callers that must not block and threads that may (PKCS#11, libpqxx). Four
 // priorities, each a FIFO, the more urgent first; a deadline for every job; full means an error at once.
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -76,6 +78,27 @@ public:
         while (true) {
             Item job = next(until);
             if (!job || !job->expired()) return job;
+            job->fail(std::make_exception_ptr(
+                DeadlineExceeded("the deadline passed while the request was queued")));
+        }
+    }
+
+    /// Fails the queued jobs whose deadline has passed, for the time when no thread pops because all hang in
+    /// the backend. Linear in the jobs queued.
+    void fail_expired() {
+        std::deque<Item> expired;
+        {
+            const std::lock_guard lock(mutex_);
+            for (auto& lane : lanes_) {
+                const auto first = std::stable_partition(lane.begin(), lane.end(),
+                                                         [](const Item& job) { return !job->expired(); });
+                expired.insert(expired.end(), std::make_move_iterator(first),
+                               std::make_move_iterator(lane.end()));
+                lane.erase(first, lane.end());
+            }
+            size_ -= expired.size();
+        }
+        for (auto& job : expired) {
             job->fail(std::make_exception_ptr(
                 DeadlineExceeded("the deadline passed while the request was queued")));
         }

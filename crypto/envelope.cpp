@@ -1,0 +1,163 @@
+#include "crypto/envelope.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "crypto/data_key.hpp"
+#include "crypto/gcm.hpp"
+#include "crypto/hsm_impl.hpp"
+#include "crypto/objects.hpp"
+#include "crypto/payload_format.hpp"
+#include "crypto/pkcs11_error.hpp"
+
+namespace coffer::crypto {
+
+namespace {
+
+/// Times that a call has to fail, with a working token in between, before the data is blamed.
+constexpr int kRoundsBeforeBlame = 3;
+
+/// Runs `work`. When the token's answer may mean altered data, proves the token by its canary and tries
+/// again; throws IntegrityError when `work` fails every time and the canary never. A token in trouble fails
+/// the canary, which throws what recovery needs. The canary is opened once more in each round, so that a
+/// token that fails every n-th call does not fail the same call each time.
+template <class Work>
+auto blaming_data_last(const HsmContext& context, std::string_view what, Work work) {
+    for (int round = 1;; ++round) {
+        try {
+            return work();
+        } catch (const Pkcs11Error& e) {
+            if (!may_mean_altered(e.code())) throw;
+        }
+        for (int i = 0; i < round; ++i) context.canary().open(context.session(), context.ring());
+        if (round == kRoundsBeforeBlame)
+            throw IntegrityError(fmt::format("{} was altered or belongs elsewhere", what));
+    }
+}
+
+CK_OBJECT_HANDLE require_master_key(const HsmContext& context, const MasterKeyRef& ref) {
+    const auto handle = context.ring().find(ref);
+    if (!handle) {
+        throw UnknownMasterKey(fmt::format("the token does not hold generation {} of master key {}",
+                                           ref.generation, ref.id.value().text()));
+    }
+    return *handle;
+}
+
+// ---- sealing
+
+SealedPayload seal_payload(const HsmContext& context, const PayloadIdentity& identity, ByteView plaintext,
+                           const MasterKeyId& master_key) {
+    const auto newest = context.ring().newest(master_key);
+    if (!newest) {
+        throw UnknownMasterKey(
+            fmt::format("the token does not hold master key {}", master_key.value().text()));
+    }
+    const Profile& profile = context.profile();
+    const Session& session = context.session();
+    const PayloadHeader header{.iv_mode = profile.iv_mode,
+                               .iv_bytes = context.canary().iv_bytes(),
+                               .segment_bytes = profile.max_call_bytes};
+    SealedPayload sealed{.master_key = *newest, .wrapped_key = {}, .ciphertext = encode_header(header)};
+    const PayloadAad aad(identity, master_key, sealed.ciphertext);
+    const std::size_t segments = segment_count(plaintext.size(), header.segment_bytes);
+    sealed.ciphertext.reserve(kPayloadHeaderBytes + plaintext.size() +
+                              segments * (header.iv_bytes + kGcmTagBytes));
+
+    const ObjectGuard key(session, generate_data_key(session, profile.wrap_with_trusted));
+    for (std::size_t i = 0; i < segments; ++i) {
+        const std::size_t at = i * header.segment_bytes;
+        const auto segment = plaintext.subspan(at, std::min(header.segment_bytes, plaintext.size() - at));
+        gcm_encrypt(session, key.get(), header.iv_mode, header.iv_bytes, aad.segment(i, i + 1 == segments),
+                    segment, sealed.ciphertext);
+    }
+    sealed.wrapped_key = wrap_data_key(session, require_master_key(context, *newest), key.get());
+    return sealed;
+}
+
+// ---- opening
+
+SecretBytes decrypt_segments(const Session& session, CK_OBJECT_HANDLE key, const PayloadLayout& layout,
+                             const PayloadAad& aad) {
+    // Room for one tag: what the token wants to have behind the last segment (gcm_decrypt).
+    SecretBytes out(layout.plaintext_bytes() + kGcmTagBytes);
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < layout.segments(); ++i) {
+        size +=
+            gcm_decrypt(session, key, layout.header().iv_bytes, aad.segment(i, i + 1 == layout.segments()),
+                        layout.segment(i), out.writable().subspan(size));
+    }
+    if (size != layout.plaintext_bytes()) throw Pkcs11Error("C_Decrypt", CKR_OK, ErrorClass::module);
+    out.truncate(size);
+    return out;
+}
+
+/// With the key that an earlier read left in the token; nothing when there is none, or when it does not do
+/// any more: then it is dropped, and a fresh one decides what is wrong.
+std::optional<SecretBytes> open_with_kept_key(const HsmContext& context, const SealedPayload& payload,
+                                              const PayloadLayout& layout, const PayloadAad& aad) {
+    const auto key = context.data_keys().find(payload.master_key, payload.wrapped_key);
+    if (!key) return std::nullopt;
+    try {
+        return decrypt_segments(context.session(), key->handle(), layout, aad);
+    } catch (const Pkcs11Error& e) {
+        context.data_keys().forget(payload.wrapped_key);
+        if (!may_mean_altered(e.code())) throw;
+        return std::nullopt;
+    }
+}
+
+SecretBytes open_payload(const HsmContext& context, const PayloadIdentity& identity,
+                         const SealedPayload& payload) {
+    const auto layout = PayloadLayout::parse(payload.ciphertext);
+    if (payload.wrapped_key.size() != kWrappedKeyBytes) {
+        throw IntegrityError("the stored data key is damaged: it has an odd length");
+    }
+    const auto master = require_master_key(context, payload.master_key);
+    const PayloadAad aad(identity, payload.master_key.id, layout.header_bytes());
+    if (auto plaintext = open_with_kept_key(context, payload, layout, aad)) return std::move(*plaintext);
+
+    const Session& session = context.session();
+    ObjectGuard key(session, blaming_data_last(context, "the wrapped data key", [&] {
+                        return unwrap_data_key(session, master, payload.wrapped_key);
+                    }));
+    auto plaintext = blaming_data_last(context, "the ciphertext",
+                                       [&] { return decrypt_segments(session, key.get(), layout, aad); });
+    // Kept only now that it has proved itself; the cache destroys it from here on.
+    (void)context.data_keys().put(payload.master_key, payload.wrapped_key, key.release());
+    return plaintext;
+}
+
+}  // namespace
+
+void Envelope::seal(PayloadIdentity identity, SecretBytes plaintext, MasterKeyId key, JobOptions options,
+                    Completion<SealedPayload> completion) {
+    if (plaintext.size() > kPayloadBytesMax) {
+        return completion(std::make_exception_ptr(Error(fmt::format(
+            "a payload of {} bytes is over the limit of {}", plaintext.size(), kPayloadBytesMax))));
+    }
+    hsm_.impl().submit<SealedPayload>(
+        options, std::move(completion),
+        [identity = std::move(identity), plaintext = std::move(plaintext), key](HsmContext& context) {
+            return seal_payload(context, identity, plaintext.view(), key);
+        });
+}
+
+void Envelope::open(PayloadIdentity identity, std::shared_ptr<const SealedPayload> payload,
+                    JobOptions options, Completion<SecretBytes> completion) {
+    hsm_.impl().submit<SecretBytes>(
+        options, std::move(completion),
+        [identity = std::move(identity), payload = std::move(payload)](HsmContext& context) {
+            return open_payload(context, identity, *payload);
+        });
+}
+
+void Envelope::forget(ByteView wrapped_key) {
+    hsm_.impl().token().data_keys().forget(wrapped_key);
+    // A worker destroys what nobody uses any more before its next job: give it one.
+    hsm_.impl().submit<Done>(
+        {.priority = Priority::write}, [](const Outcome<Done>&) {}, [](HsmContext&) { return Done{}; });
+}
+
+}  // namespace coffer::crypto

@@ -1,0 +1,127 @@
+#pragma once
+// The threads that own the token's sessions, and the recovery of everything that can go stale.
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "crypto/breaker.hpp"
+#include "crypto/hsm_job.hpp"
+#include "crypto/pkcs11_error.hpp"
+#include "crypto/token_keeper.hpp"
+
+namespace coffer::crypto {
+
+class HsmObserver;
+
+/// One thread for each session. A job's Pkcs11Error decides by its class (pkcs11_error.cpp) what happens:
+///
+/// - again: the job is run again, a little later;
+/// - session, login, module: one worker, with all others standing still, first looks whether the session
+///   works after all, then makes anew as much as the class says, then more (RecoveryGrade), until the token
+///   answers. The epoch rises, and every worker runs its job again;
+/// - anything else ends the job with that error.
+///
+/// While the token does not come back, jobs wait within their deadlines. After `breaker_failures` failed
+/// attempts the breaker opens: waiting and new jobs fail at once with Unavailable, and one worker goes on
+/// trying every `probe_interval` until the token answers. A refused PIN opens it at once.
+///
+/// A watchdog fails jobs, queued or running, whose deadline has passed, even while every worker hangs in the
+/// module. It cannot free the worker: PKCS#11 has no call for that.
+///
+/// Thread-safe.
+class Executor {
+public:
+    struct Config {
+        std::size_t threads = 1;
+        std::size_t queue_capacity = 4096;
+        unsigned breaker_failures = 5;
+        std::chrono::milliseconds probe_interval{500};
+    };
+    struct Status {
+        bool ready = false;
+        std::string reason;  ///< why not ready
+        std::uint64_t epoch = 0;
+        std::size_t queued = 0;
+    };
+
+    /// Starts the threads; `keeper` has a working token and outlives the executor.
+    Executor(Config config, TokenKeeper& keeper, std::shared_ptr<HsmObserver> observer);
+    ~Executor();
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
+
+    /// Runs `job` on a worker, or fails it: Overloaded when the queue is full, Unavailable while the token is
+    /// away or after close(), DeadlineExceeded.
+    void submit(std::unique_ptr<HsmJob> job);
+    [[nodiscard]] Status status() const;
+    /// Waits for running jobs, fails queued ones with Unavailable, ends the threads.
+    void close();
+
+private:
+    struct Fault {
+        ErrorClass error_class;
+        std::string function;
+        CK_RV code;
+    };
+    struct Slot {
+        HsmJob* job = nullptr;  // while a worker has it; owned by that worker
+        bool pinned = false;    // the watchdog is about to fail `job`: it must not be destroyed
+        bool in_call = false;   // inside the module since `since`, as far as the watchdog cares
+        std::chrono::steady_clock::time_point since{};
+    };
+    using Epoch = std::uint64_t;
+
+    void work(std::size_t worker);
+    void idle(std::size_t worker);
+    void serve(std::size_t worker, HsmJob& job);
+    [[nodiscard]] std::optional<Fault> attempt(std::size_t worker, HsmJob& job);
+    void report_failure(HsmJob& job, std::exception_ptr error, bool integrity);
+
+    [[nodiscard]] std::optional<Epoch> enter(std::size_t worker, HsmJob* job);
+    void leave(std::size_t worker);
+    void forget_job(std::size_t worker);
+
+    [[nodiscard]] bool recover(std::size_t worker, Epoch seen, const Fault& fault, unsigned attempt,
+                               HsmJob* job);
+    [[nodiscard]] bool restore(std::size_t worker, const Fault& fault, bool look_first, HsmJob* job);
+    [[nodiscard]] bool works_after_all(std::size_t worker);
+    [[nodiscard]] RecoveryGrade rebuild_from(RecoveryGrade grade);
+    void give_up_for_now(const std::string& reason, bool just_opened, HsmJob* job);
+    void back_in_service(RecoveryGrade grade, const Fault& fault);
+    [[nodiscard]] bool pause(std::chrono::milliseconds time);
+
+    void touch(std::size_t worker);
+    void watch();
+    void check_deadlines();
+    void note_stall(bool stalled);
+    void set_reason(std::string reason);
+    [[nodiscard]] std::exception_ptr unavailable() const;
+
+    const Config config_;
+    TokenKeeper& keeper_;
+    const std::shared_ptr<HsmObserver> observer_;
+    JobQueue<HsmContext> queue_;  // holds HsmJobs only
+    Breaker breaker_;
+    std::atomic<bool> stalled_ = false;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Slot> slots_;
+    std::size_t in_calls_ = 0;
+    bool recovering_ = false;
+    bool closing_ = false;
+    bool watching_ = true;
+    Epoch epoch_ = 1;
+    std::string reason_;
+
+    std::vector<std::thread> workers_;
+    std::thread watchdog_;
+};
+
+}  // namespace coffer::crypto

@@ -1,0 +1,36 @@
+#pragma once
+// The parts behind Hsm, in the order in which they depend on each other.
+
+#include <memory>
+#include <utility>
+
+#include "crypto/executor.hpp"
+#include "crypto/hsm.hpp"
+#include "crypto/token.hpp"
+
+namespace coffer::crypto {
+
+class Hsm::Impl {
+public:
+    Impl(const HsmConfig& config, const std::shared_ptr<HsmObserver>& observer, Hsm& hsm);
+
+    [[nodiscard]] Token& token() noexcept { return *token_; }
+    [[nodiscard]] Executor& executor() noexcept { return *executor_; }
+    [[nodiscard]] Envelope& envelope() noexcept { return envelope_; }
+    [[nodiscard]] Seals& seals() noexcept { return seals_; }
+
+    /// Queues `work`, a T(HsmContext&), for a worker.
+    template <class T, class Work>
+    void submit(JobOptions options, Completion<T> completion, Work work) {
+        executor_->submit(make_job<T>(options, std::move(completion), std::move(work)));
+    }
+    void close();
+
+private:
+    std::unique_ptr<Token> token_;
+    std::unique_ptr<Executor> executor_;
+    Envelope envelope_;
+    Seals seals_;
+};
+
+}  // namespace coffer::crypto

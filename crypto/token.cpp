@@ -1,0 +1,147 @@
+#include "crypto/token.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "crypto/objects.hpp"
+#include "crypto/pkcs11_error.hpp"
+
+namespace coffer::crypto {
+
+namespace {
+
+/// Runs one step of the start and names it in the error.
+template <class Work>
+auto step(std::string_view what, std::string_view advice, Work work) {
+    try {
+        return work();
+    } catch (const PinRefused&) {
+        throw;
+    } catch (const Pkcs11Error& e) {
+        throw Error(fmt::format("{} failed: {}; {}", what, e.what(), advice));
+    } catch (const Error& e) {
+        throw Error(fmt::format("{} failed: {}", what, e.what()));
+    }
+}
+
+struct Needed {
+    CK_MECHANISM_TYPE type;
+    std::string_view name;
+};
+
+constexpr std::array kNeeded = {
+    Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"}, Needed{CKM_AES_GCM, "CKM_AES_GCM"},
+    Needed{CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"}, Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC"}};
+
+}  // namespace
+
+Token::Token(const HsmConfig& config)
+    : profile_(config.profile),
+      pin_(config.pin),
+      uri_(TokenUri::parse(config.token_uri)),
+      data_keys_(config.profile.data_key_handles) {
+    module_ = step("initializing the PKCS#11 module", "look at the module's own configuration",
+                   [&] { return Module::load(config.module, config.module_arguments()); });
+    info_ = step("finding the token", "check the token's URI", [&] { return find_token(*module_, uri_); });
+    step("checking the token's mechanisms", "the token cannot be used", [&] { require_mechanisms(); });
+    auto anchor = step("logging in to the token", "check the token's state with the vendor's tool",
+                       [&] { return AnchorSession::open(*module_, info_.slot, pin_, pin_guard_); });
+    step("proving the token's keys and mechanisms", "run coffer-hsm check", [&] {
+        come_alive(std::move(anchor));
+        live_->canary().require_tamper_detection(live_->session(0), live_->ring());
+    });
+}
+
+Token::~Token() {
+    go_stale();
+}
+
+void Token::require_mechanisms() const {
+    for (const auto& needed : kNeeded) {
+        if (has_mechanism(*module_, info_.slot, needed.type, 0)) continue;
+        throw Error(fmt::format("token \"{}\" has no {} ({:#x})", info_.label, needed.name, needed.type));
+    }
+}
+
+void Token::come_alive(AnchorSession anchor) {
+    live_.emplace(*module_, info_.slot, std::move(anchor), profile_);
+    for (std::size_t i = 0; i < profile_.threads; ++i) {
+        contexts_.emplace_back(live_->session(i), *live_, data_keys_, profile_);
+    }
+    const std::lock_guard lock(published_mutex_);
+    infos_ = live_->ring().infos();
+    copied_ = live_->ring().copied();
+}
+
+void Token::go_stale() noexcept {
+    contexts_.clear();
+    live_.reset();
+    data_keys_.reset();
+}
+
+void Token::probe(std::size_t worker) {
+    const Session& session = live_->session(worker);
+    if (!session.user_logged_in()) throw Pkcs11Error("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
+    live_->canary().open(session, live_->ring());
+}
+
+void Token::rebuild(RecoveryGrade grade) {
+    if (grade == RecoveryGrade::session && live_) {
+        // The login hangs on there being a session: the old anchor goes when the new one stands.
+        const AnchorSession old = std::move(*live_).release_anchor();
+        go_stale();
+        come_alive(AnchorSession::adopt(*module_, info_.slot));
+        return;
+    }
+    go_stale();
+    if (grade == RecoveryGrade::module) {
+        const std::unique_lock lock(module_mutex_);
+        ++module_generation_;
+        module_->reinitialize();
+    }
+    const TokenInfo found = find_token(*module_, uri_);
+    {
+        const std::lock_guard lock(published_mutex_);
+        info_ = found;
+    }
+    come_alive(AnchorSession::open(*module_, found.slot, pin_, pin_guard_));
+}
+
+void Token::tidy(std::size_t worker) noexcept {
+    if (!data_keys_.has_doomed()) return;
+    const Session& session = live_->session(worker);
+    for (const auto key : data_keys_.take_doomed()) {
+        // A handle that is gone already is as good as destroyed; a broken session shows in the next job.
+        session.functions().C_DestroyObject(session.handle(), key);
+    }
+}
+
+TokenInfo Token::info() const {
+    const std::lock_guard lock(published_mutex_);
+    return info_;
+}
+
+std::vector<MasterKeyInfo> Token::master_keys() const {
+    const std::lock_guard lock(published_mutex_);
+    return infos_;
+}
+
+std::optional<MasterKeyInfo> Token::find_master_key(std::string_view name) const {
+    const std::lock_guard lock(published_mutex_);
+    const auto found = std::ranges::find(infos_, name, &MasterKeyInfo::name);
+    return found == infos_.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<MasterKeyInfo> Token::find_master_key(MasterKeyId id) const {
+    const std::lock_guard lock(published_mutex_);
+    const auto found = std::ranges::find(infos_, id, &MasterKeyInfo::id);
+    return found == infos_.end() ? std::nullopt : std::optional(*found);
+}
+
+bool Token::master_keys_copied() const {
+    const std::lock_guard lock(published_mutex_);
+    return copied_;
+}
+
+}  // namespace coffer::crypto
