@@ -79,18 +79,16 @@ std::shared_ptr<Rules> Device::admit(std::size_t function) {
 std::shared_ptr<Rules> Device::refresh() {
     auto rules = control_.current();
     if (!rules) return rules;
-    if (rules->power_cycle && rules->power_cycle->number != power_cycle_seen_)
+    if (rules->power_cycle && rules->power_cycle->number > power_cycle_seen_)
         power_cycle(*rules->power_cycle);
-    if (rules->forget_login != 0 && rules->forget_login != forget_login_seen_) {
-        const auto alone = gate_.exclusive();
-        if (forget_login_seen_.exchange(rules->forget_login) != rules->forget_login) forget_logins();
-    }
+    if (rules->forget_login > forget_login_seen_) forget_logins(rules->forget_login);
     return rules;
 }
 
 void Device::power_cycle(const PowerCycle& cycle) {
     const auto alone = gate_.exclusive();
-    if (power_cycle_seen_.exchange(cycle.number) == cycle.number) return;  // another thread was first
+    if (cycle.number <= power_cycle_seen_) return;  // another thread was first, or has read newer rules
+    power_cycle_seen_ = cycle.number;
     stats_.add(Gauge::power_cycles);
     std::set<CK_SLOT_ID> slots;
     {
@@ -108,7 +106,10 @@ void Device::power_cycle(const PowerCycle& cycle) {
     }
 }
 
-void Device::forget_logins() {
+void Device::forget_logins(std::uint64_t number) {
+    const auto alone = gate_.exclusive();
+    if (number <= forget_login_seen_) return;
+    forget_login_seen_ = number;
     stats_.add(Gauge::logins_forgotten);
     const std::lock_guard lock(sessions_mutex_);
     for (const auto& [handle, session] : sessions_) {

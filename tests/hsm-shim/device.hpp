@@ -87,7 +87,7 @@ private:
     Device();
     [[nodiscard]] std::shared_ptr<Rules> refresh();
     void power_cycle(const PowerCycle& cycle);
-    void forget_logins();
+    void forget_logins(std::uint64_t number);
     void drop_sessions();
 
     struct Outage {
