@@ -58,9 +58,18 @@ text_seeds() {
   printf '\xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xff' >"$corpus/text/not-utf8"
 }
 
+# Headers of both IV lengths, one segment and two (8 bytes of header: format, mechanism, IV mode, IV length,
+# segment length; then IV, ciphertext, tag of 16 bytes).
+payload_seeds() {
+  mkdir -p "$corpus/payload"
+  { printf '\x01\x01\x01\x0c\x00\x01\x00\x00'; head -c 38 /dev/zero; } >"$corpus/payload/one-segment"
+  { printf '\x01\x01\x03\x10\x00\x00\x00\x08'; head -c 75 /dev/zero; } >"$corpus/payload/two-segments"
+}
+
 frame_seeds
 request_seeds
 text_seeds
+payload_seeds
 for folder in "$source_dir"/tests/fuzz/corpus/*/; do
   [ -d "$folder" ] || continue
   mkdir -p "$corpus/$(basename "$folder")"
