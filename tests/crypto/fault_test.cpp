@@ -1,0 +1,302 @@
+// A token that misbehaves (tests/hsm-shim) in front of a real one: recovery, the breaker, deadlines. Each
+// real module has a program of its own, since the shim looks at its environment once.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/crypto/test_hsm.hpp"
+#include "tests/hsm-shim/shim_control.hpp"
+
+namespace coffer::crypto {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing::TestHsm;
+using testing::TestToken;
+using testing::TokenKind;
+
+constexpr auto kKind =
+    std::string_view(COFFER_CRYPTO_TEST_TOKEN) == "nss" ? TokenKind::nss : TokenKind::softhsm2;
+/// Generous: what is waited for takes milliseconds.
+constexpr auto kPatience = 30s;
+
+const PayloadIdentity kIdentity{.secret_arn = "arn:aws:secretsmanager:rack-1:000000000000:secret:a-AbCdEf",
+                                .version_id = "v1",
+                                .kind = PayloadKind::secret_string};
+const Bytes kText = {'h', 'e', 'l', 'l', 'o'};
+
+JobOptions within(std::chrono::milliseconds time) {
+    return {.priority = Priority::read, .deadline = std::chrono::steady_clock::now() + time};
+}
+
+void wait_until(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+        ASSERT_LT(std::chrono::steady_clock::now(), end) << "waited in vain";
+        std::this_thread::sleep_for(2ms);
+    }
+}
+
+class FaultTest : public ::testing::Test {
+protected:
+    // One token and shim for the program.
+    struct World {
+        TestToken token = TestToken::make(kKind);
+        shim::ShimControl shim{token.dir(), token.module()};
+        World() { shim.set_environment(); }
+    };
+    static World& world() {
+        static World the;
+        return the;
+    }
+    void SetUp() override {
+        shim().set("");
+        world().token.write_pin_file(TestToken::pin());
+    }
+    [[nodiscard]] static shim::ShimControl& shim() { return world().shim; }
+    [[nodiscard]] static HsmConfig config() {
+        auto config = world().token.hsm_config();
+        config.module = shim::ShimControl::module();
+        config.breaker_failures = 3;
+        config.breaker_probe_interval = 20ms;
+        return config;
+    }
+    [[nodiscard]] static HsmConfig config_with_threads(std::size_t threads) {
+        auto out = config();
+        out.profile.threads = threads;
+        return out;
+    }
+};
+
+TEST_F(FaultTest, APowerCycleCostsOneLoginAndNoRequest) {
+    TestHsm hsm(config());
+    const auto sealed = hsm.seal(kIdentity, kText);
+    EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    const auto logins = shim().calls("C_Login");
+    shim().power_cycle();
+    EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    EXPECT_EQ(shim().calls("C_Login"), logins + 1);
+    EXPECT_THAT(hsm.observer().recoveries(), SizeIs(1));
+    EXPECT_THAT(hsm.observer().recoveries(), Contains(HasSubstr("login")));
+    EXPECT_THAT(hsm.observer().readiness(), IsEmpty());
+    EXPECT_EQ(hsm.hsm().status().epoch, 2U);
+    EXPECT_EQ(hsm.open(kIdentity, hsm.seal(kIdentity, kText)), kText);
+    EXPECT_TRUE(hsm.hsm().seals().check(kText, hsm.hsm().seals().make(kText, {}), {}));
+}
+
+TEST_F(FaultTest, AForgottenLoginIsRenewedOnce) {
+    TestHsm hsm(config_with_threads(2));
+    const auto sealed = hsm.seal(kIdentity, kText);
+    const auto logins = shim().calls("C_Login");
+    shim().forget_login();
+    EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    EXPECT_EQ(shim().calls("C_Login"), logins + 1);
+}
+
+TEST_F(FaultTest, AModuleThatWantsToBeInitializedAgainIs) {
+    TestHsm hsm(config());
+    const auto sealed = hsm.seal(kIdentity, kText);
+    shim().power_cycle("until-initialize CKR_DEVICE_REMOVED");
+    EXPECT_EQ(hsm.open(kIdentity, sealed, within(kPatience)), kText);
+    EXPECT_THAT(hsm.observer().recoveries(), Contains(HasSubstr("module")));
+}
+
+TEST_F(FaultTest, RequestsWaitOutAShortAbsence) {
+    auto patient = config();
+    patient.breaker_failures = 1000;
+    TestHsm hsm(patient);
+    const auto sealed = hsm.seal(kIdentity, kText);
+    shim().power_cycle("down 300ms CKR_TOKEN_NOT_PRESENT");
+    EXPECT_EQ(hsm.open(kIdentity, sealed, within(kPatience)), kText);
+    EXPECT_THAT(hsm.observer().readiness(), IsEmpty());
+}
+
+TEST_F(FaultTest, UnderLoadEveryRequestSucceedsOrIsRetryable) {
+    TestHsm hsm(config_with_threads(3));
+    const auto sealed = std::make_shared<const SealedPayload>(hsm.seal(kIdentity, kText));
+    std::atomic<int> pending = 0;
+    std::atomic<int> right = 0;
+    std::atomic<int> retryable = 0;
+    std::atomic<int> wrong = 0;
+    for (int i = 0; i < 600; ++i) {
+        if (i % 100 == 50) shim().power_cycle(i % 200 == 50 ? "" : "down 100ms");
+        ++pending;
+        hsm.hsm().envelope().open(kIdentity, sealed, within(kPatience), [&](Outcome<SecretBytes> outcome) {
+            try {
+                const auto text = outcome.take();
+                ++(std::ranges::equal(text.view(), kText) ? right : wrong);
+            } catch (const Unavailable&) {
+                ++retryable;
+            } catch (...) {
+                ++wrong;
+            }
+            --pending;
+        });
+        std::this_thread::sleep_for(500us);
+    }
+    wait_until([&] { return pending == 0; });
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(right + retryable, 600);
+    wait_until([&] { return hsm.hsm().status().ready; });
+    EXPECT_EQ(hsm.open(kIdentity, *sealed, within(kPatience)), kText);
+    EXPECT_THAT(hsm.observer().integrity_failures(), IsEmpty());
+}
+
+TEST_F(FaultTest, TheBreakerOpensFailsFastAndClosesWithoutTraffic) {
+    TestHsm hsm(config());
+    const auto sealed = hsm.seal(kIdentity, kText);
+    shim().set("fail * CKR_DEVICE_ERROR");
+    EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
+    EXPECT_FALSE(hsm.hsm().status().ready);
+    EXPECT_THAT(hsm.hsm().status().reason, HasSubstr("CKR_DEVICE_ERROR"));
+    for (int i = 0; i < 100; ++i) EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
+    EXPECT_THAT(hsm.observer().readiness(), SizeIs(1));  // said once, not for each request
+    shim().set("");
+    wait_until([&] { return hsm.hsm().status().ready; });
+    EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    ASSERT_THAT(hsm.observer().readiness(), SizeIs(2));
+    EXPECT_FALSE(hsm.observer().readiness()[0].ready);
+    EXPECT_TRUE(hsm.observer().readiness()[1].ready);
+}
+
+TEST_F(FaultTest, EveryNthFailureOfAnyKindIsHidden) {
+    for (const auto* code : {"CKR_SESSION_HANDLE_INVALID", "CKR_DEVICE_ERROR", "CKR_GENERAL_ERROR",
+                             "CKR_ENCRYPTED_DATA_INVALID", "CKR_FUNCTION_FAILED", "CKR_USER_NOT_LOGGED_IN",
+                             "CKR_KEY_HANDLE_INVALID", "CKR_OPERATION_ACTIVE", "CKR_DEVICE_MEMORY"}) {
+        for (const auto* function : {"C_DecryptInit", "C_Decrypt", "C_UnwrapKey"}) {
+            TestHsm hsm(config());
+            std::vector<SealedPayload> payloads;
+            for (int i = 0; i < 5; ++i) payloads.push_back(hsm.seal(kIdentity, kText));
+            shim().set(std::string("fail ") + function + " " + code + " every 4");
+            for (int i = 0; i < 20; ++i) {
+                EXPECT_EQ(hsm.open(kIdentity, payloads[static_cast<std::size_t>(i) % 5], within(kPatience)),
+                          kText)
+                    << function << " " << code;
+            }
+            EXPECT_THAT(hsm.observer().integrity_failures(), IsEmpty()) << function << " " << code;
+            shim().set("");
+        }
+    }
+}
+
+TEST_F(FaultTest, ABrokenTokenIsNotTakenForAlteredData) {
+    for (const auto* code : {"CKR_GENERAL_ERROR", "CKR_ENCRYPTED_DATA_INVALID", "CKR_DATA_INVALID"}) {
+        for (const auto* function : {"C_Decrypt", "C_UnwrapKey"}) {
+            TestHsm hsm(config());
+            const auto sealed = hsm.seal(kIdentity, kText);
+            shim().set(std::string("fail ") + function + " " + code);
+            EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable) << function << " " << code;
+            EXPECT_THAT(hsm.observer().integrity_failures(), IsEmpty());
+            shim().set("");
+            wait_until([&] { return hsm.hsm().status().ready; });
+            EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+        }
+    }
+}
+
+TEST_F(FaultTest, AHangingTokenDoesNotHoldRequestsPastTheirDeadline) {
+    TestHsm hsm(config());
+    const auto sealed = hsm.seal(kIdentity, kText);
+    shim().set("hang C_Decrypt");
+    EXPECT_THROW((void)hsm.open(kIdentity, sealed, within(100ms)), DeadlineExceeded);  // in the call
+    EXPECT_THROW((void)hsm.open(kIdentity, sealed, within(100ms)), DeadlineExceeded);  // queued behind it
+    shim().set("");
+    EXPECT_EQ(hsm.open(kIdentity, sealed, within(kPatience)), kText);
+    EXPECT_THAT(hsm.observer().recoveries(), IsEmpty());
+}
+
+TEST_F(FaultTest, APinThatIsWrongAtTheNextLoginIsTriedOnce) {
+    TestHsm hsm(config());
+    const auto sealed = hsm.seal(kIdentity, kText);
+    world().token.write_pin_file("wrong-pin");
+    const auto logins = shim().calls("C_Login");
+    shim().power_cycle();
+    EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
+    wait_until([&] { return !hsm.observer().readiness().empty(); });
+    EXPECT_THAT(hsm.observer().readiness()[0].reason, HasSubstr("refused the PIN"));
+    // Many probes later there is still one try.
+    const auto probes = shim().calls("C_OpenSession");
+    wait_until([&] { return shim().calls("C_OpenSession") >= probes + 5; });
+    EXPECT_EQ(shim().calls("C_Login"), logins + 1);
+    world().token.write_pin_file(TestToken::pin());
+    wait_until([&] { return hsm.hsm().status().ready; });
+    EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    EXPECT_EQ(shim().calls("C_Login"), logins + 2);
+}
+
+TEST_F(FaultTest, OpensNoMoreSessionsThanConfigured) {
+    // Two threads and the anchor; a recovery must do with them as well.
+    shim().set("max-sessions 3");
+    TestHsm hsm(config_with_threads(2));
+    const auto good = hsm.seal(kIdentity, kText);
+    auto bad = good;
+    bad.ciphertext.back() ^= 1;
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(hsm.open(kIdentity, good), kText);
+        EXPECT_THROW((void)hsm.open(kIdentity, bad), IntegrityError);
+    }
+    shim().power_cycle();
+    EXPECT_EQ(hsm.open(kIdentity, good, within(kPatience)), kText);
+    EXPECT_EQ(shim().calls("sessions_open"), 3U);
+}
+
+TEST_F(FaultTest, TokensThatMakeTheirOwnIvs) {
+    for (const auto& [rule, mode, iv_bytes] : {std::tuple{"iv written-back", IvMode::written_back, 12U},
+                                               std::tuple{"iv appended", IvMode::appended, 16U}}) {
+        shim().set(rule);
+        auto with_mode = config();
+        with_mode.profile.iv_mode = mode;
+        with_mode.profile.max_call_bytes = 3;
+        TestHsm hsm(with_mode);
+        const auto sealed = hsm.seal(kIdentity, kText);
+        EXPECT_EQ(sealed.ciphertext.at(2), static_cast<std::uint8_t>(mode));
+        EXPECT_EQ(sealed.ciphertext.at(3), iv_bytes);
+        EXPECT_EQ(hsm.open(kIdentity, sealed), kText) << rule;
+        EXPECT_EQ(hsm.open(kIdentity, hsm.seal(kIdentity, {})), Bytes{});
+        auto bad = sealed;
+        bad.ciphertext[8] ^= 1;  // the IV
+        EXPECT_THROW((void)hsm.open(kIdentity, bad), IntegrityError);
+    }
+}
+
+TEST_F(FaultTest, AnIvModeThatIsNotTheTokensIsFoundAtTheStart) {
+    for (const auto mode : {IvMode::written_back, IvMode::appended}) {
+        auto wrong = config();
+        wrong.profile.iv_mode = mode;
+        try {
+            const TestHsm hsm(wrong);
+            FAIL() << "opened";
+        } catch (const Error& e) {
+            EXPECT_THAT(e.what(), HasSubstr("iv_mode"));
+        }
+    }
+}
+
+TEST_F(FaultTest, AMissingMechanismIsNamedAtTheStart) {
+    shim().set("hide-mechanism CKM_AES_KEY_WRAP");
+    try {
+        const TestHsm hsm(config());
+        FAIL() << "opened";
+    } catch (const Error& e) {
+        EXPECT_THAT(e.what(), HasSubstr("CKM_AES_KEY_WRAP"));
+    }
+}
+
+TEST_F(FaultTest, ATokenWithShortCallsIsUsedInSegments) {
+    shim().set("max-call-bytes 128");
+    auto segmented = config();
+    segmented.profile.max_call_bytes = 100;
+    TestHsm hsm(segmented);
+    const Bytes text(1000, 'x');
+    EXPECT_EQ(hsm.open(kIdentity, hsm.seal(kIdentity, text)), text);
+}
+
+}  // namespace
+}  // namespace coffer::crypto
