@@ -1,25 +1,14 @@
-// Puts the rows of one run together: ratios, a table for people, JSON for machines, a picture of how cost
-// grows with the number of secrets.
+#include "report.hpp"
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
 #include <map>
-#include <optional>
 #include <sstream>
-#include <stdexcept>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "figures.hpp"
-#include "growth_plot.hpp"
+namespace coffer::bench {
 
 namespace {
-
-using namespace coffer::bench;
 
 /// What each of the appliance's figures is compared with: the part of it that no design can do without.
 const std::map<std::string, std::string, std::less<>> kBareOf = {
@@ -27,12 +16,8 @@ const std::map<std::string, std::string, std::less<>> kBareOf = {
     {"put", "db_insert"},         {"list", "db_select"},
 };
 
-struct Ratio {
-    std::string to;
-    double value = 0;
-};
+}  // namespace
 
-/// The ratio to the bare part at as many in flight, on the same token.
 std::optional<Ratio> ratio_of(const Row& row, const std::vector<Row>& rows) {
     const auto bare = kBareOf.find(row.name);
     if (bare == kBareOf.end()) return std::nullopt;
@@ -86,41 +71,4 @@ void print_table(const std::vector<Row>& rows) {
     }
 }
 
-std::vector<Row> read_all(const std::vector<std::string>& files) {
-    std::vector<Row> all;
-    for (const auto& file : files) {
-        std::ifstream in(file);
-        if (!in) throw std::runtime_error(file + " cannot be read");
-        const auto rows = read_rows(in);
-        all.insert(all.end(), rows.begin(), rows.end());
-    }
-    return all;
-}
-
-void write_file(const std::string& file, const std::string& content) {
-    std::ofstream out(file, std::ios::trunc);
-    if (!(out << content) || !out.flush()) throw std::runtime_error(file + " cannot be written");
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-    CLI::App app("Reports what the benchmarks measured");
-    std::vector<std::string> files;
-    std::string json_file;
-    std::string plot_file;
-    app.add_option("FILE", files, "Rows, one JSON object on each line")->required();
-    app.add_option("--json", json_file, "Write the rows with their ratios here");
-    app.add_option("--plot", plot_file, "Write a picture (SVG) of cost over the number of secrets here");
-    CLI11_PARSE(app, argc, argv);
-    try {
-        const auto rows = read_all(files);
-        print_table(rows);
-        if (!json_file.empty()) write_file(json_file, json_of(rows));
-        if (!plot_file.empty()) write_file(plot_file, growth_plot(rows));
-        return 0;
-    } catch (const std::exception& e) {
-        std::cerr << "coffer-bench-report: " << e.what() << "\n";
-        return 1;
-    }
-}
+}  // namespace coffer::bench
