@@ -65,7 +65,7 @@ Connection::Connection(tcp::socket socket, std::string source_address,
     : socket_(std::move(socket)),
       listener_(std::move(listener)),
       shard_(shard),
-      tls_(std::move(tls)),
+      context_(std::move(tls)),
       surplus_(surplus),
       change_(shard.io(), Deadline::max()),
       last_activity_(now()) {
@@ -109,10 +109,15 @@ void Connection::log_failure(std::string_view what, const std::exception& error)
 }
 
 asio::awaitable<bool> Connection::shake_hands() {
+    // A stranger that sends nothing costs a socket and no TLS state.
+    boost::system::error_code gone;
+    co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(asio::use_awaitable, gone));
+    if (gone || phase_ != Phase::handshake) co_return false;
+    tls_ = std::make_unique<TlsEngine>(context_);
     while (phase_ == Phase::handshake) {
-        const TlsEngine::Progress progress = tls_.handshake();
+        const TlsEngine::Progress progress = tls_->handshake();
         sending_.clear();
-        tls_.take_output(sending_);
+        tls_->take_output(sending_);
         if (!sending_.empty()) {
             boost::system::error_code error;
             const auto buffer = asio::buffer(sending_);
@@ -121,7 +126,7 @@ asio::awaitable<bool> Connection::shake_hands() {
         if (phase_ != Phase::handshake) co_return false;
         if (progress == TlsEngine::Progress::done) co_return true;
         if (progress == TlsEngine::Progress::failed) {
-            handshake_failed(tls_.failure());
+            handshake_failed(tls_->failure());
             co_return false;
         }
         const bool more = co_await receive();
@@ -140,6 +145,7 @@ void Connection::handshake_failed(HandshakeFailure failure) {
     phase_ = Phase::ending;
     goodbye_made_ = true;
     said_goodbye();
+    tls_.reset();
     if (failure.fingerprint.empty() && !server.stranger_lines->take(now())) return;
     server.log->info("TLS handshake failed", {{"reason", std::string_view(failure.reason)},
                                               {"detail", std::string_view(failure.detail)},
@@ -151,7 +157,7 @@ void Connection::handshake_failed(HandshakeFailure failure) {
 /// Nobody's bytes are looked at before this said who sends them.
 bool Connection::identify() {
     const ServerContext& server = *listener_->server;
-    peer_ = tls_.peer_certificates();
+    peer_ = tls_->peer_certificates();
     try {
         caller_.principal = principal_of(peer_.leaf.get());
         peer_expires_ = time_of(X509_get0_notAfter(peer_.leaf.get()));
@@ -212,7 +218,7 @@ asio::awaitable<bool> Connection::receive() {
         abort();
         co_return false;
     }
-    if (phase_ != Phase::ending) tls_.feed(ByteView(buffer.data(), received));
+    if (phase_ != Phase::ending) tls_->feed(ByteView(buffer.data(), received));
     co_return true;
 }
 
@@ -361,10 +367,10 @@ Connection::Input Connection::process_input() {
             input_.drop_front(used);
             progressed = progressed || used > 0;
         }
-        if (phase_ >= Phase::ending) return Input::ended;
+        if (phase_ >= Phase::ending || peer_finished_) return Input::ended;
         if (!has_room()) return Input::blocked;
         Bytes& scratch = shard_.plaintext();
-        const TlsEngine::ReadResult read = tls_.read(scratch);
+        const TlsEngine::ReadResult read = tls_->read(scratch);
         if (read.state == TlsEngine::ReadState::data) {
             const ByteView plaintext(scratch.data(), read.bytes);
             // Whole frames are taken from where they lie; only the rest is copied.
@@ -374,9 +380,9 @@ Connection::Input Connection::process_input() {
             OPENSSL_cleanse(scratch.data(), read.bytes);
             continue;
         }
-        if (tls_.has_output()) flush_soon();  // an answer to a key update
+        if (tls_->has_output()) flush_soon();  // an answer to a key update
         if (read.state == TlsEngine::ReadState::wants_input) {
-            note_partial_frame(!input_.empty() || tls_.record_begun(), progressed);
+            note_partial_frame(!input_.empty() || tls_->record_begun(), progressed);
             return Input::wants_more;
         }
         if (read.state == TlsEngine::ReadState::failed) abort();
@@ -568,17 +574,17 @@ void Connection::flush_soon() {
 void Connection::write_some() {
     if (phase_ == Phase::closed) return;
     const std::size_t chunk = std::min(output_.size(), kWriteChunkBytes);
-    if (!tls_.write(output_.view().first(chunk))) {
+    if (!tls_->write(output_.view().first(chunk))) {
         abort();
         return;
     }
     output_.drop_front(chunk);
     if (output_.empty() && phase_ == Phase::ending && !goodbye_made_) {
-        tls_.close_notify();
+        tls_->close_notify();
         goodbye_made_ = true;
     }
     sending_.clear();
-    tls_.take_output(sending_);
+    tls_->take_output(sending_);
     if (sending_.empty()) {
         writing_ = false;
         write_deadline_ = Deadline::max();

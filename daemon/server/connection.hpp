@@ -103,7 +103,8 @@ private:
     boost::asio::ip::tcp::socket socket_;
     const std::shared_ptr<const ListenerContext> listener_;
     IoShard& shard_;
-    TlsEngine tls_;
+    const std::shared_ptr<const TlsContext> context_;
+    std::unique_ptr<TlsEngine> tls_;  // from the first byte on, until the handshake failed
     const bool surplus_;
 
     Phase phase_ = Phase::handshake;

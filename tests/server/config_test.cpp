@@ -1,0 +1,266 @@
+// The configuration: what is read, and how each mistake is worded.
+
+#include "daemon/server/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "daemon/server/units.hpp"
+
+namespace coffer::server {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr std::string_view kSmallest = R"([node]
+account = "111122223333"
+region = "eu-central-1"
+
+[hsm]
+module = "/usr/lib/softhsm/libsofthsm2.so"
+token = "pkcs11:token=coffer"
+pin_file = "pin"
+profile = "../profiles/softhsm2.toml"
+
+[database]
+conninfo = "host=/run/postgresql dbname=coffer"
+
+[[listener]]
+name = "inner"
+address = "127.0.0.1"
+port = 7443
+certificate = "server.pem"
+key = "server.key"
+client_ca = "ca.pem"
+)";
+
+Config parse(const std::string& text) {
+    return parse_config(text, "/etc/coffer/cofferd.toml");
+}
+
+/// The problems of the smallest configuration with `more` at its end.
+std::string problems_with(const std::string& more) {
+    try {
+        (void)parse(std::string(kSmallest) + more);
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return "none";
+}
+
+/// The problems after replacing `from` by `to` in the smallest configuration.
+std::string problems_after(std::string_view from, std::string_view to) {
+    std::string text(kSmallest);
+    text.replace(text.find(from), from.size(), to);
+    try {
+        (void)parse(text);
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return "none";
+}
+
+TEST(ConfigFile, TheSmallestOneHasTheDocumentedDefaults) {
+    const Config config = parse(std::string(kSmallest));
+    EXPECT_EQ(config.node.account, "111122223333");
+    EXPECT_FALSE(config.node.name.empty());
+    EXPECT_EQ(config.node.io_threads, 1U);
+    EXPECT_EQ(config.hsm.pin_file, "/etc/coffer/pin");
+    EXPECT_EQ(config.hsm.profile, "/etc/profiles/softhsm2.toml");
+    EXPECT_EQ(config.hsm.queue_capacity, 4096U);
+    EXPECT_EQ(config.database.connections, 8U);
+    EXPECT_EQ(config.cache.max_bytes, 32U * 1024 * 1024);
+    EXPECT_EQ(config.cache.serve_stale_for, milliseconds(30'000));
+    ASSERT_EQ(config.listeners.size(), 1U);
+    EXPECT_EQ(config.listeners[0].tls.key, "/etc/coffer/server.key");
+    EXPECT_EQ(config.listeners[0].tls.client_ca.front(), "/etc/coffer/ca.pem");
+    EXPECT_TRUE(config.listeners[0].tls.crl.empty());
+    EXPECT_FALSE(config.health.has_value());
+    EXPECT_TRUE(config.administrators.empty());
+    EXPECT_EQ(config.limits.max_frame, 1024U * 1024);
+    EXPECT_EQ(config.limits.max_in_flight, 128U);
+    EXPECT_EQ(config.limits.drain_timeout, milliseconds(20'000));
+    EXPECT_EQ(config.log.level, LogLevel::info);
+    EXPECT_EQ(config.log.requests, RequestLog::writes);
+    EXPECT_TRUE(config.process.syscall_filter);
+}
+
+TEST(ConfigFile, EverySectionIsRead) {
+    const Config config = parse(std::string(kSmallest) + R"(
+crl = ["a.crl", "/b.crl"]
+max_connections = 7
+[[listener]]
+name = "outer"
+protocol = "native"
+address = "::1"
+port = 0
+certificate = "c"
+key = "pkcs11:token=coffer;object=tls"
+client_ca = ["one", "two"]
+[cache]
+max_bytes = "1MiB"
+serve_stale_for = "0s"
+[access]
+administrators = ["alice", "spiffe://bank.example/ops"]
+[health]
+port = 9464
+[limits]
+max_frame = 65536
+max_in_flight = 1
+idle_timeout = "2h"
+frame_timeout = "1500ms"
+requests_per_second_per_principal = 50
+[log]
+level = "debug"
+format = "json"
+requests = "all"
+[process]
+syscall_filter = false
+secure_heap = "2MiB"
+)");
+    ASSERT_EQ(config.listeners.size(), 2U);
+    EXPECT_EQ(config.listeners[0].tls.crl.size(), 2U);
+    EXPECT_EQ(config.listeners[0].tls.crl[0], "/etc/coffer/a.crl");
+    EXPECT_EQ(config.listeners[0].tls.crl[1], "/b.crl");
+    EXPECT_EQ(config.listeners[0].max_connections, 7U);
+    EXPECT_EQ(config.listeners[1].tls.key, "pkcs11:token=coffer;object=tls");
+    EXPECT_EQ(config.listeners[1].tls.client_ca.size(), 2U);
+    EXPECT_EQ(config.cache.max_bytes, 1024U * 1024);
+    EXPECT_EQ(config.cache.serve_stale_for, milliseconds(0));
+    EXPECT_EQ(config.administrators.size(), 2U);
+    ASSERT_TRUE(config.health.has_value());
+    EXPECT_EQ(config.health->address, "127.0.0.1");
+    EXPECT_EQ(config.health->port, 9464);
+    EXPECT_EQ(config.limits.max_frame, 65536U);
+    EXPECT_EQ(config.limits.idle_timeout, milliseconds(7'200'000));
+    EXPECT_EQ(config.limits.frame_timeout, milliseconds(1500));
+    EXPECT_EQ(config.limits.requests_per_second_per_principal, 50U);
+    EXPECT_EQ(config.log.format, LogFormat::json);
+    EXPECT_FALSE(config.process.syscall_filter);
+    EXPECT_EQ(config.process.secure_heap, 2U * 1024 * 1024);
+}
+
+TEST(ConfigFile, AnUnknownKeyIsAnErrorWithItsLineAndAGuess) {
+    EXPECT_EQ(problems_after("region", "regoin"),
+              "/etc/coffer/cofferd.toml:1: [node] lacks 'region', which is required\n"
+              "/etc/coffer/cofferd.toml:3: unknown key 'regoin' in [node]; did you mean 'region'?");
+    EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("unknown key 'limit'"));
+    EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("did you mean 'limits'?"));
+    EXPECT_THAT(problems_with("[log]\nxyzzy = 1\n"),
+                AllOf(HasSubstr(":22: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
+}
+
+TEST(ConfigFile, AllProblemsAreListedAtOnce) {
+    const std::string problems = problems_with(R"([limits]
+max_frame = "1 MB"
+max_in_flight = 0
+idle_timeout = 30
+[log]
+level = "loud"
+)");
+    EXPECT_THAT(problems, HasSubstr(":22: [limits] 'max_frame': must be a size"));
+    EXPECT_THAT(problems,
+                HasSubstr(":23: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
+    EXPECT_THAT(problems, HasSubstr(":24: [limits] 'idle_timeout': must be a duration with its unit"));
+    EXPECT_THAT(problems, HasSubstr(":26: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
+}
+
+TEST(ConfigFile, TypesAreNotConverted) {
+    EXPECT_THAT(problems_after("port = 7443", "port = \"7443\""),
+                HasSubstr("'port': must be a whole number, not text"));
+    EXPECT_THAT(problems_after("port = 7443", "port = 7443.0"), HasSubstr("not a decimal number"));
+    EXPECT_THAT(problems_after("port = 7443", "port = 65536"), HasSubstr("must be from 0 to 65535"));
+    EXPECT_THAT(problems_after("port = 7443", "port = -1"), HasSubstr("must be from 0 to 65535"));
+    EXPECT_THAT(problems_after("account = \"111122223333\"", "account = 111122223333"),
+                HasSubstr("must be text, not a whole number"));
+    EXPECT_THAT(problems_with("[process]\nsyscall_filter = \"no\"\n"),
+                HasSubstr("must be true or false, not text"));
+    EXPECT_THAT(problems_with("[access]\nadministrators = \"alice\"\n"), HasSubstr("must be a list of text"));
+    EXPECT_THAT(problems_with("[access]\nadministrators = [1]\n"), HasSubstr("every element must be text"));
+}
+
+TEST(ConfigFile, ValuesAreChecked) {
+    EXPECT_THAT(problems_after("111122223333", "11112222333"), HasSubstr("12 digits"));
+    EXPECT_THAT(problems_after("eu-central-1", "EU_1"), HasSubstr("'region'"));
+    EXPECT_THAT(problems_after("127.0.0.1", "localhost"), HasSubstr("not an IPv4 or IPv6 address"));
+    EXPECT_THAT(problems_after("127.0.0.1", "127.0.0.1:80"), HasSubstr("not an IPv4 or IPv6 address"));
+    EXPECT_THAT(problems_after("pkcs11:token=coffer", "coffer"), HasSubstr("RFC 7512"));
+    EXPECT_THAT(problems_after("pkcs11:token=coffer", "pkcs11:token=c?pin-value=1"),
+                HasSubstr("must not contain a PIN"));
+    EXPECT_THAT(problems_after("\"inner\"", "\"in ner\""), HasSubstr("'name'"));
+    EXPECT_THAT(problems_after("\"inner\"", "\"\""), HasSubstr("must not be empty"));
+    EXPECT_THAT(problems_after("client_ca = \"ca.pem\"", "client_ca = []"), HasSubstr("at least one file"));
+    EXPECT_THAT(problems_with("protocol = \"http\"\n"), HasSubstr("choose one of \"native\""));
+    EXPECT_THAT(problems_with("[process]\nsecure_heap = \"3MiB\"\n"), HasSubstr("a power of two"));
+    EXPECT_THAT(problems_with("[limits]\ndefault_deadline = \"2m\"\n"),
+                HasSubstr("must not be longer than 'max_deadline'"));
+    EXPECT_THAT(problems_with("[limits]\nidle_timeout = \"25h\"\n"), HasSubstr("it must be from 1ms to 1d"));
+}
+
+TEST(ConfigFile, APasswordMustNotStandInIt) {
+    for (const auto* conninfo : {"dbname=c password=x", "password = 'x'", "postgresql://u:x@h/c",
+                                 "postgresql://h/c?password=x", "sslpassword=x"}) {
+        EXPECT_THAT(problems_after("host=/run/postgresql dbname=coffer", conninfo),
+                    HasSubstr("must not contain a password"))
+            << conninfo;
+    }
+    for (const auto* conninfo :
+         {"dbname=password_store", "postgresql://u@h:5432/c", "passfile=/x dbname=c"}) {
+        EXPECT_EQ(problems_after("host=/run/postgresql dbname=coffer", conninfo), "none") << conninfo;
+    }
+}
+
+TEST(ConfigFile, MissingAndDoubleTables) {
+    EXPECT_THAT(problems_after("[hsm]", "[hms]"),
+                AllOf(HasSubstr("the table [hsm] is missing"), HasSubstr("did you mean 'hsm'?")));
+    EXPECT_THAT(problems_after("[[listener]]", "[listener]"), HasSubstr("must be written as [[listener]]"));
+    EXPECT_THAT(problems_with(std::string(kSmallest.substr(kSmallest.find("[[listener]]")))),
+                HasSubstr("names another listener as well"));
+    EXPECT_THAT(problems_with("[node]\n"), HasSubstr("not valid TOML"));
+    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:21: not valid TOML"));
+}
+
+TEST(ConfigFile, AFileThatIsNotThere) {
+    try {
+        (void)load_config("/nonexistent/cofferd.toml");
+        FAIL();
+    } catch (const ConfigError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("/nonexistent/cofferd.toml: there is no such file"));
+    }
+}
+
+TEST(Units, Durations) {
+    EXPECT_EQ(parse_duration("500ms"), milliseconds(500));
+    EXPECT_EQ(parse_duration("30s"), milliseconds(30'000));
+    EXPECT_EQ(parse_duration("5m"), milliseconds(300'000));
+    EXPECT_EQ(parse_duration("2h"), milliseconds(7'200'000));
+    EXPECT_EQ(parse_duration("1d"), milliseconds(86'400'000));
+    EXPECT_EQ(parse_duration("0s"), milliseconds(0));
+    for (const auto* wrong :
+         {"", "5", "s", "-5s", "+5s", "5 s", "5S", "1.5s", "5sec", "99999999999999999999s", "36601d"}) {
+        EXPECT_FALSE(parse_duration(wrong).has_value()) << wrong;
+    }
+    EXPECT_EQ(duration_text(milliseconds(30'000)), "30s");
+    EXPECT_EQ(duration_text(milliseconds(1500)), "1500ms");
+    EXPECT_EQ(duration_text(milliseconds(0)), "0s");
+}
+
+TEST(Units, Sizes) {
+    EXPECT_EQ(parse_size("32MiB"), 33'554'432U);
+    EXPECT_EQ(parse_size("64KiB"), 65'536U);
+    EXPECT_EQ(parse_size("1GiB"), 1'073'741'824U);
+    EXPECT_EQ(parse_size("17"), 17U);
+    EXPECT_EQ(parse_size("17B"), 17U);
+    for (const auto* wrong : {"", "MiB", "1MB", "1 MiB", "-1", "1.5MiB", "99999999999GiB"}) {
+        EXPECT_FALSE(parse_size(wrong).has_value()) << wrong;
+    }
+    EXPECT_EQ(size_text(33'554'432), "32MiB");
+    EXPECT_EQ(size_text(1000), "1000B");
+}
+
+}  // namespace
+}  // namespace coffer::server
