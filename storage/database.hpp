@@ -5,7 +5,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "daemon/base/job_queue.hpp"
@@ -14,6 +16,8 @@
 #include "storage/transaction.hpp"
 
 namespace coffer::storage {
+
+class DatabaseSession;
 
 struct DatabaseConfig {
     /// libpq connection string, without a password (peer, certificate or passfile authentication).
@@ -25,10 +29,31 @@ struct DatabaseConfig {
     std::chrono::milliseconds connect_timeout{3000};
 };
 
+/// A unit of work as the storage threads see it; made by Database::read and write alone.
+class TransactionJob : public Job<DatabaseSession> {
+public:
+    TransactionJob(JobOptions options, bool writes)
+        : Job(options), writes_(writes), queued_at_(std::chrono::steady_clock::now()) {}
+
+    void run(DatabaseSession& session) final;
+    /// Does the caller's work and keeps its result. May be called again after a failure.
+    virtual void attempt(WriteTransaction& tx) = 0;
+    /// Hands the result of the last attempt to the completion.
+    virtual void deliver() = 0;
+
+    [[nodiscard]] bool writes() const noexcept { return writes_; }
+    [[nodiscard]] Deadline queued_at() const noexcept { return queued_at_; }
+
+private:
+    bool writes_;
+    Deadline queued_at_;
+};
+
 /// Told about what operators want to know. Called on storage threads; must not block or throw.
 class DatabaseObserver {
 public:
     virtual ~DatabaseObserver() = default;
+    /// The server was lost or found again, or (`reachable` with a reason) only allows reads.
     virtual void reachable_changed(bool reachable, std::string reason) = 0;
     virtual void job_done(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran) = 0;
     /// A row's seal did not match. `what` names the table and the row, never its content.
@@ -52,7 +77,10 @@ public:
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    /// Runs `job` in a READ ONLY transaction; again on a fresh connection when the connection broke.
+    /// Runs `job`; again on a fresh connection when the connection broke. Each of its statements sees what
+    /// was committed before that statement began, as in READ COMMITTED; there is no transaction block, whose
+    /// BEGIN and COMMIT would double or triple the round trips of a read. So a job reads what belongs
+    /// together in one statement, as the repositories do.
     template <class T>
     void read(JobOptions options, UniqueFunction<T(ReadTransaction&)> job, Completion<T> completion) {
         submit<ReadTransaction, T>(options, std::move(job), std::move(completion));
@@ -84,7 +112,31 @@ private:
     explicit Database(std::unique_ptr<Impl> impl);
     template <class Tx, class T>
     void submit(JobOptions options, UniqueFunction<T(Tx&)> job, Completion<T> completion);
+    void push(std::unique_ptr<TransactionJob> job);
     std::unique_ptr<Impl> impl_;
 };
+
+template <class Tx, class T>
+void Database::submit(JobOptions options, UniqueFunction<T(Tx&)> job, Completion<T> completion) {
+    class Typed final : public TransactionJob {
+    public:
+        Typed(JobOptions o, UniqueFunction<T(Tx&)> work, Completion<T> done)
+            : TransactionJob(o, std::is_same_v<Tx, WriteTransaction>),
+              work_(std::move(work)),
+              done_(std::move(done)) {}
+        void attempt(WriteTransaction& tx) override {
+            result_.reset();
+            result_.emplace(work_(tx));
+        }
+        void deliver() override { done_(Outcome<T>(std::move(*result_))); }
+        void fail(std::exception_ptr error) noexcept override { done_(Outcome<T>(std::move(error))); }
+
+    private:
+        UniqueFunction<T(Tx&)> work_;
+        Completion<T> done_;
+        std::optional<T> result_;
+    };
+    push(std::make_unique<Typed>(options, std::move(job), std::move(completion)));
+}
 
 }  // namespace coffer::storage

@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "daemon/base/job_queue.hpp"
+#include "storage/records.hpp"
 #include "storage/seal_keeper.hpp"
 
 namespace pqxx {
@@ -26,10 +28,18 @@ public:
     [[nodiscard]] SealKeeper& seals() noexcept { return seals_; }
     [[nodiscard]] Deadline deadline() const noexcept { return options_.deadline; }
 
+    /// For jobs that go on over a row whose seal is broken: the DatabaseObserver hears of it when the job
+    /// is done.
+    void report_integrity_failure(std::string what) { integrity_failures_.push_back(std::move(what)); }
+    [[nodiscard]] const std::vector<std::string>& integrity_failures() const noexcept {
+        return integrity_failures_;
+    }
+
 private:
     pqxx::transaction_base& tx_;
     SealKeeper& seals_;
     JobOptions options_;
+    std::vector<std::string> integrity_failures_;
 };
 
 /// A transaction that commits when its job returns. Remembers which secrets it changed.
@@ -39,8 +49,17 @@ public:
     void secret_changed(std::string name) { changed_.push_back(std::move(name)); }
     [[nodiscard]] const std::vector<std::string>& changed_secrets() const noexcept { return changed_; }
 
+    /// A secret whose row this transaction holds locked, as the tables have it now: what an update is
+    /// compared with. Null when it was not locked in this transaction.
+    [[nodiscard]] const StoredSecret* locked(SecretId id) const {
+        const auto found = locked_.find(id);
+        return found == locked_.end() ? nullptr : &found->second;
+    }
+    void remember_locked(const StoredSecret& secret) { locked_.insert_or_assign(secret.id, secret); }
+
 private:
     std::vector<std::string> changed_;
+    std::unordered_map<SecretId, StoredSecret> locked_;
 };
 
 }  // namespace coffer::storage

@@ -1,0 +1,187 @@
+#include "storage/pg_connection.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace coffer::storage {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Milliseconds for poll(2), rounded up so that a wait does not end early; at most one minute.
+int poll_timeout_ms(Deadline until) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::min(until, Clock::now() + std::chrono::minutes(1)) - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+/// Whether `socket` is ready for `events` before `until`.
+bool wait_for_socket(int socket, short events, Deadline until) {
+    while (true) {
+        pollfd entry{.fd = socket, .events = events, .revents = 0};
+        const int ready = poll(&entry, 1, poll_timeout_ms(until));
+        if (ready > 0) return true;
+        if (ready < 0 && errno != EINTR) return true;  // libpq then reports what is wrong with the socket
+        if (Clock::now() >= until) return false;
+    }
+}
+
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+};
+struct FreeText {
+    void operator()(char* text) const noexcept { PQfreemem(text); }
+};
+
+/// What a connection string leaves open. A peer that vanished without a FIN is noticed within seconds.
+constexpr std::array<std::pair<const char*, const char*>, 7> kDefaults{{
+    {"application_name", "cofferd"},
+    {"client_encoding", "UTF8"},
+    {"keepalives", "1"},
+    {"keepalives_idle", "5"},
+    {"keepalives_interval", "2"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "8000"},
+}};
+
+/// The keywords and values of `conninfo` with the defaults added. Reads URIs as well.
+std::vector<std::pair<std::string, std::string>> connection_parameters(const std::string& conninfo) {
+    char* raw_message = nullptr;
+    const std::unique_ptr<PQconninfoOption, FreeOptions> options(
+        PQconninfoParse(conninfo.c_str(), &raw_message));
+    const std::unique_ptr<char, FreeText> message(raw_message);
+    if (!options) {
+        throw ConnectError("the database's connection string is malformed: " + first_line(message.get()));
+    }
+    std::vector<std::pair<std::string, std::string>> parameters;
+    for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+        if (option->val != nullptr) parameters.emplace_back(option->keyword, option->val);
+    }
+    for (const auto& [keyword, value] : kDefaults) {
+        const bool given = std::any_of(parameters.begin(), parameters.end(),
+                                       [&](const auto& parameter) { return parameter.first == keyword; });
+        if (!given) parameters.emplace_back(keyword, value);
+    }
+    return parameters;
+}
+
+}  // namespace
+
+std::string first_line(const char* message) {
+    const std::string text = message == nullptr ? "" : message;
+    return text.substr(0, text.find('\n'));
+}
+
+std::string describe_sqlstate(const std::string& code) {
+    static constexpr std::array<std::pair<const char*, const char*>, 19> kMeanings{{
+        {"22021", "text that is not UTF-8"},
+        {"22P05", "text with a character that PostgreSQL cannot store (NUL)"},
+        {"23505", "a unique key is taken"},
+        {"25006", "the server only allows reads (standby, or default_transaction_read_only)"},
+        {"26000", "a prepared statement is gone: a pooler must be in session mode"},
+        {"28000", "the server refuses this user"},
+        {"3D000", "the database does not exist"},
+        {"42P05", "a prepared statement exists already: a pooler must be in session mode"},
+        {"42501", "the database user lacks a privilege"},
+        {"42703", "a column is missing: is the schema another version's?"},
+        {"42P01", "a table is missing: run 'cofferd migrate'"},
+        {"53100", "the server's disk is full"},
+        {"53200", "the server is out of memory"},
+        {"53300", "the server has too many connections (max_connections)"},
+        {"55P03", "a lock was not free in time (lock_timeout)"},
+        {"57014", "the statement took too long (statement_timeout)"},
+        {"57P01", "the server ended the connection (shutting down, or pg_terminate_backend)"},
+        {"57P02", "the server is restarting after a crash"},
+        {"57P03", "the server is starting up or shutting down"},
+    }};
+    for (const auto& [known, meaning] : kMeanings) {
+        if (code == known) return "SQLSTATE " + code + ", " + meaning;
+    }
+    return code.empty() ? "the connection to the database broke" : "SQLSTATE " + code;
+}
+
+PgConnection PgConnection::connect(const std::string& conninfo, Deadline until) {
+    const auto parameters = connection_parameters(conninfo);
+    std::vector<const char*> keywords;
+    std::vector<const char*> values;
+    for (const auto& [keyword, value] : parameters) {
+        keywords.push_back(keyword.c_str());
+        values.push_back(value.c_str());
+    }
+    keywords.push_back(nullptr);
+    values.push_back(nullptr);
+    PgConnection connection(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (connection.get() == nullptr) throw ConnectError("out of memory while connecting to the database");
+    connection.complete(until);
+    PQsetNoticeProcessor(
+        connection.get(), [](void*, const char*) {}, nullptr);
+    return connection;
+}
+
+void PgConnection::complete(Deadline until) {
+    auto state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED || PQstatus(get()) == CONNECTION_BAD) {
+            throw ConnectError(first_line(PQerrorMessage(get())));
+        }
+        const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        if (!wait_for_socket(socket(), events, until)) {
+            throw ConnectError("the database server did not answer in time while connecting");
+        }
+        state = PQconnectPoll(get());
+    }
+}
+
+PgResult PgConnection::exec(const std::string& sql, Deadline until) {
+    if (PQsendQuery(get(), sql.c_str()) == 0) throw ConnectError(first_line(PQerrorMessage(get())));
+    PgResult last;
+    while (true) {
+        while (PQisBusy(get()) != 0) {
+            if (!wait_for_socket(socket(), POLLIN, until)) {
+                throw ConnectError("the database server did not answer in time");
+            }
+            if (PQconsumeInput(get()) == 0) throw ConnectError(first_line(PQerrorMessage(get())));
+        }
+        PgResult result(PQgetResult(get()));
+        if (!result) break;
+        // The first failure ends a batch; what follows is only its echo.
+        if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(result);
+    }
+    if (!last) throw ConnectError("the connection to the database broke");
+    if (PQresultStatus(last.get()) == PGRES_FATAL_ERROR) {
+        if (PQstatus(get()) != CONNECTION_OK)
+            throw ConnectError(first_line(PQresultErrorMessage(last.get())));
+        const char* code = PQresultErrorField(last.get(), PG_DIAG_SQLSTATE);
+        const std::string sqlstate = code == nullptr ? "" : code;
+        throw SqlError(describe_sqlstate(sqlstate), sqlstate);
+    }
+    return last;
+}
+
+void PgConnection::wait_for_notifications(Deadline until,
+                                          const std::function<void(const std::string&)>& receive) {
+    const bool readable = wait_for_socket(socket(), POLLIN, until);
+    if (readable && PQconsumeInput(get()) == 0) throw ConnectError(first_line(PQerrorMessage(get())));
+    while (true) {
+        struct Free {
+            void operator()(PGnotify* notification) const noexcept { PQfreemem(notification); }
+        };
+        const std::unique_ptr<PGnotify, Free> notification(PQnotifies(get()));
+        if (!notification) break;
+        receive(notification->extra);
+    }
+    if (PQstatus(get()) != CONNECTION_OK) throw ConnectError("the connection to the database broke");
+}
+
+std::string first_value(const PgResult& result, int column) {
+    if (PQntuples(result.get()) == 0) return {};
+    return PQgetvalue(result.get(), 0, column);
+}
+
+}  // namespace coffer::storage

@@ -1,0 +1,107 @@
+#include "storage/pqxx_connection.hpp"
+
+#include <fmt/format.h>
+
+#include <pqxx/except>
+#include <pqxx/result>
+#include <pqxx/row>
+#include <utility>
+
+namespace coffer::storage {
+
+AdoptPolicy::handle AdoptPolicy::do_startconnect(handle orig) {
+    if (orig != nullptr && PQstatus(orig) == CONNECTION_OK) return orig;
+    if (given_) throw pqxx::broken_connection("the connection to the database broke");
+    given_ = true;
+    return connection_.release();
+}
+
+namespace {
+
+/// Everything that results and waits depend on, whatever the server's or the role's defaults are. A
+/// synchronous_commit of "off" would acknowledge writes that a crash loses; stronger settings stay.
+std::string session_setup(const DatabaseConfig& config) {
+    return fmt::format(
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};"
+        "SET timezone = 'UTC'; SET bytea_output = 'hex'; SET standard_conforming_strings = on; SET jit = off;"
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off';"
+        "SELECT pg_postmaster_start_time()::text",
+        config.statement_timeout.count(), config.lock_timeout.count(), 2 * config.statement_timeout.count());
+}
+
+}  // namespace
+
+std::unique_ptr<Connection> Connection::open(const DatabaseConfig& config,
+                                             std::span<const Statement> statements, Deadline until) {
+    auto plain = PgConnection::connect(config.conninfo, until);
+    auto started = first_value(plain.exec(session_setup(config), until), 0);
+    auto connection = std::make_unique<Connection>(std::move(plain), std::move(started));
+    for (const auto& statement : statements) connection->prepare(statement.name, statement.sql);
+    return connection;
+}
+
+// connection_base only keeps the policy's address before init(), so the order of members is right.
+Connection::Connection(PgConnection connection, std::string server_started)
+    : pqxx::connection_base(policy_),
+      raw_(connection.get()),
+      backend_pid_(PQbackendPID(raw_)),
+      server_started_(std::move(server_started)),
+      policy_(std::move(connection)) {
+    init();
+}
+
+bool Connection::transaction_failed() const noexcept {
+    return is_open() && PQtransactionStatus(raw_) == PQTRANS_INERROR;
+}
+
+StatementByStatement::StatementByStatement(Connection& connection)
+    : pqxx::internal::namedclass("StatementByStatement"), pqxx::transaction_base(connection) {
+    Begin();
+}
+
+WriteBlock::WriteBlock(Connection& connection, std::chrono::milliseconds statement_timeout)
+    : pqxx::internal::namedclass("WriteBlock"),
+      pqxx::transaction_base(connection),
+      connection_(connection),
+      statement_timeout_(statement_timeout) {
+    Begin();
+}
+
+void WriteBlock::do_begin() {
+    const auto query = fmt::format("BEGIN; SET LOCAL statement_timeout = {}; SELECT pg_current_xact_id()",
+                                   statement_timeout_.count());
+    try {
+        transaction_id_ = direct_exec(query.c_str()).front().front().c_str();
+    } catch (...) {
+        do_abort();
+        throw;
+    }
+}
+
+void WriteBlock::do_commit() {
+    // The server would answer COMMIT with a ROLLBACK that looks like success.
+    if (connection_.transaction_failed()) {
+        do_abort();
+        throw Error("a job went on after one of its statements had failed; nothing was stored");
+    }
+    try {
+        direct_exec("COMMIT");
+    } catch (const std::exception&) {
+        // An answer to COMMIT on a living connection is final; silence is not.
+        if (connection_.is_open()) throw;
+        throw CommitInDoubt("the connection was lost during COMMIT");
+    }
+}
+
+void WriteBlock::do_abort() {
+    if (!connection_.is_open()) return;
+    try {
+        direct_exec("ROLLBACK");
+    } catch (const std::exception&) {
+        // Only a broken connection makes ROLLBACK fail, and then the server rolls back by itself.
+        connection_.disconnect();
+    }
+}
+
+}  // namespace coffer::storage

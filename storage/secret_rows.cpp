@@ -1,0 +1,190 @@
+#include "storage/secret_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <pqxx/result>
+#include <stdexcept>
+
+#include "storage/secret_seal.hpp"
+#include "storage/sql_values.hpp"
+
+namespace coffer::storage {
+
+namespace {
+
+namespace json = boost::json;
+
+/// The places of secret_columns().
+enum Column : unsigned {
+    id,
+    name,
+    arn,
+    description,
+    kms_key_id,
+    created,
+    last_changed,
+    deleted,
+    purge_due,
+    tags,
+    revision,
+    seal,
+    access_day,
+    versions,
+    labels
+};
+
+Timestamp from_days(std::int64_t days) {
+    return Timestamp::from_millis(days * kMillisPerDay);
+}
+
+Uuid read_uuid(std::string_view text) {
+    const auto value = Uuid::parse(text);
+    if (!value) throw std::invalid_argument("not a UUID");
+    return *value;
+}
+
+std::string text_of(const json::value& value) {
+    const auto& text = value.as_string();
+    return {text.data(), text.size()};
+}
+
+std::optional<std::vector<Tag>> read_tags(const pqxx::field& field) {
+    if (field.is_null()) return std::nullopt;
+    std::vector<Tag> result;
+    const auto parsed = json::parse(field.c_str());
+    for (const auto& entry : parsed.as_array()) {
+        const auto& pair = entry.as_array();
+        if (pair.size() != 2) throw std::invalid_argument("not a tag");
+        result.push_back({text_of(pair[0]), text_of(pair[1])});
+    }
+    return result;
+}
+
+StoredVersion read_version(const json::array& fields) {
+    StoredVersion version;
+    version.id = VersionId(text_of(fields.at(0)));
+    version.created = Timestamp::from_millis(fields.at(1).to_number<std::int64_t>());
+    if (!fields.at(2).is_null())
+        version.kind = static_cast<ValueKind>(fields.at(2).to_number<std::uint8_t>());
+    if (!fields.at(3).is_null()) version.master_key = read_uuid(text_of(fields.at(3)));
+    if (!fields.at(4).is_null()) version.last_accessed = from_days(fields.at(4).to_number<std::int64_t>());
+    return version;
+}
+
+std::vector<StoredVersion> read_versions(const pqxx::field& rows, const pqxx::field& label_rows) {
+    std::vector<StoredVersion> result;
+    if (!rows.is_null()) {
+        const auto parsed = json::parse(rows.c_str());
+        for (const auto& entry : parsed.as_array()) result.push_back(read_version(entry.as_array()));
+    }
+    if (label_rows.is_null()) return result;
+    const auto parsed = json::parse(label_rows.c_str());
+    for (const auto& entry : parsed.as_array()) {
+        const VersionId version_id(text_of(entry.as_array().at(0)));
+        const auto version = std::find_if(result.begin(), result.end(),
+                                          [&](const StoredVersion& v) { return v.id == version_id; });
+        if (version == result.end()) throw std::invalid_argument("a label on no version");
+        version->labels.emplace_back(text_of(entry.as_array().at(1)));
+    }
+    return result;
+}
+
+StoredSecret read_secret(const pqxx::row& row) {
+    StoredSecret secret;
+    secret.id = SecretId(read_uuid(row[Column::id].c_str()));
+    secret.name = row[Column::name].c_str();
+    secret.arn = row[Column::arn].c_str();
+    secret.description = optional_text(row[Column::description]);
+    secret.kms_key_id = optional_text(row[Column::kms_key_id]);
+    secret.created = time_of(row[Column::created]);
+    secret.last_changed = time_of(row[Column::last_changed]);
+    secret.deleted = optional_time(row[Column::deleted]);
+    secret.purge_due = optional_time(row[Column::purge_due]);
+    secret.tags = read_tags(row[Column::tags]);
+    secret.revision = row[Column::revision].as<std::int64_t>();
+    if (!row[Column::access_day].is_null()) {
+        secret.last_accessed = from_days(row[Column::access_day].as<std::int64_t>());
+    }
+    secret.versions = read_versions(row[Column::versions], row[Column::labels]);
+    return secret;
+}
+
+IntegrityError broken_seal(const pqxx::row& row) {
+    return IntegrityError(
+        fmt::format("table secrets: the seal of secret '{}' does not match its row, versions "
+                    "and labels",
+                    row[Column::name].c_str()));
+}
+
+}  // namespace
+
+std::string secret_columns() {
+    return fmt::format(
+        "s.id::text, s.name, s.arn, s.description, s.kms_key_id, {}, {}, {}, {}, s.tags::text, s.revision, "
+        "s.seal, "
+        "(SELECT nullif(a.day, '-infinity') - date '1970-01-01' FROM last_access a WHERE a.secret_id = "
+        "s.id), "
+        "(SELECT json_agg(json_build_array(v.version_id, {}, v.kind, v.master_key, a.day - date "
+        "'1970-01-01') "
+        "ORDER BY v.created, v.version_id) FROM secret_versions v "
+        "LEFT JOIN version_last_access a ON a.secret_id = v.secret_id AND a.version_id = v.version_id "
+        "WHERE v.secret_id = s.id)::text, "
+        "(SELECT json_agg(json_build_array(l.version_id, l.label) ORDER BY l.position, l.label) "
+        "FROM staging_labels l WHERE l.secret_id = s.id)::text",
+        sql_millis("s.created"), sql_millis("s.last_changed"), sql_millis("s.deleted"),
+        sql_millis("s.purge_due"), sql_millis("v.created"));
+}
+
+StoredSecret unchecked_secret(const pqxx::row& row) {
+    try {
+        return read_secret(row);
+    } catch (const std::exception&) {
+        throw broken_seal(row);  // what we never write has no seal of ours
+    }
+}
+
+void check_seal(ReadTransaction& tx, const StoredSecret& secret, const pqxx::row& row) {
+    const auto seal = bytes_of(row[Column::seal]);
+    if (!tx.seals().check(secret_seal_message(secret), seal, tx.deadline())) throw broken_seal(row);
+}
+
+StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row) {
+    auto secret = unchecked_secret(row);
+    check_seal(tx, secret, row);
+    return secret;
+}
+
+ListCursor cursor_behind(const pqxx::row& row, SortKey sort_by) {
+    ListCursor cursor;
+    cursor.id = SecretId(read_uuid(row[Column::id].c_str()));
+    switch (sort_by) {
+        case SortKey::created:
+            cursor.time = time_of(row[Column::created]);
+            break;
+        case SortKey::last_changed:
+            cursor.time = time_of(row[Column::last_changed]);
+            break;
+        case SortKey::last_accessed:
+            if (!row[Column::access_day].is_null()) {
+                cursor.time = from_days(row[Column::access_day].as<std::int64_t>());
+            }
+            break;
+        case SortKey::name:
+            cursor.name = row[Column::name].c_str();
+            break;
+    }
+    return cursor;
+}
+
+std::optional<std::string> tags_json(const std::optional<std::vector<Tag>>& tags) {
+    if (!tags) return std::nullopt;
+    json::array entries;
+    for (const auto& tag : *tags) {
+        entries.push_back(json::array{storable("tag key", tag.key), storable("tag value", tag.value)});
+    }
+    return json::serialize(entries);
+}
+
+}  // namespace coffer::storage

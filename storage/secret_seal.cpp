@@ -1,0 +1,58 @@
+#include "storage/secret_seal.hpp"
+
+namespace coffer::storage {
+
+namespace {
+
+void put_text(CanonicalEncoder& encoder, const std::string& text) {
+    encoder.text(text);
+}
+void put_time(CanonicalEncoder& encoder, Timestamp time) {
+    encoder.number(time.millis());
+}
+void put_uuid(CanonicalEncoder& encoder, const Uuid& id) {
+    encoder.bytes(id.bytes());
+}
+
+void put_tags(CanonicalEncoder& encoder, const std::vector<Tag>& tags) {
+    encoder.list(tags.size());
+    for (const auto& tag : tags) encoder.text(tag.key).text(tag.value);
+}
+
+void put_version(CanonicalEncoder& encoder, const StoredVersion& version) {
+    encoder.text(version.id.value()).number(version.created.millis());
+    encoder.optional(version.kind,
+                     [](CanonicalEncoder& e, ValueKind kind) { e.number(static_cast<std::int64_t>(kind)); });
+    encoder.optional(version.master_key, put_uuid);
+    encoder.list(version.labels.size());
+    for (const auto& label : version.labels) encoder.text(label.value());
+}
+
+}  // namespace
+
+Bytes secret_seal_message(const StoredSecret& secret) {
+    CanonicalEncoder encoder("coffer/seal/secret/v1");
+    put_uuid(encoder, secret.id.value());
+    encoder.text(secret.name).text(secret.arn);
+    encoder.optional(secret.description, put_text).optional(secret.kms_key_id, put_text);
+    encoder.number(secret.created.millis()).number(secret.last_changed.millis());
+    encoder.optional(secret.deleted, put_time).optional(secret.purge_due, put_time);
+    encoder.optional(secret.tags, put_tags);
+    encoder.number(secret.revision);
+    encoder.list(secret.versions.size());
+    for (const auto& version : secret.versions) put_version(encoder, version);
+    return encoder.take();
+}
+
+Bytes master_keys_seal_message(const std::vector<StoredMasterKey>& keys) {
+    CanonicalEncoder encoder("coffer/seal/master-keys/v1");
+    encoder.list(keys.size());
+    for (const auto& key : keys) {
+        put_uuid(encoder, key.id);
+        encoder.number(key.generation).text(key.name).number(key.created.millis());
+        encoder.bytes(key.check_value.wrapped_key).bytes(key.check_value.ciphertext);
+    }
+    return encoder.take();
+}
+
+}  // namespace coffer::storage

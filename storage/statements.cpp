@@ -1,0 +1,17 @@
+#include "storage/statements.hpp"
+
+namespace coffer::storage {
+
+const std::vector<Statement>& all_statements() {
+    static const std::vector<Statement> kAll = [] {
+        std::vector<Statement> all;
+        for (auto* part :
+             {&secret_statements, &listing_statements, &access_statements, &master_key_statements}) {
+            for (auto& statement : part()) all.push_back(std::move(statement));
+        }
+        return all;
+    }();
+    return kAll;
+}
+
+}  // namespace coffer::storage

@@ -1,0 +1,18 @@
+#pragma once
+// The prepared statements of the repositories, which every connection registers. Internal to storage/.
+
+#include <vector>
+
+#include "storage/pqxx_connection.hpp"
+
+namespace coffer::storage {
+
+[[nodiscard]] std::vector<Statement> secret_statements();
+[[nodiscard]] std::vector<Statement> listing_statements();
+[[nodiscard]] std::vector<Statement> access_statements();
+[[nodiscard]] std::vector<Statement> master_key_statements();
+
+/// All of them.
+[[nodiscard]] const std::vector<Statement>& all_statements();
+
+}  // namespace coffer::storage
