@@ -24,8 +24,14 @@ Hsm::Impl::Impl(const HsmConfig& config, const std::shared_ptr<HsmObserver>& obs
       envelope_(hsm),
       seals_(hsm) {}
 
+Hsm::Impl::~Impl() {
+    close();
+}
+
 void Hsm::Impl::close() {
+    token_->close_signers();
     executor_->close();
+    token_->close();
 }
 
 std::unique_ptr<Hsm> Hsm::open(HsmConfig config, std::shared_ptr<HsmObserver> observer) {

@@ -13,6 +13,9 @@ namespace coffer::crypto {
 class Hsm::Impl {
 public:
     Impl(const HsmConfig& config, const std::shared_ptr<HsmObserver>& observer, Hsm& hsm);
+    ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
 
     [[nodiscard]] Token& token() noexcept { return *token_; }
     [[nodiscard]] Executor& executor() noexcept { return *executor_; }

@@ -18,9 +18,11 @@ struct EvpPkeyDeleter {
 };
 using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, EvpPkeyDeleter>;
 
-/// The private key that the RFC 7512 URI `key_uri` (token and object) names, as OpenSSL sees it. Valid as
-/// long as `hsm`. Throws Error when there is none or more than one, or when its public key is not
-/// `certificate`'s (compared as public keys: SSL_CTX_check_private_key answers 0 for such a key).
+/// The private key that the RFC 7512 URI `key_uri` (token, and object= or id=) names, as OpenSSL sees it. The
+/// token must be that of `hsm`. Valid through every recovery; signs nothing any more once `hsm` is closed. It
+/// blocks the thread that does the handshake for as long as the token takes. Throws Error when there is none
+/// or more than one, or when its public key is not `certificate`'s (compared as public keys:
+/// SSL_CTX_check_private_key answers 0 for such a key).
 [[nodiscard]] EvpPkeyPtr tls_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate);
 
 /// A PEM private key from a file that only its owner can read.

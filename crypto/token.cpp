@@ -54,7 +54,15 @@ Token::Token(const HsmConfig& config)
 }
 
 Token::~Token() {
+    close();
+}
+
+void Token::close() noexcept {
+    close_signers();
     go_stale();
+    const auto nobody_else = gate_.exclusive();
+    leave_libp11();
+    module_.reset();
 }
 
 void Token::require_mechanisms() const {
@@ -80,6 +88,38 @@ void Token::go_stale() noexcept {
     data_keys_.reset();
 }
 
+/// Only when our own sessions are gone: libp11 closes all there are.
+void Token::leave_libp11() noexcept {
+    {
+        const std::lock_guard lock(signers_mutex_);
+        for (const auto& signer : signers_) signer->drop();
+    }
+    libp11_keys_.release();
+}
+
+EvpPkeyPtr Token::libp11_key(const TokenUri& key) {
+    if (!module_) throw Unavailable("the token is closed");
+    return libp11_keys_.find(*module_, info().slot, key);
+}
+
+std::shared_ptr<TlsSigner> Token::signer(Executor& executor, TokenUri key) {
+    const std::lock_guard lock(signers_mutex_);
+    for (const auto& signer : signers_) {
+        if (signer->uri().text() == key.text()) return signer;
+    }
+    return signers_.emplace_back(std::make_shared<TlsSigner>(*this, executor, std::move(key)));
+}
+
+void Token::close_signers() noexcept {
+    std::vector<std::shared_ptr<TlsSigner>> signers;
+    {
+        const std::lock_guard lock(signers_mutex_);
+        signers.swap(signers_);
+    }
+    // Without the mutex: a signature under way may wait for a recovery, which wants it.
+    for (const auto& signer : signers) signer->close();
+}
+
 void Token::probe(std::size_t worker) {
     const Session& session = live_->session(worker);
     if (!session.user_logged_in()) throw Pkcs11Error("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
@@ -95,10 +135,10 @@ void Token::rebuild(RecoveryGrade grade) {
         return;
     }
     go_stale();
-    if (grade == RecoveryGrade::module) {
-        const std::unique_lock lock(module_mutex_);
-        ++module_generation_;
-        module_->reinitialize();
+    {
+        const auto nobody_else = gate_.exclusive();
+        leave_libp11();
+        if (grade == RecoveryGrade::module) module_->reinitialize();
     }
     const TokenInfo found = find_token(*module_, uri_);
     {

@@ -12,9 +12,12 @@
 #include "crypto/data_key_cache.hpp"
 #include "crypto/hsm.hpp"
 #include "crypto/hsm_context.hpp"
+#include "crypto/libp11_keys.hpp"
 #include "crypto/live_token.hpp"
 #include "crypto/module.hpp"
+#include "crypto/module_gate.hpp"
 #include "crypto/slot.hpp"
+#include "crypto/tls_signer.hpp"
 #include "crypto/token_keeper.hpp"
 
 namespace coffer::crypto {
@@ -40,29 +43,31 @@ public:
     [[nodiscard]] std::optional<MasterKeyInfo> find_master_key(MasterKeyId id) const;
     [[nodiscard]] bool master_keys_copied() const;
 
-    /// The module, for libp11's users. Hold `lock_module` while using it: rebuild() waits for them before it
-    /// initializes the module again.
-    [[nodiscard]] std::shared_lock<std::shared_mutex> lock_module() {
-        return std::shared_lock(module_mutex_);
-    }
-    [[nodiscard]] const Module& module() const noexcept { return *module_; }
-    [[nodiscard]] const TokenUri& uri() const noexcept { return uri_; }
-    /// Raised whenever the module is initialized again; libp11's objects from before are void. Stable while
-    /// `lock_module` is held.
-    [[nodiscard]] std::uint64_t module_generation() const noexcept { return module_generation_; }
+    /// libp11's users hold this while they are inside: what is rebuilt waits for them.
+    [[nodiscard]] std::shared_lock<std::shared_mutex> lock_module() { return gate_.shared(); }
+    /// libp11's own object for a private key; void after the next login. Throws Error.
+    [[nodiscard]] EvpPkeyPtr libp11_key(const TokenUri& key);
+    /// The signer for the key that `key` names: one for each URI, taken along through recoveries.
+    [[nodiscard]] std::shared_ptr<TlsSigner> signer(Executor& executor, TokenUri key);
+    /// Ends all signing. Before the executor goes.
+    void close_signers() noexcept;
+    /// Closes the sessions, which logs out, and finalizes the module. No other function may be under way but
+    /// those for any thread.
+    void close() noexcept;
 
 private:
     void require_mechanisms() const;
     void come_alive(AnchorSession anchor);
     void go_stale() noexcept;
+    void leave_libp11() noexcept;
 
     const Profile profile_;
     const PinSource pin_;
     const TokenUri uri_;
     PinGuard pin_guard_;
     std::unique_ptr<Module> module_;
-    std::shared_mutex module_mutex_;
-    std::uint64_t module_generation_ = 1;
+    ModuleGate gate_;
+    Libp11Keys libp11_keys_;
     DataKeyCache data_keys_;
     std::optional<LiveToken> live_;
     std::vector<HsmContext> contexts_;
@@ -71,6 +76,9 @@ private:
     TokenInfo info_;
     std::vector<MasterKeyInfo> infos_;
     bool copied_ = false;
+
+    std::mutex signers_mutex_;
+    std::vector<std::shared_ptr<TlsSigner>> signers_;
 };
 
 }  // namespace coffer::crypto

@@ -6,8 +6,7 @@
 
 #include <thread>
 
-#include "tests/crypto/test_hsm.hpp"
-#include "tests/hsm-shim/shim_control.hpp"
+#include "tests/crypto/shim_test.hpp"
 
 namespace coffer::crypto {
 namespace {
@@ -16,15 +15,10 @@ using namespace std::chrono_literals;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kPatience;
 using ::testing::SizeIs;
 using testing::TestHsm;
-using testing::TestToken;
-using testing::TokenKind;
-
-constexpr auto kKind =
-    std::string_view(COFFER_CRYPTO_TEST_TOKEN) == "nss" ? TokenKind::nss : TokenKind::softhsm2;
-/// Generous: what is waited for takes milliseconds.
-constexpr auto kPatience = 30s;
+using testing::wait_until;
 
 const PayloadIdentity kIdentity{.secret_arn = "arn:aws:secretsmanager:rack-1:000000000000:secret:a-AbCdEf",
                                 .version_id = "v1",
@@ -35,44 +29,7 @@ JobOptions within(std::chrono::milliseconds time) {
     return {.priority = Priority::read, .deadline = std::chrono::steady_clock::now() + time};
 }
 
-void wait_until(const std::function<bool()>& condition) {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (!condition()) {
-        ASSERT_LT(std::chrono::steady_clock::now(), end) << "waited in vain";
-        std::this_thread::sleep_for(2ms);
-    }
-}
-
-class FaultTest : public ::testing::Test {
-protected:
-    // One token and shim for the program.
-    struct World {
-        TestToken token = TestToken::make(kKind);
-        shim::ShimControl shim{token.dir(), token.module()};
-        World() { shim.set_environment(); }
-    };
-    static World& world() {
-        static World the;
-        return the;
-    }
-    void SetUp() override {
-        shim().set("");
-        world().token.write_pin_file(TestToken::pin());
-    }
-    [[nodiscard]] static shim::ShimControl& shim() { return world().shim; }
-    [[nodiscard]] static HsmConfig config() {
-        auto config = world().token.hsm_config();
-        config.module = shim::ShimControl::module();
-        config.breaker_failures = 3;
-        config.breaker_probe_interval = 20ms;
-        return config;
-    }
-    [[nodiscard]] static HsmConfig config_with_threads(std::size_t threads) {
-        auto out = config();
-        out.profile.threads = threads;
-        return out;
-    }
-};
+class FaultTest : public testing::ShimTest {};
 
 TEST_F(FaultTest, APowerCycleCostsOneLoginAndNoRequest) {
     TestHsm hsm(config());
@@ -215,7 +172,7 @@ TEST_F(FaultTest, AHangingTokenDoesNotHoldRequestsPastTheirDeadline) {
 TEST_F(FaultTest, APinThatIsWrongAtTheNextLoginIsTriedOnce) {
     TestHsm hsm(config());
     const auto sealed = hsm.seal(kIdentity, kText);
-    world().token.write_pin_file("wrong-pin");
+    token().write_pin_file("wrong-pin");
     const auto logins = shim().calls("C_Login");
     shim().power_cycle();
     EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
@@ -225,7 +182,7 @@ TEST_F(FaultTest, APinThatIsWrongAtTheNextLoginIsTriedOnce) {
     const auto probes = shim().calls("C_OpenSession");
     wait_until([&] { return shim().calls("C_OpenSession") >= probes + 5; });
     EXPECT_EQ(shim().calls("C_Login"), logins + 1);
-    world().token.write_pin_file(TestToken::pin());
+    token().write_pin_file(testing::TestToken::pin());
     wait_until([&] { return hsm.hsm().status().ready; });
     EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
     EXPECT_EQ(shim().calls("C_Login"), logins + 2);
