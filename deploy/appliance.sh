@@ -18,9 +18,9 @@
 #
 # Called by root, everything runs as the system user `coffer` (made if there is none): PostgreSQL and cofferd
 # refuse to run as root. The programs are then copied to DIR/program, which that user cannot write.
+# shellcheck disable=SC2034,SC2154  # the parts that are sourced use and set them
 set -euo pipefail
 
-# shellcheck disable=SC2034
 program_name=appliance.sh
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
@@ -170,7 +170,7 @@ as_user_again() {
 
 up() {
   local tool
-  for tool in openssl psql pkcs11-tool certutil flock setsid; do need "$tool"; done
+  for tool in openssl psql certutil flock setsid; do need "$tool"; done
   pg=$(postgresql_programs)
   load_settings
   choose_build
@@ -185,6 +185,7 @@ up() {
   write_environment
   export_environment
   make_token
+  write_profile
   make_keys
   make_postgres
   start_postgres

@@ -4,9 +4,9 @@
 # Leaves the appliance running. Can be run again.
 #
 #   deploy/quickstart.sh [--dir DIR] [--token softhsm2|nss]      as for deploy/appliance.sh
+# shellcheck disable=SC2034,SC2154  # the parts that are sourced use and set them
 set -euo pipefail
 
-# shellcheck disable=SC2034
 program_name=quickstart.sh
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null

@@ -49,20 +49,10 @@ choose_ports() {
 write_configuration() {
   [ -e "$(config_file)" ] && return
   step "writing $(config_file)"
-  # {dir} in a profile's module_arguments: where the token's own files are.
-  sed "s|{dir}|$state/token/$token|g" "$root/hsm-config/$token.toml" >"$state/etc/profile.toml"
-  sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" \
+  sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" -e "s|@TOKEN@|$token|" \
     -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@ADMINISTRATOR@|$administrator|" \
     "$root/deploy/appliance.toml.in" >"$(config_file).new"
   mv "$(config_file).new" "$(config_file)"
-}
-
-make_keys() {
-  [ -e "$state/token/.keys" ] && return
-  step "making the master key, the seal key and the audit key in the token"
-  "$bin/coffer-hsm" init --module "$(token_module)" --token "$(token_uri)" --pin-file "$(pin_file)" \
-    >"$log/keys.log" 2>&1 || fail "the keys could not be made; $log/keys.log says:" "$(tail -n 3 "$log/keys.log")"
-  touch "$state/token/.keys"
 }
 
 migrate_database() {

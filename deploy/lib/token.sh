@@ -5,7 +5,6 @@
 #
 # PINs are random and never seen: they go from openssl to a file that only the appliance's user can read.
 
-token_folder() { printf '%s/token' "$state"; }
 pin_file() { printf '%s/token/pin' "$state"; }
 
 token_module() {
@@ -51,6 +50,7 @@ export_environment() {
 
 new_pin() { (umask 077 && openssl rand -hex 16 >"$1"); }
 
+# SoftHSM2's token is made by coffer-hsm together with its keys; here only where it is to be.
 make_softhsm2_token() {
   mkdir -p "$state/token/softhsm2"
   cat >"$state/token/softhsm2.conf" <<CONF
@@ -59,12 +59,6 @@ objectstore.backend = file
 log.level = ERROR
 slots.removable = false
 CONF
-  # pkcs11-tool, since softhsm2-util takes PINs only from a terminal or from its command line, where any
-  # user of the machine could read them.
-  local -a tool=(pkcs11-tool --module "$(token_module)")
-  SO_PIN=$(<"$state/token/so-pin") "${tool[@]}" --slot-index 0 --init-token --label coffer --so-pin env:SO_PIN
-  SO_PIN=$(<"$state/token/so-pin") PIN=$(<"$(pin_file)") "${tool[@]}" --token-label coffer --login \
-    --login-type so --so-pin env:SO_PIN --init-pin --new-pin env:PIN
 }
 
 make_nss_token() {
@@ -76,7 +70,7 @@ make_nss_token() {
 # mark is set before any key is made.
 make_token() {
   [ -e "$state/token/.made" ] && return
-  step "making a $token token with a random PIN in $(token_folder)"
+  step "choosing a random PIN for a $token token in $state/token"
   rm -rf "$state/token"
   mkdir -p "$state/token"
   new_pin "$(pin_file)"
@@ -84,4 +78,20 @@ make_token() {
   "make_${token}_token" >"$log/token.log" 2>&1 ||
     fail "the token could not be made; $log/token.log says:" "$(tail -n 3 "$log/token.log")"
   touch "$state/token/.made"
+}
+
+write_profile() {
+  [ -e "$state/etc/profile.toml" ] || cp "$root/hsm-config/$token.toml" "$state/etc/profile.toml"
+}
+
+make_keys() {
+  [ -e "$state/token/.keys" ] && return
+  step "making the master key, the seal key and the audit key in the token"
+  local -a new_token=()
+  # The security officer's PIN lets coffer-hsm mark the master key as trusted as well.
+  [ "$token" != softhsm2 ] || new_token=(--initialize-token coffer --so-pin-file "$state/token/so-pin")
+  "$bin/coffer-hsm" init --module "$(token_module)" --token "$(token_uri)" --profile "$state/etc/profile.toml" \
+    --token-dir "$state/token/$token"     --pin-file "$(pin_file)" "${new_token[@]}" >"$log/keys.log" 2>&1 ||
+    fail "the keys could not be made; $log/keys.log says:" "$(tail -n 3 "$log/keys.log")"
+  touch "$state/token/.keys"
 }
