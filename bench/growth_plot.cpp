@@ -75,7 +75,7 @@ public:
         out_ = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(kWidth) + "\" height=\"" +
                number(kHeight) + "\" font-family=\"sans-serif\" font-size=\"12\">\n" +
                "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-        text(kLeft, 22, "start", "Time for one operation, 64 in flight, over secrets stored");
+        text(kLeft, 22, "start", "Microseconds for one operation, 64 in flight, over secrets stored");
         axes();
         std::size_t index = 0;
         for (const auto& [name, points] : series_) line(name, points, index++);
@@ -123,7 +123,6 @@ private:
         rule(x_.from, y_.from, x_.to, y_.from, "black");
         rule(x_.from, y_.from, x_.from, y_.to, "black");
         text((x_.from + x_.to) / 2, kHeight - 18, "middle", "secrets stored");
-        text(kLeft, kTop - 4, "end", "us");
     }
 
     void line(const std::string& name, const std::vector<Point>& points, std::size_t index) {
