@@ -1,0 +1,152 @@
+// coffer-hsm: prepares a token for Coffer, and finds out what it can do. docs/coffer-hsm.md is its manual.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+
+#include "crypto/pkcs11_error.hpp"
+#include "crypto/secret_bytes.hpp"
+#include "hsm-config/coffer_hsm/commands.hpp"
+
+namespace {
+
+using namespace coffer::hsm_config;
+
+/// For the PINs; a power of two.
+constexpr std::size_t kSecureHeapBytes = 64 * 1024;
+
+enum class Need { required, optional };
+
+void add_token_options(CLI::App& command, TokenOptions& options, Need need) {
+    const bool required = need == Need::required;
+    command.add_option("--module", options.module, "the token's PKCS#11 library")
+        ->required()
+        ->type_name("FILE");
+    command
+        .add_option("--token-uri,--token", options.token_uri,
+                    "RFC 7512 URI with token= and/or serial=, e.g. 'pkcs11:token=coffer'")
+        ->required(required)
+        ->type_name("URI");
+    command
+        .add_option("--pin-file", options.pin_file,
+                    "file (mode 0600) with the user PIN in its first line; - for standard input")
+        ->required(required)
+        ->type_name("FILE");
+    command
+        .add_option("--profile", options.profile, "token profile, for its module_arguments (NSS needs them)")
+        ->type_name("FILE");
+    command.add_option("--token-dir", options.token_dir, "what {dir} in module_arguments stands for")
+        ->type_name("DIR");
+    static const std::map<std::string, Output> kOutputs{{"table", Output::table}, {"json", Output::json}};
+    command.add_option("--output", options.output, "table (default) or json")
+        ->transform(CLI::CheckedTransformer(kOutputs))
+        ->type_name("FORMAT");
+}
+
+void add_init(CLI::App& app, InitOptions& options) {
+    auto& command =
+        *app.add_subcommand("init", "make what is missing of Coffer's keys; nothing is ever overwritten");
+    add_token_options(command, options.token, Need::required);
+    command
+        .add_option("--key", options.key_names,
+                    "a master key's name, NAME of alias/NAME; may be repeated (default: default)")
+        ->type_name("NAME")
+        ->take_all();
+    command
+        .add_option("--so-pin-file", options.officer_pin_file,
+                    "the security officer's PIN: marks the master keys CKA_TRUSTED where the token lets it")
+        ->type_name("FILE");
+    command
+        .add_option(
+            "--initialize-token", options.new_token_label,
+            "first make a token of this label where the module has a free slot (SoftHSM2), unless it exists")
+        ->type_name("LABEL");
+    command.footer(
+        "Examples:\n"
+        "  coffer-hsm init --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' \\\n"
+        "      --initialize-token coffer --so-pin-file so-pin --pin-file pin\n"
+        "  systemd-creds decrypt pin.cred | coffer-hsm init --module /opt/vendor/lib.so \\\n"
+        "      --token-uri 'pkcs11:serial=0123456789' --pin-file - --key payments --key hr");
+}
+
+void add_check(CLI::App& app, CheckOptions& options) {
+    auto& command = *app.add_subcommand("check", "probe the token step by step, and measure it");
+    add_token_options(command, options.token, Need::required);
+    command.add_option("--write-profile", options.write_profile, "write what was found as a token profile")
+        ->type_name("FILE");
+    command.add_option("--name", options.profile_name, "the profile's name (default: the token's model)")
+        ->type_name("NAME");
+    command
+        .add_option("--sessions", options.sessions_max, "sessions and threads to try at most (default 16)")
+        ->check(CLI::Range(1, 256))
+        ->type_name("N");
+    command
+        .add_option_function<unsigned>(
+            "--rate-ms", [&options](unsigned ms) { options.rate_time = std::chrono::milliseconds(ms); },
+            "how long each rate is measured, in milliseconds; 0: not at all (default 200)")
+        ->check(CLI::Range(0, 60000))
+        ->type_name("N");
+    command.footer(
+        "Makes a few keys and destroys them. Exit code 1: a step failed, the output says which and what to "
+        "change.\n"
+        "Example:\n"
+        "  coffer-hsm check --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' \\\n"
+        "      --pin-file pin --write-profile my-token.toml");
+}
+
+void add_list(CLI::App& app, TokenOptions& options) {
+    auto& command =
+        *app.add_subcommand("list", "list the module's tokens and, with a PIN, Coffer's keys in one");
+    add_token_options(command, options, Need::optional);
+    command.footer(
+        "Examples:\n"
+        "  coffer-hsm list --module /usr/lib/softhsm/libsofthsm2.so\n"
+        "  coffer-hsm list --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' "
+        "--pin-file pin");
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"Prepares a PKCS#11 token for Coffer, and finds out what it can do.", "coffer-hsm"};
+    app.require_subcommand(1);
+    app.footer(
+        "PINs come from files or standard input only. Exit codes: 0 done, 1 a step failed, 2 wrong usage.\n"
+        "coffer-hsm COMMAND --help has each command's options.");
+    InitOptions init;
+    CheckOptions check;
+    TokenOptions list;
+    add_init(app, init);
+    add_check(app, check);
+    add_list(app, list);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    }
+    static_cast<void>(coffer::crypto::init_secure_heap(kSecureHeapBytes));
+    if (app.got_subcommand("init")) return init_command(init);
+    if (app.got_subcommand("check")) return check_command(check);
+    return list_command(list);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const UsageError& error) {
+        std::fprintf(stderr, "coffer-hsm: %s\n", error.what());
+        return kExitUsage;
+    } catch (const coffer::crypto::Pkcs11Error& error) {
+        const bool initializing = error.function() == "C_Initialize";
+        std::fprintf(stderr, "coffer-hsm: %s%s\n", error.what(),
+                     initializing
+                         ? "; look at the module's own configuration (NSS softokn wants --profile and "
+                           "--token-dir)"
+                         : "");
+        return kExitFailed;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "coffer-hsm: %s\n", error.what());
+        return kExitFailed;
+    }
+}

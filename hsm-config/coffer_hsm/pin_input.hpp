@@ -1,0 +1,28 @@
+#pragma once
+// A PIN from a file or from standard input. Never from an argument or the environment, where other processes
+// and logs would see it.
+
+#include <string>
+
+#include "crypto/pin_source.hpp"
+
+namespace coffer::hsm_config {
+
+/// Keeps a PIN that came through standard input where PinSource can read it: in a file that has no name and
+/// lives in memory until this object goes.
+class PinInput {
+public:
+    /// `file`: a path, or "-" for the first line of standard input (read now). Throws Error.
+    explicit PinInput(const std::string& file);
+    ~PinInput();
+    PinInput(const PinInput&) = delete;
+    PinInput& operator=(const PinInput&) = delete;
+
+    [[nodiscard]] crypto::PinSource source() const;
+
+private:
+    std::string path_;
+    int memory_file_ = -1;
+};
+
+}  // namespace coffer::hsm_config

@@ -1,0 +1,41 @@
+#pragma once
+// The steps that look at what the token computes: random bytes, GCM and its IVs, AES Key Wrap, HMAC, ECDSA.
+// Each throws Pkcs11Error or Error when the token cannot do what the daemon needs.
+
+#include "crypto/gcm.hpp"
+#include "crypto/module.hpp"
+#include "hsm-config/coffer_hsm/probe.hpp"
+
+namespace coffer::hsm_config {
+
+/// All mechanisms that are needed, with the operations they are needed for.
+[[nodiscard]] Verdict probe_mechanisms(const crypto::Module& module, crypto::SlotId slot);
+
+[[nodiscard]] Verdict probe_random(const crypto::Session& session);
+
+struct IvFinding {
+    crypto::IvMode mode = crypto::IvMode::caller;
+    std::size_t iv_bytes = crypto::kGcmIvBytes;
+};
+
+/// Who makes the IV of a GCM encryption: asked by looking at what the token does with one.
+[[nodiscard]] IvFinding find_iv_mode(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key);
+[[nodiscard]] Verdict describe(const IvFinding& finding);
+
+/// A data key's whole way: made, used, wrapped, unwrapped, used. With a known answer where the token lets
+/// keys of known value in.
+[[nodiscard]] Verdict probe_wrap(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+                                 const IvFinding& iv);
+
+/// Whether an altered ciphertext, tag, AAD, IV and wrapped key are refused.
+[[nodiscard]] Verdict probe_tampering(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+                                      const IvFinding& iv);
+
+/// The longest plaintext of one call, up to 65,536 bytes.
+[[nodiscard]] std::size_t find_call_length(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+                                           const IvFinding& iv);
+
+[[nodiscard]] Verdict probe_hmac(const crypto::Session& session);
+[[nodiscard]] Verdict probe_ecdsa(const crypto::Session& session);
+
+}  // namespace coffer::hsm_config
