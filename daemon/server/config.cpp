@@ -113,6 +113,10 @@ void read_hsm(TableReader& reader, HsmSection& hsm) {
     }
     reader.read_path("pin_file", hsm.pin_file, Need::required);
     reader.read_path("profile", hsm.profile, Need::required);
+    reader.read_path("token_dir", hsm.token_dir);
+    if (reader.read_text("default_key", hsm.default_key) && hsm.default_key.starts_with("alias/")) {
+        reader.complain("default_key", "write the key's name alone, without \"alias/\"");
+    }
     reader.read_integer("queue_capacity", hsm.queue_capacity, 1, 1'000'000);
     reader.read_integer("breaker_failures", hsm.breaker_failures, 1, 1000);
     reader.read_duration("breaker_probe_interval", hsm.breaker_probe_interval, kTenMs, kOneHour);

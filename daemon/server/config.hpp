@@ -32,6 +32,8 @@ struct HsmSection {
     std::string token;
     std::filesystem::path pin_file;
     std::filesystem::path profile;
+    std::filesystem::path token_dir;  ///< stands for {dir} in the profile's module_arguments; may be empty
+    std::string default_key = "default";  ///< NAME of the master key of secrets that name none
     std::size_t queue_capacity = 4096;
     unsigned breaker_failures = 5;
     std::chrono::milliseconds breaker_probe_interval{500};

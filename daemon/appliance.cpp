@@ -1,0 +1,338 @@
+#include "daemon/appliance.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <csignal>
+
+#include "crypto/tls_key.hpp"
+#include "daemon/exit_codes.hpp"
+#include "daemon/secrets/token_seal_keeper.hpp"
+#include "daemon/server/request_observer.hpp"
+
+namespace coffer::daemon {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kDatabaseRetry{2'000};
+constexpr std::chrono::seconds kMasterKeyPatience{30};
+constexpr std::chrono::seconds kPurgeInterval{60};
+/// Lines a second that peers may cause in the log before they said who they are, with bursts of ten times
+/// that.
+constexpr std::uint64_t kStrangerLinesPerSecond = 10;
+/// A thread that did nothing for so long hangs, and the service manager should know.
+constexpr milliseconds kHangLimit{10'000};
+
+crypto::HsmConfig hsm_config(const server::HsmSection& section) {
+    return {.module = section.module,
+            .token_dir = section.token_dir,
+            .token_uri = section.token,
+            .pin = crypto::PinSource::from_file(section.pin_file),
+            .profile = crypto::load_profile(section.profile),
+            .queue_capacity = section.queue_capacity,
+            .breaker_failures = section.breaker_failures,
+            .breaker_probe_interval = section.breaker_probe_interval};
+}
+
+storage::DatabaseConfig database_config(const server::DatabaseSection& section) {
+    storage::DatabaseConfig config;
+    config.conninfo = section.conninfo;
+    config.connections = section.connections;
+    config.queue_capacity = section.queue_capacity;
+    config.statement_timeout = section.statement_timeout;
+    config.lock_timeout = section.lock_timeout;
+    config.connect_timeout = section.connect_timeout;
+    return config;
+}
+
+milliseconds shortest_limit(const server::LimitsConfig& limits) {
+    return std::min({limits.handshake_timeout, limits.hello_timeout, limits.frame_timeout,
+                     limits.write_timeout, limits.idle_timeout});
+}
+
+}  // namespace
+
+Appliance::Appliance(server::Config config, std::vector<std::string> warnings)
+    : config_(std::move(config)),
+      log_(std::make_shared<server::Log>(config_.log)),
+      metrics_(std::make_shared<server::Metrics>(COFFER_VERSION)),
+      administrators_({config_.administrators.begin(), config_.administrators.end()}),
+      shards_(config_.node.io_threads, shortest_limit(config_.limits)),
+      control_work_(control_.get_executor()),
+      signals_(control_, SIGTERM, SIGINT, SIGHUP),
+      watchdog_(control_) {
+    log_->info("cofferd starts", {{"version", std::string_view(COFFER_VERSION)},
+                                  {"node", std::string_view(config_.node.name)},
+                                  {"pid", std::int64_t{::getpid()}}});
+    for (const auto& warning : warnings) log_->warning(warning);
+    if (config_.administrators.empty()) {
+        log_->warning("access.administrators is empty: every request will be refused");
+    }
+}
+
+Appliance::~Appliance() {
+    take_apart();
+}
+
+int Appliance::run() {
+    int code = kExitUnavailable;
+    try {
+        start_control();
+        open_token();
+        if (!open_database()) return kExitDone;
+        verify_master_keys();
+        make_service();
+        open_listeners();
+        code = kExitFailure;
+        announce();
+        wait_for_stop();
+        drain();
+        take_apart();
+    } catch (const std::exception& error) {
+        log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
+        return code;
+    }
+    log_->info("cofferd stopped");
+    return kExitDone;
+}
+
+void Appliance::start_control() {
+    if (config_.health) {
+        health_ = std::make_shared<server::HealthServer>(control_, *config_.health, metrics_,
+                                                         [this] { return readiness(); });
+        health_->start();
+        log_->info("health and metrics", {{"address", std::string_view(config_.health->address)},
+                                          {"port", std::int64_t{health_->port()}}});
+    }
+    await_signal();
+    watch();
+    control_thread_ = std::thread([this] { control_.run(); });
+}
+
+void Appliance::open_token() {
+    hsm_ = crypto::Hsm::open(hsm_config(config_.hsm), std::make_shared<HsmRecorder>(metrics_, log_));
+    const crypto::HsmStatus status = hsm_->status();
+    log_->info("the token is open", {{"label", std::string_view(status.token_label)},
+                                     {"serial", std::string_view(status.token_serial)},
+                                     {"model", std::string_view(status.token_model)},
+                                     {"master_keys", static_cast<std::int64_t>(hsm_->master_keys().size())}});
+    metrics_->add_sampler([this] { return hsm_metrics(hsm_->status()); });
+    const std::lock_guard lock(state_mutex_);
+    visible_hsm_ = hsm_.get();
+}
+
+/// A database that cannot be reached yet is waited for: after a power cut the two start at the same time.
+bool Appliance::open_database() {
+    const auto seals = std::make_shared<secrets::TokenSealKeeper>(hsm_->seals());
+    const auto recorder = std::make_shared<DatabaseRecorder>(metrics_, log_);
+    while (true) {
+        std::string why;
+        try {
+            database_ = storage::Database::open(database_config(config_.database), seals, recorder);
+            break;
+        } catch (const Unavailable& error) {
+            why = error.what();
+        }
+        log_->error("waiting for the database", {{"reason", std::string_view(why)}});
+        service_manager_.status("waiting for the database: " + why);
+        {
+            const std::lock_guard lock(state_mutex_);
+            starting_ = "waiting for the database: " + why;
+        }
+        if (stop_within(kDatabaseRetry)) return false;
+    }
+    const std::lock_guard lock(state_mutex_);
+    visible_database_ = database_.get();
+    return true;
+}
+
+void Appliance::verify_master_keys() {
+    const auto missing = secrets::verify_and_register_master_keys(
+        *hsm_, *database_, clock_, std::chrono::steady_clock::now() + kMasterKeyPatience);
+    for (const auto& line : missing)
+        log_->error("the token lacks a master key", {{"key", std::string_view(line)}});
+}
+
+void Appliance::make_service() {
+    cache_ = std::make_unique<storage::SecretCache>(
+        *database_, storage::CacheConfig{config_.cache.max_bytes, config_.cache.serve_stale_for});
+    accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
+    master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, config_.hsm.default_key);
+    page_tokens_ = std::make_unique<secrets::PageTokens>(
+        wait_for<crypto::SecretBytes>([this](Completion<crypto::SecretBytes> done) {
+            const JobOptions options{Priority::read, std::chrono::steady_clock::now() + kMasterKeyPatience};
+            hsm_->seals().derive("page-tokens", options, std::move(done));
+        }));
+    service_ = std::make_unique<secrets::SecretsService>(
+        secrets::ServiceParts{{config_.node.region, config_.node.account},
+                              administrators_,
+                              *hsm_,
+                              *database_,
+                              *cache_,
+                              *accesses_,
+                              *master_keys_,
+                              *page_tokens_,
+                              clock_});
+    secrets::PurgeWorker::Events events;
+    events.purged = [log = log_](const std::string& name) {
+        log->info("a deleted secret was destroyed", {{"secret", std::string_view(name)}});
+    };
+    events.failed = [log = log_](const std::string& what, const std::string& reason) {
+        log->error("purging failed",
+                   {{"what", std::string_view(what)}, {"reason", std::string_view(reason)}});
+    };
+    purge_worker_ =
+        std::make_unique<secrets::PurgeWorker>(*database_, *hsm_, clock_, kPurgeInterval, std::move(events));
+    metrics_->add_sampler([this] { return database_metrics(*database_); });
+    metrics_->add_sampler([this] { return cache_metrics(cache_->statistics()); });
+}
+
+std::shared_ptr<server::ServerContext> Appliance::server_context() {
+    auto context = std::make_shared<server::ServerContext>();
+    auto recorder = std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests);
+    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder);
+    context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
+        return pipeline_->answer(std::move(call), std::move(request));
+    };
+    context->observer = std::move(recorder);
+    context->metrics = metrics_;
+    context->log = log_;
+    context->principals = std::make_shared<server::PrincipalLimits>(
+        config_.limits.connections_per_principal, config_.limits.requests_per_second_per_principal);
+    context->stranger_lines =
+        std::make_shared<server::TokenBucket>(kStrangerLinesPerSecond, 10 * kStrangerLinesPerSecond);
+    context->limits = config_.limits;
+    context->account = config_.node.account;
+    context->region = config_.node.region;
+    context->software = std::string("cofferd/") + COFFER_VERSION;
+    return context;
+}
+
+server::PkeyPtr Appliance::load_key(const std::string& key, X509* certificate) {
+    if (key.starts_with("pkcs11:"))
+        return server::PkeyPtr(crypto::tls_key_from_token(*hsm_, key, certificate).release());
+    return server::PkeyPtr(crypto::tls_key_from_pem(key).release());
+}
+
+void Appliance::open_listeners() {
+    const auto loader = [this](const std::string& key, X509* certificate) {
+        return load_key(key, certificate);
+    };
+    server_ =
+        std::make_unique<server::Server>(control_, shards_, config_.listeners, server_context(), loader);
+    metrics_->add_sampler(
+        [listeners = server_->listeners()] { return server::certificate_metrics(listeners); });
+    asio::post(control_, [this] { server_->start(); });
+}
+
+void Appliance::announce() {
+    {
+        const std::lock_guard lock(state_mutex_);
+        starting_.clear();
+    }
+    service_manager_.ready("serving");
+    log_->info("cofferd serves");
+}
+
+void Appliance::wait_for_stop() {
+    std::unique_lock lock(state_mutex_);
+    stop_asked_.wait(lock, [this] { return stopping_; });
+}
+
+bool Appliance::stop_within(milliseconds time) {
+    std::unique_lock lock(state_mutex_);
+    return stop_asked_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+void Appliance::drain() {
+    service_manager_.stopping();
+    log_->info("draining: no new connections, what is in flight is answered");
+    asio::co_spawn(control_, server_->drain(config_.limits.drain_timeout), asio::use_future).get();
+}
+
+/// Front to back: nobody calls what is gone already.
+void Appliance::take_apart() {
+    if (taken_apart_) return;
+    taken_apart_ = true;
+    if (purge_worker_) purge_worker_->stop();
+    control_.stop();
+    if (control_thread_.joinable()) control_thread_.join();
+    shards_.stop();
+    if (accesses_) accesses_->close();
+    if (cache_) cache_->close();
+    if (database_) database_->close();
+    if (hsm_) hsm_->close();
+}
+
+// ---- on the control thread ------------------------------------------------------------------------------
+
+void Appliance::await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        signalled(signal);
+        await_signal();
+    });
+}
+
+void Appliance::signalled(int signal) {
+    if (signal == SIGHUP) {
+        reload();
+        return;
+    }
+    {
+        const std::lock_guard lock(state_mutex_);
+        // Whoever asks twice does not want to wait.
+        if (stopping_) ::_exit(kExitFailure);
+        stopping_ = true;
+    }
+    stop_asked_.notify_all();
+}
+
+void Appliance::reload() {
+    bool serving = false;
+    {
+        const std::lock_guard lock(state_mutex_);
+        serving = starting_.empty();
+    }
+    if (!serving) {
+        log_->warning("nothing to reload yet: cofferd is starting");
+        return;
+    }
+    service_manager_.reloading();
+    const bool done = server_->reload();
+    service_manager_.ready(done ? "serving" : "serving; the last reload failed, see the log");
+}
+
+void Appliance::watch() {
+    const auto interval = ServiceManager::watchdog_interval();
+    if (!interval) return;
+    if (shards_.alive(kHangLimit)) service_manager_.alive();
+    watchdog_.expires_after(*interval);
+    watchdog_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) watch();
+    });
+}
+
+std::vector<server::Readiness> Appliance::readiness() const {
+    const std::lock_guard lock(state_mutex_);
+    std::vector<server::Readiness> parts;
+    if (visible_hsm_ != nullptr) {
+        const auto status = visible_hsm_->status();
+        parts.push_back({"hsm", status.ready, status.reason});
+    }
+    if (visible_database_ != nullptr) {
+        const bool reachable = visible_database_->reachable();
+        parts.push_back({"database", reachable, reachable ? "" : "the database cannot be reached"});
+    }
+    parts.push_back({"start", starting_.empty(), starting_});
+    parts.push_back({"draining", !stopping_, stopping_ ? "the daemon is shutting down" : ""});
+    return parts;
+}
+
+}  // namespace coffer::daemon

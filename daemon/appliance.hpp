@@ -1,0 +1,105 @@
+#pragma once
+// The whole daemon: every part made, joined and, at the end, taken apart in the right order. The only place
+// that knows them all.
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/backend_observers.hpp"
+#include "daemon/secrets/pipeline.hpp"
+#include "daemon/secrets/purge_worker.hpp"
+#include "daemon/secrets/service.hpp"
+#include "daemon/server/config.hpp"
+#include "daemon/server/health_server.hpp"
+#include "daemon/server/server.hpp"
+#include "daemon/service_manager.hpp"
+#include "storage/access_recorder.hpp"
+
+namespace coffer::daemon {
+
+/// Made once; run() once.
+class Appliance {
+public:
+    /// `warnings` are logged first.
+    Appliance(server::Config config, std::vector<std::string> warnings);
+    ~Appliance();
+    Appliance(const Appliance&) = delete;
+    Appliance& operator=(const Appliance&) = delete;
+
+    /// Starts everything, serves until SIGTERM or SIGINT, drains, stops everything. Returns the exit code.
+    /// What prevents the start is logged as one line.
+    [[nodiscard]] int run();
+
+private:
+    // In the order of a life.
+    void start_control();
+    void open_token();
+    /// False when the daemon was told to stop while the database was away.
+    [[nodiscard]] bool open_database();
+    void verify_master_keys();
+    void make_service();
+    void open_listeners();
+    void announce();
+    void wait_for_stop();
+    void drain();
+    void take_apart();
+
+    // On the control thread.
+    void await_signal();
+    void signalled(int signal);
+    void reload();
+    void watch();
+
+    [[nodiscard]] std::vector<server::Readiness> readiness() const;
+    [[nodiscard]] server::PkeyPtr load_key(const std::string& key, X509* certificate);
+    [[nodiscard]] std::shared_ptr<server::ServerContext> server_context();
+    /// Waits so long, or until the daemon is told to stop; then true.
+    [[nodiscard]] bool stop_within(std::chrono::milliseconds time);
+
+    const server::Config config_;
+    const std::shared_ptr<server::Log> log_;
+    const std::shared_ptr<server::Metrics> metrics_;
+    const ServiceManager service_manager_;
+    const SystemClock clock_;
+    const access::Administrators administrators_;
+
+    // Destroyed last: completions of the backends come back to these, also during shutdown.
+    server::IoShards shards_;
+    boost::asio::io_context control_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> control_work_;
+    boost::asio::signal_set signals_;
+    boost::asio::steady_timer watchdog_;
+    std::shared_ptr<server::HealthServer> health_;
+
+    std::unique_ptr<crypto::Hsm> hsm_;
+    std::unique_ptr<storage::Database> database_;
+    std::unique_ptr<storage::SecretCache> cache_;
+    std::unique_ptr<storage::AccessRecorder> accesses_;
+    std::unique_ptr<secrets::MasterKeys> master_keys_;
+    std::unique_ptr<secrets::PageTokens> page_tokens_;
+    std::unique_ptr<secrets::SecretsService> service_;
+    std::unique_ptr<secrets::Pipeline> pipeline_;
+    std::unique_ptr<secrets::PurgeWorker> purge_worker_;
+    std::unique_ptr<server::Server> server_;
+    std::thread control_thread_;
+    bool taken_apart_ = false;
+
+    // What readiness() reads, on the control thread, while the main thread starts and stops things.
+    mutable std::mutex state_mutex_;
+    std::condition_variable stop_asked_;
+    bool stopping_ = false;
+    std::string starting_ = "starting";  ///< what is being waited for; empty once all is served
+    const crypto::Hsm* visible_hsm_ = nullptr;
+    const storage::Database* visible_database_ = nullptr;
+};
+
+}  // namespace coffer::daemon

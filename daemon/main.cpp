@@ -1,0 +1,129 @@
+// cofferd: the command line.
+
+#include <fmt/format.h>
+#include <google/protobuf/stubs/logging.h>
+#include <openssl/crypto.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "daemon/appliance.hpp"
+#include "daemon/exit_codes.hpp"
+#include "daemon/hardening.hpp"
+#include "daemon/private_files.hpp"
+#include "daemon/server/config.hpp"
+#include "storage/migrations.hpp"
+
+namespace {
+
+using namespace coffer;
+using namespace coffer::daemon;
+
+constexpr const char* kExamples = R"(Examples:
+  cofferd check-config /etc/coffer/cofferd.toml    find mistakes before a restart does
+  cofferd migrate --config /etc/coffer/cofferd.toml
+  cofferd run --config /etc/coffer/cofferd.toml    (or: cofferd --config ...)
+  kill -HUP PID                                    read certificates, client CAs and CRLs again
+  kill -TERM PID                                   answer what is in flight, then stop
+
+Exit codes: 0 done, 1 failed while running, 64 wrong command line, 69 token, database or address not
+available, 70 internal fault, 77 started as root, 78 wrong configuration.)";
+
+void complain(const std::string& what) {
+    fmt::print(stderr, "cofferd: {}\n", what);
+}
+
+int run(const std::string& file) {
+    refuse_root();
+    const server::Config config = server::load_config(file);
+    const auto problems = file_problems(config);
+    for (const auto& problem : problems) complain(file + ": " + problem);
+    if (!problems.empty()) return kExitConfig;
+    const auto warnings = harden_process(
+        {config.process.syscall_filter, config.process.lock_memory, config.process.secure_heap});
+    return Appliance(config, warnings).run();
+}
+
+int migrate(const std::string& file) {
+    const server::Config config = server::load_config(file);
+    const auto report =
+        storage::migrate(config.database.conninfo, [](const std::string& line) { fmt::print("{}\n", line); });
+    if (report.from_version == report.to_version) {
+        fmt::print("version {}, nothing to do\n", report.to_version);
+    } else {
+        fmt::print("version {}, was {}\n", report.to_version, report.from_version);
+    }
+    return kExitDone;
+}
+
+int check_config(const std::string& file) {
+    const server::Config config = server::load_config(file);
+    const auto problems = file_problems(config);
+    for (const auto& problem : problems) complain(file + ": " + problem);
+    if (!problems.empty()) return kExitConfig;
+    fmt::print("{}: OK\n", file);
+    return kExitDone;
+}
+
+/// Runs `command` and makes exit codes of what it throws.
+template <class Command>
+int guarded(Command command) {
+    try {
+        return command();
+    } catch (const server::ConfigError& error) {
+        complain(error.what());
+        return kExitConfig;
+    } catch (const HardeningError& error) {
+        complain(error.what());
+        return kExitNoPermission;
+    } catch (const Error& error) {
+        complain(error.what());
+        return kExitUnavailable;
+    } catch (const std::exception& error) {
+        complain(std::string("internal fault: ") + error.what());
+        return kExitInternal;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    // What is wrong with a peer's message is said by us, to the log, and not by the library, to standard
+    // error.
+    google::protobuf::SetLogHandler(nullptr);
+
+    CLI::App app{"cofferd: secrets behind a PKCS#11 token, over mutual TLS"};
+    app.footer(kExamples);
+    app.require_subcommand(0, 1);
+    std::string config;
+    app.add_option("-c,--config", config, "The configuration file")->type_name("FILE");
+    auto* run_command =
+        app.add_subcommand("run", "Serve (what is done when no command is given)")->fallthrough();
+    auto* migrate_command =
+        app.add_subcommand("migrate", "Bring the database's schema up to date")->fallthrough();
+    auto* check_command =
+        app.add_subcommand("check-config", "Check the configuration and the files that it names");
+    check_command->add_option("FILE,-c,--config", config, "The configuration file")->required();
+    auto* version_command = app.add_subcommand("version", "Print the version");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error);
+        return code == 0 ? kExitDone : kExitUsage;
+    }
+    if (version_command->parsed()) {
+        fmt::print("cofferd {}\n", COFFER_VERSION);
+        return kExitDone;
+    }
+    if (config.empty()) {
+        complain("--config FILE is missing (try --help)");
+        return kExitUsage;
+    }
+    if (check_command->parsed()) return guarded([&] { return check_config(config); });
+    if (migrate_command->parsed()) return guarded([&] { return migrate(config); });
+    (void)run_command;
+    return guarded([&] { return run(config); });
+}

@@ -1,0 +1,72 @@
+#include "daemon/private_files.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+#include <system_error>
+
+namespace coffer::daemon {
+
+namespace {
+
+using std::filesystem::path;
+
+void check_present(const path& file, const std::string& key, std::vector<std::string>& problems) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode)) return;
+    problems.push_back(fmt::format("{}: {} is not there, or is not a regular file", key, file.string()));
+}
+
+/// systemd gives the files of its credentials to one user by an access list, which the mode does not show.
+bool is_credential(const path& file) {
+    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+    return folder != nullptr && file.parent_path() == path(folder);
+}
+
+void check_private(const path& file, const std::string& key, std::vector<std::string>& problems) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) {
+        problems.push_back(fmt::format("{}: {} cannot be looked at: {}", key, file.string(),
+                                       std::generic_category().message(errno)));
+        return;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        problems.push_back(fmt::format("{}: {} is not a regular file", key, file.string()));
+        return;
+    }
+    if (is_credential(file)) return;
+    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        problems.push_back(
+            fmt::format("{}: {} has mode {:04o}, so others than its owner may use it; chmod 0600 it", key,
+                        file.string(), status.st_mode & 07777U));
+    }
+    if (::geteuid() != 0 && status.st_uid != ::geteuid() && status.st_uid != 0) {
+        problems.push_back(fmt::format(
+            "{}: {} belongs to another user; chown it to the one that runs cofferd", key, file.string()));
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> file_problems(const server::Config& config) {
+    std::vector<std::string> problems;
+    check_present(config.hsm.module, "[hsm] 'module'", problems);
+    check_present(config.hsm.profile, "[hsm] 'profile'", problems);
+    check_private(config.hsm.pin_file, "[hsm] 'pin_file'", problems);
+    for (const auto& listener : config.listeners) {
+        const auto key = [&](const char* name) {
+            return fmt::format("listener '{}' '{}'", listener.name, name);
+        };
+        check_present(listener.tls.certificate, key("certificate"), problems);
+        if (!listener.tls.key.starts_with("pkcs11:")) check_private(listener.tls.key, key("key"), problems);
+        for (const auto& file : listener.tls.client_ca) check_present(file, key("client_ca"), problems);
+        for (const auto& file : listener.tls.crl) check_present(file, key("crl"), problems);
+    }
+    return problems;
+}
+
+}  // namespace coffer::daemon

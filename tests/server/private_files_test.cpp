@@ -1,0 +1,90 @@
+// Modes and owners of the files that a configuration names.
+
+#include "daemon/private_files.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pki.hpp"
+
+namespace coffer::daemon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class PrivateFiles : public ::testing::Test {
+protected:
+    PrivateFiles() {
+        for (const char* name : {"module", "profile", "pin", "cert", "key", "ca"}) {
+            testing::write_private(folder_.path() / name, "x");
+        }
+        config_.hsm.module = folder_.path() / "module";
+        config_.hsm.profile = folder_.path() / "profile";
+        config_.hsm.pin_file = folder_.path() / "pin";
+        server::ListenerConfig listener;
+        listener.name = "inner";
+        listener.tls = {folder_.path() / "cert", folder_.path() / "key", {folder_.path() / "ca"}, {}};
+        config_.listeners = {listener};
+    }
+    void set_mode(const char* name, mode_t mode) const {
+        ASSERT_EQ(::chmod((folder_.path() / name).c_str(), mode), 0);
+    }
+
+    testing::TemporaryFolder folder_;
+    server::Config config_;
+};
+
+TEST_F(PrivateFiles, GoodOnes) {
+    EXPECT_THAT(file_problems(config_), IsEmpty());
+    set_mode("cert", 0644);
+    set_mode("ca", 0644);
+    set_mode("pin", 0400);
+    EXPECT_THAT(file_problems(config_), IsEmpty());
+}
+
+TEST_F(PrivateFiles, ThePinThatOthersCanRead) {
+    for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0777U}) {
+        set_mode("pin", mode);
+        EXPECT_THAT(file_problems(config_), ElementsAre(HasSubstr("[hsm] 'pin_file'")));
+    }
+    EXPECT_THAT(file_problems(config_).front(), HasSubstr("has mode 0777"));
+}
+
+TEST_F(PrivateFiles, TheKeyThatOthersCanRead) {
+    set_mode("key", 0644);
+    EXPECT_THAT(file_problems(config_), ElementsAre(HasSubstr("listener 'inner' 'key'")));
+    config_.listeners.front().tls.key = "pkcs11:token=coffer;object=tls";
+    EXPECT_THAT(file_problems(config_), IsEmpty());
+}
+
+TEST_F(PrivateFiles, MissingOnesAndFolders) {
+    ASSERT_EQ(::unlink((folder_.path() / "pin").c_str()), 0);
+    config_.hsm.module = folder_.path();
+    config_.listeners.front().tls.crl = {folder_.path() / "no.crl"};
+    EXPECT_THAT(file_problems(config_),
+                ElementsAre(HasSubstr("'module'"), HasSubstr("'pin_file'"), HasSubstr("'crl'")));
+}
+
+TEST_F(PrivateFiles, AnotherUsersKey) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+    ASSERT_EQ(::chown((folder_.path() / "key").c_str(), 12345, 12345), 0);
+    // Root, who checks for another user, is not asked; that user is.
+    EXPECT_THAT(file_problems(config_), IsEmpty());
+    EXPECT_EXIT(
+        {
+            if (::chmod(folder_.path().c_str(), 0755) != 0 || ::seteuid(54321) != 0) ::_exit(1);
+            const auto problems = file_problems(config_);
+            ::_exit(problems.size() == 1 &&
+                            problems.front().find("belongs to another user") != std::string::npos
+                        ? 0
+                        : 2);
+        },
+        ::testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace coffer::daemon
