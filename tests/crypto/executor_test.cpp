@@ -22,13 +22,14 @@ using testing::TokenKind;
 
 class ExecutorTest : public ::testing::Test {
 protected:
-    static HsmConfig config(const TestToken& token) {
-        auto out = token.hsm_config();
+    static HsmConfig config() {
+        static const TestToken kToken = TestToken::make(TokenKind::softhsm2);
+        kToken.use();
+        auto out = kToken.hsm_config();
         out.queue_capacity = 8;
         return out;
     }
-    TestToken token_ = TestToken::make(TokenKind::softhsm2);
-    TestHsm hsm_{config(token_)};
+    TestHsm hsm_{config()};
 
     /// Occupies the only worker until release().
     class Blocker {
@@ -74,6 +75,7 @@ TEST_F(ExecutorTest, TheMoreUrgentLaneGoesFirstAndEachIsAFifo) {
     submit(Priority::read, 1);
     blocker.release();
     all.get_future().wait();
+    hsm_.hsm().close();  // the last job is through with what lives on this stack
     EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5}));
 }
 
@@ -100,7 +102,6 @@ TEST_F(ExecutorTest, AFullLaneAnswersAtOnce) {
     EXPECT_EQ(overloaded, 2);  // each lane has its own limit
     EXPECT_EQ(hsm_.hsm().status().queued, 9U);
     blocker.release();
-    hsm_.hsm().random(1, {.priority = Priority::rewrap}, [](const Outcome<SecretBytes>&) {});
     (void)hsm_.hsm().seals().make({1}, {.priority = Priority::rewrap});
     EXPECT_EQ(done, 9);
 }
@@ -196,6 +197,7 @@ TEST_F(ExecutorTest, CloseFailsWhatIsQueuedAndWaitsForWhatRuns) {
         },
         [](HsmContext&) { return Done{}; });
     std::thread closer([&] { hsm_.hsm().close(); });
+    while (hsm_.hsm().status().ready) std::this_thread::yield();  // until close() has begun
     blocker->release();
     closer.join();
     failed.get_future().wait();
