@@ -166,17 +166,25 @@ PgResult PgConnection::exec(const std::string& sql, Deadline until) {
 
 void PgConnection::wait_for_notifications(Deadline until,
                                           const std::function<void(const std::string&)>& receive) {
-    const bool readable = wait_for_socket(socket(), POLLIN, until);
-    if (readable && PQconsumeInput(get()) == 0) throw ConnectError(first_line(PQerrorMessage(get())));
-    while (true) {
-        struct Free {
-            void operator()(PGnotify* notification) const noexcept { PQfreemem(notification); }
-        };
-        const std::unique_ptr<PGnotify, Free> notification(PQnotifies(get()));
-        if (!notification) break;
-        receive(notification->extra);
+    // Some may have come in with the answer to a statement; then nothing is waited for.
+    if (take_notifications(receive)) return;
+    if (wait_for_socket(socket(), POLLIN, until) && PQconsumeInput(get()) == 0) {
+        throw ConnectError(first_line(PQerrorMessage(get())));
     }
+    take_notifications(receive);
     if (PQstatus(get()) != CONNECTION_OK) throw ConnectError("the connection to the database broke");
+}
+
+bool PgConnection::take_notifications(const std::function<void(const std::string&)>& receive) {
+    struct Free {
+        void operator()(PGnotify* notification) const noexcept { PQfreemem(notification); }
+    };
+    bool any = false;
+    while (const std::unique_ptr<PGnotify, Free> notification{PQnotifies(get())}) {
+        receive(notification->extra);
+        any = true;
+    }
+    return any;
 }
 
 std::string first_value(const PgResult& result, int column) {

@@ -52,7 +52,6 @@ public:
     /// Throws ConnectError when the connection broke.
     void wait_for_notifications(Deadline until, const std::function<void(const std::string&)>& receive);
 
-    /// Whether the socket is readable before `until`.
     [[nodiscard]] int socket() const noexcept { return PQsocket(handle_.get()); }
     /// Gives the handle away; the caller finishes it.
     [[nodiscard]] PGconn* release() noexcept { return handle_.release(); }
@@ -64,6 +63,7 @@ private:
     };
     explicit PgConnection(PGconn* handle) : handle_(handle) {}
     void complete(Deadline until);
+    bool take_notifications(const std::function<void(const std::string&)>& receive);
     std::unique_ptr<PGconn, Finish> handle_;
 };
 

@@ -1,7 +1,8 @@
 #include "storage/reachability.hpp"
 
-#include <algorithm>
-#include <random>
+#include <utility>
+
+#include "storage/back_off.hpp"
 
 namespace coffer::storage {
 
@@ -10,15 +11,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPingInterval = std::chrono::seconds(5);
-constexpr auto kFirstBackOff = std::chrono::milliseconds(50);
-constexpr auto kLongestBackOff = std::chrono::milliseconds(1000);
-
-/// Half to one and a half of `time`, so that the nodes of a rack do not come back in step.
-std::chrono::milliseconds jittered(std::chrono::milliseconds time) {
-    thread_local std::minstd_rand random(std::random_device{}());
-    return std::chrono::milliseconds(
-        std::uniform_int_distribution<std::int64_t>(time.count() / 2, time.count() * 3 / 2)(random));
-}
 
 }  // namespace
 
@@ -83,25 +75,25 @@ void Reachability::probe_once(std::optional<PgConnection>& connection) {
 
 void Reachability::probe() {
     std::optional<PgConnection> connection;
-    auto back_off = kFirstBackOff;
+    BackOff back_off;
     while (true) {
         auto wait = std::chrono::milliseconds(kPingInterval);
         const bool had_connection = connection.has_value();
         try {
             probe_once(connection);
-            back_off = kFirstBackOff;
+            back_off.reset();
         } catch (const Error& error) {
             connection.reset();
             // A session that was ended says nothing yet; only a new one that cannot be had does.
-            wait = had_connection ? std::chrono::milliseconds(0) : jittered(back_off);
+            wait = std::chrono::milliseconds(0);
             if (!had_connection) {
                 change(false, error.what());
-                back_off = std::min(2 * back_off, kLongestBackOff);
+                wait = back_off.next();
             }
         }
         std::unique_lock lock(mutex_);
         // Whoever finds the server gone asks for a probe at once; while it stays gone the back-off rules.
-        if (back_off != kFirstBackOff) probe_now_ = false;
+        if (back_off.waiting()) probe_now_ = false;
         stirred_.wait_for(lock, wait, [this] { return closing_ || probe_now_; });
         if (closing_) return;
         probe_now_ = false;

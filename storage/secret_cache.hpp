@@ -60,7 +60,7 @@ public:
 
 private:
     class Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_;  ///< shared with loads under way
 };
 
 }  // namespace coffer::storage

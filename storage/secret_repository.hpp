@@ -17,8 +17,10 @@ namespace coffer::storage {
 
 enum class SortKey : std::uint8_t { created, last_accessed, last_changed, name };
 
-/// Where a listing goes on: behind the secret with this sort value and id. `time` for the time keys, `name`
-/// for names. A secret that is listed throughout is returned exactly once, whatever changes meanwhile.
+/// Where a listing goes on: behind the secret with this sort value and id. `time` for the time keys (nothing:
+/// never accessed, which sorts before every day), `name` for names. By creation or name, which never change,
+/// a secret that is there throughout is returned exactly once, whatever changes meanwhile. By last change or
+/// last access, a secret whose sort value changes between two pages may be returned again or passed over.
 struct ListCursor {
     std::optional<Timestamp> time;
     std::string name;

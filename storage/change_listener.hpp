@@ -1,0 +1,49 @@
+#pragma once
+// Hears from PostgreSQL which secrets changed, through whichever node, on a connection and a thread of its
+// own. Internal to storage/.
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "storage/database.hpp"
+#include "storage/pg_connection.hpp"
+
+namespace coffer::storage {
+
+/// What a listener tells, on its thread.
+struct ChangeEvents {
+    /// From here on every change is told. What happened before may have been missed.
+    std::function<void()> listening;
+    /// From here on changes may be missed.
+    std::function<void()> lost;
+    /// The secret `name` changed; empty: any secret may have.
+    std::function<void(const std::string& name)> changed;
+};
+
+/// Reconnects by itself until it is destroyed. A connection that died silently is noticed by a heartbeat,
+/// within kHeartbeatInterval + kHeartbeatTimeout.
+class ChangeListener {
+public:
+    static constexpr std::chrono::milliseconds kHeartbeatInterval{1000};
+    static constexpr std::chrono::milliseconds kHeartbeatTimeout{2000};
+
+    ChangeListener(const DatabaseConfig& config, ChangeEvents events);
+    ~ChangeListener();
+    ChangeListener(const ChangeListener&) = delete;
+    ChangeListener& operator=(const ChangeListener&) = delete;
+
+private:
+    void run();
+    void listen();
+    void pause(std::chrono::milliseconds time) const;
+
+    const std::string conninfo_;
+    const std::chrono::milliseconds connect_timeout_;
+    const ChangeEvents events_;
+    std::atomic<bool> stopping_{false};
+    std::thread thread_;
+};
+
+}  // namespace coffer::storage

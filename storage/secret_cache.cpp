@@ -1,0 +1,420 @@
+#include "storage/secret_cache.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "storage/cache_shard.hpp"
+#include "storage/change_listener.hpp"
+#include "storage/secret_repository.hpp"
+
+namespace coffer::storage {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostShards = 16;
+/// A shard should have room for a few large secrets.
+constexpr std::size_t kLeastShardBytes = 2U * 1024 * 1024;
+
+std::size_t shard_count(std::size_t max_bytes) {
+    return std::clamp<std::size_t>(max_bytes / kLeastShardBytes, 1, kMostShards);
+}
+
+/// Gives one result to all who waited for it.
+template <class Record>
+void deliver(std::vector<typename Flight<Record>::Waiter>& waiters,
+             const std::shared_ptr<const Record>& value) {
+    for (auto& waiter : waiters) waiter.completion(Outcome<std::shared_ptr<const Record>>(value));
+}
+
+template <class Record>
+void deliver_error(std::vector<typename Flight<Record>::Waiter>& waiters, const std::exception_ptr& error) {
+    for (auto& waiter : waiters) waiter.completion(Outcome<std::shared_ptr<const Record>>(error));
+}
+
+enum class LoadFailure { deadline, unavailable, integrity, other };
+
+LoadFailure kind_of(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const DeadlineExceeded&) {
+        return LoadFailure::deadline;
+    } catch (const Unavailable&) {
+        return LoadFailure::unavailable;
+    } catch (const IntegrityError&) {
+        return LoadFailure::integrity;
+    } catch (...) {
+        return LoadFailure::other;
+    }
+}
+
+}  // namespace
+
+/// Shared with the loads under way, which may end after the cache.
+class SecretCache::Impl : public std::enable_shared_from_this<SecretCache::Impl> {
+public:
+    Impl(Database& database, CacheConfig config) : database_(database), config_(config) {
+        const auto shards = shard_count(config.max_bytes);
+        for (std::size_t i = 0; i < shards; ++i) {
+            shards_.push_back(std::make_unique<CacheShard>(config.max_bytes / shards));
+        }
+    }
+
+    void start() {
+        database_.on_secret_changed([weak = weak_from_this()](const std::string& name) {
+            if (const auto self = weak.lock()) self->changed(name);
+        });
+        listener_.emplace(database_.config(),
+                          ChangeEvents{.listening = [this] { listening(); },
+                                       .lost = [this] { lost(); },
+                                       .changed = [this](const auto& name) { changed(name); }});
+    }
+
+    void close() {
+        const std::lock_guard lock(close_mutex_);
+        listener_.reset();
+        lost();
+    }
+
+    SecretPtr peek(const std::string& name);
+    PayloadPtr peek_payload(const StoredSecret& secret, const VersionId& version);
+    void find(std::string name, JobOptions options, Completion<SecretPtr> completion);
+    void payload(SecretPtr secret, VersionId version, JobOptions options, Completion<PayloadPtr> completion);
+    [[nodiscard]] CacheStatistics statistics() const;
+
+private:
+    /// What a load needs to know when it ends.
+    struct Load {
+        bool joinable = false;
+        std::uint64_t invalidations = 0;
+    };
+
+    [[nodiscard]] CacheShard& shard_of(const std::string& name) const {
+        return *shards_[std::hash<std::string>{}(name) % shards_.size()];
+    }
+    [[nodiscard]] bool coherent() const noexcept { return coherent_.load(std::memory_order_acquire); }
+
+    void listening();
+    void lost();
+    void changed(const std::string& name);
+
+    void load_secret(const std::string& name, JobOptions options, std::shared_ptr<SecretFlight> flight,
+                     Load load);
+    void secret_loaded(const std::string& name, SecretFlight& flight, Load load,
+                       Outcome<std::optional<StoredSecret>> outcome);
+    void secret_load_failed(const std::string& name, std::vector<SecretFlight::Waiter> waiters,
+                            const std::exception_ptr& error);
+    void load_payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
+                      std::shared_ptr<PayloadFlight> flight, Load load);
+    void payload_loaded(const SecretPtr& secret, const VersionId& version, PayloadFlight& flight, Load load,
+                        Outcome<std::optional<StoredPayload>> outcome);
+    void payload_load_failed(const SecretPtr& secret, const VersionId& version,
+                             std::vector<PayloadFlight::Waiter> waiters, const std::exception_ptr& error);
+
+    /// Whether an entry loaded then may be served while the database is away.
+    [[nodiscard]] bool fresh_enough(const CacheEntry& entry) const;
+
+    Database& database_;
+    const CacheConfig config_;
+    std::vector<std::unique_ptr<CacheShard>> shards_;
+
+    /// Every change is heard of. Set after the entries of the time before were forgotten.
+    std::atomic<bool> coherent_{false};
+    std::atomic<Clock::rep> lost_at_{0};
+    std::atomic<std::uint64_t> hits_{0};
+    std::atomic<std::uint64_t> misses_{0};
+    std::atomic<std::uint64_t> invalidations_{0};
+    std::atomic<std::uint64_t> stale_served_{0};
+
+    std::mutex close_mutex_;
+    std::optional<ChangeListener> listener_;
+};
+
+void SecretCache::Impl::listening() {
+    for (auto& shard : shards_) {
+        const std::lock_guard lock(shard->mutex);
+        shard->invalidate_all();
+    }
+    coherent_.store(true, std::memory_order_release);
+}
+
+void SecretCache::Impl::lost() {
+    if (!coherent()) return;
+    lost_at_.store(Clock::now().time_since_epoch().count());
+    coherent_.store(false, std::memory_order_release);
+}
+
+void SecretCache::Impl::changed(const std::string& name) {
+    ++invalidations_;
+    if (name.empty()) {
+        for (auto& shard : shards_) {
+            const std::lock_guard lock(shard->mutex);
+            shard->invalidate_all();
+        }
+        return;
+    }
+    auto& shard = shard_of(name);
+    const std::lock_guard lock(shard.mutex);
+    shard.invalidate(name);
+}
+
+SecretCache::SecretPtr SecretCache::Impl::peek(const std::string& name) {
+    if (!coherent()) return nullptr;
+    auto& shard = shard_of(name);
+    const std::lock_guard lock(shard.mutex);
+    const auto* entry = shard.find(name);
+    if (entry == nullptr) return nullptr;
+    hits_.fetch_add(1, std::memory_order_relaxed);
+    return entry->secret;
+}
+
+SecretCache::PayloadPtr SecretCache::Impl::peek_payload(const StoredSecret& secret,
+                                                        const VersionId& version) {
+    if (!coherent()) return nullptr;
+    auto& shard = shard_of(secret.name);
+    const std::lock_guard lock(shard.mutex);
+    auto payload = shard.find_payload(secret, version);
+    if (payload) hits_.fetch_add(1, std::memory_order_relaxed);
+    return payload;
+}
+
+void SecretCache::Impl::find(std::string name, JobOptions options, Completion<SecretPtr> completion) {
+    if (auto hit = peek(name)) return completion(Outcome<SecretPtr>(std::move(hit)));
+    misses_.fetch_add(1, std::memory_order_relaxed);
+    auto flight = std::make_shared<SecretFlight>();
+    Load load;
+    {
+        auto& shard = shard_of(name);
+        const std::lock_guard lock(shard.mutex);
+        // While changes may be missed, a load that began earlier may not know the newest one.
+        if (coherent()) {
+            auto& joinable = shard.flights[name].secret;
+            if (joinable && options.deadline >= joinable->deadline) {
+                joinable->waiters.push_back({std::move(completion), options});
+                return;
+            }
+            load.joinable = joinable == nullptr;
+            if (load.joinable) joinable = flight;
+        }
+        load.invalidations = shard.invalidations();
+        flight->deadline = options.deadline;
+        flight->waiters.push_back({std::move(completion), options});
+    }
+    load_secret(name, options, std::move(flight), load);
+}
+
+void SecretCache::Impl::load_secret(const std::string& name, JobOptions options,
+                                    std::shared_ptr<SecretFlight> flight, Load load) {
+    database_.read<std::optional<StoredSecret>>(
+        options, [name](ReadTransaction& tx) { return SecretRepository::find(tx, name); },
+        [self = shared_from_this(), name, flight = std::move(flight),
+         load](Outcome<std::optional<StoredSecret>> outcome) {
+            self->secret_loaded(name, *flight, load, std::move(outcome));
+        });
+}
+
+void SecretCache::Impl::secret_loaded(const std::string& name, SecretFlight& flight, Load load,
+                                      Outcome<std::optional<StoredSecret>> outcome) {
+    SecretPtr secret;
+    std::exception_ptr error;
+    if (outcome.has_value()) {
+        if (auto found = outcome.take()) secret = std::make_shared<const StoredSecret>(std::move(*found));
+    } else {
+        error = outcome.error();
+    }
+    std::vector<SecretFlight::Waiter> waiters;
+    {
+        auto& shard = shard_of(name);
+        const std::lock_guard lock(shard.mutex);
+        shard.land(name, flight);
+        waiters = std::move(flight.waiters);
+        const bool current = load.joinable ? !flight.outdated : load.invalidations == shard.invalidations();
+        if (secret && current) shard.store(secret);
+        if (!secret && !error) shard.invalidate(name);
+    }
+    if (error) return secret_load_failed(name, std::move(waiters), error);
+    deliver<StoredSecret>(waiters, secret);
+}
+
+void SecretCache::Impl::secret_load_failed(const std::string& name, std::vector<SecretFlight::Waiter> waiters,
+                                           const std::exception_ptr& error) {
+    const auto kind = kind_of(error);
+    if (kind == LoadFailure::unavailable && !coherent()) {
+        SecretPtr stale;
+        {
+            auto& shard = shard_of(name);
+            const std::lock_guard lock(shard.mutex);
+            const auto* entry = shard.find(name);
+            if (entry != nullptr && fresh_enough(*entry)) stale = entry->secret;
+        }
+        if (stale) {
+            stale_served_ += waiters.size();
+            return deliver<StoredSecret>(waiters, stale);
+        }
+    }
+    if (kind == LoadFailure::integrity) {
+        auto& shard = shard_of(name);
+        const std::lock_guard lock(shard.mutex);
+        shard.invalidate(name);
+    }
+    if (kind == LoadFailure::deadline) {
+        // The deadline was that of the first; the others wait longer.
+        for (auto waiter = waiters.begin() + 1; waiter != waiters.end(); ++waiter) {
+            find(name, waiter->options, std::move(waiter->completion));
+        }
+        waiters.erase(waiters.begin() + 1, waiters.end());
+    }
+    deliver_error<StoredSecret>(waiters, error);
+}
+
+void SecretCache::Impl::payload(SecretPtr secret, VersionId version, JobOptions options,
+                                Completion<PayloadPtr> completion) {
+    const auto known = std::find_if(secret->versions.begin(), secret->versions.end(),
+                                    [&](const StoredVersion& v) { return v.id == version; });
+    if (known == secret->versions.end() || !known->kind) return completion(Outcome<PayloadPtr>(PayloadPtr()));
+    if (auto hit = peek_payload(*secret, version)) return completion(Outcome<PayloadPtr>(std::move(hit)));
+    misses_.fetch_add(1, std::memory_order_relaxed);
+    auto flight = std::make_shared<PayloadFlight>();
+    Load load;
+    {
+        auto& shard = shard_of(secret->name);
+        const std::lock_guard lock(shard.mutex);
+        if (coherent()) {
+            auto& joinable = shard.flights[secret->name].payloads[version];
+            if (joinable && joinable->secret == secret->id && joinable->revision == secret->revision &&
+                options.deadline >= joinable->deadline) {
+                joinable->waiters.push_back({std::move(completion), options});
+                return;
+            }
+            load.joinable = joinable == nullptr;
+            if (load.joinable) joinable = flight;
+        }
+        load.invalidations = shard.invalidations();
+        flight->deadline = options.deadline;
+        flight->secret = secret->id;
+        flight->revision = secret->revision;
+        flight->waiters.push_back({std::move(completion), options});
+    }
+    load_payload(secret, version, options, std::move(flight), load);
+}
+
+void SecretCache::Impl::load_payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
+                                     std::shared_ptr<PayloadFlight> flight, Load load) {
+    database_.read<std::optional<StoredPayload>>(
+        options,
+        [id = secret->id, version](ReadTransaction& tx) {
+            return SecretRepository::payload(tx, id, version);
+        },
+        [self = shared_from_this(), secret, version, flight = std::move(flight),
+         load](Outcome<std::optional<StoredPayload>> outcome) {
+            self->payload_loaded(secret, version, *flight, load, std::move(outcome));
+        });
+}
+
+void SecretCache::Impl::payload_loaded(const SecretPtr& secret, const VersionId& version,
+                                       PayloadFlight& flight, Load load,
+                                       Outcome<std::optional<StoredPayload>> outcome) {
+    PayloadPtr payload;
+    std::exception_ptr error;
+    if (outcome.has_value()) {
+        if (auto found = outcome.take()) payload = std::make_shared<const StoredPayload>(std::move(*found));
+    } else {
+        error = outcome.error();
+    }
+    std::vector<PayloadFlight::Waiter> waiters;
+    {
+        auto& shard = shard_of(secret->name);
+        const std::lock_guard lock(shard.mutex);
+        shard.land(secret->name, version, flight);
+        waiters = std::move(flight.waiters);
+        const bool current = load.joinable ? !flight.outdated : load.invalidations == shard.invalidations();
+        if (payload && current) shard.store_payload(*secret, version, payload);
+    }
+    if (error) return payload_load_failed(secret, version, std::move(waiters), error);
+    deliver<StoredPayload>(waiters, payload);
+}
+
+void SecretCache::Impl::payload_load_failed(const SecretPtr& secret, const VersionId& version,
+                                            std::vector<PayloadFlight::Waiter> waiters,
+                                            const std::exception_ptr& error) {
+    const auto kind = kind_of(error);
+    if (kind == LoadFailure::unavailable && !coherent()) {
+        PayloadPtr stale;
+        {
+            auto& shard = shard_of(secret->name);
+            const std::lock_guard lock(shard.mutex);
+            const auto* entry = shard.find(secret->name);
+            if (entry != nullptr && fresh_enough(*entry)) stale = shard.find_payload(*secret, version);
+        }
+        if (stale) {
+            stale_served_ += waiters.size();
+            return deliver<StoredPayload>(waiters, stale);
+        }
+    }
+    if (kind == LoadFailure::deadline) {
+        for (auto waiter = waiters.begin() + 1; waiter != waiters.end(); ++waiter) {
+            payload(secret, version, waiter->options, std::move(waiter->completion));
+        }
+        waiters.erase(waiters.begin() + 1, waiters.end());
+    }
+    deliver_error<StoredPayload>(waiters, error);
+}
+
+bool SecretCache::Impl::fresh_enough(const CacheEntry& entry) const {
+    const Clock::time_point lost(Clock::duration(lost_at_.load()));
+    return Clock::now() - std::max(lost, entry.loaded) < config_.serve_stale_for;
+}
+
+CacheStatistics SecretCache::Impl::statistics() const {
+    CacheStatistics statistics;
+    statistics.hits = hits_;
+    statistics.misses = misses_;
+    statistics.invalidations = invalidations_;
+    statistics.stale_served = stale_served_;
+    statistics.listening = coherent();
+    for (const auto& shard : shards_) {
+        const std::lock_guard lock(shard->mutex);
+        statistics.bytes += shard->bytes();
+        statistics.entries += shard->entries();
+    }
+    return statistics;
+}
+
+SecretCache::SecretCache(Database& database, CacheConfig config)
+    : impl_(std::make_shared<Impl>(database, config)) {
+    impl_->start();
+}
+
+SecretCache::~SecretCache() {
+    close();
+}
+
+SecretCache::SecretPtr SecretCache::peek(const std::string& name) {
+    return impl_->peek(name);
+}
+
+SecretCache::PayloadPtr SecretCache::peek_payload(const StoredSecret& secret, const VersionId& version) {
+    return impl_->peek_payload(secret, version);
+}
+
+void SecretCache::find(std::string name, JobOptions options, Completion<SecretPtr> completion) {
+    impl_->find(std::move(name), options, std::move(completion));
+}
+
+void SecretCache::payload(SecretPtr secret, VersionId version, JobOptions options,
+                          Completion<PayloadPtr> completion) {
+    impl_->payload(std::move(secret), std::move(version), options, std::move(completion));
+}
+
+CacheStatistics SecretCache::statistics() const {
+    return impl_->statistics();
+}
+
+void SecretCache::close() {
+    impl_->close();
+}
+
+}  // namespace coffer::storage
