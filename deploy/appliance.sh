@@ -27,7 +27,7 @@ root=$(dirname "$here")
 # shellcheck source=/dev/null
 for part in common token postgres pki daemon; do . "$here/lib/$part.sh"; done
 
-usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^set -euo/{/^set/d;/^# shellcheck/d;s/^# \{0,1\}//p}' "$0"; }
 
 # ---- what was asked ------------------------------------------------------------------------------------
 

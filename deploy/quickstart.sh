@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
 . "$here/lib/common.sh"
 
-usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^set -euo/{/^set/d;/^# shellcheck/d;s/^# \{0,1\}//p}' "$0"; }
 
 appliance=()
 while [ $# -gt 0 ]; do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Who may connect: a client without a certificate, with an expired, a foreign or a revoked one, or with one that
 # names nobody who may do anything.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 bring_up

@@ -3,6 +3,7 @@
 # there, whole, and every other one whole or absent.
 #
 #   crash_test.sh --build DIR [--token KIND] [times]
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 times=${1:-50}

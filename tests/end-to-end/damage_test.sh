@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Somebody with write access to the database changes it by hand: the secret is refused, it is logged and
 # counted, and other secrets are served.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 bring_up

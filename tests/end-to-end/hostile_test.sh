@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Thousands of connections that send garbage, before and after the TLS handshake, leave the daemon's memory and its
 # other clients alone.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 bring_up

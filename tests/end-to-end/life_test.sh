@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The life of a secret through the command, as a person goes through it.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 bring_up

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # After a marked value was written and read, neither it nor the PIN is in the database, in its files, or in the
 # memory of the idle daemon.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 command -v gcore >/dev/null || skip "gdb is not installed"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # PostgreSQL is stopped, killed and started again under load: every request succeeds or gets an error that may be
 # retried, the daemon is not restarted, nothing acknowledged is lost.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 bring_up

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The token is power-cycled under load (tests/hsm-shim between daemon and token): every request succeeds or gets
 # an error that may be retried, the daemon is not restarted, and service comes back.
+# shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
 
 bring_up
