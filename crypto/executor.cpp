@@ -15,8 +15,10 @@ namespace {
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
-/// Runs of one job: the first, one after each grade of recovery, one more.
-constexpr unsigned kAttemptsMax = 5;
+/// Runs of one job, with a look at the token or a recovery between any two.
+constexpr unsigned kRunsMax = 5;
+/// After this run of a job a probe that succeeds is not believed: everything is made anew, once for each job.
+constexpr unsigned kRunBeforeRebuild = 2;
 /// Between two runs of a job that the token asked to have again.
 constexpr auto kAgainPause = 5ms;
 /// Between two attempts to bring the token back while the breaker is closed.
@@ -25,7 +27,7 @@ constexpr auto kRetryPause = 50ms;
 constexpr auto kIdleProbeInterval = 5s;
 /// How late the watchdog may notice a deadline.
 constexpr auto kWatchdogTick = 20ms;
-/// A call that takes longer makes the daemon not-ready: the token hangs.
+/// When calls take longer and no worker gets on, the daemon is not ready: the token hangs.
 constexpr auto kStallLimit = 10s;
 
 bool can_recover(ErrorClass error_class) noexcept {
@@ -131,7 +133,7 @@ void Executor::serve(std::size_t worker, HsmJob& job) {
         const auto fault = attempt(worker, job);
         leave(worker);
         if (!fault) return;
-        if (runs == kAttemptsMax) {
+        if (runs == kRunsMax) {
             return job.fail(std::make_exception_ptr(Unavailable(fmt::format(
                 "the token failed repeatedly: {} answered {}", fault->function, code_name(fault->code)))));
         }
@@ -234,7 +236,7 @@ bool Executor::recover(std::size_t worker, Epoch seen, const Fault& fault, unsig
         recovering_ = true;
         changed_.wait(lock, [this] { return in_calls_ == 0; });
     }
-    const bool back = restore(worker, fault, runs == 1, job);
+    const bool back = restore(worker, fault, runs != kRunBeforeRebuild, job);
     {
         const std::lock_guard lock(mutex_);
         recovering_ = false;
@@ -335,17 +337,20 @@ void Executor::watch() {
 }
 
 void Executor::check_deadlines() {
+    std::size_t hanging = 0;
     bool stalled = false;
     std::vector<Slot*> late;
     {
         const std::lock_guard lock(mutex_);
         const auto now = SteadyClock::now();
         for (Slot& slot : slots_) {
-            if (slot.in_call && now - slot.since > kStallLimit) stalled = true;
+            if (slot.in_call && now - slot.since > kStallLimit) ++hanging;
             if (slot.job == nullptr || slot.job->done() || !slot.job->expired()) continue;
             slot.pinned = true;
             late.push_back(&slot);
         }
+        // A call that hangs keeps a recovery from beginning, and so all workers.
+        stalled = hanging == slots_.size() || (hanging > 0 && recovering_);
     }
     // Without the lock: a completion may submit the next job.
     for (const Slot* slot : late) {

@@ -70,7 +70,8 @@ class Hsm {
 public:
     /// Loads the module, finds the one token, logs in (one try), finds the keys, proves each mechanism that
     /// is needed with a round trip and a tamper check, and starts the threads. Throws Error that says which
-    /// step failed and what to change.
+    /// step failed and what to change; PinRefused (anchor_session.hpp), which a restart only makes worse.
+    /// `observer` may be null.
     [[nodiscard]] static std::unique_ptr<Hsm> open(HsmConfig config, std::shared_ptr<HsmObserver> observer);
     ~Hsm();
     Hsm(const Hsm&) = delete;

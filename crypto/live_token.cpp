@@ -1,5 +1,7 @@
 #include "crypto/live_token.hpp"
 
+#include <fmt/format.h>
+
 namespace coffer::crypto {
 
 namespace {
@@ -9,12 +11,26 @@ std::vector<Session> open_sessions(const Module& module, SlotId slot, std::size_
     while (sessions.size() < count) sessions.push_back(Session::open(module, slot, SessionMode::read_only));
     return sessions;
 }
+
+/// A token that enforces CKA_WRAP_WITH_TRUSTED would refuse each wrap, and say only that.
+FoundKeys require_trusted(FoundKeys keys, bool wanted) {
+    for (const auto& key : keys.master_keys) {
+        if (!wanted || key.trusted) continue;
+        throw Error(
+            fmt::format("the profile has wrap_with_trusted, but master key \"{}\" (generation {}) is not "
+                        "CKA_TRUSTED: have the security officer mark it (coffer-hsm init), or turn it off",
+                        key.name, key.ref.generation));
+    }
+    return keys;
+}
+
 }  // namespace
 
 LiveToken::LiveToken(const Module& module, SlotId slot, AnchorSession anchor, const Profile& profile)
     : anchor_(std::move(anchor)),
       sessions_(open_sessions(module, slot, profile.threads)),
-      ring_(anchor_.session(), find_keys(anchor_.session()), profile.copy_master_keys),
+      ring_(anchor_.session(), require_trusted(find_keys(anchor_.session()), profile.wrap_with_trusted),
+            profile.copy_master_keys),
       canary_(Canary::make(sessions_.front(), ring_, profile)) {}
 
 AnchorSession LiveToken::release_anchor() && {
