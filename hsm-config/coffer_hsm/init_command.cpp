@@ -14,6 +14,7 @@
 #include "hsm-config/coffer_hsm/initialize_token.hpp"
 #include "hsm-config/coffer_hsm/pin_input.hpp"
 #include "hsm-config/coffer_hsm/table.hpp"
+#include "hsm-config/coffer_hsm/trusted_keys.hpp"
 
 namespace coffer::hsm_config {
 namespace {
@@ -32,12 +33,17 @@ void require_usable(const InitOptions& options) {
         throw UsageError(
             "--initialize-token needs --so-pin-file: the new token's security officer gets that PIN");
     }
-    for (const auto& name : options.key_names) {
-        if (crypto::is_master_key_name(name)) continue;
+    auto names = options.key_names;
+    std::ranges::sort(names);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0 && names[i] == names[i - 1]) {
+            throw UsageError(fmt::format("--key \"{}\" is given twice", names[i]));
+        }
+        if (crypto::is_master_key_name(names[i])) continue;
         throw UsageError(
             fmt::format("--key \"{}\" cannot name a master key: use 1 to 200 of A-Z a-z 0-9 / _ -, without a "
                         "slash at either end",
-                        name));
+                        names[i]));
     }
 }
 
@@ -56,20 +62,36 @@ crypto::TokenInfo find_or_make_token(const crypto::Module& module, const InitOpt
     return crypto::find_token(module, uri);
 }
 
+bool holds(const crypto::FoundKeys& keys, const std::string& name) {
+    return std::ranges::find(keys.master_keys, name, &crypto::FoundMasterKey::name) != keys.master_keys.end();
+}
+
 void make_keys(const crypto::Session& session, const std::vector<std::string>& names,
-               std::vector<Row>& rows) {
+               const std::vector<std::string>& made_trusted, std::vector<Row>& rows) {
     crypto::KeyFactory factory(session);
     const auto before = crypto::find_keys(session);
     for (const auto& name : names) {
-        const bool exists = std::ranges::find(before.master_keys, name, &crypto::FoundMasterKey::name) !=
-                            before.master_keys.end();
+        const bool new_one = std::ranges::find(made_trusted, name) != made_trusted.end();
+        const bool exists = holds(before, name);
         if (!exists) factory.make_master_key(name);
-        rows.push_back({fmt::format("master key alias/{}", name), exists ? "exists" : "made"});
+        rows.push_back({fmt::format("master key alias/{}", name),
+                        new_one ? "made, CKA_TRUSTED" : (exists ? "exists" : "made")});
     }
     if (!before.seal_key) factory.make_seal_key();
     rows.push_back({"seal key", before.seal_key ? "exists" : "made"});
     if (!before.audit_private_key) factory.make_audit_key();
     rows.push_back({"audit key", before.audit_private_key ? "exists" : "made"});
+}
+
+/// The names that no master key has yet.
+std::vector<std::string> missing_names(const crypto::Session& session,
+                                       const std::vector<std::string>& names) {
+    const auto keys = crypto::find_keys(session);
+    std::vector<std::string> missing;
+    for (const auto& name : names) {
+        if (!holds(keys, name)) missing.push_back(name);
+    }
+    return missing;
 }
 
 /// Marks the master keys that are not marked yet. The user's session must be closed. What the token does not
@@ -125,12 +147,24 @@ int init_command(const InitOptions& options) {
     std::vector<Row> rows;
     const auto token =
         find_or_make_token(*module, options, uri, pin, officer_pin ? &*officer_pin : nullptr, rows);
+    crypto::PinGuard guard;
+    const auto log_in = [&] {
+        return crypto::AnchorSession::open(*module, token.slot, pin.source(), guard,
+                                           crypto::SessionMode::read_write);
+    };
+    std::vector<std::string> made_trusted;
+    if (officer_pin) {
+        // The user's login ends with this, so that the officer can log in.
+        const auto missing = missing_names(log_in().session(), options.key_names);
+        if (!missing.empty()) {
+            made_trusted = make_trusted_master_keys(*module, token.slot, officer_pin->source().read(),
+                                                    pin.source(), guard, missing);
+        }
+    }
     std::vector<crypto::FoundMasterKey> master_keys;
     {
-        crypto::PinGuard guard;
-        const auto login = crypto::AnchorSession::open(*module, token.slot, pin.source(), guard,
-                                                       crypto::SessionMode::read_write);
-        make_keys(login.session(), options.key_names, rows);
+        const auto login = log_in();
+        make_keys(login.session(), options.key_names, made_trusted, rows);
         master_keys = crypto::find_keys(login.session()).master_keys;
     }
     if (officer_pin) trust_keys(*module, token.slot, master_keys, *officer_pin, rows);

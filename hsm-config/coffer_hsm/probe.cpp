@@ -123,8 +123,9 @@ private:
             const auto keys = crypto::find_keys(session);
             for (const auto& key : keys.master_keys) {
                 master_key_ = key.handle;
-                if (key.trusted) trusted_key_ = key.handle;
             }
+            if (std::ranges::all_of(keys.master_keys, &crypto::FoundMasterKey::trusted))
+                trusted_key_ = master_key_;
             if (keys.master_keys.empty() || !keys.seal_key || !keys.audit_private_key) {
                 return note(fmt::format("{} master keys, {} seal key, {} audit key", keys.master_keys.size(),
                                         keys.seal_key ? 1 : 0, keys.audit_private_key ? 1 : 0),
@@ -176,7 +177,7 @@ private:
             return describe(finding);
         });
         try_step("copy", "", [&] {
-            const bool copies = can_copy(session, *master_key_);
+            const bool copies = can_copy(session, *master_key_, findings_.profile.wrap_with_trusted);
             findings_.profile.copy_master_keys = copies;
             if (copies)
                 return ok("a master key can be copied to a session object, sensitive and not extractable");
@@ -233,7 +234,7 @@ private:
     std::unique_ptr<crypto::Module> module_;
     std::optional<crypto::AnchorSession> login_;
     std::optional<CK_OBJECT_HANDLE> master_key_;   ///< a token object
-    std::optional<CK_OBJECT_HANDLE> trusted_key_;  ///< a master key with CKA_TRUSTED
+    std::optional<CK_OBJECT_HANDLE> trusted_key_;  ///< a master key, when all are CKA_TRUSTED
     std::optional<crypto::ObjectGuard> session_key_;
     std::optional<crypto::ObjectGuard> temporary_;
     IvFinding iv_;

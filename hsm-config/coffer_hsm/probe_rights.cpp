@@ -106,21 +106,20 @@ TrustFinding find_trust(const Session& session, CK_OBJECT_HANDLE untrusted_key,
 Verdict describe(const TrustFinding& finding) {
     if (finding.usable) {
         return {.result = StepResult::ok,
-                .detail = "enforced, and the master keys are CKA_TRUSTED",
+                .detail = "enforced, and all master keys are CKA_TRUSTED",
                 .advice = {}};
     }
     if (finding.enforced) {
         return {.result = StepResult::note,
-                .detail = "CKA_WRAP_WITH_TRUSTED is enforced, but no master key is CKA_TRUSTED",
-                .advice =
-                    "coffer-hsm init with --so-pin-file marks them, where the security officer can see them"};
+                .detail = "CKA_WRAP_WITH_TRUSTED is enforced, but not all master keys are CKA_TRUSTED",
+                .advice = "coffer-hsm init with --so-pin-file makes trusted ones (docs/tokens.md)"};
     }
     return {.result = StepResult::note,
             .detail = "CKA_WRAP_WITH_TRUSTED is not enforced",
             .advice = "who has the token's login can wrap data keys under a key of his own: guard the PIN"};
 }
 
-bool can_copy(const Session& session, CK_OBJECT_HANDLE token_key) {
+bool can_copy(const Session& session, CK_OBJECT_HANDLE token_key, bool wrap_with_trusted) {
     try {
         const ObjectGuard copy(session, copy_to_session(session, token_key));
         require_unreadable(session, copy.get(), "a copied master key");
@@ -128,7 +127,7 @@ bool can_copy(const Session& session, CK_OBJECT_HANDLE token_key) {
             crypto::read_boolean(session, copy.get(), CKA_EXTRACTABLE) != false) {
             return false;
         }
-        const ObjectGuard key(session, crypto::generate_data_key(session, false));
+        const ObjectGuard key(session, crypto::generate_data_key(session, wrap_with_trusted));
         return try_wrap(session, copy.get(), key.get()) == CKR_OK;
     } catch (const crypto::Pkcs11Error&) {
         return false;

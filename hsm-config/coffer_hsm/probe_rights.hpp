@@ -25,8 +25,9 @@ struct TrustFinding {
                                       std::optional<CK_OBJECT_HANDLE> trusted_key);
 [[nodiscard]] Verdict describe(const TrustFinding& finding);
 
-/// Whether a master key can be copied to a session object that is as safe. Throws Error
-/// for a copy that is less safe.
-[[nodiscard]] bool can_copy(const crypto::Session& session, CK_OBJECT_HANDLE token_key);
+/// Whether a master key can be copied to a session object that is as safe and wraps data keys as well; with
+/// `wrap_with_trusted`, such as want a trusted key. Throws Error for a copy that can be read.
+[[nodiscard]] bool can_copy(const crypto::Session& session, CK_OBJECT_HANDLE token_key,
+                            bool wrap_with_trusted);
 
 }  // namespace coffer::hsm_config

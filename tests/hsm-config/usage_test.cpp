@@ -51,6 +51,9 @@ TEST_F(Usage, KeyNamesAreChecked) {
     const auto result = tool().run("init", {"--key", "a key"});
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, HasSubstr("\"a key\""));
+    const auto twice = tool().run("init", {"--key", "a", "--key", "a"});
+    EXPECT_EQ(twice.exit_code, 2);
+    EXPECT_THAT(twice.err, HasSubstr("twice"));
 }
 
 TEST_F(Usage, ASlotIsNoName) {
