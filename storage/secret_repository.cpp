@@ -107,7 +107,7 @@ std::vector<Statement> secret_statements() {
         {"secret_purge",
          "WITH s AS (DELETE FROM secrets WHERE id = $1::uuid), "
          "a AS (DELETE FROM last_access WHERE secret_id IN (SELECT secret_id FROM last_access "
-         "WHERE secret_id = $1::uuid FOR UPDATE SKIP LOCKED)), "
+         "WHERE secret_id = $1::uuid FOR UPDATE SKIP LOCKED)) "
          // Rows that a flush of access days holds are left behind rather than waited for; nothing refers to
          // them.
          "DELETE FROM version_last_access WHERE (secret_id, version_id) IN (SELECT secret_id, version_id "

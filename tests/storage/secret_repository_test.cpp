@@ -120,5 +120,255 @@ TEST_F(SecretRepositoryTest, NulInTextIsRefusedByName) {
     EXPECT_FALSE(find("nul"));
 }
 
+TEST_F(SecretRepositoryTest, PutMovesLabels) {
+    auto made = make_secret("put");
+    ASSERT_TRUE(insert(made));
+    auto payload = make_payload("second");
+    auto version = make_version(payload, 1'700'000'005'000);
+    update("put",
+           [&](StoredSecret& s) {
+               s.versions[0].labels = {StagingLabel("AWSPREVIOUS")};
+               version.labels = {StagingLabel("AWSCURRENT")};
+               s.versions.push_back(version);
+               s.last_changed = version.created;
+           },
+           {{version.id, payload}});
+    const auto found = find("put").value();
+    ASSERT_EQ(found.versions.size(), 2U);
+    EXPECT_EQ(found.versions[0].labels, std::vector{StagingLabel("AWSPREVIOUS")});
+    EXPECT_EQ(found.versions[1].labels, std::vector{StagingLabel("AWSCURRENT")});
+    EXPECT_EQ(found.revision, 1);
+    EXPECT_EQ(dump(*this->payload(found, version.id)), dump(payload));
+    EXPECT_EQ(dump(*this->payload(found, found.versions[0].id)), dump(made.payloads[0].second));
+}
+
+TEST_F(SecretRepositoryTest, EveryColumnChanges) {
+    ASSERT_TRUE(insert(make_secret("all")));
+    StoredSecret expected;
+    update("all", [&](StoredSecret& s) {
+        s.description = "new";
+        s.kms_key_id = "other";
+        s.last_changed = Timestamp::from_millis(1'800'000'000'001);
+        s.deleted = Timestamp::from_millis(1'800'000'000'002);
+        s.purge_due = Timestamp::from_millis(1'800'000'000'003);
+        s.tags = std::vector<Tag>{{"k", "v"}};
+        expected = s;
+        ++expected.revision;
+    });
+    EXPECT_EQ(dump(*find("all")), dump(expected));
+    update("all", [&](StoredSecret& s) {
+        s.description.reset();
+        s.kms_key_id.reset();
+        s.deleted.reset();
+        s.purge_due.reset();
+        s.tags = std::vector<Tag>{};
+        expected = s;
+        ++expected.revision;
+    });
+    EXPECT_EQ(dump(*find("all")), dump(expected));
+}
+
+TEST_F(SecretRepositoryTest, VersionsComeAndGo) {
+    const auto made = make_secret("many");
+    ASSERT_TRUE(insert(made));
+    std::vector<StoredVersion> added;
+    std::vector<std::pair<VersionId, StoredPayload>> payloads;
+    for (int i = 0; i < 4; ++i) {
+        auto payload = make_payload("v" + std::to_string(i));
+        auto version = make_version(payload, 1'700'000'001'000);  // four of the same moment
+        version.labels = {StagingLabel("label" + std::to_string(i))};
+        payloads.emplace_back(version.id, payload);
+        added.push_back(version);
+    }
+    StoredVersion pending;  // without a value, as RotateSecret makes it
+    pending.id = VersionId(Uuid::random().text());
+    pending.created = Timestamp::from_millis(1'700'000'009'000);
+    pending.labels = {StagingLabel("AWSPENDING")};
+    added.push_back(pending);
+    update(
+        "many", [&](StoredSecret& s) { s.versions.insert(s.versions.end(), added.begin(), added.end()); },
+        payloads);
+
+    auto found = find("many").value();
+    ASSERT_EQ(found.versions.size(), 6U);
+    EXPECT_EQ(found.versions.front().id, made.secret.versions[0].id);
+    EXPECT_EQ(found.versions.back().id, pending.id);
+    EXPECT_FALSE(found.versions.back().kind);
+    EXPECT_FALSE(payload(found, pending.id));
+    for (const auto& [id, stored] : payloads) EXPECT_EQ(dump(*payload(found, id)), dump(stored));
+    const auto keys = read_now<std::vector<Bytes>>(
+        database(), [&](ReadTransaction& tx) { return SecretRepository::wrapped_keys(tx, found.id); });
+    EXPECT_EQ(keys.size(), 5U);
+
+    // Two go, one of them with its label, the other's label moves; the pending one gets its value.
+    const auto value = make_payload("at last");
+    update("many",
+           [&](StoredSecret& s) {
+               s.versions.erase(s.versions.begin() + 1, s.versions.begin() + 3);
+               s.versions[0].labels.push_back(found.versions[2].labels[0]);
+               s.versions.back().kind = ValueKind::binary;
+               s.versions.back().master_key = value.master_key;
+           },
+           {{pending.id, value}});
+    found = find("many").value();
+    ASSERT_EQ(found.versions.size(), 4U);
+    EXPECT_EQ(found.versions[0].labels.size(), 2U);
+    EXPECT_EQ(dump(*payload(found, pending.id)), dump(value));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM staging_labels"), "5");
+}
+
+TEST_F(SecretRepositoryTest, RewrapReplacesPayload) {
+    const auto made = make_secret("rewrap");
+    ASSERT_TRUE(insert(made));
+    const auto anew = make_payload("under another key");
+    update("rewrap", [&](StoredSecret& s) { s.versions[0].master_key = anew.master_key; },
+           {{made.secret.versions[0].id, anew}});
+    const auto found = find("rewrap").value();
+    EXPECT_EQ(found.versions[0].master_key, anew.master_key);
+    EXPECT_EQ(dump(*payload(found, found.versions[0].id)), dump(anew));
+}
+
+TEST_F(SecretRepositoryTest, SeveralVersionsAtCreation) {
+    auto made = make_secret("two");
+    auto payload = make_payload("older");
+    auto version = make_version(payload, 1'600'000'000'000);
+    version.labels = {StagingLabel("old")};
+    made.secret.versions.push_back(version);  // not in the order of creation
+    made.payloads.emplace_back(version.id, payload);
+    ASSERT_TRUE(insert(made));
+    const auto found = find("two").value();
+    ASSERT_EQ(found.versions.size(), 2U);
+    EXPECT_EQ(found.versions[0].id, version.id);
+    EXPECT_EQ(dump(*this->payload(found, version.id)), dump(payload));
+}
+
+TEST_F(SecretRepositoryTest, UpdateWithoutLockIsRefused) {
+    const auto made = make_secret("unlocked");
+    ASSERT_TRUE(insert(made));
+    EXPECT_THROW(write_now<Done>(database(),
+                                 [&](WriteTransaction& tx) {
+                                     SecretRepository::update(tx, made.secret, {});
+                                     return Done{};
+                                 }),
+                 std::logic_error);
+}
+
+TEST_F(SecretRepositoryTest, ALabelIsOnOneVersionOnly) {
+    auto made = make_secret("label");
+    auto payload = make_payload();
+    auto version = make_version(payload, 1'700'000'001'000);
+    version.labels = {StagingLabel("AWSCURRENT")};
+    made.secret.versions.push_back(version);
+    made.payloads.emplace_back(version.id, payload);
+    EXPECT_THROW(insert(made), std::logic_error);
+    EXPECT_FALSE(find("label"));
+
+    // The database itself keeps to it as well.
+    made.secret.versions[1].labels.clear();
+    ASSERT_TRUE(insert(made));
+    EXPECT_THROW(by_hand("INSERT INTO staging_labels SELECT secret_id, label, '" + version.id.value() +
+                         "', 0 FROM staging_labels"),
+                 std::runtime_error);
+}
+
+TEST_F(SecretRepositoryTest, NameIsTaken) {
+    const auto first = make_secret("taken");
+    ASSERT_TRUE(insert(first));
+    EXPECT_FALSE(insert(make_secret("taken")));
+    EXPECT_EQ(find("taken")->id, first.secret.id);
+    EXPECT_EQ(by_hand("SELECT count(*) FROM secret_versions"), "1");
+    EXPECT_EQ(by_hand("SELECT count(*) FROM last_access"), "1");
+}
+
+TEST_F(SecretRepositoryTest, PurgeLeavesNothing) {
+    const auto made = make_secret("gone");
+    ASSERT_TRUE(insert(made));
+    write_now<Done>(database(), [&](WriteTransaction& tx) {
+        SecretRepository::record_accesses(
+            tx, {{made.secret.id, made.secret.versions[0].id, made.secret.created}});
+        return Done{};
+    });
+    write_now<Done>(database(), [&](WriteTransaction& tx) {
+        const auto locked = SecretRepository::lock(tx, "gone").value();
+        SecretRepository::purge(tx, locked.id, locked.name);
+        return Done{};
+    });
+    EXPECT_FALSE(find("gone"));
+    for (const char* table :
+         {"secrets", "secret_versions", "staging_labels", "last_access", "version_last_access"}) {
+        EXPECT_EQ(by_hand(std::string("SELECT count(*) FROM ") + table), "0") << table;
+    }
+    EXPECT_TRUE(insert(make_secret("gone")));
+}
+
+TEST_F(SecretRepositoryTest, DueForPurge) {
+    for (int i = 0; i < 4; ++i) {
+        auto made = make_secret("due" + std::to_string(i));
+        if (i > 0) {
+            made.secret.deleted = made.secret.created;
+            made.secret.purge_due = Timestamp::from_millis(2'000 - i * 100);
+        }
+        ASSERT_TRUE(insert(made));
+    }
+    const auto due = [&](std::int64_t now, std::size_t limit) {
+        return read_now<std::vector<std::string>>(database(), [&](ReadTransaction& tx) {
+            return SecretRepository::due_for_purge(tx, Timestamp::from_millis(now), limit);
+        });
+    };
+    EXPECT_THAT(due(1'699, 10), testing::IsEmpty());
+    EXPECT_THAT(due(1'800, 10), testing::ElementsAre("due3", "due2"));
+    EXPECT_THAT(due(9'999, 2), testing::ElementsAre("due3", "due2"));
+    EXPECT_EQ(
+        read_now<std::int64_t>(database(), [](ReadTransaction& tx) { return SecretRepository::count(tx); }),
+        4);
+}
+
+TEST_F(SecretRepositoryTest, AccessDaysNeverGoBack) {
+    const auto made = make_secret("read");
+    ASSERT_TRUE(insert(made));
+    const auto& version = made.secret.versions[0].id;
+    constexpr std::int64_t kDay = 86'400'000;
+    const auto record = [&](std::vector<SecretRepository::Access> accesses) {
+        write_now<Done>(database(), [&](WriteTransaction& tx) {
+            SecretRepository::record_accesses(tx, accesses);
+            return Done{};
+        });
+    };
+    // 2023-11-14 22:13:20.123 UTC, whose day begins at 1699920000.
+    record({{made.secret.id, version, Timestamp::from_millis(1'700'000'000'123)},
+            {made.secret.id, VersionId(std::string(36, 'x')), Timestamp::from_millis(1'800'000'000'000)},
+            {SecretId(Uuid::random()), version, Timestamp::from_millis(1'800'000'000'000)}});
+    auto found = find("read").value();
+    EXPECT_EQ(found.last_accessed, Timestamp::from_millis(1'699'920'000'000));
+    EXPECT_EQ(found.versions[0].last_accessed, Timestamp::from_millis(1'699'920'000'000));
+    EXPECT_EQ(by_hand("SELECT day FROM last_access"), "2023-11-14");
+    record({{made.secret.id, version, Timestamp::from_millis(1'700'000'000'000 - kDay)}});
+    EXPECT_EQ(find("read")->last_accessed, Timestamp::from_millis(1'699'920'000'000));
+    record({{made.secret.id, version, Timestamp::from_millis(1'700'000'000'000 + 2 * kDay)},
+            {made.secret.id, version, Timestamp::from_millis(1'700'000'000'000 + kDay)}});
+    found = find("read").value();
+    EXPECT_EQ(found.last_accessed, Timestamp::from_millis(1'699'920'000'000 + 2 * kDay));
+    EXPECT_EQ(found.revision, 0);
+}
+
+TEST_F(SecretRepositoryTest, AccessDaysDoNotWaitForAWriter) {
+    const auto made = make_secret("busy");
+    ASSERT_TRUE(insert(made));
+    write_now<Done>(database(), [&](WriteTransaction& tx) {
+        static_cast<void>(SecretRepository::lock(tx, "busy"));
+        // On the database's other connection, while this one holds the secret's row.
+        write_now<Done>(
+            database(),
+            [&](WriteTransaction& other) {
+                SecretRepository::record_accesses(
+                    other, {{made.secret.id, made.secret.versions[0].id, made.secret.created}});
+                return Done{};
+            },
+            within(std::chrono::milliseconds(2500)));
+        return Done{};
+    });
+    EXPECT_TRUE(find("busy")->last_accessed);
+}
+
 }  // namespace
 }  // namespace coffer::storage

@@ -121,10 +121,16 @@ test::PostgresServer& StorageTest::server() {
 }
 
 StorageTest::StorageTest() {
+    // Migrated once, then copied.
+    static const bool migrated = [] {
+        server().create_database("migrated");
+        migrate(server().conninfo("migrated"), nullptr);
+        return true;
+    }();
+    static_cast<void>(migrated);
     static int number = 0;
     database_name_ = "test" + std::to_string(++number);
-    server().create_database(database_name_);
-    migrate(server().conninfo(database_name_), nullptr);
+    server().query("postgres", "CREATE DATABASE " + database_name_ + " TEMPLATE migrated");
 }
 
 DatabaseConfig StorageTest::config() const {
