@@ -102,6 +102,10 @@ void KeyFactory::make_seal_key() {
         .boolean(CKA_EXTRACTABLE, false)
         .boolean(CKA_SIGN, true)
         .boolean(CKA_VERIFY, true)
+        .boolean(CKA_ENCRYPT, false)
+        .boolean(CKA_DECRYPT, false)
+        .boolean(CKA_WRAP, false)
+        .boolean(CKA_UNWRAP, false)
         .boolean(CKA_DERIVE, false);
     ObjectGuard made(session_, generate_key(session_, CKM_GENERIC_SECRET_KEY_GEN, key));
     (void)find_keys(session_);
@@ -117,7 +121,9 @@ void KeyFactory::make_audit_key() {
         .text(CKA_ID, kAuditKeyLabel)
         .boolean(CKA_TOKEN, true)
         .boolean(CKA_PRIVATE, false)
-        .boolean(CKA_VERIFY, true);
+        .boolean(CKA_VERIFY, true)
+        .boolean(CKA_ENCRYPT, false)
+        .boolean(CKA_WRAP, false);
     Template private_key;
     private_key.text(CKA_LABEL, kAuditKeyLabel)
         .text(CKA_ID, kAuditKeyLabel)
@@ -125,7 +131,9 @@ void KeyFactory::make_audit_key() {
         .boolean(CKA_PRIVATE, true)
         .boolean(CKA_SENSITIVE, true)
         .boolean(CKA_EXTRACTABLE, false)
-        .boolean(CKA_SIGN, true);
+        .boolean(CKA_SIGN, true)
+        .boolean(CKA_DECRYPT, false)
+        .boolean(CKA_UNWRAP, false);
     CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
     CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
     CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
