@@ -40,7 +40,7 @@ void add_token_options(CLI::App& command, TokenOptions& options, Need need) {
         ->type_name("DIR");
     static const std::map<std::string, Output> kOutputs{{"table", Output::table}, {"json", Output::json}};
     command.add_option("--output", options.output, "table (default) or json")
-        ->transform(CLI::CheckedTransformer(kOutputs))
+        ->transform(CLI::CheckedTransformer(kOutputs).description(""))
         ->type_name("FORMAT");
 }
 

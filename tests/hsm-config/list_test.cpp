@@ -37,6 +37,10 @@ TEST_P(List, ShowsCoffersKeysAndTheirMarks) {
     EXPECT_EQ(master.at("generation").as_int64(), 1);
     EXPECT_EQ(master.at("id").as_string().size(), 36U) << "a UUID";
     EXPECT_EQ(boost::json::serialize(master.at("attributes")), R"(["sensitive","wrap","unwrap"])");
+    const auto marks = [&](std::size_t key) { return boost::json::serialize(keys[key].at("attributes")); };
+    EXPECT_EQ(marks(0), R"(["sensitive","sign"])") << keys[0];
+    EXPECT_EQ(marks(1), R"(["verify"])") << keys[1];
+    EXPECT_EQ(marks(3), R"(["sensitive","sign","verify"])") << keys[3];
     const auto table = tool.run("list");
     EXPECT_THAT(table.out, HasSubstr("coffer/seal/1"));
     EXPECT_THAT(table.out, Not(HasSubstr("refuse")));
