@@ -68,7 +68,7 @@ private:
     const server::Config config_;
     const std::shared_ptr<server::Log> log_;
     const std::shared_ptr<server::Metrics> metrics_;
-    const ServiceManager service_manager_;
+    const ServiceManager service_manager_{};
     const SystemClock clock_;
     const access::Administrators administrators_;
 

@@ -212,15 +212,18 @@ TEST_F(Frames, AHandlerThatThrowsIsAnInternalError) {
     EXPECT_EQ(client.read_frame()->response().id(), 2U);
 }
 
-TEST_F(Frames, AnAnswerOverTheLimitBecomesAnError) {
+TEST_F(Frames, AnswersMayBeLargerThanRequests) {
+    // docs/protocol.md, Frames: a client accepts 16 MiB.
     ASSERT_TRUE(client.hello().has_value());
-    client.send_frame(get_frame(1, "big/1100000"));
+    client.send_frame(get_frame(1, "big/16000000"));
     const auto answer = client.read_frame();
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ(answer->response().id(), 1U);
-    EXPECT_EQ(answer->response().error().code(), v1::INTERNAL_SERVICE_ERROR);
-    client.send_frame(get_frame(2, "big/1000000"));
-    EXPECT_EQ(client.read_frame()->response().get_secret_value().secret_string().size(), 1'000'000U);
+    EXPECT_EQ(answer->response().get_secret_value().secret_string().size(), 16'000'000U);
+    client.send_frame(get_frame(2, "big/16777217"));
+    const auto refused = client.read_frame();
+    ASSERT_TRUE(refused.has_value());
+    EXPECT_EQ(refused->response().id(), 2U);
+    EXPECT_EQ(refused->response().error().code(), v1::INTERNAL_SERVICE_ERROR);
 }
 
 TEST_F(Frames, ATraceIdOverTheLimitIsAnErrorOfItsRequest) {

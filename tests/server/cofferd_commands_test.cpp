@@ -1,0 +1,118 @@
+// cofferd's commands as an operator types them: output and exit codes. Nothing is served here.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "pki.hpp"
+
+namespace coffer::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Outcome {
+    int code = -1;
+    std::string output;
+};
+
+Outcome cofferd(const std::string& arguments) {
+    const std::string command = std::string(COFFERD) + " " + arguments + " 2>&1 </dev/null";
+    FILE* pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) return {};
+    Outcome outcome;
+    std::array<char, 4096> buffer{};
+    for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+        outcome.output.append(buffer.data(), got);
+    }
+    const int status = ::pclose(pipe);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return outcome;
+}
+
+class Commands : public ::testing::Test {
+protected:
+    Commands() {
+        for (const char* name : {"module", "profile", "pin", "cert", "key", "ca"}) {
+            write_private(folder_.path() / name, "x");
+        }
+        write("");
+    }
+    void write(const std::string& more) const {
+        write_private(file_, R"([node]
+account = "111122223333"
+region = "us-east-1"
+[hsm]
+module = "module"
+token = "pkcs11:token=coffer"
+pin_file = "pin"
+profile = "profile"
+[database]
+conninfo = "host=/nonexistent dbname=coffer"
+[[listener]]
+name = "inner"
+address = "127.0.0.1"
+port = 0
+certificate = "cert"
+key = "key"
+client_ca = "ca"
+)" + more);
+    }
+
+    TemporaryFolder folder_;
+    std::filesystem::path file_ = folder_.path() / "cofferd.toml";
+};
+
+TEST_F(Commands, CheckConfig) {
+    const auto good = cofferd("check-config " + file_.string());
+    EXPECT_EQ(good.code, 0) << good.output;
+    EXPECT_EQ(good.output, file_.string() + ": OK\n");
+    write("[limits]\nmax_fraem = \"1MiB\"\n");
+    const auto typo = cofferd("check-config " + file_.string());
+    EXPECT_EQ(typo.code, 78);
+    EXPECT_THAT(
+        typo.output,
+        HasSubstr(file_.string() + ":19: unknown key 'max_fraem' in [limits]; did you mean 'max_frame'?"));
+    write("");
+    ASSERT_EQ(::chmod((folder_.path() / "pin").c_str(), 0644), 0);
+    const auto readable = cofferd("check-config --config " + file_.string());
+    EXPECT_EQ(readable.code, 78);
+    EXPECT_THAT(readable.output, HasSubstr("has mode 0644"));
+    EXPECT_EQ(cofferd("check-config /nonexistent").code, 78);
+}
+
+TEST_F(Commands, VersionAndUsage) {
+    const auto version = cofferd("version");
+    EXPECT_EQ(version.code, 0);
+    EXPECT_THAT(version.output, ::testing::StartsWith("cofferd "));
+    const auto help = cofferd("--help");
+    EXPECT_EQ(help.code, 0);
+    EXPECT_THAT(help.output, HasSubstr("Examples:"));
+    EXPECT_EQ(cofferd("").code, 64);
+    EXPECT_EQ(cofferd("--cnofig x").code, 64);
+    EXPECT_EQ(cofferd("serve").code, 64);
+}
+
+TEST_F(Commands, RunningAsRootIsRefused) {
+    if (::geteuid() != 0) GTEST_SKIP() << "this is not root";
+    const auto refused = cofferd("run --config " + file_.string());
+    EXPECT_EQ(refused.code, 77);
+    EXPECT_THAT(refused.output, HasSubstr("does not run as root"));
+}
+
+TEST_F(Commands, MigratingAnUnreachableDatabase) {
+    const auto failed = cofferd("migrate --config " + file_.string());
+    EXPECT_EQ(failed.code, 69) << failed.output;
+    EXPECT_THAT(failed.output, HasSubstr("cofferd: "));
+}
+
+}  // namespace
+}  // namespace coffer::testing
