@@ -94,6 +94,7 @@ public:
     }
     [[nodiscard]] const DatabaseConfig& config() const noexcept { return config_; }
     [[nodiscard]] bool reachable() const noexcept { return reachability_.reachable(); }
+    void found_reachable() { reachability_.reached(); }
     [[nodiscard]] std::size_t queued() const { return queue_.size(); }
 
     void close() {
@@ -190,6 +191,9 @@ void Database::on_secret_changed(std::function<void(const std::string&)> listene
 
 bool Database::reachable() const noexcept {
     return impl_->reachable();
+}
+void Database::found_reachable() {
+    impl_->found_reachable();
 }
 std::size_t Database::queued() const {
     return impl_->queued();

@@ -101,6 +101,8 @@ public:
     void on_secret_changed(std::function<void(const std::string& name)> listener);
 
     [[nodiscard]] bool reachable() const noexcept;
+    /// A connection outside the pool was made: jobs need not fail any longer until the next probe.
+    void found_reachable();
     [[nodiscard]] std::size_t queued() const;
     [[nodiscard]] const DatabaseConfig& config() const noexcept;
 

@@ -134,6 +134,8 @@ private:
 };
 
 void SecretCache::Impl::listening() {
+    // Before the entries go that could be served while the database is away.
+    database_.found_reachable();
     for (auto& shard : shards_) {
         const std::lock_guard lock(shard->mutex);
         shard->invalidate_all();
