@@ -1,0 +1,159 @@
+#pragma once
+// The service over a real token and a real PostgreSQL, called through the pipeline as a front door does.
+
+#include <google/protobuf/message.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "crypto/hsm.hpp"
+#include "daemon/secrets/pipeline.hpp"
+#include "daemon/secrets/service.hpp"
+#include "daemon/secrets/token_seal_keeper.hpp"
+#include "proto/names.hpp"
+#include "storage/migrations.hpp"
+#include "tests/support/postgres.hpp"
+#include "tests/support/tokens.hpp"
+
+namespace coffer::secrets {
+
+/// Stands still until it is told to move.
+class TestClock final : public Clock {
+public:
+    [[nodiscard]] Timestamp now() const override { return Timestamp::from_millis(now_.load()); }
+    void advance(std::chrono::milliseconds by) { now_ += by.count(); }
+
+private:
+    std::atomic<std::int64_t> now_ = 1'790'000'000'123;
+};
+
+/// An error response, thrown by Appliance::call.
+class CallError : public std::runtime_error {
+public:
+    explicit CallError(const v1::Error& error)
+        : std::runtime_error(std::string(proto::error_name(error.code())) + ": " + error.message()),
+          error_(error) {}
+    [[nodiscard]] const v1::Error& error() const noexcept { return error_; }
+
+private:
+    v1::Error error_;
+};
+
+/// Counts what operators would be told.
+class CountingObserver final : public RequestObserver,
+                               public storage::DatabaseObserver,
+                               public crypto::HsmObserver {
+public:
+    void request_done(const CallContext&, v1::Request::OperationCase, v1::ErrorCode,
+                      std::string_view internal, std::chrono::nanoseconds) override {
+        if (internal.empty()) return;
+        const std::lock_guard lock(mutex_);
+        last_internal_ = internal;
+    }
+    void integrity_failure(const CallContext&, std::string_view) override { ++request_integrity_failures; }
+    void reachable_changed(bool, std::string) override {}
+    void readiness_changed(bool, std::string) override {}
+    void recovered(std::string, std::string, unsigned long) override { ++recoveries; }
+    void job_done(std::chrono::nanoseconds, std::chrono::nanoseconds) override {}
+    void integrity_failure(std::string) override { ++stored_integrity_failures; }
+    /// The inner reason of the last failure that had one.
+    [[nodiscard]] std::string last_internal() const {
+        const std::lock_guard lock(mutex_);
+        return last_internal_;
+    }
+
+    std::atomic<int> request_integrity_failures = 0;
+    std::atomic<int> stored_integrity_failures = 0;
+    std::atomic<int> recoveries = 0;
+
+private:
+    mutable std::mutex mutex_;
+    std::string last_internal_;
+};
+
+/// One node: everything that main.cpp wires, without the listener. Nodes of one process share the token,
+/// since a module is initialized once for a process.
+class Node {
+public:
+    Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<CountingObserver> observer,
+         const Clock& clock);
+    ~Node();
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    /// Answers `request` as `principal`. Throws CallError for an error response.
+    template <class Request>
+    auto call(const Request& request, const std::string& principal = "admin");
+
+    [[nodiscard]] storage::Database& database() { return *database_; }
+    [[nodiscard]] crypto::Hsm& hsm() { return hsm_; }
+
+    static inline const NodeIdentity kIdentity{"eu-test-1", "111122223333"};
+
+private:
+    v1::Response answer(const google::protobuf::Message& request, const std::string& principal);
+
+    crypto::Hsm& hsm_;
+    std::shared_ptr<TokenSealKeeper> seals_;
+    std::unique_ptr<storage::Database> database_;
+    std::unique_ptr<storage::SecretCache> cache_;
+    std::unique_ptr<storage::AccessRecorder> accesses_;
+    std::unique_ptr<MasterKeys> master_keys_;
+    std::unique_ptr<PageTokens> page_tokens_;
+    access::Administrators administrators_{{"admin", "other-admin"}};
+    std::unique_ptr<SecretsService> service_;
+    std::unique_ptr<Pipeline> pipeline_;
+    boost::asio::io_context io_;
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+    std::jthread thread_;
+};
+
+/// The response message that goes with a request message, by the name of its operation.
+template <class Request>
+struct ResponseOf;
+#define COFFER_RESPONSE_OF(Operation)           \
+    template <>                                 \
+    struct ResponseOf<v1::Operation##Request> { \
+        using Type = v1::Operation##Response;   \
+    };
+COFFER_RESPONSE_OF(CreateSecret)
+COFFER_RESPONSE_OF(GetSecretValue)
+COFFER_RESPONSE_OF(BatchGetSecretValue)
+COFFER_RESPONSE_OF(PutSecretValue)
+COFFER_RESPONSE_OF(UpdateSecret)
+COFFER_RESPONSE_OF(UpdateSecretVersionStage)
+COFFER_RESPONSE_OF(DescribeSecret)
+COFFER_RESPONSE_OF(ListSecrets)
+COFFER_RESPONSE_OF(ListSecretVersionIds)
+COFFER_RESPONSE_OF(DeleteSecret)
+COFFER_RESPONSE_OF(RestoreSecret)
+COFFER_RESPONSE_OF(TagResource)
+COFFER_RESPONSE_OF(UntagResource)
+COFFER_RESPONSE_OF(GetRandomPassword)
+COFFER_RESPONSE_OF(RotateSecret)
+COFFER_RESPONSE_OF(PutResourcePolicy)
+#undef COFFER_RESPONSE_OF
+
+template <class Request>
+auto Node::call(const Request& request, const std::string& principal) {
+    using Answer = typename ResponseOf<Request>::Type;
+    const v1::Response response = answer(request, principal);
+    if (response.has_error()) throw CallError(response.error());
+    const auto* oneof = v1::Response::descriptor()->FindOneofByName("result");
+    const auto* field = response.GetReflection()->GetOneofFieldDescriptor(response, oneof);
+    Answer result;
+    result.CopyFrom(response.GetReflection()->GetMessage(response, field));
+    return result;
+}
+
+}  // namespace coffer::secrets
