@@ -267,6 +267,33 @@ TEST_P(EnvelopeTest, RandomBytesComeFromTheToken) {
     EXPECT_THROW((void)random(65537), Error);
 }
 
+TEST_P(EnvelopeTest, AStartThatCannotSucceedSaysWhy) {
+    const auto failure = [&](const std::function<void(HsmConfig&)>& change) -> std::string {
+        try {
+            (void)open_with(change);
+        } catch (const Error& e) {
+            return e.what();
+        }
+        return "";
+    };
+    using ::testing::HasSubstr;
+    EXPECT_THAT(failure([](auto& config) { config.module = "/nonexistent.so"; }),
+                HasSubstr("/nonexistent.so"));
+    EXPECT_THAT(failure([](auto& config) { config.token_uri = "pkcs11:token=other"; }),
+                HasSubstr("finding the token failed"));
+    EXPECT_THAT(failure([&](auto& config) { config.pin = PinSource::from_file(token_.dir() / "absent"); }),
+                HasSubstr("absent"));
+    EXPECT_THAT(failure([](auto& config) { config.profile.wrap_with_trusted = true; }),
+                HasSubstr("CKA_TRUSTED"));
+    const auto empty = TestToken::make(GetParam(), false);
+    EXPECT_THAT(failure([&](auto& config) { config = empty.hsm_config(); }), HasSubstr("coffer-hsm init"));
+    token_.use();
+    token_.write_pin_file("wrong-pin");
+    EXPECT_THROW((void)open_with(), PinRefused);
+    token_.write_pin_file(TestToken::pin());
+    EXPECT_NO_THROW((void)open_with());
+}
+
 TEST_P(EnvelopeTest, AfterCloseJobsFailAsUnavailable) {
     auto hsm = open_with();
     hsm.hsm().close();
