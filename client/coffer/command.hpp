@@ -1,0 +1,43 @@
+#pragma once
+// A verb of the command line: its place in the tree, and what it does once the line has been understood.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "client/coffer/context.hpp"
+
+namespace coffer::cli {
+
+struct Command {
+    CLI::App* app = nullptr;
+    std::function<void(Context&)> run;
+};
+using Commands = std::vector<Command>;
+
+/// Adds a verb to the tree: its one-line description, and examples for --help, one a line.
+CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& description,
+                   const std::vector<std::string>& examples);
+
+/// An option that takes several values, given at once or by repeating it. Values are taken as they are: CLI11
+/// would take "[a,b]" apart, which may be JSON.
+CLI::Option* add_list(CLI::App& verb, const std::string& name, std::vector<std::string>& values,
+                      const std::string& description);
+
+// The verbs of `aws secretsmanager`, made from the schema.
+void add_aws_verbs(CLI::App& app, Commands& commands);
+
+// The verbs for hands.
+void add_get(CLI::App& app, Commands& commands);
+void add_put(CLI::App& app, Commands& commands);
+void add_list_secrets(CLI::App& app, Commands& commands);
+void add_history(CLI::App& app, Commands& commands);
+void add_remove(CLI::App& app, Commands& commands);
+void add_restore(CLI::App& app, Commands& commands);
+void add_exec(CLI::App& app, Commands& commands);
+void add_whoami(CLI::App& app, Commands& commands);
+void add_ping(CLI::App& app, Commands& commands);
+void add_completion(CLI::App& app, Commands& commands);
+
+}  // namespace coffer::cli

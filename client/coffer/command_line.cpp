@@ -1,0 +1,96 @@
+#include "client/coffer/command_line.hpp"
+
+#include <algorithm>
+
+#include "client/coffer/failure.hpp"
+#include "client/version.hpp"
+
+namespace coffer::cli {
+
+namespace {
+
+void add_global_options(CLI::App& app, GlobalOptions& options) {
+    const std::string group = "Options of every verb";
+    app.add_option("--output", options.output, "how to show the answer")
+        ->check(CLI::IsMember({"json", "text", "table"}))
+        ->group(group);
+    app.add_option("--timeout", options.timeout_seconds, "seconds to wait for an answer, retries included")
+        ->check(CLI::PositiveNumber)
+        ->group(group);
+    app.add_flag("--no-paginate", options.no_paginate, "list-secrets: one page only")->group(group);
+    app.add_option("--config", options.config_file, "configuration (~/.config/coffer/client.toml)")
+        ->group(group);
+    app.add_option("--endpoint", options.endpoint, "HOST:PORT of the daemon (COFFER_ENDPOINT)")->group(group);
+    app.add_option("--server-name", options.server_name, "name in its certificate (COFFER_SERVER_NAME)")
+        ->group(group);
+    app.add_option("--ca-file", options.ca_file, "authority of its certificate (COFFER_CA_FILE)")
+        ->group(group);
+    app.add_option("--cert-file", options.cert_file, "our certificate (COFFER_CERT_FILE)")->group(group);
+    app.add_option("--key-file", options.key_file, "our key (COFFER_KEY_FILE)")->group(group);
+}
+
+/// "--name=" as two arguments, since CLI11 would take the next argument for the value.
+std::vector<std::string> with_empty_values(std::vector<std::string> arguments) {
+    std::vector<std::string> split;
+    bool options = true;
+    for (auto& argument : arguments) {
+        options = options && argument != "--";
+        const auto equals = argument.find('=');
+        if (options && argument.starts_with("--") && equals != std::string::npos &&
+            equals + 1 == argument.size()) {
+            argument.pop_back();
+            split.push_back(std::move(argument));
+            split.emplace_back();
+        } else {
+            split.push_back(std::move(argument));
+        }
+    }
+    return split;
+}
+
+}  // namespace
+
+CommandLine::CommandLine()
+    : app_(
+          "Coffer's command: read, store and manage secrets.\n"
+          "Short verbs are for hands; the others are those of `aws secretsmanager`, with its options and its "
+          "JSON.",
+          "coffer") {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "coffer " + std::string(client::version()));
+    app_.footer(
+        "Examples:\n"
+        "  printf 's3cret' | coffer put app/db\n"
+        "  coffer get app/db\n"
+        "  coffer get-secret-value --secret-id app/db --version-stage AWSPREVIOUS\n"
+        "\nHelp of a verb: coffer VERB --help. The manual is docs/coffer.md.");
+    add_global_options(app_, options_);
+    add_get(app_, commands_);
+    add_put(app_, commands_);
+    add_list_secrets(app_, commands_);
+    add_history(app_, commands_);
+    add_remove(app_, commands_);
+    add_restore(app_, commands_);
+    add_exec(app_, commands_);
+    add_whoami(app_, commands_);
+    add_ping(app_, commands_);
+    add_completion(app_, commands_);
+    for (const auto& command : commands_) command.app->group("Verbs for hands");
+    add_aws_verbs(app_, commands_);
+}
+
+void CommandLine::parse(std::vector<std::string> arguments) {
+    auto split = with_empty_values(std::move(arguments));
+    std::reverse(split.begin(), split.end());  // CLI11 takes them from the back
+    app_.parse(std::move(split));
+}
+
+void CommandLine::run() {
+    Context context(options_);
+    for (const auto& command : commands_) {
+        if (command.app->parsed()) return command.run(context);
+    }
+    throw UsageError("no verb was given (coffer --help)");
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,34 @@
+#pragma once
+// The whole tree of verbs and options.
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/coffer/command.hpp"
+#include "client/coffer/context.hpp"
+
+namespace coffer::cli {
+
+class CommandLine {
+public:
+    CommandLine();
+    CommandLine(const CommandLine&) = delete;
+    CommandLine& operator=(const CommandLine&) = delete;
+
+    /// Parses the arguments (without the program's name). Throws CLI::ParseError, also for --help and
+    /// --version.
+    void parse(std::vector<std::string> arguments);
+    /// Does what was parsed. Throws.
+    void run();
+
+    [[nodiscard]] CLI::App& app() noexcept { return app_; }
+
+private:
+    CLI::App app_;
+    GlobalOptions options_;
+    Commands commands_;
+};
+
+}  // namespace coffer::cli

@@ -1,0 +1,59 @@
+#include "client/coffer/context.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "client/coffer/console.hpp"
+#include "client/coffer/failure.hpp"
+#include "client/coffer/json_output.hpp"
+#include "client/version.hpp"
+#include "proto/names.hpp"
+
+namespace coffer::cli {
+
+client::Config Context::config() const {
+    client::Config config;
+    if (options_.config_file.empty()) {
+        config = client::load_config();
+    } else {
+        client::read_config_file(config, options_.config_file);
+        client::read_environment(config);
+    }
+    if (!options_.endpoint.empty()) client::set_endpoint(config, options_.endpoint, "--endpoint");
+    if (!options_.server_name.empty()) config.server_name = options_.server_name;
+    if (!options_.ca_file.empty()) config.ca_file = options_.ca_file;
+    if (!options_.cert_file.empty()) config.cert_file = options_.cert_file;
+    if (!options_.key_file.empty()) config.key_file = options_.key_file;
+    if (options_.timeout_seconds > 0) {
+        constexpr double kMillis = 1000;
+        config.deadline = std::chrono::milliseconds(std::llround(options_.timeout_seconds * kMillis));
+    }
+    config.connections_max = 1;
+    config.client_name = fmt::format("coffer/{}", client::version());
+    return config;
+}
+
+client::Client& Context::client() {
+    if (!client_) client_ = std::make_unique<client::Client>(config());
+    return *client_;
+}
+
+v1::Response Context::call(v1::Request request) {
+    const std::string operation(proto::operation_name(request.operation_case()));
+    const Progress progress("waiting for " + operation);
+    try {
+        return client().call(std::move(request));
+    } catch (const client::ServiceError& error) {
+        throw ServiceFailure(operation, error);
+    }
+}
+
+void Context::show(std::string_view title, const google::protobuf::Message& message) const {
+    const auto value = to_json(message);
+    if (options_.output == "text") return print(view(tab_separated(value)));
+    if (options_.output == "table") return print(view(boxes(title, value)));
+    print(view(pretty_json(value)));
+}
+
+}  // namespace coffer::cli

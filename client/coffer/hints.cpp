@@ -1,0 +1,81 @@
+#include "client/coffer/hints.hpp"
+
+#include <fmt/format.h>
+
+#include "client/errors.hpp"
+
+namespace coffer::cli {
+
+namespace {
+
+bool mentions(const std::exception& error, std::string_view words) {
+    return std::string_view(error.what()).find(words) != std::string_view::npos;
+}
+
+std::string hint_for(const ServiceFailure& error) {
+    switch (error.code()) {
+        case v1::RESOURCE_NOT_FOUND:
+            if (mentions(error, "staging label") || mentions(error, "VersionId")) {
+                return "coffer history NAME shows the versions and their labels";
+            }
+            return "coffer ls shows the names; coffer ls --all also those marked for deletion";
+        case v1::INVALID_REQUEST:
+            if (mentions(error, "deletion") || mentions(error, "marked deleted")) {
+                return "coffer restore NAME takes a deletion back";
+            }
+            return {};
+        case v1::ACCESS_DENIED:
+            return "coffer whoami shows who the daemon takes you for";
+        case v1::THROTTLING:
+        case v1::SERVICE_UNAVAILABLE:
+        case v1::DEADLINE_EXCEEDED:
+            return fmt::format(
+                "it was tried several times; try again later. The daemon's log has this as request {}",
+                error.request_id());
+        case v1::DECRYPTION_FAILURE:
+        case v1::ENCRYPTION_FAILURE:
+        case v1::INTERNAL_SERVICE_ERROR:
+            return fmt::format("the daemon's log says more, under request {}", error.request_id());
+        case v1::NOT_IMPLEMENTED:
+            return "docs/status.md lists what this version does not do yet";
+        default:
+            return {};
+    }
+}
+
+std::string with_hint(std::string text, const std::string& hint) {
+    text += '\n';
+    if (!hint.empty()) text += "Hint: " + hint + ".\n";
+    return text;
+}
+
+}  // namespace
+
+Ending explain(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const ServiceFailure& error) {
+        const auto text = fmt::format("An error occurred ({}) when calling the {} operation: {}",
+                                      error.name(), error.operation(), error.what());
+        return {with_hint(text, hint_for(error)), ExitCode::service_error};
+    } catch (const UsageError& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), {}), ExitCode::usage};
+    } catch (const client::CertificateRefused& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()),
+                          "openssl x509 -in FILE -noout -subject -issuer -dates shows what it is"),
+                ExitCode::connection_error};
+    } catch (const client::ConnectionError& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), {}), ExitCode::connection_error};
+    } catch (const client::DeadlineExceeded& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), "--timeout SECONDS waits longer"),
+                ExitCode::connection_error};
+    } catch (const client::OutcomeUnknown& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), {}), ExitCode::connection_error};
+    } catch (const client::ProtocolError& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), {}), ExitCode::connection_error};
+    } catch (const std::exception& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), {}), ExitCode::failed};
+    }
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,126 @@
+// coffer ls and coffer history: what there is.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "client/coffer/columns.hpp"
+#include "client/coffer/command.hpp"
+#include "client/coffer/console.hpp"
+#include "client/coffer/failure.hpp"
+#include "client/coffer/paging.hpp"
+#include "client/coffer/timestamp.hpp"
+
+namespace coffer::cli {
+
+namespace {
+
+struct ListOptions {
+    std::string prefix;
+    bool all = false;
+    bool names = false;
+};
+
+v1::ListSecretsResponse list(Context& context, const ListOptions& options) {
+    if (options.prefix.starts_with('!')) throw UsageError("a name does not begin with '!'");
+    v1::ListSecretsRequest request;
+    if (!options.prefix.empty()) {
+        auto& filter = *request.add_filters();
+        filter.set_key("name");
+        filter.add_values(options.prefix);
+    }
+    request.set_include_planned_deletion(options.all);
+    request.set_sort_by("name");
+    request.set_sort_order("asc");
+    Progress progress("listing");
+    int seen = 0;
+    const auto list_page = [&](v1::ListSecretsRequest page) {
+        v1::Request one;
+        one.mutable_list_secrets()->Swap(&page);
+        v1::Response response = context.call(std::move(one));
+        seen += response.list_secrets().secret_list_size();
+        progress.set(fmt::format("listing, {} secrets so far", seen));
+        return std::move(*response.mutable_list_secrets());
+    };
+    return list_all(list_page, request, {});
+}
+
+void run_list(Context& context, const ListOptions& options) {
+    const auto all = list(context, options);
+    if (options.names) {
+        for (const auto& secret : all.secret_list()) print(secret.name() + "\n");
+        return;
+    }
+    if (!context.options().output.empty() && context.options().output != "table")
+        return context.show("ls", all);
+    Columns columns({"NAME", "CHANGED", options.all ? "DELETION" : "", "DESCRIPTION"});
+    for (const auto& secret : all.secret_list()) {
+        columns.add({secret.name(), short_time(secret.last_changed_date()),
+                     secret.has_deleted_date() ? short_date(secret.deleted_date()) : "",
+                     secret.description()});
+    }
+    if (all.secret_list_size() > 0) print(columns.text());
+    if (all.secret_list_size() == 0 && stderr_is_terminal()) say("no secrets\n");
+}
+
+v1::ListSecretVersionIdsResponse list_versions(Context& context, const std::string& name) {
+    v1::ListSecretVersionIdsResponse all;
+    std::string next;
+    do {
+        v1::Request request;
+        auto& list = *request.mutable_list_secret_version_ids();
+        list.set_secret_id(name);
+        list.set_include_deprecated(true);
+        if (!next.empty()) list.set_next_token(next);
+        v1::Response response = context.call(std::move(request));
+        auto& page = *response.mutable_list_secret_version_ids();
+        next = page.next_token();
+        page.clear_next_token();
+        all.MergeFrom(page);
+    } while (!next.empty());
+    return all;
+}
+
+void run_history(Context& context, const std::string& name) {
+    auto all = list_versions(context, name);
+    auto& versions = *all.mutable_versions();
+    std::stable_sort(versions.begin(), versions.end(),
+                     [](const auto& a, const auto& b) { return a.created_date() > b.created_date(); });
+    if (!context.options().output.empty() && context.options().output != "table")
+        return context.show("history", all);
+    Columns columns({"VERSION", "CREATED", "LAST READ", "LABELS"});
+    for (const auto& version : versions) {
+        std::string labels;
+        for (const auto& label : version.version_stages()) labels += (labels.empty() ? "" : ", ") + label;
+        columns.add({version.version_id(), short_time(version.created_date()),
+                     version.has_last_accessed_date() ? short_date(version.last_accessed_date()) : "",
+                     labels.empty() ? "-" : labels});
+    }
+    print(columns.text());
+}
+
+}  // namespace
+
+void add_list_secrets(CLI::App& app, Commands& commands) {
+    auto options = std::make_shared<ListOptions>();
+    auto* verb =
+        add_verb(app, "ls", "List secrets by name",
+                 {"coffer ls", "coffer ls app/", "coffer ls --all        (with those marked for deletion)",
+                  "coffer ls --output json"});
+    verb->add_option("prefix", options->prefix, "only names that begin so");
+    verb->add_flag("--all", options->all, "also those that are marked for deletion");
+    verb->add_flag("--names", options->names, "names alone, one a line");
+    commands.push_back({verb, [options](Context& context) { run_list(context, *options); }});
+}
+
+void add_history(CLI::App& app, Commands& commands) {
+    auto name = std::make_shared<std::string>();
+    auto* verb =
+        add_verb(app, "history", "List the versions of a secret, the newest first",
+                 {"coffer history app/db", "coffer get app/db --version-id ID      (reads one of them)"});
+    verb->add_option("name", *name, "name or ARN")->required();
+    commands.push_back({verb, [name](Context& context) { run_history(context, *name); }});
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,46 @@
+// The command `coffer`.
+
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "client/coffer/command_line.hpp"
+#include "client/coffer/console.hpp"
+#include "client/coffer/hints.hpp"
+#include "crypto/secret_bytes.hpp"
+
+namespace {
+
+using coffer::cli::ExitCode;
+
+int run(std::vector<std::string> arguments) {
+    coffer::cli::CommandLine line;
+    try {
+        line.parse(std::move(arguments));
+    } catch (const CLI::ParseError& error) {
+        const int code = line.app().exit(error, std::cout, std::cerr);
+        return static_cast<int>(code == 0 ? ExitCode::done : ExitCode::usage);
+    }
+    try {
+        line.run();
+        return static_cast<int>(ExitCode::done);
+    } catch (...) {
+        const auto ending = coffer::cli::explain(std::current_exception());
+        coffer::cli::say(ending.text);
+        return static_cast<int>(ending.code);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // Neither a core dump nor a debugger of the same user sees the values. (A program that `exec` starts is
+    // dumpable again.)
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    constexpr std::size_t kSecureHeapBytes = 512 * 1024;
+    static_cast<void>(coffer::crypto::init_secure_heap(kSecureHeapBytes));
+    return run(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,159 @@
+// coffer put NAME: stores a value, whether the secret exists or not.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "client/coffer/command.hpp"
+#include "client/coffer/console.hpp"
+#include "client/coffer/failure.hpp"
+#include "client/coffer/parameter.hpp"
+#include "client/wipe.hpp"
+#include "daemon/base/uuid.hpp"
+#include "proto/utf8.hpp"
+
+namespace coffer::cli {
+
+namespace {
+
+struct PutOptions {
+    std::string name;
+    std::string file;
+    bool generate = false;
+    std::int64_t length = 32;
+    std::string exclude_characters;
+    bool exclude_numbers = false;
+    bool exclude_punctuation = false;
+    bool exclude_uppercase = false;
+    bool exclude_lowercase = false;
+    bool include_space = false;
+    bool binary = false;
+    bool text = false;
+    std::string description;
+    std::string kms_key_id;
+    bool quiet = false;
+};
+
+crypto::SecretBytes generate(Context& context, const PutOptions& options) {
+    v1::Request request;
+    auto& random = *request.mutable_get_random_password();
+    random.set_password_length(options.length);
+    if (!options.exclude_characters.empty()) random.set_exclude_characters(options.exclude_characters);
+    random.set_exclude_numbers(options.exclude_numbers);
+    random.set_exclude_punctuation(options.exclude_punctuation);
+    random.set_exclude_uppercase(options.exclude_uppercase);
+    random.set_exclude_lowercase(options.exclude_lowercase);
+    random.set_include_space(options.include_space);
+    v1::Response response = context.call(std::move(request));
+    const client::Wiped result(std::move(*response.mutable_get_random_password()));
+    return crypto::SecretBytes::copy_of(std::string_view(result->random_password()));
+}
+
+crypto::SecretBytes read_value(Context& context, const PutOptions& options) {
+    if (options.generate) return generate(context, options);
+    if (!options.file.empty() && options.file != "-") return read_file(options.file);
+    if (options.file.empty() && stdin_is_terminal()) return ask_hidden_twice("Value of " + options.name);
+    return read_standard_input();
+}
+
+/// Text unless it cannot be.
+bool is_binary(const PutOptions& options, const crypto::SecretBytes& value) {
+    if (options.binary) return true;
+    const bool utf8 = proto::utf8_length(value.text()).has_value();
+    if (options.text && !utf8)
+        throw Failure("the value is not text in UTF-8; without --text it is stored as binary");
+    return !utf8;
+}
+
+template <class M>
+void set_value(M& message, const crypto::SecretBytes& value, bool binary, const std::string& token) {
+    message.set_client_request_token(token);
+    if (binary) {
+        message.set_secret_binary(std::string(value.text()));
+    } else {
+        message.set_secret_string(std::string(value.text()));
+    }
+}
+
+v1::Request make_put(const PutOptions& options, const crypto::SecretBytes& value, const std::string& token) {
+    v1::Request request;
+    request.mutable_put_secret_value()->set_secret_id(options.name);
+    set_value(*request.mutable_put_secret_value(), value, is_binary(options, value), token);
+    return request;
+}
+
+v1::Request make_create(const PutOptions& options, const crypto::SecretBytes& value,
+                        const std::string& token) {
+    v1::Request request;
+    auto& create = *request.mutable_create_secret();
+    create.set_name(options.name);
+    if (!options.description.empty()) create.set_description(options.description);
+    if (!options.kms_key_id.empty()) create.set_kms_key_id(options.kms_key_id);
+    set_value(create, value, is_binary(options, value), token);
+    return request;
+}
+
+/// Calls, and says whether the answer was not the error `tolerated`.
+bool call_unless(Context& context, v1::Request request, v1::ErrorCode tolerated) {
+    try {
+        static_cast<void>(context.call(std::move(request)));
+        return true;
+    } catch (const ServiceFailure& error) {
+        if (error.code() != tolerated) throw;
+        return false;
+    }
+}
+
+void run(Context& context, const PutOptions& options) {
+    const auto value = read_value(context, options);
+    if (value.empty()) throw Failure("the value is empty; a secret's value has at least 1 byte");
+    const std::string token = Uuid::random().text();  // becomes the version's id
+    std::string what = "updated";
+    // Most secrets exist. One that is made by somebody else in between is updated.
+    if (!call_unless(context, make_put(options, value, token), v1::RESOURCE_NOT_FOUND)) {
+        what = "created";
+        if (!call_unless(context, make_create(options, value, token), v1::RESOURCE_EXISTS)) {
+            what = "updated";
+            static_cast<void>(context.call(make_put(options, value, token)));
+        }
+    }
+    if (!options.quiet) say(fmt::format("{} {}, version {}\n", what, options.name, token));
+}
+
+void add_generation(CLI::App& verb, PutOptions& options) {
+    auto* generated =
+        verb.add_flag("--generate", options.generate, "have the token make up a password; it is not shown");
+    verb.add_option("--length", options.length, "its length (32)")
+        ->check(CLI::Range(1, 4096))
+        ->needs(generated);
+    verb.add_option("--exclude-characters", options.exclude_characters, "characters that it must not have")
+        ->needs(generated);
+    verb.add_flag("--exclude-numbers", options.exclude_numbers)->needs(generated);
+    verb.add_flag("--exclude-punctuation", options.exclude_punctuation)->needs(generated);
+    verb.add_flag("--exclude-uppercase", options.exclude_uppercase)->needs(generated);
+    verb.add_flag("--exclude-lowercase", options.exclude_lowercase)->needs(generated);
+    verb.add_flag("--include-space", options.include_space)->needs(generated);
+}
+
+}  // namespace
+
+void add_put(CLI::App& app, Commands& commands) {
+    auto options = std::make_shared<PutOptions>();
+    auto* verb = add_verb(app, "put", "Store a value, creating the secret if need be",
+                          {"printf 's3cret' | coffer put app/db", "coffer put app/key --file key.der",
+                           "coffer put app/db              (asks, without showing what is typed)",
+                           "coffer put app/password --generate --length 20 --exclude-punctuation"});
+    verb->add_option("name", options->name, "name or ARN")->required();
+    auto* file = verb->add_option("--file", options->file,
+                                  "read the value from this file, exactly; - is standard input");
+    add_generation(*verb, *options);
+    verb->get_option("--generate")->excludes(file);
+    auto* binary = verb->add_flag("--binary", options->binary, "store as SecretBinary, also if it is text");
+    verb->add_flag("--text", options->text, "fail if it is not text")->excludes(binary);
+    verb->add_option("--description", options->description, "of a secret that is created");
+    verb->add_option("--kms-key-id", options->kms_key_id, "master key of a secret that is created");
+    verb->add_flag("-q,--quiet", options->quiet, "do not say what was done");
+    commands.push_back({verb, [options](Context& context) { run(context, *options); }});
+}
+
+}  // namespace coffer::cli

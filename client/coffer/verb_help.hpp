@@ -1,0 +1,19 @@
+#pragma once
+// What --help says about the verbs of `aws secretsmanager`.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coffer::cli {
+
+struct VerbHelp {
+    std::string_view verb;
+    std::string_view description;
+    std::vector<std::string> examples;
+};
+
+/// The help of a verb ("get-secret-value"). Every operation has one; the tests see to it.
+[[nodiscard]] const VerbHelp& help_of(std::string_view verb);
+
+}  // namespace coffer::cli
