@@ -17,11 +17,11 @@ for mode in fast immediate fast; do
   wait_until "the daemon says that it is not ready" is_not_ready
   expect_equal "it lives" 200 "$(http_get "$metrics_port" /healthz | head -n 1)"
   sleep 1
-  begun=$EPOCHREALTIME
   postgres start -l "$state/log/postgresql.log"
+  begun=$EPOCHREALTIME
   seen=$(acknowledged)
   wait_until "writes go on after stop -m $mode" load_goes_on
-  what "stop -m $mode: the next write was acknowledged $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begun }") s after the start began"
+  what "stop -m $mode: the next write was acknowledged $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begun }") s after the server was back"
 done
 stop_load
 expect_equal "the daemon was never restarted" "$daemon" "$(daemon_pid)"
