@@ -8,6 +8,8 @@ administrator='spiffe://coffer.local/admin'
 
 write_ca_configuration() {
   cat >"$(pki)/ca.cnf" <<CONF
+# Who a client's certificate is for. The environment variable of this name comes first.
+COFFER_CLIENT_SAN = URI:spiffe://coffer.local/nobody
 [ca]
 default_ca = appliance
 [appliance]
