@@ -160,8 +160,12 @@ void DatabaseSession::attempt_read(TransactionJob& job) {
 }
 
 void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
-    const auto timeout =
-        std::clamp(left_until(deadline), std::chrono::milliseconds(1), context_.config.statement_timeout);
+    // A lock is what these statements may wait for. Where the session's lock_timeout does not come before the
+    // deadline, statement_timeout ends them cleanly; it costs a statement, so not always.
+    std::optional<std::chrono::milliseconds> timeout;
+    if (const auto left = left_until(deadline); left < context_.config.lock_timeout) {
+        timeout = std::max(left, std::chrono::milliseconds(1));
+    }
     std::vector<std::string> changed;
     std::string transaction_id;
     try {

@@ -60,7 +60,7 @@ StatementByStatement::StatementByStatement(Connection& connection)
     Begin();
 }
 
-WriteBlock::WriteBlock(Connection& connection, std::chrono::milliseconds statement_timeout)
+WriteBlock::WriteBlock(Connection& connection, std::optional<std::chrono::milliseconds> statement_timeout)
     : pqxx::internal::namedclass("WriteBlock"),
       pqxx::transaction_base(connection),
       connection_(connection),
@@ -69,8 +69,11 @@ WriteBlock::WriteBlock(Connection& connection, std::chrono::milliseconds stateme
 }
 
 void WriteBlock::do_begin() {
-    const auto query = fmt::format("BEGIN; SET LOCAL statement_timeout = {}; SELECT pg_current_xact_id()",
-                                   statement_timeout_.count());
+    // One round trip; the last statement's result is what comes back.
+    auto query = std::string("BEGIN; ");
+    if (statement_timeout_)
+        query += fmt::format("SET LOCAL statement_timeout = {}; ", statement_timeout_->count());
+    query += "SELECT pg_current_xact_id()";
     try {
         transaction_id_ = direct_exec(query.c_str()).front().front().c_str();
     } catch (...) {

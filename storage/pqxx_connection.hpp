@@ -3,6 +3,7 @@
 // storage threads use. Internal to storage/.
 
 #include <chrono>
+#include <optional>
 #include <pqxx/connection_base>
 #include <pqxx/connectionpolicy.hxx>
 #include <pqxx/transaction_base>
@@ -85,8 +86,8 @@ public:
 /// BEGIN ... COMMIT, which knows its transaction id from the first round trip on.
 class WriteBlock final : public pqxx::transaction_base {
 public:
-    /// `statement_timeout` holds for each statement of the transaction.
-    WriteBlock(Connection& connection, std::chrono::milliseconds statement_timeout);
+    /// `statement_timeout` holds for each statement of the transaction; nothing: the session's.
+    WriteBlock(Connection& connection, std::optional<std::chrono::milliseconds> statement_timeout);
     ~WriteBlock() override { End(); }
     WriteBlock(const WriteBlock&) = delete;
     WriteBlock& operator=(const WriteBlock&) = delete;
@@ -101,7 +102,7 @@ private:
     void do_abort() override;
 
     Connection& connection_;
-    std::chrono::milliseconds statement_timeout_;
+    std::optional<std::chrono::milliseconds> statement_timeout_;
     std::string transaction_id_;
 };
 
