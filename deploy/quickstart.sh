@@ -26,8 +26,9 @@ done
 chapter() { printf '\n%s== %s%s\n' "$bold" "$1" "$plain"; }
 say() { printf '%s\n' "$@"; }
 
-# show COMMAND-LINE: prints the line as one would type it, then runs it.
-show() { printf '\n%s$ %s%s\n' "$bold" "$1" "$plain"; bash -euo pipefail -c "$1"; }
+# show COMMAND-LINE: prints the line as one would type it, then runs it. A value that does not end with a line end
+# gets one here.
+show() { printf '\n%s$ %s%s\n' "$bold" "$1" "$plain"; bash -euo pipefail -c "$1" 2>&1 | sed '$a\'; }
 
 # The same for a command that has to be refused.
 show_refused() {
