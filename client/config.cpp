@@ -220,7 +220,7 @@ Config load_config() {
 void require_usable(const Config& config) {
     if (config.host.empty() || config.port == 0) {
         throw ConfigError(
-            "where Coffer is is not configured: set COFFER_ENDPOINT to host:port, or endpoint in " +
+            "no address of Coffer is configured: set COFFER_ENDPOINT to host:port, or endpoint in " +
             config_file().string());
     }
     require_file(config.ca_file, "COFFER_CA_FILE", "ca_file",

@@ -53,7 +53,10 @@ Connection::Connection(asio::any_io_executor executor, std::shared_ptr<const Con
 
 void Connection::open() {
     start_timer();
-    asio::co_spawn(executor_, run(shared_from_this()), asio::detached);
+    // Not from within this call: a failure at once must find the owner done with what it was doing.
+    asio::post(executor_, [self = shared_from_this()] {
+        asio::co_spawn(self->executor_, self->run(self), asio::detached);
+    });
 }
 
 void Connection::start_timer() {

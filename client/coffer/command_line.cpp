@@ -79,7 +79,31 @@ CommandLine::CommandLine()
     add_aws_verbs(app_, commands_);
 }
 
+bool CommandLine::is_verb(const std::string& name) const {
+    return std::any_of(commands_.begin(), commands_.end(),
+                       [&](const Command& command) { return command.app->get_name() == name; });
+}
+
+std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments) const {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        if (!arguments[i].starts_with('-')) return i;
+        const auto* option = app_.get_option_no_throw(arguments[i]);
+        if (option != nullptr && option->get_items_expected_max() > 0) ++i;  // its value
+    }
+    return arguments.size();
+}
+
 void CommandLine::parse(std::vector<std::string> arguments) {
+    const auto verb = verb_position(arguments);
+    if (verb < arguments.size() && !is_verb(arguments[verb])) {
+        throw UsageError("'" + arguments[verb] + "' is not a verb of coffer; coffer --help lists them");
+    }
+    if (verb < arguments.size() && arguments[verb] == "exec") {
+        // What follows is another program's command line, in which CLI11 must not look for options.
+        const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+        if (dashes != arguments.end()) options_.after_dashes.assign(dashes + 1, arguments.end());
+        arguments.erase(dashes, arguments.end());
+    }
     auto split = with_empty_values(std::move(arguments));
     std::reverse(split.begin(), split.end());  // CLI11 takes them from the back
     app_.parse(std::move(split));

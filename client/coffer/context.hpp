@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/client.hpp"
 #include "client/config.hpp"
@@ -25,6 +26,7 @@ struct GlobalOptions {
     double timeout_seconds = 0;  ///< 0: as configured
     std::string output;          ///< "json", "text", "table"; empty: as the verb likes
     bool no_paginate = false;
+    std::vector<std::string> after_dashes;  ///< of exec: the program and its arguments
 };
 
 class Context {

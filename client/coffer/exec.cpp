@@ -20,7 +20,6 @@ namespace {
 struct ExecOptions {
     std::vector<std::string> secrets;
     std::vector<std::string> prefixes;
-    std::vector<std::string> command;
 };
 
 /// The prefix of each secret: --prefix belongs to the --secret before it, so the order on the line counts.
@@ -58,13 +57,16 @@ void add_secret(Context& context, Environment& environment, const std::string& n
 }
 
 void run(Context& context, const CLI::App& verb, const ExecOptions& options) {
+    const auto& command = context.options().after_dashes;
+    if (command.empty())
+        throw UsageError("the program to run goes after --: coffer exec --secret NAME -- PROGRAM ...");
     const auto prefixes = match_prefixes(verb, options);
     Environment environment(::environ);
     for (std::size_t i = 0; i < options.secrets.size(); ++i) {
         add_secret(context, environment, options.secrets[i], prefixes.at(i));
     }
     context.disconnect();
-    become(options.command, environment);
+    become(command, environment);
 }
 
 }  // namespace
@@ -75,7 +77,6 @@ void add_exec(CLI::App& app, Commands& commands) {
         add_verb(app, "exec", "Run a program with the fields of a JSON secret as environment variables",
                  {"coffer exec --secret app/db -- sh -c 'echo \"$username\"'",
                   "coffer exec --secret app/db --prefix DB_ --secret app/mail --prefix MAIL_ -- ./server"});
-    constexpr int kMax = 1000;
     verb->add_option("--secret", options->secrets, "name or ARN; may be repeated")
         ->required()
         ->expected(1)
@@ -85,10 +86,6 @@ void add_exec(CLI::App& app, Commands& commands) {
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all();
-    verb->add_option("command", options->command, "the program and its arguments, after --")
-        ->required()
-        ->expected(1, kMax)
-        ->allow_extra_args(false);
     commands.push_back({verb, [options, verb](Context& context) { run(context, *verb, *options); }});
 }
 

@@ -288,27 +288,37 @@ private:
         std::vector<std::pair<std::string, SecretText>> rows;
     };
 
+    /// What fits one cell: a scalar, or a list of scalars.
+    static bool is_cell(const json::value& value) {
+        const auto* array = value.if_array();
+        return array == nullptr ? is_scalar(value) : std::all_of(array->begin(), array->end(), is_scalar);
+    }
+
+    static SecretText cell(const json::value& value) {
+        const auto* array = value.if_array();
+        if (array == nullptr) return plain(value);
+        SecretText text;
+        for (const auto& element : *array) {
+            if (!text.empty()) text += ", ";
+            text += plain(element);
+        }
+        return text;
+    }
+
     void collect(const std::string& title, const json::value& value) {
         if (const auto* object = value.if_object()) {
             Section section{title, {}};
             for (const auto& member : *object) {
-                if (is_scalar(member.value())) section.rows.emplace_back(member.key(), plain(member.value()));
+                if (is_cell(member.value())) section.rows.emplace_back(member.key(), cell(member.value()));
             }
             sections_.push_back(std::move(section));
             for (const auto& member : *object) {
-                if (!is_scalar(member.value()))
-                    collect(title + " > " + std::string(member.key()), member.value());
+                if (!is_cell(member.value())) collect(std::string(member.key()), member.value());
             }
         } else if (const auto* array = value.if_array()) {
-            Section scalars{title, {}};
             for (std::size_t i = 0; i < array->size(); ++i) {
-                if (is_scalar((*array)[i])) {
-                    scalars.rows.emplace_back(std::to_string(i + 1), plain((*array)[i]));
-                } else {
-                    collect(title + " " + std::to_string(i + 1), (*array)[i]);
-                }
+                collect(title + " " + std::to_string(i + 1), (*array)[i]);
             }
-            if (!scalars.rows.empty()) sections_.push_back(std::move(scalars));
         }
     }
 

@@ -54,11 +54,16 @@ void run_list(Context& context, const ListOptions& options) {
     }
     if (!context.options().output.empty() && context.options().output != "table")
         return context.show("ls", all);
-    Columns columns({"NAME", "CHANGED", options.all ? "DELETION" : "", "DESCRIPTION"});
+    std::vector<std::string> head{"NAME", "CHANGED", "DESCRIPTION"};
+    if (options.all) head.insert(head.begin() + 2, "DELETION");
+    Columns columns(std::move(head));
     for (const auto& secret : all.secret_list()) {
-        columns.add({secret.name(), short_time(secret.last_changed_date()),
-                     secret.has_deleted_date() ? short_date(secret.deleted_date()) : "",
-                     secret.description()});
+        std::vector<std::string> row{secret.name(), short_time(secret.last_changed_date()),
+                                     secret.description()};
+        if (options.all) {
+            row.insert(row.begin() + 2, secret.has_deleted_date() ? short_date(secret.deleted_date()) : "");
+        }
+        columns.add(std::move(row));
     }
     if (all.secret_list_size() > 0) print(columns.text());
     if (all.secret_list_size() == 0 && stderr_is_terminal()) say("no secrets\n");

@@ -20,13 +20,11 @@ int run(std::vector<std::string> arguments) {
     coffer::cli::CommandLine line;
     try {
         line.parse(std::move(arguments));
+        line.run();
+        return static_cast<int>(ExitCode::done);
     } catch (const CLI::ParseError& error) {
         const int code = line.app().exit(error, std::cout, std::cerr);
         return static_cast<int>(code == 0 ? ExitCode::done : ExitCode::usage);
-    }
-    try {
-        line.run();
-        return static_cast<int>(ExitCode::done);
     } catch (...) {
         const auto ending = coffer::cli::explain(std::current_exception());
         coffer::cli::say(ending.text);

@@ -140,6 +140,15 @@ TEST_F(CertificatesTest, AKeyThatOthersCanReadIsNotUsed) {
                 AllOf(HasSubstr(files.key.string()), HasSubstr("chmod 0600")));
 }
 
+TEST_F(CertificatesTest, CallsHearOfAWrongFileAtOnce) {
+    start();
+    auto config = pki.config(pki.issue(kClient), server->port());
+    config.ca_file = pki.folder() / "none.crt";
+    client::Client client(config);
+    EXPECT_THROW(client.get_secret_value({}), client::ConfigError);
+    EXPECT_THROW(client.get_secret_value({}), client::ConfigError);
+}
+
 TEST_F(CertificatesTest, FilesThatAreMissingOrWrongAreNamed) {
     start();
     const auto files = pki.issue(kClient);

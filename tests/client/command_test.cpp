@@ -1,0 +1,351 @@
+// The program `coffer` itself, against a server that keeps secrets in memory as the daemon does in its
+// simplest cases. (What the daemon really does is in tests/secrets and tests/end-to-end.)
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "test_pki.hpp"
+#include "test_server.hpp"
+
+namespace coffer::client_test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+struct Result {
+    std::string out;  ///< what the command line wrote to standard output
+    int code = 0;
+};
+
+class CommandTest : public testing::Test {
+protected:
+    struct Stored {
+        std::string value;
+        bool binary = false;
+        bool deleted = false;
+        std::string token;
+    };
+
+    CommandTest() {
+        TestServer::Options options;
+        options.handler = [this](Session& session, const v1::Request& request) { answer(session, request); };
+        server = std::make_unique<TestServer>(pki, pki.issue({"server", "DNS:localhost", "serverAuth"}),
+                                              std::move(options));
+        const auto files = pki.issue({"client", "DNS:client"});
+        set("COFFER_ENDPOINT", "127.0.0.1:" + std::to_string(server->port()));
+        set("COFFER_SERVER_NAME", "localhost");
+        set("COFFER_CA_FILE", pki.ca_file().string());
+        set("COFFER_CERT_FILE", files.certificate.string());
+        set("COFFER_KEY_FILE", files.key.string());
+        set("COFFER", COFFER_PROGRAM);
+        set("HOME", pki.folder().string());
+        set("TZ", "UTC0");
+    }
+
+    static void set(const std::string& name, const std::string& value) {
+        ::setenv(name.c_str(), value.c_str(), 1);
+    }
+
+    /// Runs a line of shell, with the program as $COFFER.
+    static Result run(const std::string& line) {
+        std::FILE* pipe = ::popen(("exec </dev/null; " + line).c_str(), "r");
+        Result result;
+        std::array<char, 4096> chunk{};
+        std::size_t got = 0;
+        while ((got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0)
+            result.out.append(chunk.data(), got);
+        const int status = ::pclose(pipe);
+        result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        return result;
+    }
+    /// With standard error in `out`, too.
+    static Result run_both(const std::string& line) { return run("{ " + line + "; } 2>&1"); }
+
+    void answer(Session& session, const v1::Request& request) {
+        const std::lock_guard lock(mutex);
+        v1::Response response;
+        response.set_id(request.id());
+        if (request.has_get_secret_value()) {
+            const auto* secret = find(session, request, request.get_secret_value().secret_id());
+            if (secret == nullptr) return;
+            auto& result = *response.mutable_get_secret_value();
+            result.set_name(request.get_secret_value().secret_id());
+            (secret->binary ? *result.mutable_secret_binary() : *result.mutable_secret_string()) =
+                secret->value;
+            result.set_created_date(1523477145.713);
+        } else if (request.has_put_secret_value()) {
+            const auto& put = request.put_secret_value();
+            auto* secret = find(session, request, put.secret_id());
+            if (secret == nullptr) return;
+            *secret = stored(put);
+            response.mutable_put_secret_value();
+        } else if (request.has_create_secret()) {
+            const auto& create = request.create_secret();
+            secrets[create.name()] = stored(create);
+            response.mutable_create_secret()->set_name(create.name());
+        } else if (request.has_delete_secret()) {
+            const auto& remove = request.delete_secret();
+            if (remove.force_delete_without_recovery()) {
+                secrets.erase(remove.secret_id());
+            } else {
+                secrets[remove.secret_id()].deleted = true;
+            }
+            response.mutable_delete_secret()->set_name(remove.secret_id());
+            response.mutable_delete_secret()->set_deletion_date(1523477145);
+        } else if (request.has_restore_secret()) {
+            secrets[request.restore_secret().secret_id()].deleted = false;
+            response.mutable_restore_secret()->set_name(request.restore_secret().secret_id());
+        } else if (request.has_list_secrets()) {
+            list(request.list_secrets(), *response.mutable_list_secrets());
+        } else if (request.has_get_random_password()) {
+            const auto length = static_cast<std::size_t>(request.get_random_password().password_length());
+            response.mutable_get_random_password()->set_random_password(std::string(length, 'r'));
+        } else {
+            return session.respond(request, v1::NOT_IMPLEMENTED, "It is not implemented in this version.",
+                                   false);
+        }
+        session.respond(std::move(response));
+    }
+
+    Stored* find(Session& session, const v1::Request& request, const std::string& name) {
+        const auto found = secrets.find(name);
+        if (found == secrets.end()) {
+            session.respond(request, v1::RESOURCE_NOT_FOUND,
+                            "Secrets Manager can't find the specified secret.", false);
+            return nullptr;
+        }
+        if (found->second.deleted) {
+            session.respond(
+                request, v1::INVALID_REQUEST,
+                "You can't perform this operation on the secret because it was marked for deletion.", false);
+            return nullptr;
+        }
+        return &found->second;
+    }
+
+    template <class M>
+    static Stored stored(const M& message) {
+        return {message.has_secret_binary() ? message.secret_binary() : message.secret_string(),
+                message.has_secret_binary(), false, message.client_request_token()};
+    }
+
+    /// Two a page.
+    void list(const v1::ListSecretsRequest& request, v1::ListSecretsResponse& response) const {
+        const std::string from = request.has_next_token() ? request.next_token() : "";
+        const std::string prefix = request.filters_size() > 0 ? request.filters(0).values(0) : "";
+        for (auto secret = secrets.lower_bound(from); secret != secrets.end(); ++secret) {
+            if (!secret->first.starts_with(prefix)) continue;
+            if (secret->second.deleted && !request.include_planned_deletion()) continue;
+            if (response.secret_list_size() == 2) return response.set_next_token(secret->first);
+            auto& entry = *response.add_secret_list();
+            entry.set_name(secret->first);
+            entry.set_last_changed_date(1523477145);
+            if (secret->second.deleted) entry.set_deleted_date(1523477145);
+        }
+    }
+
+    TestPki pki;
+    std::mutex mutex;
+    std::map<std::string, Stored> secrets;
+    std::unique_ptr<TestServer> server;
+};
+
+TEST_F(CommandTest, PutAndGetKeepEveryByte) {
+    EXPECT_EQ(run("printf 's3cret' | $COFFER put demo/a && $COFFER get demo/a").out, "s3cret");
+    EXPECT_EQ(run("printf 'with line end\\n' | $COFFER put demo/a; $COFFER get demo/a").out,
+              "with line end\n");
+    EXPECT_FALSE(secrets.at("demo/a").binary);
+    EXPECT_EQ(run("printf -- '-dash' | $COFFER put demo/a; $COFFER get demo/a").out, "-dash");
+    const auto file = pki.folder() / "value";
+    std::string bytes;
+    for (int i = 0; i < 65'536; ++i) bytes.push_back(static_cast<char>(i * 7 + i / 256));
+    std::ofstream(file, std::ios::binary) << bytes;
+    EXPECT_EQ(run("$COFFER put demo/b --file " + file.string() + "; $COFFER get demo/b").out, bytes);
+    EXPECT_TRUE(secrets.at("demo/b").binary) << "it is not UTF-8";
+}
+
+TEST_F(CommandTest, PutSaysWhatItDidOnStandardError) {
+    EXPECT_EQ(run("printf x | $COFFER put a").out, "");
+    const auto created = run_both("printf x | $COFFER put b").out;
+    EXPECT_EQ(created, "created b, version " + secrets.at("b").token + "\n");
+    EXPECT_THAT(run_both("printf y | $COFFER put b").out, StartsWith("updated b, version "));
+    EXPECT_EQ(run_both("printf y | $COFFER put -q b").out, "");
+    const auto empty = run_both("$COFFER put b </dev/null");
+    EXPECT_EQ(empty.code, 1);
+    EXPECT_THAT(empty.out, HasSubstr("empty"));
+}
+
+TEST_F(CommandTest, PutMayBeToldTheKind) {
+    run("printf text | $COFFER put --binary a");
+    EXPECT_TRUE(secrets.at("a").binary);
+    EXPECT_THAT(run_both("printf '\\377' | $COFFER put --text a").out, HasSubstr("not text in UTF-8"));
+}
+
+TEST_F(CommandTest, PutGenerates) {
+    EXPECT_EQ(run("$COFFER put a --generate --length 20").out, "") << "the password is not shown";
+    EXPECT_EQ(secrets.at("a").value, std::string(20, 'r'));
+    EXPECT_EQ(run("$COFFER put a --length 20 2>/dev/null").code, 2) << "only with --generate";
+    EXPECT_EQ(run("$COFFER put a --generate --file x 2>/dev/null").code, 2);
+}
+
+TEST_F(CommandTest, GetTakesOneField) {
+    secrets["db"].value = R"({"username":"app","password":"pw-1","port":5432})";
+    EXPECT_EQ(run("$COFFER get db --field password").out, "pw-1");
+    EXPECT_EQ(run("$COFFER get db --field port").out, "5432");
+    const auto none = run_both("$COFFER get db --field user");
+    EXPECT_EQ(none.code, 1);
+    EXPECT_THAT(none.out, AllOf(HasSubstr("no field 'user'"), HasSubstr("username, password, port"),
+                                Not(HasSubstr("pw-1"))));
+    secrets["plain"].value = "s3cret";
+    EXPECT_THAT(run_both("$COFFER get plain --field a").out,
+                AllOf(HasSubstr("not a JSON object"), Not(HasSubstr("s3cret"))));
+}
+
+TEST_F(CommandTest, TheVerbsOfAwsPrintItsJson) {
+    EXPECT_EQ(run("printf 's3cret' | $COFFER create-secret --name a --secret-string -").out,
+              "{\n    \"Name\": \"a\"\n}\n");
+    EXPECT_EQ(run("$COFFER get-secret-value --secret-id a").out,
+              "{\n    \"Name\": \"a\",\n    \"SecretString\": \"s3cret\",\n"
+              "    \"CreatedDate\": \"2018-04-11T20:05:45.713000+00:00\"\n}\n");
+    EXPECT_EQ(run("$COFFER get-secret-value --secret-id a --output text").out,
+              "2018-04-11T20:05:45.713000+00:00\ta\ts3cret\n");
+    EXPECT_EQ(run("$COFFER --output text get-secret-value --secret-id a").code, 0) << "before the verb, too";
+    EXPECT_EQ(
+        run("$COFFER put-secret-value --secret-id a --secret-binary fileb:///dev/stdin <$COFFER_CA_FILE").out,
+        "");
+}
+
+TEST_F(CommandTest, ErrorsAreTheAwsClis) {
+    const auto missing = run_both("$COFFER get-secret-value --secret-id none");
+    EXPECT_EQ(missing.code, 254);
+    EXPECT_THAT(missing.out,
+                StartsWith("An error occurred (ResourceNotFoundException) when calling the GetSecretValue "
+                           "operation: Secrets Manager can't find the specified secret.\n"));
+    EXPECT_THAT(missing.out, HasSubstr("coffer ls"));
+    const auto later = run_both("$COFFER rotate-secret --secret-id a");
+    EXPECT_EQ(later.code, 254);
+    EXPECT_THAT(later.out, HasSubstr("(NotImplementedException) when calling the RotateSecret operation"));
+}
+
+TEST_F(CommandTest, UsageErrorsAreTwo) {
+    EXPECT_EQ(run_both("$COFFER").code, 2);
+    EXPECT_THAT(run_both("$COFFER fetch a").out, HasSubstr("'fetch' is not a verb"));
+    EXPECT_EQ(run_both("$COFFER get").code, 2);
+    EXPECT_EQ(run_both("$COFFER get-secret-value").code, 2);
+    EXPECT_EQ(run_both("$COFFER get a --nonsense").code, 2);
+    const auto argv = run_both("$COFFER create-secret --name a --secret-string s3cret");
+    EXPECT_EQ(argv.code, 2);
+    EXPECT_THAT(argv.out, AllOf(HasSubstr("standard input"), Not(HasSubstr("s3cret"))));
+    EXPECT_EQ(run("$COFFER --help").code, 0);
+    EXPECT_THAT(run("$COFFER get --help").out, HasSubstr("Examples:"));
+    EXPECT_THAT(run("$COFFER --version").out, HasSubstr("coffer "));
+}
+
+TEST_F(CommandTest, ConnectionErrorsAre255) {
+    const auto nobody = run_both("$COFFER --endpoint 127.0.0.1:1 get a");
+    EXPECT_EQ(nobody.code, 255);
+    EXPECT_THAT(nobody.out, HasSubstr("127.0.0.1:1"));
+    const auto wrong_name = run_both("$COFFER --server-name elsewhere get a");
+    EXPECT_EQ(wrong_name.code, 255);
+    EXPECT_THAT(wrong_name.out, HasSubstr("elsewhere"));
+}
+
+TEST_F(CommandTest, ConfigurationErrorsAreOne) {
+    const auto missing = run_both("COFFER_CA_FILE= $COFFER get a");
+    EXPECT_EQ(missing.code, 1);
+    EXPECT_THAT(missing.out, HasSubstr("COFFER_CA_FILE"));
+    EXPECT_THAT(run_both("chmod 644 $COFFER_KEY_FILE; $COFFER get a").out, HasSubstr("chmod 0600"));
+}
+
+TEST_F(CommandTest, LsListsAllPages) {
+    for (const char* name : {"app/a", "app/b", "app/c", "other"}) secrets[name].value = "v";
+    secrets["app/old"].deleted = true;
+    EXPECT_EQ(run("$COFFER ls --names").out, "app/a\napp/b\napp/c\nother\n");
+    EXPECT_EQ(run("$COFFER ls app/ --names").out, "app/a\napp/b\napp/c\n");
+    EXPECT_EQ(run("$COFFER ls app/").out,
+              "NAME   CHANGED           DESCRIPTION\n"
+              "app/a  2018-04-11 20:05\n"
+              "app/b  2018-04-11 20:05\n"
+              "app/c  2018-04-11 20:05\n");
+    EXPECT_THAT(run("$COFFER ls --all").out, HasSubstr("app/old  2018-04-11 20:05  2018-04-11"));
+    EXPECT_THAT(run("$COFFER ls --output json").out,
+                AllOf(StartsWith("{\n    \"SecretList\": ["), HasSubstr("\"app/c\"")));
+    const auto cut = run("$COFFER list-secrets --max-items 3 --output text");
+    EXPECT_THAT(cut.out, AllOf(HasSubstr("app/c"), Not(HasSubstr("other"))));
+    EXPECT_THAT(run("$COFFER list-secrets --no-paginate").out, HasSubstr("\"NextToken\": \"app/c\""));
+}
+
+TEST_F(CommandTest, RmCanBeTakenBackAndForceAsks) {
+    secrets["a"].value = "v";
+    EXPECT_THAT(run("$COFFER rm a").out, HasSubstr("coffer restore a"));
+    const auto deleted = run_both("$COFFER get a");
+    EXPECT_EQ(deleted.code, 254);
+    EXPECT_THAT(deleted.out, HasSubstr("coffer restore"));
+    EXPECT_EQ(run("$COFFER restore a && $COFFER get a").out, "a is restored\nv");
+    const auto unasked = run_both("$COFFER rm a --force");
+    EXPECT_EQ(unasked.code, 2) << "there is no terminal to ask on";
+    EXPECT_EQ(secrets.count("a"), 1U);
+    EXPECT_EQ(run("$COFFER rm a --force --yes").out, "a is destroyed\n");
+    EXPECT_EQ(secrets.count("a"), 0U);
+    EXPECT_EQ(run_both("$COFFER rm a --force --recovery-days 7").code, 2);
+    EXPECT_EQ(run_both("$COFFER rm a --recovery-days 6").code, 2);
+}
+
+TEST_F(CommandTest, ExecGivesFieldsToAProgram) {
+    secrets["db"].value = R"({"username":"app","password":"a 'b' $c"})";
+    secrets["mail"].value = R"({"username":"mailer"})";
+    EXPECT_EQ(run(R"($COFFER exec --secret db -- sh -c 'printf "%s|%s" "$username" "$password"')").out,
+              "app|a 'b' $c");
+    EXPECT_EQ(
+        run(R"($COFFER exec --secret db --prefix DB_ --secret mail -- sh -c 'echo "$DB_username $username $*"' - -x --secret)")
+            .out,
+        "app mailer -x --secret\n");
+    EXPECT_EQ(run("$COFFER exec --secret db -- sh -c 'exit 7'").code, 7);
+    EXPECT_THAT(run_both("$COFFER exec --secret db -- /no/such/program").out,
+                HasSubstr("/no/such/program cannot be run"));
+    EXPECT_EQ(run_both("$COFFER exec --secret db").code, 2);
+    EXPECT_THAT(run_both("$COFFER exec --secret db --secret db -- true").out, HasSubstr("--prefix"));
+    EXPECT_EQ(run_both("$COFFER exec --prefix A_ --secret db -- true").code, 2);
+}
+
+TEST_F(CommandTest, WhoamiAndPing) {
+    EXPECT_THAT(run("$COFFER whoami").out, AllOf(HasSubstr("tester"), HasSubstr("111122223333")));
+    EXPECT_THAT(run("$COFFER whoami --output json").out, HasSubstr("\"Principal\": \"tester\""));
+    EXPECT_THAT(run("$COFFER ping --count 2").out,
+                AllOf(HasSubstr("request 2: answered"), Not(HasSubstr("request 3"))));
+}
+
+TEST_F(CommandTest, CompletionsKnowVerbsOptionsAndNames) {
+    EXPECT_EQ(run("$COFFER completion bash | bash -n 2>&1 || echo broken").out, "");
+    secrets["app/a"].value = "v";
+    const std::string complete =
+        "PATH=$(dirname $COFFER):$PATH bash -c 'source <(coffer completion bash); COMP_WORDS=(coffer WORDS); "
+        "COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _coffer; echo \"${COMPREPLY[@]}\"'";
+    const auto completions = [&](const std::string& words) {
+        auto line = complete;
+        return run(line.replace(line.find("WORDS)"), 5, words)).out;
+    };
+    EXPECT_EQ(completions("get-s"), "get-secret-value\n");
+    EXPECT_EQ(completions("get app"), "app/a\n");
+    EXPECT_EQ(completions("get-secret-value --version-s"), "--version-stage\n");
+    EXPECT_EQ(completions("get-secret-value --secret-id a"), "app/a\n");
+    EXPECT_EQ(completions("ls --output t"), "text table\n");
+    EXPECT_THAT(run("$COFFER completion fish").out,
+                HasSubstr("-n '__fish_seen_subcommand_from get' -l field"));
+    EXPECT_THAT(run("$COFFER completion zsh").out, StartsWith("#compdef coffer\n"));
+}
+
+}  // namespace
+}  // namespace coffer::client_test
