@@ -191,6 +191,7 @@ up() {
   start_postgres
   make_database
   make_pki
+  renew_revocation_list
   daemon_pid >/dev/null || choose_ports
   write_configuration
   migrate_database

@@ -65,6 +65,7 @@ start_daemon() {
   local pid tries
   if pid=$(daemon_pid); then
     step "cofferd runs already, pid $pid"
+    kill -HUP "$pid" # the revocation list is new
   else
     step "starting cofferd"
     # 9 is the lock of this script: the daemon must not keep it.

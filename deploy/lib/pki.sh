@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by appliance.sh: a small certificate authority, and what it signs: a certificate for the daemon, one
-# for an administrator, an empty revocation list. `openssl ca` with this configuration signs and revokes more
+# for an administrator, a revocation list. `openssl ca` with this configuration signs and revokes more
 # (README.md, "More clients").
 
 pki() { printf '%s/tls' "$state"; }
@@ -58,7 +58,13 @@ make_certificates() {
     -out "$(pki)/ca.crt"
   sign_certificate server localhost server
   sign_certificate admin admin client
-  openssl ca -gencrl -config "$(pki)/ca.cnf" -out "$(pki)/crl.pem"
+}
+
+# At every `up`: a list that is out of date refuses everybody.
+renew_revocation_list() {
+  openssl ca -gencrl -config "$(pki)/ca.cnf" -out "$(pki)/crl.new" >"$log/crl.log" 2>&1 ||
+    fail "the revocation list could not be made; $log/crl.log says:" "$(tail -n 3 "$log/crl.log")"
+  mv -f "$(pki)/crl.new" "$(pki)/crl.pem"
 }
 
 make_pki() {
