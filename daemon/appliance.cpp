@@ -226,8 +226,7 @@ void Appliance::open_listeners() {
     };
     server_ =
         std::make_unique<server::Server>(control_, shards_, config_.listeners, server_context(), loader);
-    metrics_->add_sampler(
-        [listeners = server_->listeners()] { return server::certificate_metrics(listeners); });
+    metrics_->add_sampler([this] { return server::certificate_metrics(server_->listeners()); });
     asio::post(control_, [this] { server_->start(); });
 }
 

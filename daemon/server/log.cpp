@@ -86,6 +86,12 @@ bool is_plain(std::string_view text) {
     });
 }
 
+/// A field without text is left out of the line.
+bool is_absent(const LogField& field) {
+    const auto* text = std::get_if<std::string_view>(&field.value);
+    return text != nullptr && text->empty();
+}
+
 void append_value(std::string& out, LogFormat format, const LogField& field) {
     if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
         fmt::format_to(std::back_inserter(out), "{}", *number);
@@ -146,6 +152,7 @@ std::string format_log_line(LogFormat format, std::chrono::system_clock::time_po
         line += R"(","message":)";
         append_quoted(line, message);
         for (const auto& field : fields) {
+            if (is_absent(field)) continue;
             line += ",\"";
             line += field.name;
             line += "\":";
@@ -161,6 +168,7 @@ std::string format_log_line(LogFormat format, std::chrono::system_clock::time_po
     line += " message=";
     append_quoted(line, message);
     for (const auto& field : fields) {
+        if (is_absent(field)) continue;
         line += ' ';
         line += field.name;
         line += '=';

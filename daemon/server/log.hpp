@@ -21,7 +21,8 @@ class thread_pool;
 
 namespace coffer::server {
 
-/// A name (a literal) and a value of a log line. Views must live as long as the call.
+/// A name (a literal) and a value of a log line; left out when it is empty text. Views must live as long as
+/// the call.
 struct LogField {
     std::string_view name;
     std::variant<std::string_view, std::int64_t, double> value;

@@ -48,7 +48,8 @@ public:
     void database_job(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran);
     void reload(bool succeeded);
 
-    /// `sample` is asked for families whenever the metrics are read, on the reading thread.
+    /// `sample` is asked for families whenever the metrics are read, on the reading thread. It must not own
+    /// anything that owns these metrics.
     void add_sampler(std::function<std::vector<prometheus::MetricFamily>()> sample);
 
     /// Everything, in Prometheus' text format.

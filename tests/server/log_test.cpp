@@ -28,7 +28,7 @@ TEST(LogLine, Text) {
                                {"port", std::int64_t{7443}},
                                {"duration_ms", 1.25}}),
               "time=2026-11-25T08:20:00.123Z level=info message=\"request\" principal=app-a reason=\"a b\" "
-              "empty=\"\" port=7443 duration_ms=1.250");
+              "port=7443 duration_ms=1.250");
 }
 
 TEST(LogLine, Json) {
