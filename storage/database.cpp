@@ -48,7 +48,7 @@ void check_at_start(const DatabaseConfig& config) {
                 schema.version, schema_version()));
         }
     } catch (const ConnectError& error) {
-        throw Error(std::string("cannot connect to the database: ") + error.what());
+        throw Unavailable(std::string("cannot connect to the database: ") + error.what());
     }
 }
 

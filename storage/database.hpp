@@ -68,8 +68,8 @@ public:
 class Database {
 public:
     /// Connects at once, to find a wrong configuration at start: throws Error that says what is wrong when
-    /// the server is unreachable, older than PostgreSQL 13, the schema is missing ("run 'cofferd migrate'"),
-    /// older or newer than this binary.
+    /// the server is unreachable (Unavailable: the caller may wait for it), older than PostgreSQL 13, the
+    /// schema is missing ("run 'cofferd migrate'"), older or newer than this binary.
     [[nodiscard]] static std::unique_ptr<Database> open(DatabaseConfig config,
                                                         std::shared_ptr<SealKeeper> seals,
                                                         std::shared_ptr<DatabaseObserver> observer);
