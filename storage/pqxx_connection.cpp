@@ -7,6 +7,17 @@
 #include <pqxx/row>
 #include <utility>
 
+#if defined(__SANITIZE_ADDRESS__)
+// libpqxx 6.4 loses the libpq result (2 KB) of a statement during which the connection breaks: it asks the
+// broken connection for its encoding before it takes the result over, and that throws. Bounded by the number
+// of broken connections, and not ours to free; leaks of our own are still found.
+extern "C" const char*
+__lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:libpqxx-6.4.so\n";
+}
+#endif
+
 namespace coffer::storage {
 
 AdoptPolicy::handle AdoptPolicy::do_startconnect(handle orig) {
