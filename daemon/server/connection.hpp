@@ -58,6 +58,7 @@ private:
     // The life of a connection, top to bottom. `self` keeps it alive as long as the coroutine lives.
     boost::asio::awaitable<void> run(std::shared_ptr<Connection> self);
     boost::asio::awaitable<bool> shake_hands();
+    void acknowledge_now();
     void handshake_failed(HandshakeFailure failure);
     bool identify();
     boost::asio::awaitable<void> serve();
