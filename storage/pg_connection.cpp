@@ -63,10 +63,11 @@ std::vector<std::pair<std::string, std::string>> connection_parameters(const std
     for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
         if (option->val != nullptr) parameters.emplace_back(option->keyword, option->val);
     }
-    for (const auto& [keyword, value] : kDefaults) {
-        const bool given = std::any_of(parameters.begin(), parameters.end(),
-                                       [&](const auto& parameter) { return parameter.first == keyword; });
-        if (!given) parameters.emplace_back(keyword, value);
+    for (const auto& preset : kDefaults) {
+        const bool given = std::any_of(parameters.begin(), parameters.end(), [&](const auto& parameter) {
+            return parameter.first == preset.first;
+        });
+        if (!given) parameters.emplace_back(preset);
     }
     return parameters;
 }

@@ -24,7 +24,7 @@ std::size_t heap_of_array(const std::vector<T>& items) {
 }  // namespace
 
 std::size_t memory_size(const std::string& text) {
-    return sizeof text + heap_of(text);
+    return sizeof(std::string) + heap_of(text);
 }
 
 std::size_t memory_size(const StoredSecret& secret) {

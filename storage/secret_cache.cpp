@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostShards = 16;
 /// A shard should have room for a few large secrets.
-constexpr std::size_t kLeastShardBytes = 2U * 1024 * 1024;
+constexpr std::size_t kLeastShardBytes = std::size_t{2} * 1024 * 1024;
 
 std::size_t shard_count(std::size_t max_bytes) {
     return std::clamp<std::size_t>(max_bytes / kLeastShardBytes, 1, kMostShards);
@@ -81,8 +81,9 @@ public:
 
     SecretPtr peek(const std::string& name);
     PayloadPtr peek_payload(const StoredSecret& secret, const VersionId& version);
-    void find(std::string name, JobOptions options, Completion<SecretPtr> completion);
-    void payload(SecretPtr secret, VersionId version, JobOptions options, Completion<PayloadPtr> completion);
+    void find(const std::string& name, JobOptions options, Completion<SecretPtr> completion);
+    void payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
+                 Completion<PayloadPtr> completion);
     [[nodiscard]] CacheStatistics statistics() const;
 
 private:
@@ -183,7 +184,7 @@ SecretCache::PayloadPtr SecretCache::Impl::peek_payload(const StoredSecret& secr
     return payload;
 }
 
-void SecretCache::Impl::find(std::string name, JobOptions options, Completion<SecretPtr> completion) {
+void SecretCache::Impl::find(const std::string& name, JobOptions options, Completion<SecretPtr> completion) {
     if (auto hit = peek(name)) return completion(Outcome<SecretPtr>(std::move(hit)));
     misses_.fetch_add(1, std::memory_order_relaxed);
     auto flight = std::make_shared<SecretFlight>();
@@ -272,7 +273,7 @@ void SecretCache::Impl::secret_load_failed(const std::string& name, std::vector<
     deliver_error<StoredSecret>(waiters, error);
 }
 
-void SecretCache::Impl::payload(SecretPtr secret, VersionId version, JobOptions options,
+void SecretCache::Impl::payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                                 Completion<PayloadPtr> completion) {
     const auto known = std::find_if(secret->versions.begin(), secret->versions.end(),
                                     [&](const StoredVersion& v) { return v.id == version; });
@@ -402,13 +403,13 @@ SecretCache::PayloadPtr SecretCache::peek_payload(const StoredSecret& secret, co
     return impl_->peek_payload(secret, version);
 }
 
-void SecretCache::find(std::string name, JobOptions options, Completion<SecretPtr> completion) {
-    impl_->find(std::move(name), options, std::move(completion));
+void SecretCache::find(const std::string& name, JobOptions options, Completion<SecretPtr> completion) {
+    impl_->find(name, options, std::move(completion));
 }
 
-void SecretCache::payload(SecretPtr secret, VersionId version, JobOptions options,
+void SecretCache::payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                           Completion<PayloadPtr> completion) {
-    impl_->payload(std::move(secret), std::move(version), options, std::move(completion));
+    impl_->payload(secret, version, options, std::move(completion));
 }
 
 CacheStatistics SecretCache::statistics() const {

@@ -14,7 +14,7 @@
 namespace coffer::storage {
 
 struct CacheConfig {
-    std::size_t max_bytes = 32U * 1024 * 1024;
+    std::size_t max_bytes = std::size_t{32} * 1024 * 1024;
     /// How long entries may be served while the database cannot be reached. 0 turns it off.
     std::chrono::milliseconds serve_stale_for{30'000};
 };
@@ -47,11 +47,12 @@ public:
     [[nodiscard]] PayloadPtr peek_payload(const StoredSecret& secret, const VersionId& version);
 
     /// The secret; null when there is none. Absence is not cached.
-    void find(std::string name, JobOptions options, Completion<SecretPtr> completion);
+    void find(const std::string& name, JobOptions options, Completion<SecretPtr> completion);
 
     /// The payload of a version of `secret`; null when it has none. A payload belongs to the revision of the
     /// secret it was loaded with.
-    void payload(SecretPtr secret, VersionId version, JobOptions options, Completion<PayloadPtr> completion);
+    void payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
+                 Completion<PayloadPtr> completion);
 
     [[nodiscard]] CacheStatistics statistics() const;
 

@@ -31,7 +31,7 @@ Failure from_sqlstate(const std::string& code) {
 }  // namespace
 
 Failure classify(const std::exception_ptr& error, bool connection_is_open) {
-    const Failure lost{FailureKind::connection_lost, describe_sqlstate("")};
+    Failure lost{FailureKind::connection_lost, describe_sqlstate("")};
     try {
         std::rethrow_exception(error);
     } catch (const pqxx::serialization_failure&) {
