@@ -49,6 +49,9 @@ struct Config {
     std::size_t connections_max = 4;
     /// Calls that may wait for a connection with room.
     std::size_t waiting_max = 10'000;
+    /// A connection on which requests wait and nothing has come for so long is given up when one of them runs
+    /// out of time: its other end may be gone without a word (power, cable, firewall).
+    std::chrono::milliseconds silence_max = std::chrono::seconds(5);
     /// Sent to the daemon for its log; at most 256 characters.
     std::string client_name;
 

@@ -64,7 +64,6 @@ void Connection::start_timer() {
     timer_.async_wait([weak = weak_from_this()](error_code error) {
         const auto self = weak.lock();
         if (error || !self || self->state_ != State::opening) return;
-        self->timed_out_ = true;
         self->close(std::make_exception_ptr(
             ConnectionError("no connection to " + self->config_->endpoint() + " within " +
                                 std::to_string(self->config_->connect_timeout.count()) + " ms",
@@ -141,7 +140,6 @@ asio::awaitable<std::size_t> Connection::receive() {
         asio::buffer(cipher_in_), asio::redirect_error(asio::use_awaitable, error));
     heard_at_ = std::chrono::steady_clock::now();
     if (!error) co_return bytes;
-    if (closing_) std::rethrow_exception(closing_);
     if (state_ == State::opening) {
         throw ConnectionError(config_->endpoint() + " closed the connection before it greeted (" +
                                   error.message() + "); its log says why",
@@ -187,24 +185,23 @@ asio::awaitable<void> Connection::serve() {
         const std::size_t bytes = co_await receive();
         take_in(bytes);
     }
-    if (closing_) std::rethrow_exception(closing_);
 }
 
-void Connection::take_in(std::size_t bytes) {
-    if (bytes > 0) tls_->feed(ByteView(cipher_in_.data(), bytes));
+TlsSession::ReadState Connection::decrypt() {
     while (true) {
         auto& plain = plain_in_.room_for(kRecordBytes);
         const std::size_t at = plain.size();
         plain.resize(at + kRecordBytes);
         const auto result = tls_->read(std::span(plain).subspan(at));
         plain.resize(at + result.bytes);
-        if (result.state == TlsSession::ReadState::wants_input) break;
-        if (result.state == TlsSession::ReadState::failed) std::rethrow_exception(tls_->failure());
-        if (result.state == TlsSession::ReadState::closed) {
-            if (closing_) std::rethrow_exception(closing_);
-            throw ConnectionError(config_->endpoint() + " closed the connection", Sent::maybe);
-        }
+        if (result.state != TlsSession::ReadState::data) return result.state;
     }
+}
+
+void Connection::take_in(std::size_t bytes) {
+    if (bytes > 0) tls_->feed(ByteView(cipher_in_.data(), bytes));
+    const auto state = decrypt();
+    // First what arrived, which may say why the connection ends; then that it ends.
     std::size_t used = 0;
     while (state_ != State::closed) {
         const auto extent = proto::next_frame(plain_in_.view().subspan(used), kMaxResponseFrameBytes);
@@ -213,16 +210,24 @@ void Connection::take_in(std::size_t bytes) {
         on_frame(proto::parse_frame(extent->content));
     }
     plain_in_.drop_front(used);
+    if (state_ == State::closed) return;
+    if (state == TlsSession::ReadState::failed) std::rethrow_exception(tls_->failure());
+    if (state == TlsSession::ReadState::closed) {
+        throw ConnectionError(config_->endpoint() + " closed the connection", Sent::maybe);
+    }
     if (state_ == State::ready && tls_->has_output()) schedule_flush();  // the answer to a key update
 }
 
 void Connection::on_frame(v1::Frame frame) {
     const auto owner = owner_.lock();
     if (frame.has_connection_error()) {
-        closing_ = explain(frame.connection_error(), config_->endpoint());
-        close(closing_);
+        close(explain(frame.connection_error(), config_->endpoint()));
     } else if (state_ == State::opening && frame.has_hello_reply()) {
         hello_ = std::move(*frame.mutable_hello_reply());
+        if (hello_.version() != kProtocolVersion) {
+            throw proto::FrameError(v1::ConnectionError::UNSUPPORTED_VERSION,
+                                    "it chose protocol version " + std::to_string(hello_.version()));
+        }
         state_ = State::ready;
         timer_.cancel();
         if (owner) owner->on_ready(*this);
@@ -239,8 +244,13 @@ void Connection::send(const v1::Frame& frame) {
     const std::size_t limit =
         hello_.max_frame_bytes() > 0 ? hello_.max_frame_bytes() : proto::kDefaultMaxFrameBytes;
     proto::append_frame(frame, limit, plain_out_.room_for(proto::kLengthPrefixBytes + frame.ByteSizeLong()));
-    ++in_flight_;
+    if (in_flight_++ == 0 || asked_at_ <= heard_at_) asked_at_ = std::chrono::steady_clock::now();
     schedule_flush();
+}
+
+std::chrono::steady_clock::duration Connection::silent_for(std::chrono::steady_clock::time_point now) const {
+    const bool waits = in_flight_ > 0 && asked_at_ > heard_at_;
+    return waits ? now - asked_at_ : std::chrono::steady_clock::duration::zero();
 }
 
 void Connection::schedule_flush() {

@@ -54,8 +54,9 @@ public:
     void send(const v1::Frame& frame);
     /// Requests sent and not answered.
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
-    /// When bytes last came from the daemon.
-    [[nodiscard]] std::chrono::steady_clock::time_point heard_at() const noexcept { return heard_at_; }
+    /// How long a request has waited without a byte from the daemon; 0 when none waits.
+    [[nodiscard]] std::chrono::steady_clock::duration silent_for(
+        std::chrono::steady_clock::time_point now) const;
 
 private:
     enum class State : std::uint8_t { opening, ready, closed };
@@ -68,6 +69,7 @@ private:
     boost::asio::awaitable<void> send_output();
     boost::asio::awaitable<std::size_t> receive();
     void take_in(std::size_t bytes);
+    TlsSession::ReadState decrypt();
     void on_frame(v1::Frame frame);
     void start_timer();
     void flush();
@@ -82,11 +84,10 @@ private:
     std::optional<TlsSession> tls_;
 
     State state_ = State::opening;
-    bool timed_out_ = false;
     v1::HelloReply hello_;
-    std::exception_ptr closing_;  // why the daemon said that it ends the connection
     std::size_t in_flight_ = 0;
-    std::chrono::steady_clock::time_point heard_at_{};
+    std::chrono::steady_clock::time_point heard_at_{};  // bytes last came
+    std::chrono::steady_clock::time_point asked_at_{};  // the first request after that was sent
 
     static constexpr std::size_t kReadBytes = 64 * 1024;
     std::array<std::uint8_t, kReadBytes> cipher_in_{};

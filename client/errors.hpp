@@ -41,7 +41,8 @@ private:
 /// The daemon refused our certificate, or us. Trying again does not help.
 class CertificateRefused : public ConnectionError {
 public:
-    explicit CertificateRefused(const std::string& message) : ConnectionError(message, Sent::no, false) {}
+    explicit CertificateRefused(const std::string& message, Sent sent = Sent::no)
+        : ConnectionError(message, sent, false) {}
 };
 
 /// The daemon's certificate is not one that the CA file vouches for, or is for another name.

@@ -19,15 +19,28 @@ using std::chrono::steady_clock;
 constexpr std::size_t kBusyInFlight = 32;
 // For a daemon that does not say how many requests it takes at a time.
 constexpr std::size_t kMaxInFlight = 128;
-// A connection that has been silent for so long while a request on it ran out of time is given up: its
-// other end may be gone without a word (power, cable, firewall).
-constexpr auto kSilenceMax = std::chrono::seconds(5);
 
 std::uint32_t milliseconds_left(Deadline deadline) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
     // 0 would mean the daemon's default.
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, 24 * 3600 * 1000));
+}
+
+/// `reason` as it is for a call that was sent, or not: what is the same failure of the connection leaves the
+/// outcome of the one open and not of the other.
+std::exception_ptr for_calls(const std::exception_ptr& reason, Sent sent) {
+    try {
+        std::rethrow_exception(reason);
+    } catch (const CertificateRefused& error) {
+        return std::make_exception_ptr(CertificateRefused(error.what(), sent));
+    } catch (const ServerNotTrusted&) {
+        return reason;
+    } catch (const ConnectionError& error) {
+        return std::make_exception_ptr(ConnectionError(error.what(), sent, error.retryable()));
+    } catch (...) {
+        return reason;
+    }
 }
 
 std::exception_ptr closed_error() {
@@ -112,7 +125,6 @@ void Pool::send(CallId id, Connection& connection) {
     try {
         connection.send(*call.frame);
         call.on = &connection;
-        call.sent_at = steady_clock::now();
     } catch (const proto::FrameError& error) {
         finish(id, std::make_exception_ptr(Error("the request is too large: " + std::string(error.what()))));
     }
@@ -124,7 +136,7 @@ void Pool::send_waiting() {
         if (connection == nullptr) return;
         const CallId id = waiting_.front();
         waiting_.pop_front();
-        if (calls_.contains(id)) send(id, *connection);
+        send(id, *connection);
     }
 }
 
@@ -157,7 +169,8 @@ void Pool::on_closed(Connection& connection, std::exception_ptr reason) {
     }
     const auto self = shared_from_this();
     std::erase_if(connections_, [&](const auto& other) { return other.get() == &connection; });
-    for (const CallId id : lost) finish(id, reason);
+    const auto unanswered = for_calls(reason, Sent::maybe);
+    for (const CallId id : lost) finish(id, unanswered);
     if (connections_.empty()) {
         // What waits has not been sent, and there is nobody left to send it: it hears why.
         fail_waiting(reason);
@@ -166,16 +179,14 @@ void Pool::on_closed(Connection& connection, std::exception_ptr reason) {
 }
 
 void Pool::fail_waiting(const std::exception_ptr& reason) {
-    std::exception_ptr not_sent = reason;
-    try {
-        std::rethrow_exception(reason);
-    } catch (const CertificateRefused&) {
-    } catch (const ServerNotTrusted&) {
-    } catch (const ConnectionError& error) {
-        not_sent = std::make_exception_ptr(ConnectionError(error.what(), Sent::no, error.retryable()));
-    } catch (...) {
-    }
+    const auto not_sent = for_calls(reason, Sent::no);
     for (const CallId id : std::exchange(waiting_, {})) finish(id, not_sent);
+}
+
+/// Calls expire about in the order in which they came, so the search is short.
+void Pool::stop_waiting(CallId id) {
+    const auto found = std::find(waiting_.begin(), waiting_.end(), id);
+    if (found != waiting_.end()) waiting_.erase(found);
 }
 
 void Pool::watch(Deadline deadline) {
@@ -196,18 +207,14 @@ void Pool::on_time() {
 }
 
 void Pool::expire(CallId id) {
-    const Call& call = calls_.at(id);
-    const auto now = steady_clock::now();
-    std::shared_ptr<Connection> silent;
-    if (call.on != nullptr && call.on->heard_at() <= call.sent_at && now - call.sent_at >= kSilenceMax) {
-        silent = call.on->shared_from_this();
-    }
+    Connection* const on = calls_.at(id).on;
+    if (on == nullptr) stop_waiting(id);
     finish(id, std::make_exception_ptr(DeadlineExceeded(
-                   call.on != nullptr
+                   on != nullptr
                        ? "no answer from " + config_->endpoint() + " within the deadline"
                        : "no connection to " + config_->endpoint() + " with room within the deadline")));
-    if (silent) {
-        silent->close(std::make_exception_ptr(
+    if (on != nullptr && on->silent_for(steady_clock::now()) >= config_->silence_max) {
+        on->shared_from_this()->close(std::make_exception_ptr(
             ConnectionError("the connection to " + config_->endpoint() + " fell silent", Sent::maybe)));
     }
 }

@@ -45,7 +45,6 @@ private:
         Deadline deadline;
         Completion<v1::Response> done;
         Connection* on = nullptr;  // null while it waits; never outlives the connection, see on_closed
-        std::chrono::steady_clock::time_point sent_at{};
     };
 
     void on_ready(Connection& connection) override;
@@ -61,6 +60,7 @@ private:
     void send_waiting();
     void finish(CallId id, Outcome<v1::Response> outcome);
     void fail_waiting(const std::exception_ptr& reason);
+    void stop_waiting(CallId id);
     void watch(Deadline deadline);
     void on_time();
     void expire(CallId id);
@@ -70,7 +70,7 @@ private:
     std::vector<std::shared_ptr<Connection>> connections_;
     std::unordered_map<CallId, Call> calls_;
     std::set<std::pair<Deadline, CallId>> deadlines_;
-    std::deque<CallId> waiting_;  // may name calls that have expired since
+    std::deque<CallId> waiting_;
     std::vector<Completion<v1::HelloReply>> greeted_;
     boost::asio::steady_timer timer_;
     Deadline timer_at_ = Deadline::max();

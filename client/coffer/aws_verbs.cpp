@@ -106,10 +106,7 @@ void AwsVerb::add_option(const FieldDescriptor& field) {
 v1::Request AwsVerb::request() const {
     v1::Request request;
     Message& message = *request.GetReflection()->MutableMessage(&request, &operation_);
-    if (!cli_input_json_.empty()) {
-        const std::string text = read_text(cli_input_json_, "--cli-input-json");
-        fill_message(message, parse_json(text, "--cli-input-json"), "--cli-input-json", Scalars::as_json);
-    }
+    if (!cli_input_json_.empty()) fill_from_json(message);
     const Descriptor& type = *message.GetDescriptor();
     for (int i = 0; i < type.field_count(); ++i) {
         const FieldDescriptor& field = *type.field(i);
@@ -121,6 +118,21 @@ v1::Request AwsVerb::request() const {
         require(field, message);
     }
     return request;
+}
+
+void AwsVerb::fill_from_json(Message& message) const {
+    const std::string name = "--cli-input-json";
+    fill_message(message, parse_json(read_text(cli_input_json_, name), name), name, Scalars::as_json);
+    if (allow_argv_value_ || parse_parameter(cli_input_json_, false).source != Source::literal) return;
+    const Descriptor& type = *message.GetDescriptor();
+    for (int i = 0; i < type.field_count(); ++i) {
+        if (!limits(*type.field(i)).sensitive() || !message.GetReflection()->HasField(message, type.field(i)))
+            continue;
+        throw UsageError(fmt::format(
+            "{0} was given on the command line with a {1}, where every user of this machine can read it.\n"
+            "Give it from a file ({0} file://FILE). If it is no secret, add --allow-argv-value.",
+            name, type.field(i)->json_name()));
+    }
 }
 
 void AwsVerb::fill(Message& message, const FieldDescriptor& field, const Input& input) const {

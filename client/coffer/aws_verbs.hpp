@@ -37,6 +37,7 @@ private:
         bool flag = false;
     };
     void add_option(const FieldDescriptor& field);
+    void fill_from_json(google::protobuf::Message& message) const;
     void fill(google::protobuf::Message& message, const FieldDescriptor& field, const Input& input) const;
     void fill_secret(google::protobuf::Message& message, const FieldDescriptor& field,
                      const Input& input) const;

@@ -40,8 +40,12 @@ client::Client& Context::client() {
 }
 
 v1::Response Context::call(v1::Request request) {
+    const Progress progress("waiting for " + std::string(proto::operation_name(request.operation_case())));
+    return call_quietly(std::move(request));
+}
+
+v1::Response Context::call_quietly(v1::Request request) {
     const std::string operation(proto::operation_name(request.operation_case()));
-    const Progress progress("waiting for " + operation);
     try {
         return client().call(std::move(request));
     } catch (const client::ServiceError& error) {

@@ -42,6 +42,8 @@ public:
 
     /// Throws ServiceFailure, or another of libcoffer's errors.
     [[nodiscard]] v1::Response call(v1::Request request);
+    /// The same without a word on the terminal when it takes long: for callers that say more themselves.
+    [[nodiscard]] v1::Response call_quietly(v1::Request request);
 
     /// Prints as --output says, as JSON without it. `title` heads tables.
     void show(std::string_view title, const google::protobuf::Message& message) const;

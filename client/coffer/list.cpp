@@ -38,7 +38,7 @@ v1::ListSecretsResponse list(Context& context, const ListOptions& options) {
     const auto list_page = [&](v1::ListSecretsRequest page) {
         v1::Request one;
         one.mutable_list_secrets()->Swap(&page);
-        v1::Response response = context.call(std::move(one));
+        v1::Response response = context.call_quietly(std::move(one));
         seen += response.list_secrets().secret_list_size();
         progress.set(fmt::format("listing, {} secrets so far", seen));
         return std::move(*response.mutable_list_secrets());

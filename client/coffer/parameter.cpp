@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -64,6 +65,13 @@ SecretBytes read(const Parameter& parameter) {
     }
 }
 
+/// The shell does not expand "~" after "file://".
+std::filesystem::path with_home(const std::filesystem::path& file) {
+    const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): nothing changes it
+    if (home == nullptr || !file.string().starts_with("~/")) return file;
+    return std::filesystem::path(home) / file.string().substr(2);
+}
+
 int base64_digit(char c) {
     constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const auto at = kDigits.find(c);
@@ -81,7 +89,8 @@ Parameter parse_parameter(std::string_view argument, bool stdin_allowed) {
     return {Source::literal, argument};
 }
 
-SecretBytes read_file(const std::filesystem::path& file) {
+SecretBytes read_file(const std::filesystem::path& named) {
+    const auto file = with_home(named);
     const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (fd.get() < 0) {
         throw Failure(fmt::format("the file {} cannot be opened: {}", file.string(),

@@ -25,7 +25,7 @@ struct Parameter {
 /// "-" is standard input only where `stdin_allowed`.
 [[nodiscard]] Parameter parse_parameter(std::string_view argument, bool stdin_allowed);
 
-/// The bytes of a file, exactly. Throws Failure, naming the file.
+/// The bytes of a file, exactly; "~/" is the home folder. Throws Failure, naming the file.
 [[nodiscard]] crypto::SecretBytes read_file(const std::filesystem::path& file);
 
 /// All of standard input, exactly: no byte is added, removed or changed. Throws Failure.

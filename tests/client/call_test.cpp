@@ -348,6 +348,26 @@ TEST_F(CallTest, ALateAnswerIsNotTakenForAnother) {
     EXPECT_EQ(server->connections(), 1);
 }
 
+TEST_F(CallTest, AConnectionThatFallsSilentIsReplaced) {
+    start([](Session& session, const v1::Request& request) {
+        if (session.number() > 1) answer(session, request);  // the first connection never answers
+    });
+    auto settings = config();
+    settings.connections_max = 1;
+    settings.deadline = 100ms;
+    settings.silence_max = 250ms;
+    client::Client client(settings);
+    std::string value;
+    while (value.empty()) {
+        try {
+            value = client.get_secret_value(get("a")).secret_string();
+        } catch (const client::DeadlineExceeded&) {
+        }
+    }
+    EXPECT_EQ(value, "value of a");
+    EXPECT_GE(server->connections(), 2);
+}
+
 TEST_F(CallTest, TheTraceIdTravels) {
     std::mutex mutex;
     std::string seen;

@@ -138,7 +138,9 @@ TEST_F(RequestTest, FiltersTakeOneValueOrSeveral) {
 TEST_F(RequestTest, AWholeRequestAsJsonUnderTheOptions) {
     const auto request = parse(
         "create-secret",
-        {"--cli-input-json", R"({"Name":"a","Description":"d","SecretBinary":"AAEC/w=="})", "--name", "b"});
+        {"--cli-input-json",
+         "file://" + file("request.json", R"({"Name":"a","Description":"d","SecretBinary":"AAEC/w=="})"),
+         "--name", "b"});
     EXPECT_EQ(request.create_secret().name(), "b");
     EXPECT_EQ(request.create_secret().description(), "d");
     EXPECT_EQ(request.create_secret().secret_binary(), std::string("\x00\x01\x02\xff", 4));

@@ -40,6 +40,7 @@ void Session::end_with(v1::ConnectionError::Reason reason, const std::string& me
     frame.mutable_connection_error()->set_message(message);
     frame.mutable_connection_error()->set_retryable(retryable);
     proto::append_frame(frame, 1024 * 1024, out_);
+    ended_ = true;
 }
 
 TestServer::TestServer(const TestPki& pki, const CertificateFiles& files, Options options)
@@ -80,6 +81,7 @@ asio::awaitable<void> TestServer::serve(std::shared_ptr<Stream> stream) {
     co_await stream->async_handshake(asio::ssl::stream_base::server,
                                      asio::redirect_error(asio::use_awaitable, error));
     Session session;
+    session.number_ = ++accepted_;
     Bytes in;
     std::array<std::uint8_t, 17 * 1024> chunk{};
     while (!error) {
@@ -92,6 +94,10 @@ asio::awaitable<void> TestServer::serve(std::shared_ptr<Stream> stream) {
         Bytes out = std::exchange(session.out_, {});
         co_await asio::async_write(*stream, asio::buffer(out),
                                    asio::redirect_error(asio::use_awaitable, error));
+        if (session.ended_) break;
+    }
+    if (session.ended_) {
+        co_await stream->async_shutdown(asio::redirect_error(asio::use_awaitable, error));
     }
     stream->lowest_layer().close(error);
 }

@@ -24,14 +24,19 @@ public:
     /// Queues an answer; all that a handler queued goes out when it returns.
     void respond(v1::Response response);
     void respond(const v1::Request& request, v1::ErrorCode code, const std::string& message, bool retryable);
+    /// The last word, and close_notify.
     void end_with(v1::ConnectionError::Reason reason, const std::string& message, bool retryable);
     /// Closes the socket without a word once the handler returns; what was queued is not sent.
     void hang_up() { hung_up_ = true; }
+    /// 1 for the first connection that the server accepted.
+    [[nodiscard]] int number() const noexcept { return number_; }
 
 private:
     friend class TestServer;
+    int number_ = 0;
     Bytes out_;
     bool hung_up_ = false;
+    bool ended_ = false;
 };
 
 class TestServer {
@@ -72,6 +77,7 @@ private:
     boost::asio::ssl::context tls_{boost::asio::ssl::context::tls_server};
     boost::asio::ip::tcp::acceptor acceptor_;
     std::uint16_t port_ = 0;
+    int accepted_ = 0;
     std::atomic<int> connections_ = 0;
     std::atomic<int> requests_ = 0;
     std::atomic<int> most_in_one_read_ = 0;
