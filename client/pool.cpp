@@ -212,7 +212,7 @@ void Pool::expire(CallId id) {
     finish(id, std::make_exception_ptr(DeadlineExceeded(
                    on != nullptr
                        ? "no answer from " + config_->endpoint() + " within the deadline"
-                       : "no connection to " + config_->endpoint() + " with room within the deadline")));
+                       : "no connection to " + config_->endpoint() + " took the request within the deadline")));
     if (on != nullptr && on->silent_for(steady_clock::now()) >= config_->silence_max) {
         on->shared_from_this()->close(std::make_exception_ptr(
             ConnectionError("the connection to " + config_->endpoint() + " fell silent", Sent::maybe)));
