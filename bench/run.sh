@@ -78,15 +78,16 @@ tune() {
   printf '\nmax_connections = 120\n' >>"$state/postgresql/postgresql.conf"
 }
 
+# The value of a key of the daemon's configuration or the token's profile, as the appliance writes them.
+setting() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$2"; }
+
 measure_token() {
-  local module uri profile arguments
-  module=$(sed -n 's/^module = "\(.*\)"$/\1/p' "$state/etc/cofferd.toml")
-  uri=$(sed -n 's/^token = "\(.*\)"$/\1/p' "$state/etc/cofferd.toml")
-  profile=$state/etc/profile.toml
-  arguments=$(sed -n 's/^module_arguments = "\(.*\)"$/\1/p' "$profile")
+  local config=$state/etc/cofferd.toml arguments
+  arguments=$(setting module_arguments "$state/etc/profile.toml")
   # shellcheck disable=SC2046  # lines of NAME=VALUE
-  as_owner env $(cat "$state/etc/environment") "$work/bin/coffer-token-bench" --module "$module" \
-    --arguments "$arguments" --token "$uri" --pin-file "$state/token/pin" --seconds "$seconds"
+  as_owner env $(cat "$state/etc/environment") "$work/bin/coffer-token-bench" \
+    --module "$(setting module "$config")" --token "$(setting token "$config")" --pin-file "$state/token/pin" \
+    --arguments "${arguments//\{dir\}/$(setting token_dir "$config")}" --seconds "$seconds"
 }
 
 load() {
