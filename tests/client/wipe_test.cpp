@@ -20,6 +20,8 @@ TEST(Wipe, ClearsValuesAndLeavesTheRest) {
     EXPECT_FALSE(response.has_secret_string());
 }
 
+// Looks at memory that the message has let go of, which AddressSanitizer rightly forbids.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST(Wipe, OverwritesTheMemoryItself) {
     v1::GetRandomPasswordResponse response;
     response.set_random_password(std::string(64, 'x'));
@@ -28,6 +30,7 @@ TEST(Wipe, OverwritesTheMemoryItself) {
     wipe(response);
     EXPECT_EQ(std::string_view(bytes, 64).find('x', 1), std::string_view::npos);
 }
+#endif
 
 TEST(Wipe, ReachesMessagesWithin) {
     v1::BatchGetSecretValueResponse response;
