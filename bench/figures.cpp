@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <istream>
 #include <ostream>
 #include <utility>
@@ -15,7 +16,7 @@ void Latencies::merge(const Latencies& other) {
 double Latencies::percentile_us(double fraction) {
     if (microseconds_.empty()) return 0;
     const auto last = static_cast<double>(microseconds_.size() - 1);
-    const auto at = microseconds_.begin() + static_cast<std::ptrdiff_t>(fraction * last + 0.5);
+    const auto at = microseconds_.begin() + std::lround(fraction * last);
     std::nth_element(microseconds_.begin(), at, microseconds_.end());
     return static_cast<double>(*at);
 }

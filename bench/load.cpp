@@ -101,7 +101,7 @@ private:
         std::exception_ptr failure;
         int running = count;
         for (int i = 0; i < count; ++i) {
-            asio::co_spawn(io_, worker(i), [&](std::exception_ptr e) {
+            asio::co_spawn(io_, worker(i), [&](const std::exception_ptr& e) {
                 if (e && !failure) failure = e;
                 if (--running == 0 || e) io_.stop();
             });

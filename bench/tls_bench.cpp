@@ -68,10 +68,11 @@ public:
         const auto start = Clock::now();
         end_ = start + duration_;
         for (int i = 0; i < in_flight; ++i) {
-            asio::co_spawn(io, connect_again_and_again(latencies), [&failure, &io](std::exception_ptr e) {
-                if (e && !failure) failure = e;
-                if (e) io.stop();
-            });
+            asio::co_spawn(io, connect_again_and_again(latencies),
+                           [&failure, &io](const std::exception_ptr& e) {
+                               if (e && !failure) failure = e;
+                               if (e) io.stop();
+                           });
         }
         io.run();
         if (failure) std::rethrow_exception(failure);
