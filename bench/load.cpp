@@ -27,6 +27,9 @@ using bench::Clock;
 
 /// Secrets that hot reads go round: fewer than the daemon keeps keys of.
 constexpr std::int64_t kHotSecrets = 500;
+/// Secrets that get_cold_key goes round: more than the daemon keeps keys of (1,000 by the profiles of the
+/// software tokens), few enough that it keeps their rows.
+constexpr std::int64_t kColdKeySecrets = 3000;
 /// Secrets whose AWSCURRENT is moved; more than any number in flight, each moved by one worker alone.
 constexpr std::int64_t kMovedSecrets = 256;
 constexpr int kPopulateInFlight = 64;
@@ -112,7 +115,8 @@ private:
     }
 
     Step prepare(const std::string& operation, int in_flight) {
-        if (operation == "get_hot") return prepare_get_hot();
+        if (operation == "get_hot") return prepare_round(kHotSecrets);
+        if (operation == "get_cold_key") return prepare_round(kColdKeySecrets);
         if (operation == "get_cold") {
             return [this](int) { return read(name_of(cold_++ % options_.secrets)); };
         }
@@ -124,13 +128,14 @@ private:
         return prepare_list(in_flight);
     }
 
-    Step prepare_get_hot() {
-        const std::int64_t hot = std::min(kHotSecrets, options_.secrets);
+    /// Reads round the first `count` secrets, each of which is read once before.
+    Step prepare_round(std::int64_t count) {
+        const std::int64_t round = std::min(count, options_.secrets);
         std::int64_t next = 0;
-        in_parallel(8, [this, &next, hot](int) -> asio::awaitable<void> {
-            while (next < hot) co_await read(name_of(next++));
+        in_parallel(8, [this, &next, round](int) -> asio::awaitable<void> {
+            while (next < round) co_await read(name_of(next++));
         });
-        return [this, hot](int) { return read(name_of(hot_++ % hot)); };
+        return [this, round](int) { return read(name_of(round_++ % round)); };
     }
 
     Step prepare_create() {
@@ -218,7 +223,7 @@ private:
     asio::io_context io_{1};
     client::AsyncClient client_;
     std::string payload_ = std::string(options_.payload_bytes, 's');
-    std::int64_t hot_ = 0;
+    std::int64_t round_ = 0;
     std::int64_t cold_ = 0;
     std::int64_t put_ = 0;
     std::int64_t created_ = 0;
@@ -276,7 +281,8 @@ int main(int argc, char** argv) {
     measure->add_flag("--state-secrets", options.state_secrets, "Put the number of secrets into the rows");
     measure->add_option("OPERATION", options.operations)
         ->required()
-        ->check(CLI::IsMember({"get_hot", "get_cold", "create", "put", "label_move", "list"}));
+        ->check(
+            CLI::IsMember({"get_hot", "get_cold", "get_cold_key", "create", "put", "label_move", "list"}));
     CLI11_PARSE(app, argc, argv);
     try {
         return run(options, populate->parsed());

@@ -114,7 +114,7 @@ measure_appliance() {
     --certificate "$COFFER_CERT_FILE" --key "$COFFER_KEY_FILE" --seconds "$seconds" | keep
   step "storing $cold_secrets secrets"
   load populate --secrets "$cold_secrets" >&2
-  load measure --seconds "$seconds" --secrets "$cold_secrets" get_hot get_cold create put list | keep
+  load measure --seconds "$seconds" --secrets "$cold_secrets" get_hot get_cold get_cold_key create put list | keep
   step "cofferd has $(daemon_memory_mb) MB of resident memory"
 }
 
