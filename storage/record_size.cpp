@@ -29,7 +29,7 @@ std::size_t memory_size(const std::string& text) {
 
 std::size_t memory_size(const StoredSecret& secret) {
     std::size_t size = sizeof secret + kPerAllocation + heap_of(secret.name) + heap_of(secret.arn) +
-                       heap_of(secret.description) + heap_of(secret.kms_key_id) +
+                       heap_of(secret.description) + heap_of(secret.kms_key_id) + heap_of_array(secret.seal) +
                        heap_of_array(secret.versions);
     if (secret.tags) {
         size += heap_of_array(*secret.tags);

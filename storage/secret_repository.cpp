@@ -124,10 +124,6 @@ std::vector<Statement> secret_statements() {
 
 namespace {
 
-bool has_nul(const std::string& text) {
-    return text.find('\0') != std::string::npos;
-}
-
 /// Where a label is: the version, and its place among that version's labels.
 struct LabelPlace {
     VersionId version;
@@ -220,12 +216,6 @@ Bytes make_seal(WriteTransaction& tx, const StoredSecret& secret) {
     return tx.seals().make(secret_seal_message(secret), tx.deadline());
 }
 
-std::string json_list(const std::vector<std::string>& texts) {
-    json::array entries;
-    for (const auto& text : texts) entries.emplace_back(text);
-    return json::serialize(entries);
-}
-
 void check_texts(const StoredSecret& secret) {
     static_cast<void>(storable("name", secret.name));
     static_cast<void>(storable("ARN", secret.arn));
@@ -242,7 +232,8 @@ std::optional<StoredSecret> SecretRepository::find(ReadTransaction& tx, const st
     return checked_secret(tx, rows.front());
 }
 
-std::optional<StoredSecret> SecretRepository::lock(WriteTransaction& tx, const std::string& name) {
+std::optional<StoredSecret> SecretRepository::lock(WriteTransaction& tx, const std::string& name,
+                                                   const StoredSecret* known) {
     if (has_nul(name)) return std::nullopt;
     auto rows = tx.sql().exec_prepared("secret_lock", name);
     if (rows.empty()) return std::nullopt;
@@ -253,7 +244,7 @@ std::optional<StoredSecret> SecretRepository::lock(WriteTransaction& tx, const s
     const bool waited = row[kLockedRevision] != row[row.size() - 1];
     if (waited) rows = tx.sql().exec_prepared("secret_lock", name);
     if (rows.empty()) return std::nullopt;
-    auto secret = checked_secret(tx, rows.front());
+    auto secret = checked_secret(tx, rows.front(), known);
     tx.remember_locked(secret);
     return secret;
 }
@@ -264,12 +255,7 @@ std::optional<StoredPayload> SecretRepository::payload(ReadTransaction& tx, Secr
     const auto rows = tx.sql().exec_prepared("secret_payload", secret.value().text(), version.value());
     if (rows.empty()) return std::nullopt;
     const auto row = rows.front();
-    StoredPayload payload;
-    payload.master_key = Uuid::parse(row[0].c_str()).value();
-    payload.generation = row[1].as<std::uint32_t>();
-    payload.wrapped_key = bytes_of(row[2]);
-    payload.ciphertext = bytes_of(row[3]);
-    return payload;
+    return read_payload(rows.front(), 0);
 }
 
 bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, const Payloads& payloads) {
@@ -277,7 +263,7 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
     auto stored = secret;
     sort_versions(stored);
     const auto id = stored.id.value().text();
-    const auto seal = make_seal(tx, stored);
+    stored.seal = make_seal(tx, stored);
     const auto deleted = millis_text(stored.deleted);
     const auto purge_due = millis_text(stored.purge_due);
     const auto tags = tags_json(stored.tags);
@@ -290,7 +276,7 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
     const auto rows = tx.sql().exec_prepared(
         "secret_insert", id, stored.name, stored.arn, nullable(stored.description),
         nullable(stored.kms_key_id), stored.created.millis(), stored.last_changed.millis(), nullable(deleted),
-        nullable(purge_due), nullable(tags), stored.revision, binary(seal), nullable(p.id),
+        nullable(purge_due), nullable(tags), stored.revision, binary(stored.seal), nullable(p.id),
         nullable(p.created), nullable(p.kind), nullable(p.master_key), nullable(p.generation), p.wrapped_key,
         p.ciphertext, single ? labels : std::string("[]"));
     if (rows.empty()) return false;
@@ -348,15 +334,15 @@ void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const 
 
     const auto old_revision = changed.revision;
     changed.revision = old_revision + 1;
-    const auto seal = make_seal(tx, changed);
+    changed.seal = make_seal(tx, changed);
     const auto deleted = millis_text(changed.deleted);
     const auto purge_due = millis_text(changed.purge_due);
     const auto tags = tags_json(changed.tags);
     const auto rows = tx.sql().exec_prepared(
         "secret_update", id, old_revision, nullable(changed.description), nullable(changed.kms_key_id),
-        changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags), binary(seal),
-        nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key), nullable(p.generation),
-        p.wrapped_key, p.ciphertext, labels_json(new_labels));
+        changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags),
+        binary(changed.seal), nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key),
+        nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(new_labels));
     if (rows.empty()) throw std::logic_error("a locked secret's row is gone");
     // After the labels have moved: a version that goes takes those that are still on it along.
     if (!gone_labels.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(gone_labels));

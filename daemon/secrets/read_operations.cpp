@@ -81,7 +81,7 @@ awaitable<v1::GetSecretValueResponse> SecretsService::read_value(Call call, Secr
 awaitable<v1::GetSecretValueResponse> SecretsService::get_secret_value(Call call,
                                                                        v1::GetSecretValueRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "GetSecretValue");
+    const auto secret = co_await require_secret(call, std::move(ref), "GetSecretValue", Wanted::value);
     refuse_deleted(*secret);
     auto version = select_version(*secret, request);
     co_return co_await read_value(call, secret, std::move(version));

@@ -68,6 +68,7 @@ public:
 
 private:
     using SecretPtr = storage::SecretCache::SecretPtr;
+    using Wanted = storage::SecretCache::Wanted;
     using PayloadPtr = storage::SecretCache::PayloadPtr;
     using Payloads = std::vector<std::pair<storage::VersionId, storage::StoredPayload>>;
 
@@ -90,8 +91,9 @@ private:
     };
 
     // support.cpp: what every operation is made of
-    Awaitable<SecretPtr> find_secret(Call call, const SecretRef& ref);
-    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, std::string_view action);
+    Awaitable<SecretPtr> find_secret(Call call, const SecretRef& ref, Wanted wanted = Wanted::secret);
+    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, std::string_view action,
+                                        Wanted wanted = Wanted::secret);
     Awaitable<crypto::SealedPayload> seal_value(Call call, crypto::PayloadIdentity identity,
                                                 crypto::SecretBytes value, crypto::MasterKeyId key);
     Awaitable<crypto::SecretBytes> open_payload(Call call, crypto::PayloadIdentity identity,

@@ -80,7 +80,9 @@ COMMENT ON COLUMN staging_labels.position IS 'Order in which the labels of a ver
 
 -- Tells every node's cache (LISTEN coffer_secret_changed) the name of a secret that changed, at commit. As
 -- triggers, so that a change by hand is told as well, and found out at the next read. An empty payload: forget
--- everything.
+-- everything. A node's own sessions (coffer.node = 'on', set by cofferd) change versions and labels only along
+-- with their secret's row, whose trigger is enough; anybody else's changes of them are told by triggers of their
+-- own.
 CREATE FUNCTION notify_secret_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -114,9 +116,9 @@ END $$;
 CREATE TRIGGER notify_changed AFTER INSERT OR UPDATE OR DELETE ON secrets
     FOR EACH ROW EXECUTE FUNCTION notify_secret_changed();
 CREATE TRIGGER notify_changed AFTER INSERT OR UPDATE OR DELETE ON secret_versions
-    FOR EACH ROW EXECUTE FUNCTION notify_part_of_secret_changed();
+    FOR EACH ROW WHEN (current_setting('coffer.node', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION notify_part_of_secret_changed();
 CREATE TRIGGER notify_changed AFTER INSERT OR UPDATE OR DELETE ON staging_labels
-    FOR EACH ROW EXECUTE FUNCTION notify_part_of_secret_changed();
+    FOR EACH ROW WHEN (current_setting('coffer.node', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION notify_part_of_secret_changed();
 CREATE TRIGGER notify_truncated AFTER TRUNCATE ON secrets
     FOR EACH STATEMENT EXECUTE FUNCTION notify_all_secrets_changed();
 CREATE TRIGGER notify_truncated AFTER TRUNCATE ON secret_versions
