@@ -65,6 +65,10 @@ struct StoredSecret {
     std::optional<Timestamp> purge_due;
     /// Nothing while the secret was never tagged; empty after the last tag was removed.
     std::optional<std::vector<Tag>> tags;
+    /// JSON of the resource policy as it was given; nothing without one.
+    std::optional<std::string> resource_policy;
+    /// The ClientRequestToken of the CreateSecret that made it. Never changes.
+    std::optional<std::string> creation_token;
     /// By creation, oldest first.
     std::vector<StoredVersion> versions;
     /// UTC day of the last read of any version. Not sealed.

@@ -29,8 +29,9 @@ std::string insert_secret_sql() {
     return fmt::format(
         "WITH s AS (INSERT INTO secrets (id, name, arn, description, kms_key_id, created, last_changed, "
         "deleted, "
-        "purge_due, tags, revision, seal) VALUES ($1::uuid, $2, $3, $4, $5, {}, {}, {}, {}, $10::jsonb, "
-        "$11::bigint, "
+        "purge_due, tags, resource_policy, creation_token, revision, seal) VALUES ($1::uuid, $2, $3, $4, $5, "
+        "{}, {}, {}, {}, $10::jsonb, "
+        "$21, $22, $11::bigint, "
         "$12::bytea) ON CONFLICT (name) DO NOTHING RETURNING id), "
         "a AS (INSERT INTO last_access (secret_id) SELECT id FROM s), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
@@ -47,7 +48,8 @@ std::string insert_secret_sql() {
 std::string update_secret_sql() {
     return fmt::format(
         "WITH s AS (UPDATE secrets SET description = $3, kms_key_id = $4, last_changed = {}, deleted = {}, "
-        "purge_due = {}, tags = $8::jsonb, revision = $2::bigint + 1, seal = $9::bytea "
+        "purge_due = {}, tags = $8::jsonb, resource_policy = $18, revision = $2::bigint + 1, seal = "
+        "$9::bytea "
         "WHERE id = $1::uuid AND revision = $2::bigint RETURNING id), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
         "key_generation, "
@@ -220,6 +222,8 @@ void check_texts(const StoredSecret& secret) {
     static_cast<void>(storable("name", secret.name));
     static_cast<void>(storable("ARN", secret.arn));
     if (secret.description) static_cast<void>(storable("description", *secret.description));
+    if (secret.resource_policy) static_cast<void>(storable("resource policy", *secret.resource_policy));
+    if (secret.creation_token) static_cast<void>(storable("creation token", *secret.creation_token));
     if (secret.kms_key_id) static_cast<void>(storable("KMS key id", *secret.kms_key_id));
 }
 
@@ -240,7 +244,7 @@ std::optional<StoredSecret> SecretRepository::lock(WriteTransaction& tx, const s
     const auto row = rows.front();
     // When the lock had to be waited for, PostgreSQL returns the secret's newest row but the versions and
     // labels of the statement's older snapshot (READ COMMITTED). The second look has both from one snapshot.
-    constexpr unsigned kLockedRevision = 10;
+    constexpr unsigned kLockedRevision = 12;
     const bool waited = row[kLockedRevision] != row[row.size() - 1];
     if (waited) rows = tx.sql().exec_prepared("secret_lock", name);
     if (rows.empty()) return std::nullopt;
@@ -278,7 +282,8 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
         nullable(stored.kms_key_id), stored.created.millis(), stored.last_changed.millis(), nullable(deleted),
         nullable(purge_due), nullable(tags), stored.revision, binary(stored.seal), nullable(p.id),
         nullable(p.created), nullable(p.kind), nullable(p.master_key), nullable(p.generation), p.wrapped_key,
-        p.ciphertext, single ? labels : std::string("[]"));
+        p.ciphertext, single ? labels : std::string("[]"), nullable(stored.resource_policy),
+        nullable(stored.creation_token));
     if (rows.empty()) return false;
     if (!single && !stored.versions.empty()) {
         for (const auto& version : stored.versions)
@@ -295,7 +300,8 @@ void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const 
     if (before == nullptr || before->revision != changed.revision) {
         throw std::logic_error("update() of a secret that was not got from lock() in this transaction");
     }
-    if (changed.name != before->name || changed.arn != before->arn || changed.created != before->created) {
+    if (changed.name != before->name || changed.arn != before->arn || changed.created != before->created ||
+        changed.creation_token != before->creation_token) {
         throw std::logic_error("a secret's name, ARN and creation never change");
     }
     check_texts(changed);
@@ -342,7 +348,8 @@ void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const 
         "secret_update", id, old_revision, nullable(changed.description), nullable(changed.kms_key_id),
         changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags),
         binary(changed.seal), nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key),
-        nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(new_labels));
+        nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(new_labels),
+        nullable(changed.resource_policy));
     if (rows.empty()) throw std::logic_error("a locked secret's row is gone");
     // After the labels have moved: a version that goes takes those that are still on it along.
     if (!gone_labels.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(gone_labels));

@@ -28,6 +28,8 @@ enum Column : unsigned {
     deleted,
     purge_due,
     tags,
+    resource_policy,
+    creation_token,
     revision,
     seal,
     access_day,
@@ -103,6 +105,8 @@ StoredSecret read_secret(const pqxx::row& row) {
     secret.deleted = optional_time(row[Column::deleted]);
     secret.purge_due = optional_time(row[Column::purge_due]);
     secret.tags = read_tags(row[Column::tags]);
+    secret.resource_policy = optional_text(row[Column::resource_policy]);
+    secret.creation_token = optional_text(row[Column::creation_token]);
     secret.revision = row[Column::revision].as<std::int64_t>();
     if (!row[Column::access_day].is_null()) {
         secret.last_accessed = from_days(row[Column::access_day].as<std::int64_t>());
@@ -121,7 +125,9 @@ IntegrityError broken_seal(std::string_view name) {
 
 std::string secret_columns() {
     return fmt::format(
-        "s.id::text, s.name, s.arn, s.description, s.kms_key_id, {}, {}, {}, {}, s.tags::text, s.revision, "
+        "s.id::text, s.name, s.arn, s.description, s.kms_key_id, {}, {}, {}, {}, s.tags::text, "
+        "s.resource_policy, "
+        "s.creation_token, s.revision, "
         "s.seal, "
         "(SELECT nullif(a.day, '-infinity') - date '1970-01-01' FROM last_access a WHERE a.secret_id = "
         "s.id), "

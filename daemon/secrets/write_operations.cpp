@@ -86,6 +86,7 @@ awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
     secret.description = non_empty(request.description());
     secret.kms_key_id = non_empty(request.kms_key_id());
     secret.created = secret.last_changed = parts_.clock.now();
+    secret.creation_token = token.value();
     if (request.tags_size() > 0) secret.tags = with_tags({}, request.tags());
     const auto key = parts_.master_keys.resolve(secret.kms_key_id);
 
@@ -109,6 +110,9 @@ awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
     const StoredSecret& existing = *outcome.existing;
     if (existing.deleted) throw name_scheduled_for_deletion();
     const auto* version = find_version(existing.versions, token);
+    // Without a value there is no version to know the request by; the secret itself remembers.
+    const bool repeated = !value && existing.creation_token == token.value();
+    if (version == nullptr && repeated) co_return created_response(existing, token, false);
     if (version == nullptr) throw secret_exists(existing.name);
     if (!value || !version->kind || !outcome.existing_payload)
         throw token_in_use(token.value(), existing.arn);

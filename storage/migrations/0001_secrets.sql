@@ -16,6 +16,8 @@ CREATE TABLE secrets (
     deleted      timestamptz(3),
     purge_due    timestamptz(3),
     tags         jsonb,
+    resource_policy text,
+    creation_token  text COLLATE "C",
     revision     bigint NOT NULL,
     seal         bytea NOT NULL,
     CONSTRAINT secrets_name_is_unique UNIQUE (name),
@@ -36,6 +38,8 @@ COMMENT ON COLUMN secrets.last_changed IS 'Last change of the secret, its versio
 COMMENT ON COLUMN secrets.deleted IS 'When deletion was asked for; NULL while the secret is not being deleted.';
 COMMENT ON COLUMN secrets.purge_due IS 'When the secret is destroyed for good.';
 COMMENT ON COLUMN secrets.tags IS 'List of [key, value] in the order of their first appearance; NULL when never tagged.';
+COMMENT ON COLUMN secrets.resource_policy IS 'JSON of the policy attached to the secret, as it was given; NULL for none.';
+COMMENT ON COLUMN secrets.creation_token IS 'The ClientRequestToken that created the secret.';
 COMMENT ON COLUMN secrets.revision IS 'Raised by every change.';
 COMMENT ON COLUMN secrets.seal IS 'HMAC-SHA256 over this row, its versions and its labels, keyed in the HSM.';
 

@@ -313,6 +313,23 @@ TEST_F(ServiceTest, ARepeatedCreateIsAnsweredTheSame) {
         "ResourceExistsException: The operation failed because the secret " + name + " already exists.");
 }
 
+TEST_F(ServiceTest, ARepeatedCreateWithoutAValueIsAnsweredTheSame) {
+    v1::CreateSecretRequest request;
+    request.set_name(fresh("again-without-value"));
+    request.set_client_request_token(token());
+    const auto first = call(request);
+    EXPECT_FALSE(first.has_version_id());
+    EXPECT_EQ(call(request).SerializeAsString(), first.SerializeAsString());
+    const auto exists = "ResourceExistsException: The operation failed because the secret " + request.name() +
+                        " already exists.";
+    auto by_another = request;
+    by_another.set_client_request_token(token());
+    EXPECT_EQ(refusal(by_another), exists);
+    auto with_value = request;
+    with_value.set_secret_string("s");
+    EXPECT_EQ(refusal(with_value), exists);
+}
+
 TEST_F(ServiceTest, ARepeatedPutChangesNothing) {
     const auto name = fresh("put-again");
     const auto first = create(name, "one");
