@@ -237,6 +237,23 @@ consteval bool in_order() {
 }
 static_assert(in_order(), "an action is the place of its row");
 
+/// The names in lower case, made by the compiler.
+struct LowerName {
+    std::array<char, 64> text{};
+    std::size_t size = 0;
+
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
+};
+
+consteval std::array<LowerName, kActions> lower_names() {
+    std::array<LowerName, kActions> out;
+    for (std::size_t i = 0; i < kActions; ++i) {
+        for (const char c : kTable[i].name) out[i].text[out[i].size++] = to_lower(c);
+    }
+    return out;
+}
+constexpr auto kLowerNames = lower_names();
+
 }  // namespace
 
 std::span<const ActionInfo> action_table() noexcept {
@@ -258,7 +275,7 @@ std::optional<Action> find_action(std::string_view name) noexcept {
 ActionSet matching_actions(std::string_view pattern) {
     ActionSet set;
     const auto glob = to_lower(to_glob(pattern));
-    for (std::size_t i = 0; i < kTable.size(); ++i) set[i] = glob_matches(glob, to_lower(kTable[i].name));
+    for (std::size_t i = 0; i < kTable.size(); ++i) set[i] = glob_matches(glob, kLowerNames[i].view());
     return set;
 }
 

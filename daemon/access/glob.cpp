@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "daemon/access/ascii.hpp"
-
 namespace coffer::access {
 namespace {
 
@@ -103,10 +101,6 @@ bool glob_matches(std::string_view pattern, std::string_view text) noexcept {
     if (pattern.find(kOneMark) != std::string_view::npos && !is_ascii(text))
         return match_characters(pattern, text);
     return match_bytes(pattern, text);
-}
-
-bool glob_matches_ignore_case(std::string_view pattern, std::string_view text) {
-    return glob_matches(to_lower(pattern), to_lower(text));
 }
 
 bool glob_covers(std::string_view outer, std::string_view inner) noexcept {

@@ -22,9 +22,6 @@ inline constexpr char kOneMark = '\xFE';
 /// the product of both lengths, and proportional to their sum when no `?` stands between two `*`.
 [[nodiscard]] bool glob_matches(std::string_view pattern, std::string_view text) noexcept;
 
-/// The same without regard to the case of ASCII letters; for names of actions.
-[[nodiscard]] bool glob_matches_ignore_case(std::string_view pattern, std::string_view text);
-
 /// Whether everything that `inner` matches is matched by `outer`. May say no where the answer is yes, never
 /// the reverse.
 [[nodiscard]] bool glob_covers(std::string_view outer, std::string_view inner) noexcept;

@@ -57,24 +57,23 @@ Letters letters(const std::string& text, bool wildcards) {
     return out;
 }
 
-/// The textbook table: whether the first i letters of the pattern match the first j of the text.
+/// The textbook table, row by row: whether the pattern so far matches the first j letters of the text.
 bool like(const Letters& pattern, const Letters& text) {
-    std::vector<std::vector<bool>> m(pattern.size() + 1, std::vector<bool>(text.size() + 1, false));
-    m[0][0] = true;
-    for (std::size_t i = 1; i <= pattern.size(); ++i) {
-        const auto& p = pattern[i - 1];
+    std::vector<char> above(text.size() + 1, 0);
+    std::vector<char> row(text.size() + 1, 0);
+    above[0] = 1;
+    for (const auto& p : pattern) {
         const bool star = p.wild && p.character == "*";
         const bool one = p.wild && p.character == "?";
-        m[i][0] = star && m[i - 1][0];
+        row[0] = star ? above[0] : char{0};
         for (std::size_t j = 1; j <= text.size(); ++j) {
-            if (star) {
-                m[i][j] = m[i - 1][j] || m[i][j - 1];
-            } else {
-                m[i][j] = m[i - 1][j - 1] && (one || p.character == text[j - 1].character);
-            }
+            const bool taken = one || (!star && p.character == text[j - 1].character);
+            row[j] =
+                star ? static_cast<char>(above[j] | row[j - 1]) : static_cast<char>(taken ? above[j - 1] : 0);
         }
+        above.swap(row);
     }
-    return m[pattern.size()][text.size()];
+    return above[text.size()] != 0;
 }
 
 std::vector<Letters> at_colons(const Letters& all) {
