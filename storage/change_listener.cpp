@@ -15,8 +15,9 @@ constexpr auto kStopInterval = std::chrono::milliseconds(100);
 
 }  // namespace
 
-ChangeListener::ChangeListener(const DatabaseConfig& config, ChangeEvents events)
+ChangeListener::ChangeListener(const DatabaseConfig& config, std::string_view channel, ChangeEvents events)
     : conninfo_(config.conninfo),
+      listen_("LISTEN " + std::string(channel)),
       connect_timeout_(config.connect_timeout),
       events_(std::move(events)),
       thread_([this] { run(); }) {}
@@ -43,7 +44,7 @@ void ChangeListener::run() {
 /// with.
 void ChangeListener::listen() {
     auto connection = PgConnection::connect(conninfo_, Clock::now() + connect_timeout_);
-    connection.exec("LISTEN coffer_secret_changed", Clock::now() + connect_timeout_);
+    connection.exec(listen_, Clock::now() + connect_timeout_);
     events_.listening();
     try {
         auto heartbeat_due = Clock::now() + kHeartbeatInterval;

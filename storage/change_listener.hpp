@@ -1,10 +1,10 @@
 #pragma once
-// Hears from PostgreSQL which secrets changed, through whichever node, on a connection and a thread of its
-// own. Internal to storage/.
+// Hears from PostgreSQL what changed, through whichever node, on a connection and a thread of its own.
 
 #include <atomic>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "storage/database.hpp"
@@ -18,9 +18,14 @@ struct ChangeEvents {
     std::function<void()> listening;
     /// From here on changes may be missed.
     std::function<void()> lost;
-    /// The secret `name` changed; empty: any secret may have.
-    std::function<void(const std::string& name)> changed;
+    /// What the channel's triggers say: of secrets the name of one that changed, empty when any may have; of
+    /// the directory of principals nothing.
+    std::function<void(const std::string& payload)> changed;
 };
+
+/// What the migrations' triggers notify.
+inline constexpr std::string_view kSecretChannel = "coffer_secret_changed";
+inline constexpr std::string_view kIamChannel = "coffer_iam_changed";
 
 /// Reconnects by itself until it is destroyed. A connection that died silently is noticed by a heartbeat,
 /// within kHeartbeatInterval + kHeartbeatTimeout.
@@ -29,7 +34,8 @@ public:
     static constexpr std::chrono::milliseconds kHeartbeatInterval{1000};
     static constexpr std::chrono::milliseconds kHeartbeatTimeout{2000};
 
-    ChangeListener(const DatabaseConfig& config, ChangeEvents events);
+    /// `channel` is one of those above.
+    ChangeListener(const DatabaseConfig& config, std::string_view channel, ChangeEvents events);
     ~ChangeListener();
     ChangeListener(const ChangeListener&) = delete;
     ChangeListener& operator=(const ChangeListener&) = delete;
@@ -40,6 +46,7 @@ private:
     void pause(std::chrono::milliseconds time) const;
 
     const std::string conninfo_;
+    const std::string listen_;
     const std::chrono::milliseconds connect_timeout_;
     const ChangeEvents events_;
     std::atomic<bool> stopping_{false};

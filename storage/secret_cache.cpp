@@ -79,7 +79,7 @@ public:
         database_.on_secret_changed([weak = weak_from_this()](const std::string& name) {
             if (const auto self = weak.lock()) self->changed(name);
         });
-        listener_.emplace(database_.config(),
+        listener_.emplace(database_.config(), kSecretChannel,
                           ChangeEvents{.listening = [this] { listening(); },
                                        .lost = [this] { lost(); },
                                        .changed = [this](const auto& name) { changed(name); }});
