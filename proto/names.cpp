@@ -7,7 +7,7 @@ namespace coffer::proto {
 
 namespace {
 
-constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 19> kErrors{{
+constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 27> kErrors{{
     {v1::ACCESS_DENIED, "AccessDeniedException"},
     {v1::DECRYPTION_FAILURE, "DecryptionFailure"},
     {v1::ENCRYPTION_FAILURE, "EncryptionFailure"},
@@ -27,6 +27,14 @@ constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 19> kErrors{{
     {v1::NOT_IMPLEMENTED, "NotImplementedException"},
     {v1::SERVICE_UNAVAILABLE, "ServiceUnavailableException"},
     {v1::DEADLINE_EXCEEDED, "RequestTimeoutException"},
+    {v1::NO_SUCH_ENTITY, "NoSuchEntity"},
+    {v1::ENTITY_ALREADY_EXISTS, "EntityAlreadyExists"},
+    {v1::DELETE_CONFLICT, "DeleteConflict"},
+    {v1::IAM_LIMIT_EXCEEDED, "LimitExceeded"},
+    {v1::MALFORMED_POLICY, "MalformedPolicyDocument"},
+    {v1::INVALID_INPUT, "InvalidInput"},
+    {v1::UNMODIFIABLE_ENTITY, "UnmodifiableEntity"},
+    {v1::INTEGRITY_FAILURE, "IntegrityFailureException"},
 }};
 
 }  // namespace

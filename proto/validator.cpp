@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "coffer/v1/frame.pb.h"
+#include "coffer/v1/iam.pb.h"
 #include "coffer/v1/options.pb.h"
 #include "coffer/v1/secrets.pb.h"
 #include "proto/utf8.hpp"
@@ -143,6 +144,7 @@ class Rulebook {
 public:
     Rulebook() {
         add(*v1::GetSecretValueRequest::descriptor()->file());
+        add(*v1::GetUserRequest::descriptor()->file());
         add(*v1::Frame::descriptor()->file());
     }
 

@@ -1,17 +1,77 @@
 #pragma once
 // Who is calling, as a front door established it before any operation runs.
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+
+#include "daemon/access/rights.hpp"
+#include "daemon/base/time.hpp"
 
 namespace coffer::access {
 
+/// Which of its names a certificate is known by. It is known by one: the first kind that it has, in this
+/// order.
+enum class NameKind : std::uint8_t { spiffe, dns, email, cn };
+
+/// "spiffe", "dns", "email", "cn".
+[[nodiscard]] constexpr std::string_view name_kind_text(NameKind kind) noexcept {
+    switch (kind) {
+        case NameKind::spiffe:
+            return "spiffe";
+        case NameKind::dns:
+            return "dns";
+        case NameKind::email:
+            return "email";
+        case NameKind::cn:
+            return "cn";
+    }
+    return "";
+}
+
+/// What a verified client certificate says of its owner.
+struct CertificateIdentity {
+    NameKind kind = NameKind::cn;
+    /// "spiffe://bank.example/app/payments", "app-a.bank.example", "ops@bank.example", "app-a".
+    std::string name;
+    /// Distinguished names as RFC 2253 writes them, the most specific part first: "CN=app-a,O=Bank".
+    std::string subject;
+    std::string issuer;
+};
+
+/// What is known of the owner of a certificate. Kept by whoever asked, for the next time.
+struct Recognition {
+    /// Null: refused.
+    RightsPtr rights;
+    /// Why, for the caller to read: "no user or role has the identity ...". Empty while not refused.
+    std::string refusal;
+    /// The state of the directory that this was found in; 0: never asked.
+    std::uint64_t generation = 0;
+    /// When it has to be asked for again although the directory did not change.
+    std::optional<Timestamp> expires;
+};
+
+/// Who the owners of certificates are. Front doors ask it for every request, so that a change of rights takes
+/// effect on connections that are open. Thread-safe.
+class CallerDirectory {
+public:
+    virtual ~CallerDirectory() = default;
+    /// Brings `known`, which is about this identity, up to date. Takes no lock and looks nothing up when it
+    /// is so already.
+    virtual void recognise(const CertificateIdentity& identity, Recognition& known) const = 0;
+};
+
 struct Caller {
-    /// The principal's name, e.g. "spiffe://bank.example/app/payments" or "app-a".
+    /// The certificate's name, e.g. "spiffe://bank.example/app/payments" or "app-a".
     std::string principal;
     /// Name of the listener that the request came through.
     std::string listener;
     /// The peer's address without port, as text.
     std::string source_address;
+    /// Who that is here, and what it may do. Null: nobody, and `refusal` says why.
+    RightsPtr rights;
+    std::string refusal;
 };
 
 }  // namespace coffer::access

@@ -4,8 +4,10 @@
 #include <string>
 #include <utility>
 
+#include "daemon/access/administrators.hpp"
 #include "daemon/secrets/error_mapping.hpp"
 #include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/operation_set.hpp"
 #include "daemon/secrets/service.hpp"
 #include "proto/names.hpp"
 #include "proto/validator.hpp"
@@ -19,6 +21,26 @@ namespace {
 template <class Message>
 void require_limits(const Message& request) {
     if (auto violation = proto::validation_error(request)) throw ServiceError(v1::VALIDATION, *violation);
+}
+
+/// Whoever is nobody here may do nothing, whatever the operation. The refusal says why to its owner: the
+/// certificate's name is in it already.
+void require_known(const CallContext& call, v1::Request::OperationCase operation) {
+    if (call.caller.rights) return;
+    throw access::AccessDenied("User: " + call.caller.principal + " is not authorized to perform: " +
+                               std::string(proto::operation_name(operation)) + " because " +
+                               (call.caller.refusal.empty() ? "it is not known" : call.caller.refusal));
+}
+
+/// Hands an operation of another part on.
+awaitable<void> hand_on(OperationSet& others, Call call, std::unique_ptr<v1::Request> request,
+                        v1::Response& response) {
+    const auto& reflection = *request->GetReflection();
+    const auto* operation =
+        reflection.GetOneofFieldDescriptor(*request, request->GetDescriptor()->FindOneofByName("operation"));
+    require_limits(reflection.GetMessage(*request, operation));
+    std::shared_ptr<const v1::Request> shared = std::move(request);
+    co_await others.perform(std::move(call), std::move(shared), response);
 }
 
 /// Calls the operation that the request names and puts its answer into `response`.
@@ -69,7 +91,12 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
 
     std::string internal;
     try {
-        co_await dispatch(service_, call, std::move(request), response);
+        require_known(*call, operation);
+        if (others_ != nullptr && others_->has(operation)) {
+            co_await hand_on(*others_, call, std::move(request), response);
+        } else {
+            co_await dispatch(service_, call, std::move(request), response);
+        }
     } catch (...) {
         auto failure = error_of(std::current_exception());
         if (failure.integrity) observer_->integrity_failure(*call, failure.internal);

@@ -1,6 +1,6 @@
 #pragma once
-// One request, whichever front door it came through: limits, authorization, operation, and the one place
-// where typed exceptions become the protocol's errors.
+// One request, whichever front door it came through: caller, limits, authorization, operation, and the one
+// place where typed exceptions become the protocol's errors.
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -12,6 +12,7 @@
 
 namespace coffer::secrets {
 
+class OperationSet;
 class SecretsService;
 
 /// Told how each request ended; for logs and metrics. Called on I/O threads; must not block or throw.
@@ -29,8 +30,10 @@ public:
 /// Thread-safe.
 class Pipeline {
 public:
-    Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer)
-        : service_(service), observer_(std::move(observer)) {}
+    /// `others`, if any, has operations besides the service's; it must outlive the pipeline.
+    Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer,
+             OperationSet* others = nullptr)
+        : service_(service), observer_(std::move(observer)), others_(others) {}
 
     /// Answers `request`. Never throws: whatever goes wrong is the response's error. The coroutine runs on
     /// the caller's executor; the request is destroyed (and with it its secret bytes) before the answer.
@@ -39,6 +42,7 @@ public:
 private:
     SecretsService& service_;
     std::shared_ptr<RequestObserver> observer_;
+    OperationSet* others_;
 };
 
 }  // namespace coffer::secrets

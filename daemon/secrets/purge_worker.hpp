@@ -31,8 +31,8 @@ public:
     PurgeWorker(const PurgeWorker&) = delete;
     PurgeWorker& operator=(const PurgeWorker&) = delete;
 
-    /// One round, on the calling thread; for tests and the worker itself. Ends early when `stop` is asked for.
-    /// Returns how many were purged.
+    /// One round, on the calling thread; for tests and the worker itself. Ends early when `stop` is asked
+    /// for. Returns how many were purged.
     std::size_t run_once(const std::stop_token& stop = {});
 
     /// Ends after the secret at hand.

@@ -11,8 +11,8 @@
 
 #include "coffer/v1/secrets.pb.h"
 #include "crypto/hsm.hpp"
-#include "daemon/access/administrators.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/secrets/authorizer.hpp"
 #include "daemon/secrets/call_context.hpp"
 #include "daemon/secrets/list_filter.hpp"
 #include "daemon/secrets/master_keys.hpp"
@@ -29,7 +29,7 @@ namespace coffer::secrets {
 /// What the service works with; all must outlive it.
 struct ServiceParts {
     NodeIdentity node;
-    const access::Administrators& access;
+    const Authorizer& access;
     crypto::Hsm& hsm;
     storage::Database& database;
     storage::SecretCache& cache;

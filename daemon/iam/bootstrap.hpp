@@ -1,0 +1,24 @@
+#pragma once
+// The first administrator.
+
+#include <string>
+
+#include "daemon/base/time.hpp"
+#include "daemon/iam/records.hpp"
+#include "storage/database.hpp"
+
+namespace coffer::iam {
+
+/// Makes the user `name` with the certificate identity and AdministratorAccess. Blocks. Throws Error when
+/// there are principals already (unless `recover`: then when there is a user of that name), when the name or
+/// the identity is not valid, or another principal has the identity; IntegrityError when what the database
+/// has cannot be believed. Returns the user's ARN.
+[[nodiscard]] std::string bootstrap(storage::Database& database, const std::string& account,
+                                    const std::string& name, const Identity& identity, bool recover,
+                                    Timestamp now, Deadline deadline);
+
+/// The identity that a command line means: a SPIFFE ID, or KIND:VALUE ("dns:app-a.bank.example",
+/// "subject:CN=ops,O=Bank"). Throws Error.
+[[nodiscard]] Identity parse_identity(const std::string& text);
+
+}  // namespace coffer::iam

@@ -1,0 +1,305 @@
+#include "daemon/iam/directory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "daemon/access/malformed_policy.hpp"
+#include "daemon/iam/json_fields.hpp"
+#include "daemon/iam/managed_policies.hpp"
+#include "daemon/iam/names.hpp"
+#include "daemon/iam/record_json.hpp"
+
+namespace coffer::iam {
+
+namespace {
+
+using access::DocumentKind;
+using access::Policy;
+
+std::vector<access::PolicyPtr> compile_inline(const Holder& holder) {
+    std::vector<access::PolicyPtr> compiled;
+    for (const auto& [name, text] : holder.inline_policies) {
+        compiled.push_back(Policy::parse(text, holder.name + "/" + name, {.kind = DocumentKind::identity}));
+    }
+    return compiled;
+}
+
+std::string expired_text(Timestamp expires) {
+    return access::format_iso_time(expires);
+}
+
+}  // namespace
+
+DirectoryPtr Directory::build(storage::StoredIam stored, std::string account, const Directory* previous) {
+    const std::shared_ptr<Directory> directory(new Directory);
+    directory->account_ = std::move(account);
+    directory->stored_ = std::move(stored);
+    for (const auto& [key, fault] : directory->stored_.faults) {
+        directory->records_.faults.emplace(key, storage::describe(fault));
+    }
+    directory->read_entries(previous);
+    directory->settle();
+    return directory;
+}
+
+DirectoryPtr Directory::distrusted(std::string account, std::string reason) {
+    const std::shared_ptr<Directory> directory(new Directory);
+    directory->account_ = std::move(account);
+    directory->distrust_ = std::move(reason);
+    return directory;
+}
+
+Directory::EntryPtr Directory::read_entry(const storage::StoredIamEntityPtr& source) const {
+    auto entry = std::make_shared<Entry>();
+    const auto& [key, revision, document, seal] = *source;
+    entry->source = source;
+    switch (key.kind) {
+        case IamKind::user:
+            entry->user = std::make_shared<const User>(read_document<User>(key.name, document));
+            entry->policies = compile_inline(*entry->user);
+            break;
+        case IamKind::group:
+            entry->group = std::make_shared<const Group>(read_document<Group>(key.name, document));
+            entry->policies = compile_inline(*entry->group);
+            break;
+        case IamKind::role:
+            entry->role = std::make_shared<const Role>(read_document<Role>(key.name, document));
+            entry->policies = compile_inline(*entry->role);
+            entry->trust = Policy::parse(entry->role->trust, arn_of(account_, *entry->role),
+                                         {.kind = DocumentKind::trust});
+            break;
+        case IamKind::policy: {
+            entry->policy =
+                std::make_shared<const ManagedPolicy>(read_document<ManagedPolicy>(key.name, document));
+            const auto& text = entry->policy->current().document;
+            const auto arn = arn_of(account_, *entry->policy);
+            entry->policies = {Policy::parse(text, arn, {.kind = DocumentKind::identity})};
+            entry->boundary = Policy::parse(text, arn, {.kind = DocumentKind::boundary});
+            break;
+        }
+        case IamKind::account:
+            break;
+    }
+    return entry;
+}
+
+void Directory::read_entries(const Directory* previous) {
+    for (const auto& [key, source] : stored_.entities) {
+        if (previous != nullptr) {
+            const auto known = previous->entries_.find(key);
+            if (known != previous->entries_.end() && known->second->source == source) {
+                index(known->second);
+                continue;
+            }
+        }
+        try {
+            index(read_entry(source));
+        } catch (const BadDocument& error) {
+            records_.faults.emplace(
+                key, fmt::format("cannot be read by this version of Coffer ({})", error.what()));
+        } catch (const access::MalformedPolicy& error) {
+            records_.faults.emplace(
+                key,
+                fmt::format("has a policy that this version of Coffer does not accept ({})", error.what()));
+        }
+    }
+}
+
+void Directory::index(const EntryPtr& entry) {
+    const auto& key = entry->source->key;
+    entries_.emplace(key, entry);
+    if (entry->user) records_.users.emplace(key.name, entry->user);
+    if (entry->group) records_.groups.emplace(key.name, entry->group);
+    if (entry->role) records_.roles.emplace(key.name, entry->role);
+    if (entry->policy) records_.policies.emplace(key.name, entry->policy);
+    if (entry->user) claim(key, entry->user->identities);
+    if (entry->role) claim(key, entry->role->identities);
+}
+
+void Directory::claim(const IamKey& principal, const std::vector<Identity>& identities) {
+    for (const auto& identity : identities) {
+        Claim claim{principal, identity.issuer};
+        if (identity.kind == IdentityKind::subject) {
+            patterns_.push_back({std::move(claim), SubjectPattern(identity.value)});
+        } else {
+            claims_[lookup_key(identity.kind, identity.value)].push_back(std::move(claim));
+        }
+    }
+}
+
+void Directory::settle() {
+    for (const auto& [name, user] : records_.users)
+        standings_.emplace(IamKey{IamKind::user, name}, standing_of(*user));
+    for (const auto& [name, role] : records_.roles)
+        standings_.emplace(IamKey{IamKind::role, name}, standing_of(*role));
+}
+
+const Directory::Entry* Directory::find(const IamKey& key) const {
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? nullptr : found->second.get();
+}
+
+std::string Directory::trouble_with(const IamKey& key) const {
+    const auto fault = records_.faults.find(key);
+    return fault == records_.faults.end() ? "does not exist" : fault->second;
+}
+
+access::PolicyPtr Directory::managed_policy(std::string_view arn, DocumentKind kind) const {
+    if (const auto* built_in = find_built_in(arn)) return compiled(*built_in, kind);
+    const auto name = parse_arn(arn);
+    if (!name || name->kind != IamKind::policy) return nullptr;
+    const auto* entry = find({IamKind::policy, name->name});
+    if (entry == nullptr || arn_of(account_, *entry->policy) != arn) return nullptr;
+    return kind == DocumentKind::boundary ? entry->boundary : entry->policies.front();
+}
+
+access::PolicyPtr Directory::trust_policy(std::string_view role) const {
+    const auto* entry = find({IamKind::role, std::string(role)});
+    return entry == nullptr ? nullptr : entry->trust;
+}
+
+bool Directory::collect(const Holder& holder, const IamKey& key, std::vector<access::PolicyPtr>& into,
+                        std::string& refusal) const {
+    const auto* entry = find(key);
+    into.insert(into.end(), entry->policies.begin(), entry->policies.end());
+    for (const auto& arn : holder.attached) {
+        auto policy = managed_policy(arn, DocumentKind::identity);
+        if (!policy) {
+            const auto name = parse_arn(arn);
+            refusal = fmt::format("policy '{}', which is attached to {}, {}", arn, storage::describe(key),
+                                  trouble_with({IamKind::policy, name ? name->name : arn}));
+            return false;
+        }
+        into.push_back(std::move(policy));
+    }
+    return true;
+}
+
+bool Directory::set_boundary(const std::optional<std::string>& arn, const IamKey& key,
+                             access::PolicyPtr& into, std::string& refusal) const {
+    if (!arn) return true;
+    into = managed_policy(*arn, DocumentKind::boundary);
+    if (into) return true;
+    const auto name = parse_arn(*arn);
+    refusal = fmt::format("policy '{}', the permissions boundary of {}, {}", *arn, storage::describe(key),
+                          trouble_with({IamKind::policy, name ? name->name : *arn}));
+    return false;
+}
+
+Standing Directory::standing_of(const User& user) const {
+    const IamKey key{IamKind::user, user.name};
+    auto rights = std::make_shared<access::Rights>();
+    rights->principal.type = access::PrincipalType::user;
+    rights->principal.arn = arn_of(account_, user);
+    rights->principal.account = account_;
+    rights->principal.id = user.id;
+    rights->principal.name = user.name;
+    rights->principal.tags = user.tags;
+    rights->principal.groups = user.groups;
+    Standing standing;
+    bool whole = collect(user, key, rights->identity, standing.refusal) &&
+                 set_boundary(user.boundary, key, rights->boundary, standing.refusal);
+    for (const auto& name : user.groups) {
+        if (!whole) break;
+        const IamKey group_key{IamKind::group, name};
+        const auto* group = records_.find<Group>(name);
+        if (group == nullptr) {
+            standing.refusal = fmt::format("group '{}', which {} is in, {}", name, storage::describe(key),
+                                           trouble_with(group_key));
+            whole = false;
+        } else {
+            whole = collect(*group, group_key, rights->identity, standing.refusal);
+        }
+    }
+    if (whole) standing.rights = std::move(rights);
+    return standing;
+}
+
+Standing Directory::standing_of(const Role& role) const {
+    const IamKey key{IamKind::role, role.name};
+    auto rights = std::make_shared<access::Rights>();
+    rights->principal.type = access::PrincipalType::assumed_role;
+    rights->principal.issuer_arn = arn_of(account_, role);
+    rights->principal.arn = session_arn(account_, role.name, "--");
+    rights->principal.account = account_;
+    rights->principal.id = role.id + ":--";
+    rights->principal.tags = role.tags;
+    Standing standing;
+    if (collect(role, key, rights->identity, standing.refusal) &&
+        set_boundary(role.boundary, key, rights->boundary, standing.refusal)) {
+        standing.rights = std::move(rights);
+    }
+    return standing;
+}
+
+std::optional<Standing> Directory::standing(const IamKey& principal) const {
+    const auto found = standings_.find(principal);
+    if (found == standings_.end()) return std::nullopt;
+    return found->second;
+}
+
+access::Recognition Directory::recognise(const access::CertificateIdentity& certificate,
+                                         Timestamp now) const {
+    access::Recognition found;
+    if (!distrust_.empty()) {
+        found.refusal = distrust_;
+        return found;
+    }
+    std::set<IamKey> owners;
+    const auto named = claims_.find(lookup_key(certificate));
+    if (named != claims_.end()) {
+        for (const auto& claim : named->second) {
+            if (issuer_suits(claim.issuer, certificate)) owners.insert(claim.principal);
+        }
+    }
+    for (const auto& [claim, pattern] : patterns_) {
+        if (issuer_suits(claim.issuer, certificate) && pattern.matches(certificate.subject)) {
+            owners.insert(claim.principal);
+        }
+    }
+    const auto certificate_text =
+        fmt::format("{} '{}'", access::name_kind_text(certificate.kind), certificate.name);
+    if (owners.empty()) {
+        found.refusal = fmt::format("no user or role has the certificate identity {}", certificate_text);
+        return found;
+    }
+    if (owners.size() > 1) {
+        found.refusal = fmt::format(
+            "the certificate identity {} matches {} and {}; it must match one principal", certificate_text,
+            storage::describe(*owners.begin()), storage::describe(*std::next(owners.begin())));
+        return found;
+    }
+    const auto& owner = *owners.begin();
+    const auto& standing = standings_.at(owner);
+    if (owner.kind == IamKind::user) {
+        const auto& user = *records_.find<User>(owner.name);
+        if (user.disabled) {
+            found.refusal = fmt::format("user '{}' is disabled", user.name);
+            return found;
+        }
+        if (user.expires && *user.expires <= now) {
+            found.refusal = fmt::format("user '{}' expired at {}", user.name, expired_text(*user.expires));
+            return found;
+        }
+        found.expires = user.expires;
+    }
+    if (!standing.rights) {
+        found.refusal = standing.refusal;
+        return found;
+    }
+    if (owner.kind == IamKind::user) {
+        found.rights = standing.rights;
+        return found;
+    }
+    auto session = std::make_shared<access::Rights>(*standing.rights);
+    const auto& role = *records_.find<Role>(owner.name);
+    const auto name = session_name(certificate.name);
+    session->principal.arn = session_arn(account_, role.name, name);
+    session->principal.id = role.id + ":" + name;
+    found.rights = std::move(session);
+    return found;
+}
+
+}  // namespace coffer::iam

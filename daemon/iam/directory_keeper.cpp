@@ -1,0 +1,167 @@
+#include "daemon/iam/directory_keeper.hpp"
+
+#include <fmt/format.h>
+
+namespace coffer::iam {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+/// How long one load may take.
+constexpr std::chrono::seconds kLoadPatience{10};
+
+}  // namespace
+
+DirectoryKeeper::DirectoryKeeper(storage::Database& database, std::string account, const Clock& clock,
+                                 KeeperEvents events, Deadline deadline)
+    : database_(database), account_(std::move(account)), clock_(clock), events_(std::move(events)) {
+    load(deadline);
+    thread_ = std::thread([this] { run(); });
+    listener_.emplace(database_.config(), storage::kIamChannel,
+                      storage::ChangeEvents{.listening =
+                                                [this] {
+                                                    const std::lock_guard lock(wake_mutex_);
+                                                    blind_ = false;
+                                                    reload_ = true;
+                                                    woken_.notify_all();
+                                                },
+                                            .lost =
+                                                [this] {
+                                                    const std::lock_guard lock(wake_mutex_);
+                                                    blind_ = true;
+                                                    woken_.notify_all();
+                                                },
+                                            .changed = [this](const std::string&) { wake(); }});
+}
+
+DirectoryKeeper::~DirectoryKeeper() {
+    close();
+}
+
+void DirectoryKeeper::close() {
+    listener_.reset();
+    {
+        const std::lock_guard lock(wake_mutex_);
+        stopping_ = true;
+    }
+    woken_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void DirectoryKeeper::wake() {
+    {
+        const std::lock_guard lock(wake_mutex_);
+        reload_ = true;
+    }
+    woken_.notify_all();
+}
+
+void DirectoryKeeper::run() {
+    std::unique_lock lock(wake_mutex_);
+    while (!stopping_) {
+        woken_.wait_for(lock, blind_ ? kBlindInterval : kRereadInterval,
+                        [this] { return stopping_ || reload_; });
+        if (stopping_) return;
+        reload_ = false;
+        lock.unlock();
+        try {
+            load(SteadyClock::now() + kLoadPatience);
+        } catch (const std::exception&) {
+            // The database is away, which its own observers report; what is there stays in force.
+        }
+        lock.lock();
+    }
+}
+
+void DirectoryKeeper::require_not_older(const storage::StoredIam& stored, const storage::StoredIam& seen) {
+    if (stored.revision > seen.revision) return;
+    if (stored.revision == seen.revision && stored.seal == seen.seal) return;
+    throw IntegrityError(
+        fmt::format("table iam_manifest: revision {} is not what this node has seen as revision {}; the "
+                    "table was put back to "
+                    "an earlier time",
+                    stored.revision, seen.revision));
+}
+
+void DirectoryKeeper::load(Deadline deadline) {
+    const auto before = directory();
+    try {
+        auto stored = wait_for<storage::StoredIam>([&](Completion<storage::StoredIam> done) {
+            database_.read<storage::StoredIam>(
+                {Priority::read, deadline},
+                [before](storage::ReadTransaction& tx) {
+                    auto loaded = storage::IamRepository::load(tx, before ? &before->stored() : nullptr);
+                    if (before) require_not_older(loaded, before->stored());
+                    return loaded;
+                },
+                std::move(done));
+        });
+        publish(Directory::build(std::move(stored), account_, before.get()));
+    } catch (const IntegrityError& error) {
+        distrusted(error.what());
+    }
+}
+
+void DirectoryKeeper::distrusted(const std::string& reason) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!directory_) {
+            directory_ = Directory::distrusted(account_,
+                                               "the list of users, groups, roles and policies in the "
+                                               "database cannot be believed; the daemon's log "
+                                               "says why");
+            ++generation_;
+        }
+        if (distrust_ == reason) return;
+        distrust_ = reason;
+    }
+    if (events_.distrusted) events_.distrusted(reason);
+}
+
+void DirectoryKeeper::publish(DirectoryPtr fresh) {
+    bool was_distrusted = false;
+    {
+        const std::lock_guard lock(mutex_);
+        // A load that began before another change was committed has nothing new to say.
+        if (directory_ && fresh->stored().revision < directory_->stored().revision) return;
+        was_distrusted = distrust_.has_value();
+        distrust_.reset();
+        const bool same = directory_ && directory_->stored().seal == fresh->stored().seal &&
+                          directory_->stored().faults == fresh->stored().faults && generation_ > 0 &&
+                          !was_distrusted;
+        directory_ = fresh;
+        if (same) return;
+        ++generation_;
+    }
+    if (was_distrusted && events_.trusted) events_.trusted();
+    if (events_.changed) events_.changed(*fresh);
+}
+
+DirectoryPtr DirectoryKeeper::directory() const {
+    const std::lock_guard lock(mutex_);
+    return directory_;
+}
+
+std::optional<std::string> DirectoryKeeper::distrust() const {
+    const std::lock_guard lock(mutex_);
+    return distrust_;
+}
+
+void DirectoryKeeper::recognise(const access::CertificateIdentity& identity,
+                                access::Recognition& known) const {
+    const auto generation = generation_.load(std::memory_order_acquire);
+    if (known.generation == generation && (!known.expires || clock_.now() < *known.expires)) return;
+    known = directory()->recognise(identity, clock_.now());
+    known.generation = generation;
+}
+
+DirectoryPtr DirectoryKeeper::lock(storage::WriteTransaction& tx) const {
+    const auto seen = directory();
+    auto stored = storage::IamRepository::lock(tx, &seen->stored());
+    require_not_older(stored, seen->stored());
+    if (stored.seal == seen->stored().seal && stored.faults == seen->stored().faults) return seen;
+    return Directory::build(std::move(stored), account_, seen.get());
+}
+
+}  // namespace coffer::iam

@@ -1,0 +1,90 @@
+#pragma once
+// The directory as this node has it: loaded, kept up to date by LISTEN/NOTIFY and by the node's own changes,
+// and never exchanged for one that is older or cannot be believed.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "daemon/access/caller.hpp"
+#include "daemon/iam/directory.hpp"
+#include "storage/change_listener.hpp"
+#include "storage/database.hpp"
+
+namespace coffer::iam {
+
+/// What operators want to know. Called on threads of the keeper and of storage; must not block or throw.
+struct KeeperEvents {
+    /// What the tables hold cannot be believed as a whole, and why. The node goes on with what it had. Told
+    /// when it begins, and when the reason is another.
+    std::function<void(const std::string& reason)> distrusted;
+    /// It can again.
+    std::function<void()> trusted;
+    /// A new state is in force.
+    std::function<void(const Directory& directory)> changed;
+};
+
+/// Thread-safe.
+class DirectoryKeeper final : public access::CallerDirectory {
+public:
+    /// How often everything is read although nothing was told: changes made with the triggers switched off
+    /// are found by it. And how often while changes may be missed.
+    static constexpr std::chrono::milliseconds kRereadInterval{60'000};
+    static constexpr std::chrono::milliseconds kBlindInterval{500};
+
+    /// Loads, and waits for it. When the tables cannot be believed it starts with a directory in which nobody
+    /// is known; throws what Database throws when they cannot be read.
+    DirectoryKeeper(storage::Database& database, std::string account, const Clock& clock, KeeperEvents events,
+                    Deadline deadline);
+    ~DirectoryKeeper() override;
+    DirectoryKeeper(const DirectoryKeeper&) = delete;
+    DirectoryKeeper& operator=(const DirectoryKeeper&) = delete;
+
+    [[nodiscard]] DirectoryPtr directory() const;
+    void recognise(const access::CertificateIdentity& identity, access::Recognition& known) const override;
+
+    /// Locks and loads what there is, inside a change's transaction. Throws IntegrityError when it cannot be
+    /// believed, or is older than what this node has seen.
+    [[nodiscard]] DirectoryPtr lock(storage::WriteTransaction& tx) const;
+    /// Puts a state in force that this node has just committed.
+    void publish(DirectoryPtr directory);
+
+    /// Whether the tables can be believed at the moment; the reason when not.
+    [[nodiscard]] std::optional<std::string> distrust() const;
+
+    /// Stops listening and loading. Also done by the destructor.
+    void close();
+
+private:
+    void run();
+    void load(Deadline deadline);
+    void wake();
+    void distrusted(const std::string& reason);
+    /// Throws IntegrityError when `stored` is not the future of what was seen.
+    static void require_not_older(const storage::StoredIam& stored, const storage::StoredIam& seen);
+
+    storage::Database& database_;
+    const std::string account_;
+    const Clock& clock_;
+    const KeeperEvents events_;
+
+    mutable std::mutex mutex_;
+    DirectoryPtr directory_;
+    std::optional<std::string> distrust_;
+    std::atomic<std::uint64_t> generation_{0};
+
+    std::mutex wake_mutex_;
+    std::condition_variable woken_;
+    bool reload_ = false;
+    bool blind_ = true;
+    bool stopping_ = false;
+    std::thread thread_;
+    std::optional<storage::ChangeListener> listener_;
+};
+
+}  // namespace coffer::iam

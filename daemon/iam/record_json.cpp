@@ -1,0 +1,244 @@
+#include "daemon/iam/record_json.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "daemon/iam/identities.hpp"
+#include "daemon/iam/json_fields.hpp"
+
+namespace coffer::iam {
+
+namespace json = boost::json;
+
+namespace {
+
+// ---- to JSON ----------------------------------------------------------------------------------------------
+
+void put(json::object& object, json::string_view name, const std::string& text) {
+    if (!text.empty()) object[name] = text;
+}
+
+void put(json::object& object, json::string_view name, const std::optional<std::string>& text) {
+    if (text) object[name] = *text;
+}
+
+void put(json::object& object, json::string_view name, const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    auto& list = object[name].emplace_array();
+    for (const auto& text : texts) list.emplace_back(text);
+}
+
+void put(json::object& object, json::string_view name, const std::vector<Tag>& tags) {
+    if (tags.empty()) return;
+    auto& list = object[name].emplace_array();
+    for (const auto& tag : tags) {
+        json::array pair;
+        pair.emplace_back(tag.key);
+        pair.emplace_back(tag.value);
+        list.emplace_back(std::move(pair));
+    }
+}
+
+void put(json::object& object, json::string_view name, const std::vector<Identity>& identities) {
+    if (identities.empty()) return;
+    auto& list = object[name].emplace_array();
+    for (const auto& identity : identities) {
+        json::object entry;
+        entry["kind"] = std::string(identity_kind_name(identity.kind));
+        entry["value"] = identity.value;
+        put(entry, "issuer", identity.issuer);
+        list.emplace_back(std::move(entry));
+    }
+}
+
+json::object begin(const std::string& path, const std::string& id, Timestamp created) {
+    json::object object;
+    object["path"] = path;
+    object["id"] = id;
+    object["created"] = created.millis();
+    return object;
+}
+
+json::object begin(const Holder& holder) {
+    auto object = begin(holder.path, holder.id, holder.created);
+    if (!holder.inline_policies.empty()) {
+        auto& policies = object["inline"].emplace_object();
+        for (const auto& [name, text] : holder.inline_policies) policies[name] = text;
+    }
+    put(object, "attached", holder.attached);
+    return object;
+}
+
+// ---- from JSON --------------------------------------------------------------------------------------------
+
+std::string text_of(const json::value& value, std::string_view what) {
+    if (!value.is_string()) throw BadDocument("the document's " + std::string(what) + " must be strings");
+    return std::string(value.get_string());
+}
+
+std::vector<std::string> texts_of(const json::array& list, std::string_view what) {
+    std::vector<std::string> texts;
+    for (const auto& value : list) texts.push_back(text_of(value, what));
+    return texts;
+}
+
+std::vector<Tag> tags_of(const json::array& list) {
+    std::vector<Tag> tags;
+    for (const auto& value : list) {
+        const auto* pair = value.if_array();
+        if (pair == nullptr || pair->size() != 2) throw BadDocument("the document's tags must be pairs");
+        tags.push_back({text_of((*pair)[0], "tags"), text_of((*pair)[1], "tags")});
+    }
+    return tags;
+}
+
+std::vector<Identity> identities_of(const json::array& list) {
+    std::vector<Identity> identities;
+    for (const auto& value : list) {
+        JsonFields fields(value);
+        const auto kind = find_identity_kind(fields.text("kind"));
+        if (!kind) throw BadDocument("the document's identities have a kind that is not known");
+        Identity identity{*kind, fields.text("value"), std::nullopt};
+        if (const auto* issuer = fields.optional_text("issuer")) identity.issuer = *issuer;
+        fields.finish();
+        identities.push_back(std::move(identity));
+    }
+    return identities;
+}
+
+void read_holder(JsonFields& fields, std::string_view name, Holder& holder) {
+    holder.name = name;
+    holder.path = fields.text("path");
+    holder.id = fields.text("id");
+    holder.created = Timestamp::from_millis(fields.number("created"));
+    for (const auto& member : fields.object("inline")) {
+        holder.inline_policies.emplace(member.key(), text_of(member.value(), "inline policies"));
+    }
+    holder.attached = texts_of(fields.list("attached"), "attached policies");
+}
+
+json::value parse(std::string_view document) {
+    json::error_code error;
+    auto value = json::parse(json::string_view(document.data(), document.size()), error);
+    if (error) throw BadDocument("the document is no JSON");
+    return value;
+}
+
+}  // namespace
+
+std::string to_document(const User& user) {
+    auto object = begin(user);
+    put(object, "tags", user.tags);
+    put(object, "boundary", user.boundary);
+    put(object, "groups", user.groups);
+    put(object, "identities", user.identities);
+    if (user.disabled) object["disabled"] = true;
+    if (user.expires) object["expires"] = user.expires->millis();
+    return json::serialize(object);
+}
+
+std::string to_document(const Group& group) {
+    return json::serialize(begin(group));
+}
+
+std::string to_document(const Role& role) {
+    auto object = begin(role);
+    put(object, "tags", role.tags);
+    put(object, "boundary", role.boundary);
+    put(object, "description", role.description);
+    object["max_session_duration"] = role.max_session_duration;
+    object["trust"] = role.trust;
+    put(object, "identities", role.identities);
+    return json::serialize(object);
+}
+
+std::string to_document(const ManagedPolicy& policy) {
+    auto object = begin(policy.path, policy.id, policy.created);
+    object["updated"] = policy.updated.millis();
+    put(object, "description", policy.description);
+    put(object, "tags", policy.tags);
+    auto& versions = object["versions"].emplace_array();
+    for (const auto& version : policy.versions) {
+        json::object entry;
+        entry["number"] = version.number;
+        entry["created"] = version.created.millis();
+        entry["document"] = version.document;
+        versions.emplace_back(std::move(entry));
+    }
+    object["default"] = policy.default_version;
+    object["next"] = policy.next_version;
+    return json::serialize(object);
+}
+
+template <>
+User read_document<User>(std::string_view name, std::string_view document) {
+    const auto value = parse(document);
+    JsonFields fields(value);
+    User user;
+    read_holder(fields, name, user);
+    user.tags = tags_of(fields.list("tags"));
+    if (const auto* boundary = fields.optional_text("boundary")) user.boundary = *boundary;
+    user.groups = texts_of(fields.list("groups"), "groups");
+    user.identities = identities_of(fields.list("identities"));
+    user.disabled = fields.flag("disabled");
+    if (const auto* expires = fields.optional_number("expires"))
+        user.expires = Timestamp::from_millis(*expires);
+    fields.finish();
+    return user;
+}
+
+template <>
+Group read_document<Group>(std::string_view name, std::string_view document) {
+    const auto value = parse(document);
+    JsonFields fields(value);
+    Group group;
+    read_holder(fields, name, group);
+    fields.finish();
+    return group;
+}
+
+template <>
+Role read_document<Role>(std::string_view name, std::string_view document) {
+    const auto value = parse(document);
+    JsonFields fields(value);
+    Role role;
+    read_holder(fields, name, role);
+    role.tags = tags_of(fields.list("tags"));
+    if (const auto* boundary = fields.optional_text("boundary")) role.boundary = *boundary;
+    if (const auto* description = fields.optional_text("description")) role.description = *description;
+    role.max_session_duration = fields.number("max_session_duration");
+    role.trust = fields.text("trust");
+    role.identities = identities_of(fields.list("identities"));
+    fields.finish();
+    return role;
+}
+
+template <>
+ManagedPolicy read_document<ManagedPolicy>(std::string_view name, std::string_view document) {
+    const auto value = parse(document);
+    JsonFields fields(value);
+    ManagedPolicy policy;
+    policy.name = name;
+    policy.path = fields.text("path");
+    policy.id = fields.text("id");
+    policy.created = Timestamp::from_millis(fields.number("created"));
+    policy.updated = Timestamp::from_millis(fields.number("updated"));
+    if (const auto* description = fields.optional_text("description")) policy.description = *description;
+    policy.tags = tags_of(fields.list("tags"));
+    for (const auto& entry : fields.list("versions")) {
+        JsonFields version(entry);
+        policy.versions.push_back({version.number("number"),
+                                   Timestamp::from_millis(version.number("created")),
+                                   version.text("document")});
+        version.finish();
+    }
+    policy.default_version = fields.number("default");
+    policy.next_version = fields.number("next");
+    fields.finish();
+    if (policy.find(policy.default_version) == nullptr) {
+        throw BadDocument("the document's default version is none of its versions");
+    }
+    return policy;
+}
+
+}  // namespace coffer::iam

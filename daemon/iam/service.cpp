@@ -1,0 +1,174 @@
+#include "daemon/iam/service.hpp"
+
+#include <array>
+
+#include "daemon/access/administrators.hpp"
+#include "daemon/base/await.hpp"
+#include "daemon/iam/operations.hpp"
+
+namespace coffer::iam {
+
+using boost::asio::awaitable;
+
+namespace {
+
+enum class Means : std::uint8_t { reads, asks, writes };
+
+struct Operation {
+    v1::Request::OperationCase number;
+    Means means;
+    void (*run)(Work&, const v1::Request&, v1::Response&);
+};
+
+#define COFFER_IAM_ROW(Operation_, name, means_)                                   \
+    Operation{v1::Request::k##Operation_, means_,                                  \
+              [](Work& work, const v1::Request& request, v1::Response& response) { \
+                  *response.mutable_##name() = name(work, request.name());         \
+              }},
+#define COFFER_IAM_READ(Operation_, name) COFFER_IAM_ROW(Operation_, name, Means::reads)
+#define COFFER_IAM_ASK(Operation_, name) COFFER_IAM_ROW(Operation_, name, Means::asks)
+#define COFFER_IAM_WRITE(Operation_, name) COFFER_IAM_ROW(Operation_, name, Means::writes)
+constexpr auto kOperations =
+    std::to_array<Operation>({COFFER_IAM_OPERATIONS(COFFER_IAM_READ, COFFER_IAM_ASK, COFFER_IAM_WRITE)});
+#undef COFFER_IAM_ROW
+#undef COFFER_IAM_READ
+#undef COFFER_IAM_ASK
+#undef COFFER_IAM_WRITE
+
+const Operation* find(v1::Request::OperationCase number) noexcept {
+    for (const auto& operation : kOperations) {
+        if (operation.number == number) return &operation;
+    }
+    return nullptr;
+}
+
+/// Whether a configuration is only to be compared.
+bool is_dry(const v1::Request& request) {
+    return request.has_apply_access_configuration() && request.apply_access_configuration().dry_run();
+}
+
+/// A change that is to be stored, or was.
+struct Changed {
+    v1::Response response;
+    DirectoryPtr directory;
+};
+
+/// The caller as the directory has him now: what he asks may have been forbidden to him since he connected.
+secrets::CallContext as_now(const secrets::CallContext& call, const Directory& directory) {
+    auto now = call;
+    const auto& principal = call.caller.rights->principal;
+    if (principal.type != access::PrincipalType::user) return now;
+    const auto standing = directory.standing({IamKind::user, principal.name});
+    if (!standing || !standing->rights) {
+        throw access::AccessDenied("User: " + principal.arn +
+                                   " may do nothing: " + (standing ? standing->refusal : "it was deleted"));
+    }
+    now.caller.rights = standing->rights;
+    return now;
+}
+
+/// One attempt at a change, in its transaction.
+Changed attempt(const Operation& operation, const secrets::CallContext& call, const v1::Request& request,
+                const DirectoryKeeper& keeper, Timestamp now, storage::WriteTransaction& tx) {
+    Changed changed;
+    const auto directory = keeper.lock(tx);
+    const auto caller = directory == keeper.directory() ? call : as_now(call, *directory);
+    Draft draft(directory->records());
+    Work work(*directory, caller, now, draft);
+    operation.run(work, request, changed.response);
+    const auto changes = draft.changes();
+    if (!changes.empty() && !is_dry(request)) {
+        auto stored = storage::IamRepository::store(tx, directory->stored(), changes);
+        changed.directory = Directory::build(std::move(stored), directory->account(), directory.get());
+    }
+    const auto revision = (changed.directory ? changed.directory : directory)->stored().revision;
+    if (changed.response.has_apply_access_configuration()) {
+        changed.response.mutable_apply_access_configuration()->set_revision(revision);
+    }
+    return changed;
+}
+
+ServiceError not_trusted(const IntegrityError& error) {
+    return {v1::INTEGRITY_FAILURE,
+            std::string("Nothing can be changed: ") + error.what() +
+                ". Restore the database from a backup that is as new as what this node has seen."};
+}
+
+}  // namespace
+
+bool IamService::has(v1::Request::OperationCase operation) const noexcept {
+    return find(operation) != nullptr;
+}
+
+awaitable<void> IamService::perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
+                                    v1::Response& response) {
+    const auto& operation = *find(request->operation_case());
+    if (operation.means == Means::asks) {
+        co_await ask(std::move(call), std::move(request), response);
+        co_return;
+    }
+    const auto directory = keeper_.directory();
+    if (operation.means == Means::reads) {
+        Work work(*directory, *call, clock_.now());
+        operation.run(work, *request, response);
+        co_return;
+    }
+    try {
+        // Whoever may not is told without keeping others from changing anything.
+        v1::Response ignored;
+        Draft draft(directory->records());
+        Work work(*directory, *call, clock_.now(), draft);
+        operation.run(work, *request, ignored);
+    } catch (const ServiceError&) {
+        // What the database has now may be otherwise.
+    }
+    co_await change(std::move(call), std::move(request), response);
+}
+
+awaitable<void> IamService::ask(secrets::Call call, std::shared_ptr<const v1::Request> request,
+                                v1::Response& response) {
+    const JobOptions options{Priority::read, call->deadline};
+    const auto id = response.id();
+    const auto request_id = response.request_id();
+    auto start = [this, options, call, request](Completion<v1::Response> done) mutable {
+        database_.read<v1::Response>(
+            options,
+            [this, call, request](storage::ReadTransaction& tx) {
+                v1::Response answer;
+                const auto directory = keeper_.directory();
+                Work work(*directory, *call, clock_.now(), tx);
+                find(request->operation_case())->run(work, *request, answer);
+                return answer;
+            },
+            std::move(done));
+    };
+    response = co_await await_completion<v1::Response>(std::move(start));
+    response.set_id(id);
+    response.set_request_id(request_id);
+}
+
+awaitable<void> IamService::change(secrets::Call call, std::shared_ptr<const v1::Request> request,
+                                   v1::Response& response) {
+    const JobOptions options{Priority::write, call->deadline};
+    auto start = [this, options, call, request](Completion<Changed> done) mutable {
+        database_.write<Changed>(
+            options,
+            [this, call, request](storage::WriteTransaction& tx) {
+                try {
+                    return attempt(*find(request->operation_case()), *call, *request, keeper_, clock_.now(),
+                                   tx);
+                } catch (const IntegrityError& error) {
+                    tx.report_integrity_failure(error.what());
+                    throw not_trusted(error);
+                }
+            },
+            std::move(done));
+    };
+    auto changed = co_await await_completion<Changed>(std::move(start));
+    if (changed.directory) keeper_.publish(changed.directory);
+    changed.response.set_id(response.id());
+    changed.response.set_request_id(response.request_id());
+    response = std::move(changed.response);
+}
+
+}  // namespace coffer::iam

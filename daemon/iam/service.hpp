@@ -1,0 +1,38 @@
+#pragma once
+// The operations on principals, as the pipeline calls them. Reading is answered from this node's directory; a
+// change is made on what the database has at that moment, with the manifest locked, decided anew there, and
+// is in force on this node before it is answered.
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+
+#include "daemon/base/time.hpp"
+#include "daemon/iam/directory_keeper.hpp"
+#include "daemon/secrets/operation_set.hpp"
+#include "storage/database.hpp"
+
+namespace coffer::iam {
+
+/// Thread-safe.
+class IamService final : public secrets::OperationSet {
+public:
+    /// All must outlive it.
+    IamService(storage::Database& database, DirectoryKeeper& keeper, const Clock& clock)
+        : database_(database), keeper_(keeper), clock_(clock) {}
+
+    [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override;
+    boost::asio::awaitable<void> perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
+                                         v1::Response& response) override;
+
+private:
+    boost::asio::awaitable<void> ask(secrets::Call call, std::shared_ptr<const v1::Request> request,
+                                     v1::Response& response);
+    boost::asio::awaitable<void> change(secrets::Call call, std::shared_ptr<const v1::Request> request,
+                                        v1::Response& response);
+
+    storage::Database& database_;
+    DirectoryKeeper& keeper_;
+    const Clock& clock_;
+};
+
+}  // namespace coffer::iam

@@ -1,0 +1,30 @@
+#include "daemon/iam/work.hpp"
+
+#include "daemon/access/administrators.hpp"
+
+namespace coffer::iam {
+
+using access::Key;
+
+void Work::prepare(access::RequestContext& request) const {
+    request.set_time(now_);
+    request.set(Key::source_ip, call_.caller.source_address);
+    request.set(Key::source_vpce, call_.caller.listener);
+    request.set_boolean(Key::secure_transport, true);
+}
+
+void Work::require(access::Action action, const std::string& resource, const Asked& asked) const {
+    access::RequestContext request(rights().principal, action, resource);
+    prepare(request);
+    request.set_resource_tags(asked.resource_tags);
+    if (!asked.request_tags.empty()) request.set_request_tags(asked.request_tags);
+    if (!asked.tag_keys.empty()) request.set_tag_keys(asked.tag_keys);
+    if (asked.policy_arn) request.set(Key::iam_policy_arn, *asked.policy_arn);
+    if (asked.boundary) request.set(Key::iam_permissions_boundary, *asked.boundary);
+    const auto decision = access::decide(request, rights().with(nullptr, nullptr));
+    if (!decision.allowed()) {
+        throw access::AccessDenied(access::denial_message(request, decision, resource));
+    }
+}
+
+}  // namespace coffer::iam

@@ -1,0 +1,85 @@
+#pragma once
+// What an operation works with: the records, the caller and its rights, and the draft of a change.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/access/evaluation.hpp"
+#include "daemon/iam/directory.hpp"
+#include "daemon/iam/draft.hpp"
+#include "daemon/iam/errors.hpp"
+#include "daemon/iam/names.hpp"
+#include "daemon/secrets/call_context.hpp"
+
+namespace coffer::iam {
+
+/// The condition keys of a request to IAM, besides those that every request has.
+struct Asked {
+    std::vector<Tag> resource_tags{};
+    std::vector<Tag> request_tags{};
+    std::vector<std::string> tag_keys{};
+    /// iam:PolicyARN
+    std::optional<std::string> policy_arn{};
+    /// iam:PermissionsBoundary: the one that is asked for or, for changes of policies, the one that is there.
+    std::optional<std::string> boundary{};
+};
+
+/// One operation. Used by one thread.
+class Work {
+public:
+    /// For an operation that reads; everything must outlive it.
+    Work(const Directory& directory, const secrets::CallContext& call, Timestamp now)
+        : directory_(directory), call_(call), now_(now) {}
+    /// For one that asks about secrets as well.
+    Work(const Directory& directory, const secrets::CallContext& call, Timestamp now,
+         storage::ReadTransaction& tx)
+        : directory_(directory), call_(call), now_(now), tx_(&tx) {}
+    /// For one that changes `draft`, which was made from the directory.
+    Work(const Directory& directory, const secrets::CallContext& call, Timestamp now, Draft& draft)
+        : directory_(directory), call_(call), now_(now), draft_(&draft) {}
+
+    [[nodiscard]] const Directory& directory() const noexcept { return directory_; }
+    [[nodiscard]] const std::string& account() const noexcept { return directory_.account(); }
+    [[nodiscard]] const access::Rights& rights() const noexcept { return *call_.caller.rights; }
+    [[nodiscard]] const secrets::CallContext& call() const noexcept { return call_; }
+    [[nodiscard]] Timestamp now() const noexcept { return now_; }
+    [[nodiscard]] Draft& draft() noexcept { return *draft_; }
+    [[nodiscard]] storage::ReadTransaction& database() noexcept { return *tx_; }
+    [[nodiscard]] const Records& records() const noexcept {
+        return draft_ != nullptr ? draft_->records() : directory_.records();
+    }
+
+    /// The record of that name. Throws no_such(), or not_believed() when it is there and cannot be.
+    template <class Record>
+    [[nodiscard]] const Record& need(const std::string& name) const {
+        if (const auto* record = records().find<Record>(name)) return *record;
+        const IamKey key{Record::kKind, name};
+        const auto fault = records().faults.find(key);
+        if (fault != records().faults.end()) throw not_believed(key, fault->second);
+        throw no_such<Record>(name);
+    }
+
+    /// The ARN of the record of that name; as if its path were "/" when there is none.
+    template <class Record>
+    [[nodiscard]] std::string arn(const std::string& name) const {
+        const auto* record = records().find<Record>(name);
+        return arn_of(account(), Record::kKind, record != nullptr ? record->path : "/", name);
+    }
+
+    /// Throws access::AccessDenied unless the caller may do `action` to `resource` (an ARN, or "*").
+    void require(access::Action action, const std::string& resource, const Asked& asked = {}) const;
+
+    /// Sets the keys that every request of this caller has: time, address, listener, transport.
+    void prepare(access::RequestContext& request) const;
+
+private:
+    const Directory& directory_;
+    const secrets::CallContext& call_;
+    Timestamp now_;
+    storage::ReadTransaction* tx_ = nullptr;
+    Draft* draft_ = nullptr;
+};
+
+}  // namespace coffer::iam

@@ -1,0 +1,23 @@
+#pragma once
+// Operations that the pipeline hands on to another part of the daemon.
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+
+#include "coffer/v1/frame.pb.h"
+#include "daemon/secrets/call_context.hpp"
+
+namespace coffer::secrets {
+
+/// Thread-safe.
+class OperationSet {
+public:
+    virtual ~OperationSet() = default;
+    [[nodiscard]] virtual bool has(v1::Request::OperationCase operation) const noexcept = 0;
+    /// Does what `request`, which keeps the schema's limits, asks for, and sets its answer in `response`.
+    /// Throws as SecretsService's operations do.
+    virtual boost::asio::awaitable<void> perform(Call call, std::shared_ptr<const v1::Request> request,
+                                                 v1::Response& response) = 0;
+};
+
+}  // namespace coffer::secrets
