@@ -20,6 +20,33 @@ bool is_repeatable(const v1::Request& request) {
         case v1::Request::kRemoveRegionsFromReplication:
         case v1::Request::kStopReplicationToReplica:
             return false;
+        // What was made or removed meanwhile is refused the second time.
+        case v1::Request::kCreateUser:
+        case v1::Request::kDeleteUser:
+        case v1::Request::kUpdateUser:
+        case v1::Request::kDeleteUserPolicy:
+        case v1::Request::kDetachUserPolicy:
+        case v1::Request::kDeleteUserPermissionsBoundary:
+        case v1::Request::kAddUserIdentity:
+        case v1::Request::kRemoveUserIdentity:
+        case v1::Request::kCreateGroup:
+        case v1::Request::kDeleteGroup:
+        case v1::Request::kUpdateGroup:
+        case v1::Request::kRemoveUserFromGroup:
+        case v1::Request::kDeleteGroupPolicy:
+        case v1::Request::kDetachGroupPolicy:
+        case v1::Request::kCreateRole:
+        case v1::Request::kDeleteRole:
+        case v1::Request::kDeleteRolePolicy:
+        case v1::Request::kDetachRolePolicy:
+        case v1::Request::kDeleteRolePermissionsBoundary:
+        case v1::Request::kAddRoleIdentity:
+        case v1::Request::kRemoveRoleIdentity:
+        case v1::Request::kCreatePolicy:
+        case v1::Request::kDeletePolicy:
+        case v1::Request::kCreatePolicyVersion:
+        case v1::Request::kDeletePolicyVersion:
+            return false;
         // The token makes the daemon answer a repetition as it did the first time.
         case v1::Request::kCreateSecret:
             return request.create_secret().has_client_request_token();

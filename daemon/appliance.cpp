@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "crypto/tls_key.hpp"
+#include "daemon/backend_configs.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/server/request_observer.hpp"
@@ -29,28 +30,6 @@ constexpr std::uint64_t kStrangerLinesPerSecond = 10;
 /// A thread that did nothing for so long hangs, and the service manager should know.
 constexpr milliseconds kHangLimit{10'000};
 
-crypto::HsmConfig hsm_config(const server::HsmSection& section) {
-    return {.module = section.module,
-            .token_dir = section.token_dir,
-            .token_uri = section.token,
-            .pin = crypto::PinSource::from_file(section.pin_file),
-            .profile = crypto::load_profile(section.profile),
-            .queue_capacity = section.queue_capacity,
-            .breaker_failures = section.breaker_failures,
-            .breaker_probe_interval = section.breaker_probe_interval};
-}
-
-storage::DatabaseConfig database_config(const server::DatabaseSection& section) {
-    storage::DatabaseConfig config;
-    config.conninfo = section.conninfo;
-    config.connections = section.connections;
-    config.queue_capacity = section.queue_capacity;
-    config.statement_timeout = section.statement_timeout;
-    config.lock_timeout = section.lock_timeout;
-    config.connect_timeout = section.connect_timeout;
-    return config;
-}
-
 milliseconds shortest_limit(const server::LimitsConfig& limits) {
     return std::min({limits.handshake_timeout, limits.hello_timeout, limits.frame_timeout,
                      limits.write_timeout, limits.idle_timeout});
@@ -62,7 +41,6 @@ Appliance::Appliance(server::Config config, std::vector<std::string> warnings)
     : config_(std::move(config)),
       log_(std::make_shared<server::Log>(config_.log)),
       metrics_(std::make_shared<server::Metrics>(COFFER_VERSION)),
-      administrators_({config_.administrators.begin(), config_.administrators.end()}),
       shards_(config_.node.io_threads, shortest_limit(config_.limits)),
       control_work_(control_.get_executor()),
       signals_(control_, SIGTERM, SIGINT, SIGHUP),
@@ -71,9 +49,6 @@ Appliance::Appliance(server::Config config, std::vector<std::string> warnings)
                                   {"node", std::string_view(config_.node.name)},
                                   {"pid", std::int64_t{::getpid()}}});
     for (const auto& warning : warnings) log_->warning(warning);
-    if (config_.administrators.empty()) {
-        log_->warning("access.administrators is empty: every request will be refused");
-    }
 }
 
 Appliance::~Appliance() {
@@ -87,6 +62,7 @@ int Appliance::run() {
         open_token();
         if (!open_database()) return kExitDone;
         verify_master_keys();
+        open_directory();
         make_service();
         open_listeners();
         code = kExitFailure;
@@ -159,6 +135,40 @@ void Appliance::verify_master_keys() {
         log_->error("the token lacks a master key", {{"key", std::string_view(line)}});
 }
 
+void Appliance::open_directory() {
+    iam::KeeperEvents events;
+    events.distrusted = [log = log_](const std::string& reason) {
+        log->error(
+            "integrity failure: the list of users, groups, roles and policies is not believed; what was in "
+            "force stays",
+            {{"reason", std::string_view(reason)}});
+    };
+    events.trusted = [log = log_] {
+        log->info("the list of users, groups, roles and policies is believed again");
+    };
+    events.changed = [log = log_](const iam::Directory& directory) {
+        const auto& records = directory.records();
+        log->info("users, groups, roles and policies are in force",
+                  {{"revision", directory.stored().revision},
+                   {"users", static_cast<std::int64_t>(records.users.size())},
+                   {"groups", static_cast<std::int64_t>(records.groups.size())},
+                   {"roles", static_cast<std::int64_t>(records.roles.size())},
+                   {"policies", static_cast<std::int64_t>(records.policies.size())},
+                   {"not_believed", static_cast<std::int64_t>(records.faults.size())}});
+    };
+    principals_ =
+        std::make_shared<iam::DirectoryKeeper>(*database_, config_.node.account, clock_, std::move(events),
+                                               std::chrono::steady_clock::now() + kMasterKeyPatience);
+    iam_service_ = std::make_unique<iam::IamService>(*database_, *principals_, clock_);
+    if (principals_->directory()->stored().revision == 0) {
+        log_->warning(
+            "there is no user yet, so every request will be refused: run 'cofferd bootstrap --config FILE "
+            "--identity "
+            "NAME' on this machine");
+    }
+    metrics_->add_sampler([this] { return directory_metrics(*principals_); });
+}
+
 void Appliance::make_service() {
     cache_ = std::make_unique<storage::SecretCache>(
         *database_, storage::CacheConfig{config_.cache.max_bytes, config_.cache.serve_stale_for});
@@ -171,7 +181,7 @@ void Appliance::make_service() {
         }));
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
-                              administrators_,
+                              authorizer_,
                               *hsm_,
                               *database_,
                               *cache_,
@@ -196,7 +206,8 @@ void Appliance::make_service() {
 std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto context = std::make_shared<server::ServerContext>();
     auto recorder = std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests);
-    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder);
+    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, iam_service_.get());
+    context->callers = principals_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
     };
@@ -263,6 +274,7 @@ void Appliance::take_apart() {
     control_.stop();
     if (control_thread_.joinable()) control_thread_.join();
     shards_.stop();
+    if (principals_) principals_->close();
     if (accesses_) accesses_->close();
     if (cache_) cache_->close();
     if (database_) database_->close();

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "daemon/backend_observers.hpp"
+#include "daemon/iam/directory_keeper.hpp"
+#include "daemon/iam/service.hpp"
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/secrets/purge_worker.hpp"
 #include "daemon/secrets/service.hpp"
@@ -46,6 +48,7 @@ private:
     /// False when the daemon was told to stop while the database was away.
     [[nodiscard]] bool open_database();
     void verify_master_keys();
+    void open_directory();
     void make_service();
     void open_listeners();
     void announce();
@@ -70,7 +73,7 @@ private:
     const std::shared_ptr<server::Metrics> metrics_;
     const ServiceManager service_manager_{};
     const SystemClock clock_;
-    const access::Administrators administrators_;
+    const secrets::Authorizer authorizer_{clock_};
 
     // Destroyed last: completions of the backends come back to these, also during shutdown.
     server::IoShards shards_;
@@ -83,6 +86,8 @@ private:
     std::unique_ptr<crypto::Hsm> hsm_;
     std::unique_ptr<storage::Database> database_;
     std::unique_ptr<storage::SecretCache> cache_;
+    std::shared_ptr<iam::DirectoryKeeper> principals_;
+    std::unique_ptr<iam::IamService> iam_service_;
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<secrets::MasterKeys> master_keys_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;

@@ -87,4 +87,22 @@ std::vector<prometheus::MetricFamily> cache_metrics(const storage::CacheStatisti
                      statistics.listening ? 1 : 0)};
 }
 
+std::vector<prometheus::MetricFamily> directory_metrics(const iam::DirectoryKeeper& keeper) {
+    const auto directory = keeper.directory();
+    const auto& records = directory->records();
+    const auto number = [](auto value) { return static_cast<double>(value); };
+    return {
+        gauge_family("coffer_iam_revision", "Of the users, groups, roles and policies that are in force.",
+                     number(directory->stored().revision)),
+        gauge_family("coffer_iam_principals", "Users and roles that are believed.",
+                     number(records.users.size() + records.roles.size())),
+        gauge_family(
+            "coffer_iam_not_believed",
+            "Users, groups, roles and policies that somebody else than Coffer altered, removed or added.",
+            number(records.faults.size())),
+        gauge_family("coffer_iam_trusted",
+                     "1 while what the database has of users, groups, roles and policies can be believed.",
+                     keeper.distrust() ? 0 : 1)};
+}
+
 }  // namespace coffer::daemon

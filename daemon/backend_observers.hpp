@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "crypto/hsm.hpp"
+#include "daemon/iam/directory_keeper.hpp"
 #include "daemon/server/log.hpp"
 #include "daemon/server/metrics.hpp"
 #include "storage/database.hpp"
@@ -46,5 +47,6 @@ private:
 [[nodiscard]] std::vector<prometheus::MetricFamily> hsm_metrics(const crypto::HsmStatus& status);
 [[nodiscard]] std::vector<prometheus::MetricFamily> database_metrics(const storage::Database& database);
 [[nodiscard]] std::vector<prometheus::MetricFamily> cache_metrics(const storage::CacheStatistics& statistics);
+[[nodiscard]] std::vector<prometheus::MetricFamily> directory_metrics(const iam::DirectoryKeeper& keeper);
 
 }  // namespace coffer::daemon

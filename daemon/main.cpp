@@ -10,6 +10,7 @@
 #include <string>
 
 #include "daemon/appliance.hpp"
+#include "daemon/bootstrap_command.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/hardening.hpp"
 #include "daemon/private_files.hpp"
@@ -24,6 +25,7 @@ using namespace coffer::daemon;
 constexpr const char* kExamples = R"(Examples:
   cofferd check-config /etc/coffer/cofferd.toml    find mistakes before a restart does
   cofferd migrate --config /etc/coffer/cofferd.toml
+  cofferd bootstrap --config /etc/coffer/cofferd.toml --identity spiffe://bank.example/ops --name ops
   cofferd run --config /etc/coffer/cofferd.toml    (or: cofferd --config ...)
   kill -HUP PID                                    read certificates, client CAs and CRLs again
   kill -TERM PID                                   answer what is in flight, then stop
@@ -67,6 +69,13 @@ int check_config(const std::string& file) {
     return kExitDone;
 }
 
+int bootstrap_first(const std::string& file, const BootstrapOptions& options) {
+    refuse_root();
+    const server::Config config = server::load_config(file);
+    bootstrap(config, options);
+    return kExitDone;
+}
+
 /// Runs `command` and makes exit codes of what it throws.
 template <class Command>
 int guarded(Command command) {
@@ -107,6 +116,22 @@ int main(int argc, char** argv) {
     auto* check_command =
         app.add_subcommand("check-config", "Check the configuration and the files that it names");
     check_command->add_option("FILE,-c,--config", config, "The configuration file")->required();
+    BootstrapOptions first;
+    auto* bootstrap_command =
+        app.add_subcommand("bootstrap", "Make the first user, who may do everything; once")->fallthrough();
+    bootstrap_command
+        ->add_option(
+            "--identity", first.identity,
+            "Name of its client certificate: spiffe://..., or KIND:VALUE with dns, email, cn or subject")
+        ->type_name("NAME")
+        ->required();
+    bootstrap_command
+        ->add_option("--issuer", first.issuer, "Distinguished name of the certificate's issuer (RFC 2253)")
+        ->type_name("DN");
+    bootstrap_command->add_option("--name", first.name, "Name of the user (admin)")->type_name("NAME");
+    bootstrap_command->add_flag(
+        "--recover", first.recover,
+        "Make an administrator although there are principals: when none is left who may");
     auto* version_command = app.add_subcommand("version", "Print the version");
     try {
         app.parse(argc, argv);
@@ -124,6 +149,7 @@ int main(int argc, char** argv) {
     }
     if (check_command->parsed()) return guarded([&] { return check_config(config); });
     if (migrate_command->parsed()) return guarded([&] { return migrate(config); });
+    if (bootstrap_command->parsed()) return guarded([&] { return bootstrap_first(config, first); });
     (void)run_command;
     return guarded([&] { return run(config); });
 }

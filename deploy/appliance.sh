@@ -195,6 +195,7 @@ up() {
   daemon_pid >/dev/null || choose_ports
   write_configuration
   migrate_database
+  bootstrap_administrator
   start_daemon
 }
 

@@ -63,10 +63,11 @@ bool looks_like_json(std::string_view text) {
 
 }  // namespace
 
-AwsVerb::AwsVerb(CLI::App& app, const FieldDescriptor& operation) : operation_(operation) {
-    const auto& help = help_of(kebab_case(operation.name()));
+AwsVerb::AwsVerb(CLI::App& app, const FieldDescriptor& operation, const VerbHelp& help,
+                 const std::string& group)
+    : operation_(operation) {
     app_ = add_verb(app, std::string(help.verb), std::string(help.description), help.examples);
-    app_->group("Verbs of aws secretsmanager");
+    app_->group(group);
     const Descriptor& type = *operation.message_type();
     bool secret = false;
     for (int i = 0; i < type.field_count(); ++i) {
@@ -182,8 +183,9 @@ void AwsVerb::require(const FieldDescriptor& field, const Message& message) cons
     const bool given = field.is_repeated() ? reflection.FieldSize(message, &field) > 0
                                            : reflection.HasField(message, &field);
     if (!given)
-        throw UsageError(
-            fmt::format("{} is required (coffer {} --help)", option_name(field), app_->get_name()));
+        throw UsageError(fmt::format("{} is required (coffer {}{} --help)", option_name(field),
+                                     app_->get_parent()->get_parent() == nullptr ? "" : "iam ",
+                                     app_->get_name()));
 }
 
 bool AwsVerb::wants_one_page() const {
@@ -219,7 +221,8 @@ void run(Context& context, const AwsVerb& verb) {
 
 void add_aws_verbs(CLI::App& app, Commands& commands) {
     for (const auto* operation : operations()) {
-        auto verb = std::make_shared<AwsVerb>(app, *operation);
+        auto verb = std::make_shared<AwsVerb>(app, *operation, help_of(kebab_case(operation->name())),
+                                              "Verbs of aws secretsmanager");
         CLI::App* parsed = &verb->app();
         commands.push_back({parsed, [verb = std::move(verb)](Context& context) { run(context, *verb); }});
     }

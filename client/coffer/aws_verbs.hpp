@@ -1,5 +1,6 @@
 #pragma once
-// One verb of `aws secretsmanager`: its options, made from the schema, and the request that they say.
+// One verb of `aws secretsmanager` or `aws iam`: its options, made from the schema, and the request that they
+// say.
 
 #include <CLI/CLI.hpp>
 #include <map>
@@ -8,14 +9,15 @@
 
 #include "client/coffer/paging.hpp"
 #include "client/coffer/schema.hpp"
+#include "client/coffer/verb_help.hpp"
 #include "coffer/v1/frame.pb.h"
 
 namespace coffer::cli {
 
 class AwsVerb {
 public:
-    /// Adds the verb to `app`. The object must live as long as the parsing.
-    AwsVerb(CLI::App& app, const FieldDescriptor& operation);
+    /// Adds the verb to `app`, in a group of that name. The object must live as long as the parsing.
+    AwsVerb(CLI::App& app, const FieldDescriptor& operation, const VerbHelp& help, const std::string& group);
     AwsVerb(const AwsVerb&) = delete;
     AwsVerb& operator=(const AwsVerb&) = delete;
 

@@ -28,6 +28,9 @@ CLI::Option* add_list(CLI::App& verb, const std::string& name, std::vector<std::
 // The verbs of `aws secretsmanager`, made from the schema.
 void add_aws_verbs(CLI::App& app, Commands& commands);
 
+// `coffer iam`: the verbs of `aws iam`, made from the schema, and a few for hands.
+void add_iam(CLI::App& app, Commands& commands);
+
 // The verbs for hands.
 void add_get(CLI::App& app, Commands& commands);
 void add_put(CLI::App& app, Commands& commands);

@@ -17,7 +17,7 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
     app.add_option("--timeout", options.timeout_seconds, "seconds to wait for an answer, retries included")
         ->check(CLI::PositiveNumber)
         ->group(group);
-    app.add_flag("--no-paginate", options.no_paginate, "list-secrets: one page only")->group(group);
+    app.add_flag("--no-paginate", options.no_paginate, "of a list: one page only")->group(group);
     app.add_option("--config", options.config_file, "configuration (~/.config/coffer/client.toml)")
         ->group(group);
     app.add_option("--endpoint", options.endpoint, "HOST:PORT of the daemon (COFFER_ENDPOINT)")->group(group);
@@ -76,16 +76,18 @@ CommandLine::CommandLine()
     add_ping(app_, commands_);
     add_completion(app_, commands_);
     for (const auto& command : commands_) command.app->group("Verbs for hands");
+    add_iam(app_, commands_);
     add_aws_verbs(app_, commands_);
 }
 
-bool CommandLine::is_verb(const std::string& name) const {
-    return std::any_of(commands_.begin(), commands_.end(),
-                       [&](const Command& command) { return command.app->get_name() == name; });
+bool CommandLine::is_verb(const CLI::App& app, const std::string& name) {
+    const auto verbs = app.get_subcommands(nullptr);
+    return std::any_of(verbs.begin(), verbs.end(),
+                       [&](const CLI::App* verb) { return verb->get_name() == name; });
 }
 
-std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments) const {
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
+std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments, std::size_t from) const {
+    for (std::size_t i = from; i < arguments.size(); ++i) {
         if (!arguments[i].starts_with('-')) return i;
         const auto* option = app_.get_option_no_throw(arguments[i]);
         if (option != nullptr && option->get_items_expected_max() > 0) ++i;  // its value
@@ -94,9 +96,16 @@ std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments
 }
 
 void CommandLine::parse(std::vector<std::string> arguments) {
-    const auto verb = verb_position(arguments);
-    if (verb < arguments.size() && !is_verb(arguments[verb])) {
+    const auto verb = verb_position(arguments, 0);
+    if (verb < arguments.size() && !is_verb(app_, arguments[verb])) {
         throw UsageError("'" + arguments[verb] + "' is not a verb of coffer; coffer --help lists them");
+    }
+    if (verb < arguments.size() && arguments[verb] == "iam") {
+        const auto second = verb_position(arguments, verb + 1);
+        if (second < arguments.size() && !is_verb(*app_.get_subcommand("iam"), arguments[second])) {
+            throw UsageError("'" + arguments[second] +
+                             "' is not a verb of coffer iam; coffer iam --help lists them");
+        }
     }
     if (verb < arguments.size() && arguments[verb] == "exec") {
         // What follows is another program's command line, in which CLI11 must not look for options.

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <boost/json/memory_resource.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <charconv>
 #include <memory>
@@ -110,9 +112,17 @@ private:
             default: {
                 std::string scratch;
                 const std::string& bytes = reflection.GetStringReference(message, &field, &scratch);
+                if (limits(field).json()) return document(bytes);
                 return is_text(field) ? text(bytes) : text(base64(bytes));
             }
         }
+    }
+
+    /// JSON as the JSON that it is; text when it is none after all.
+    json::value document(std::string_view characters) const {
+        json::error_code error;
+        auto value = json::parse(json::string_view(characters.data(), characters.size()), error, storage_);
+        return error ? text(characters) : value;
     }
 
     json::value text(std::string_view characters) const { return json::string(characters, storage_); }
@@ -150,8 +160,8 @@ public:
             append_json_string(out_, *string);
         } else if (const auto* flag = value.if_bool()) {
             out_ += *flag ? "true" : "false";
-        } else if (const auto* number = value.if_int64()) {
-            out_ += std::to_string(*number).c_str();
+        } else if (value.is_number()) {
+            out_ += json::serialize(value).c_str();
         } else {
             out_ += "null";
         }

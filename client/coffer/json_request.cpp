@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -55,6 +56,7 @@ std::optional<bool> to_flag(const json::value& value, Scalars scalars) {
 }
 
 std::string to_bytes(const FieldDescriptor& field, const json::value& value, std::string_view path) {
+    if (limits(field).json() && value.is_object()) return json::serialize(value);
     if (!value.is_string()) wrong_type(path, is_text(field) ? "a string" : "a string in base64");
     const std::string_view text = value.get_string();
     if (!is_text(field)) return std::string(from_base64(text, path).text());

@@ -7,11 +7,26 @@
 
 namespace coffer::cli {
 
-std::vector<const FieldDescriptor*> operations() {
+namespace {
+
+/// The operations whose messages are in the same file as `message`.
+std::vector<const FieldDescriptor*> operations_beside(const Descriptor& message) {
     const auto* oneof = v1::Request::descriptor()->FindOneofByName("operation");
     std::vector<const FieldDescriptor*> fields;
-    for (int i = 0; i < oneof->field_count(); ++i) fields.push_back(oneof->field(i));
+    for (int i = 0; i < oneof->field_count(); ++i) {
+        if (oneof->field(i)->message_type()->file() == message.file()) fields.push_back(oneof->field(i));
+    }
     return fields;
+}
+
+}  // namespace
+
+std::vector<const FieldDescriptor*> operations() {
+    return operations_beside(*v1::GetSecretValueRequest::descriptor());
+}
+
+std::vector<const FieldDescriptor*> iam_operations() {
+    return operations_beside(*v1::GetUserRequest::descriptor());
 }
 
 std::string kebab_case(std::string_view snake_case) {

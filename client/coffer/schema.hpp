@@ -15,8 +15,10 @@ namespace coffer::cli {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-/// The operations' fields of v1::Request, in the schema's (alphabetical) order.
+/// The fields of v1::Request for the operations of Secrets Manager, in the schema's (alphabetical) order.
 [[nodiscard]] std::vector<const FieldDescriptor*> operations();
+/// The same for those on principals (iam.proto).
+[[nodiscard]] std::vector<const FieldDescriptor*> iam_operations();
 
 /// "get_secret_value" as "get-secret-value".
 [[nodiscard]] std::string kebab_case(std::string_view snake_case);

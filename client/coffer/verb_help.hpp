@@ -15,5 +15,7 @@ struct VerbHelp {
 
 /// The help of a verb ("get-secret-value"). Every operation has one; the tests see to it.
 [[nodiscard]] const VerbHelp& help_of(std::string_view verb);
+/// The same for a verb of `coffer iam` ("create-user").
+[[nodiscard]] const VerbHelp& iam_help_of(std::string_view verb);
 
 }  // namespace coffer::cli

@@ -30,6 +30,7 @@ void run_whoami(Context& context) {
     if (context.options().output == "json") {
         boost::json::object object;
         object["Principal"] = hello.principal();
+        object["Arn"] = hello.arn();
         object["Account"] = hello.account();
         object["Region"] = hello.region();
         object["Listener"] = hello.listener();
@@ -38,6 +39,7 @@ void run_whoami(Context& context) {
         return print(view(pretty_json(object)));
     }
     Columns columns({"principal", hello.principal()});
+    columns.add({"arn", hello.arn().empty() ? "nobody here" : hello.arn()});
     columns.add({"account", hello.account()});
     columns.add({"region", hello.region()});
     columns.add({"listener", hello.listener()});

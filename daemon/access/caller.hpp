@@ -70,8 +70,8 @@ struct Caller {
     /// The peer's address without port, as text.
     std::string source_address;
     /// Who that is here, and what it may do. Null: nobody, and `refusal` says why.
-    RightsPtr rights;
-    std::string refusal;
+    RightsPtr rights{};
+    std::string refusal{};
 };
 
 }  // namespace coffer::access

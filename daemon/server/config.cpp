@@ -276,6 +276,23 @@ bool read_section(TableReader& root, std::string_view key, Need need, Section& s
     return true;
 }
 
+/// What older configurations said about access. Ignoring it would leave its author with a false belief.
+void refuse_access(TableReader& root, ConfigProblems& problems) {
+    const toml::table* table = root.find_table("access", Need::optional);
+    if (table == nullptr) return;
+    TableReader reader(*table, "[access]", problems);
+    std::vector<std::string> names;
+    if (table->contains("administrators")) {
+        reader.complain(
+            "administrators",
+            "is no longer read. Administrators are users with the policy AdministratorAccess: make the first "
+            "one with 'cofferd bootstrap --config FILE --identity NAME', the others with 'coffer iam' "
+            "(docs/iam.md), and remove this table");
+        static_cast<void>(reader.read_texts("administrators", names));
+    }
+    reader.finish();
+}
+
 Config read_all(const toml::table& table, ConfigProblems& problems) {
     Config config;
     TableReader root(table, "the file", problems);
@@ -283,13 +300,7 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     read_section(root, "hsm", Need::required, config.hsm, read_hsm, problems);
     read_section(root, "database", Need::required, config.database, read_database, problems);
     read_section(root, "cache", Need::optional, config.cache, read_cache, problems);
-    read_section(
-        root, "access", Need::optional, config.administrators,
-        [](TableReader& reader, std::vector<std::string>& administrators) {
-            reader.read_texts("administrators", administrators);
-            reader.finish();
-        },
-        problems);
+    refuse_access(root, problems);
     read_listeners(root.find_tables("listener"), config.listeners, problems);
     HealthConfig health;
     if (read_section(root, "health", Need::optional, health, read_health, problems)) config.health = health;

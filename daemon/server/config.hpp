@@ -113,7 +113,6 @@ struct Config {
     HsmSection hsm;
     DatabaseSection database;
     CacheSection cache;
-    std::vector<std::string> administrators;
     std::vector<ListenerConfig> listeners;
     std::optional<HealthConfig> health;
     LimitsConfig limits;

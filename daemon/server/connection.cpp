@@ -177,7 +177,8 @@ bool Connection::identify() {
     const ServerContext& server = *listener_->server;
     peer_ = tls_->peer_certificates();
     try {
-        caller_.principal = principal_of(peer_.leaf.get());
+        identity_ = identity_of(peer_.leaf.get());
+        caller_.principal = identity_.name;
         peer_expires_ = time_of(X509_get0_notAfter(peer_.leaf.get()));
     } catch (const Error& error) {
         end(v1::ConnectionError::ACCESS_DENIED, error.what(), false);
@@ -481,6 +482,8 @@ void Connection::take_hello(const v1::Hello& hello) {
     reply->set_account(server.account);
     reply->set_region(server.region);
     reply->set_listener(listener_->name);
+    recognise_caller();
+    if (caller_.rights) reply->set_arn(caller_.rights->principal.arn);
     send(frame);
     server.log->debug("client connected",
                       {{"principal", std::string_view(caller_.principal)},
@@ -489,12 +492,22 @@ void Connection::take_hello(const v1::Hello& hello) {
                        {"source", std::string_view(caller_.source_address)}});
 }
 
+/// For every request anew: rights change, and users expire, while connections are open.
+void Connection::recognise_caller() {
+    const ServerContext& server = *listener_->server;
+    if (!server.callers) return;
+    server.callers->recognise(identity_, recognition_);
+    caller_.rights = recognition_.rights;
+    caller_.refusal = recognition_.refusal;
+}
+
 void Connection::take_request(std::unique_ptr<v1::Request> request) {
     const ServerContext& server = *listener_->server;
     last_activity_ = now();
     const std::chrono::milliseconds asked(request->deadline_ms());
     const auto patience =
         asked.count() == 0 ? limits().default_deadline : std::min(asked, limits().max_deadline);
+    recognise_caller();
     secrets::CallContext context{caller_, last_activity_ + patience, Uuid::random().text(),
                                  request->trace_id()};
     if (characters(context.trace_id) > kMaxTraceIdCharacters) {

@@ -73,6 +73,7 @@ private:
     void take_frame(ByteView content);
     void take_hello(const v1::Hello& hello);
     void take_request(std::unique_ptr<v1::Request> request);
+    void recognise_caller();
     void note_partial_frame(bool partial, bool progressed);
     [[nodiscard]] bool has_room() const noexcept;
 
@@ -110,6 +111,8 @@ private:
 
     Phase phase_ = Phase::handshake;
     access::Caller caller_;
+    access::CertificateIdentity identity_;
+    access::Recognition recognition_;
     std::shared_ptr<PrincipalUse> use_;
     PeerCertificates peer_;
     std::optional<TlsContext::Time> peer_expires_;

@@ -24,6 +24,8 @@ using RequestHandler = std::function<boost::asio::awaitable<v1::Response>(
 struct ServerContext {
     RequestHandler handler;
     std::shared_ptr<secrets::RequestObserver> observer;
+    /// Who the owners of certificates are. Null: callers come without rights.
+    std::shared_ptr<const access::CallerDirectory> callers;
     std::shared_ptr<Metrics> metrics;
     std::shared_ptr<Log> log;
     std::shared_ptr<PrincipalLimits> principals;

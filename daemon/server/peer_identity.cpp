@@ -1,11 +1,14 @@
 #include "daemon/server/peer_identity.hpp"
 
+#include <openssl/bio.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace coffer::server {
@@ -186,17 +189,42 @@ std::string common_name(X509* certificate) {
     return name;
 }
 
-}  // namespace
+struct BioFree {
+    void operator()(BIO* bio) const noexcept { BIO_free(bio); }
+};
 
-std::string principal_of(X509* certificate) {
+/// As RFC 2253 writes it, in UTF-8; control characters and separators are escaped.
+std::string distinguished_name(const X509_NAME* name) {
+    const std::unique_ptr<BIO, BioFree> out(BIO_new(BIO_s_mem()));
+    if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
+        throw NoIdentity("the certificate's distinguished names cannot be read");
+    }
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(out.get(), &data);
+    return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::pair<access::NameKind, std::string> name_of(X509* certificate) {
     const AlternativeNames names = alternative_names(certificate);
     std::vector<std::string> spiffe;
     std::copy_if(names.uris.begin(), names.uris.end(), std::back_inserter(spiffe), has_spiffe_scheme);
     if (spiffe.size() > 1) throw NoIdentity("the certificate has several SPIFFE IDs");
-    if (!spiffe.empty()) return spiffe_id(spiffe.front());
-    if (!names.dns.empty()) return dns_name(names.dns.front());
-    if (!names.emails.empty()) return email_name(names.emails.front());
-    return common_name(certificate);
+    if (!spiffe.empty()) return {access::NameKind::spiffe, spiffe_id(spiffe.front())};
+    if (!names.dns.empty()) return {access::NameKind::dns, dns_name(names.dns.front())};
+    if (!names.emails.empty()) return {access::NameKind::email, email_name(names.emails.front())};
+    return {access::NameKind::cn, common_name(certificate)};
+}
+
+}  // namespace
+
+access::CertificateIdentity identity_of(X509* certificate) {
+    access::CertificateIdentity identity;
+    const auto [kind, name] = name_of(certificate);
+    identity.kind = kind;
+    identity.name = name;
+    identity.subject = distinguished_name(X509_get_subject_name(certificate));
+    identity.issuer = distinguished_name(X509_get_issuer_name(certificate));
+    return identity;
 }
 
 }  // namespace coffer::server

@@ -1,11 +1,10 @@
 #pragma once
-// Who a client is, by its certificate: the one mapping from X.509 to principals. The certificate was
+// Who a client is, by its certificate: the one reading of X.509. The certificate was
 // verified before; this only reads it, and refuses what could be read in two ways.
 
 #include <openssl/x509.h>
 
-#include <string>
-
+#include "daemon/access/caller.hpp"
 #include "daemon/base/errors.hpp"
 
 namespace coffer::server {
@@ -17,7 +16,8 @@ public:
     using Error::Error;
 };
 
-/// The principal of `certificate`. In this order, and no further once a kind is present:
+/// The name that `certificate` is known by, with its subject and issuer. In this order, and no further once a
+/// kind is present:
 ///
 /// 1. URI names with the scheme `spiffe`: the SPIFFE ID. More than one is refused (X509-SVID, section 2).
 /// 2. DNS names: the first.
@@ -27,6 +27,6 @@ public:
 /// Refused with NoIdentity as well: names that are empty, over 2048 bytes, hold NUL, control or invisible
 /// characters, or are not of their kind (a DNS name with a slash; a common name that looks like a URI, which
 /// could pass for a SPIFFE ID).
-[[nodiscard]] std::string principal_of(X509* certificate);
+[[nodiscard]] access::CertificateIdentity identity_of(X509* certificate);
 
 }  // namespace coffer::server

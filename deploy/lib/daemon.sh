@@ -47,10 +47,14 @@ choose_ports() {
 }
 
 write_configuration() {
-  [ -e "$(config_file)" ] && return
+  if [ -e "$(config_file)" ]; then
+    # Configurations of before there were users said who may do everything.
+    sed -i '/^\[access\]$/,/^administrators = \[.*\]$/d' "$(config_file)"
+    return
+  fi
   step "writing $(config_file)"
   sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" -e "s|@TOKEN@|$token|" \
-    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@ADMINISTRATOR@|$administrator|" \
+    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" \
     "$root/deploy/appliance.toml.in" >"$(config_file).new"
   mv "$(config_file).new" "$(config_file)"
 }
@@ -59,6 +63,18 @@ migrate_database() {
   local output
   output=$("$bin/cofferd" migrate --config "$(config_file)" 2>&1) || fail "cofferd migrate failed:" "$output"
   step "database schema: ${output##*$'\n'}"
+}
+
+# The first user, once: whose certificate is pki/admin.crt.
+bootstrap_administrator() {
+  local output
+  [ -e "$state/etc/bootstrapped" ] && return
+  if output=$("$bin/cofferd" bootstrap --config "$(config_file)" --identity "$administrator" 2>&1); then
+    step "first user: ${output##*$'\n'}"
+  else
+    case "$output" in *"there are principals already"*) ;; *) fail "cofferd bootstrap failed:" "$output" ;; esac
+  fi
+  : >"$state/etc/bootstrapped"
 }
 
 start_daemon() {

@@ -110,7 +110,7 @@ private:
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<MasterKeys> master_keys_;
     std::unique_ptr<PageTokens> page_tokens_;
-    access::Administrators administrators_{{"admin", "other-admin"}};
+    Authorizer authorizer_;
     std::unique_ptr<SecretsService> service_;
     std::unique_ptr<Pipeline> pipeline_;
     boost::asio::io_context io_;

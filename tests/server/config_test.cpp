@@ -80,7 +80,6 @@ TEST(ConfigFile, TheSmallestOneHasTheDocumentedDefaults) {
     EXPECT_EQ(config.listeners[0].tls.client_ca.front(), "/etc/coffer/ca.pem");
     EXPECT_TRUE(config.listeners[0].tls.crl.empty());
     EXPECT_FALSE(config.health.has_value());
-    EXPECT_TRUE(config.administrators.empty());
     EXPECT_EQ(config.limits.max_frame, 1024U * 1024);
     EXPECT_EQ(config.limits.max_in_flight, 128U);
     EXPECT_EQ(config.limits.drain_timeout, milliseconds(20'000));
@@ -104,8 +103,6 @@ client_ca = ["one", "two"]
 [cache]
 max_bytes = "1MiB"
 serve_stale_for = "0s"
-[access]
-administrators = ["alice", "spiffe://bank.example/ops"]
 [health]
 port = 9464
 [limits]
@@ -131,7 +128,6 @@ secure_heap = "2MiB"
     EXPECT_EQ(config.listeners[1].tls.client_ca.size(), 2U);
     EXPECT_EQ(config.cache.max_bytes, 1024U * 1024);
     EXPECT_EQ(config.cache.serve_stale_for, milliseconds(0));
-    EXPECT_EQ(config.administrators.size(), 2U);
     ASSERT_TRUE(config.health.has_value());
     EXPECT_EQ(config.health->address, "127.0.0.1");
     EXPECT_EQ(config.health->port, 9464);
@@ -179,8 +175,12 @@ TEST(ConfigFile, TypesAreNotConverted) {
                 HasSubstr("must be text, not a whole number"));
     EXPECT_THAT(problems_with("[process]\nsyscall_filter = \"no\"\n"),
                 HasSubstr("must be true or false, not text"));
-    EXPECT_THAT(problems_with("[access]\nadministrators = \"alice\"\n"), HasSubstr("must be a list of text"));
-    EXPECT_THAT(problems_with("[access]\nadministrators = [1]\n"), HasSubstr("every element must be text"));
+}
+
+TEST(ConfigFile, SaysWhatReplacedTheListOfAdministrators) {
+    EXPECT_THAT(
+        problems_with("[access]\nadministrators = [\"alice\"]\n"),
+        AllOf(HasSubstr("[access] 'administrators': is no longer read"), HasSubstr("cofferd bootstrap")));
 }
 
 TEST(ConfigFile, ValuesAreChecked) {

@@ -25,7 +25,7 @@ std::string principal(std::vector<std::string> common_names, Names names = {}) {
     spec.alternative_names = std::move(names);
     const Identity identity = authority().issue(spec);
     try {
-        return server::principal_of(identity.certificate.get());
+        return server::identity_of(identity.certificate.get()).name;
     } catch (const server::NoIdentity& refusal) {
         return std::string("refused: ") + refusal.what();
     }

@@ -1,0 +1,20 @@
+#pragma once
+// The parts of `coffer iam`.
+
+#include <CLI/CLI.hpp>
+
+#include "client/coffer/command.hpp"
+
+namespace coffer::cli {
+
+/// The answers of all pages as one, without IsTruncated and Marker.
+[[nodiscard]] v1::Response call_all(Context& context, v1::Request request);
+
+/// The verbs of `aws iam`.
+void add_iam_verbs(CLI::App& iam, Commands& commands);
+/// apply and export: access as files that can live in version control.
+void add_iam_configuration(CLI::App& iam, Commands& commands);
+/// simulate, who-can, what-can and lint.
+void add_iam_questions(CLI::App& iam, Commands& commands);
+
+}  // namespace coffer::cli

@@ -1,0 +1,193 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/coffer/columns.hpp"
+#include "client/coffer/console.hpp"
+#include "client/coffer/failure.hpp"
+#include "client/coffer/iam.hpp"
+
+namespace coffer::cli {
+
+namespace {
+
+/// KEY=VALUE as a condition key; one that comes several times has several values.
+template <class Request>
+void put_context(const std::vector<std::string>& pairs, Request& request) {
+    for (const auto& pair : pairs) {
+        const auto equals = pair.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw UsageError(
+                fmt::format("--context must be KEY=VALUE, e.g. aws:SourceIp=10.0.0.1, not {}", pair));
+        }
+        const auto key = pair.substr(0, equals);
+        v1::ContextEntry* entry = nullptr;
+        for (auto& known : *request.mutable_context_entries()) {
+            if (known.context_key_name() == key) entry = &known;
+        }
+        if (entry == nullptr) {
+            entry = request.add_context_entries();
+            entry->set_context_key_name(key);
+        }
+        entry->add_context_key_values(pair.substr(equals + 1));
+    }
+}
+
+/// An ARN as it is; a name as that of a user, "role/NAME" as that of a role.
+std::string principal_arn(Context& context, const std::string& principal) {
+    if (principal.starts_with("arn:")) return principal;
+    v1::Request request;
+    if (principal.starts_with("role/")) {
+        request.mutable_get_role()->set_role_name(principal.substr(std::string("role/").size()));
+        return context.call(std::move(request)).get_role().role().arn();
+    }
+    request.mutable_get_user()->set_user_name(principal);
+    return context.call(std::move(request)).get_user().user().arn();
+}
+
+bool as_columns(const Context& context) {
+    return context.options().output.empty();
+}
+
+void show_grants(const google::protobuf::RepeatedPtrField<v1::AccessGrant>& grants, bool principals) {
+    if (grants.empty()) return say(principals ? "Nobody can.\n" : "Nothing.\n");
+    Columns columns({principals ? "principal" : "action", principals ? "allowed by" : "resource",
+                     principals ? "statement" : "allowed by"});
+    for (const auto& grant : grants) {
+        if (principals) {
+            columns.add({grant.principal(), grant.policy(), grant.statement()});
+        } else {
+            columns.add(
+                {grant.action(), grant.resource(), fmt::format("{}, {}", grant.policy(), grant.statement())});
+        }
+    }
+    print(columns.text());
+}
+
+// ---- simulate ---------------------------------------------------------------------------------------------
+
+struct Simulation {
+    std::string principal;
+    std::vector<std::string> actions;
+    std::vector<std::string> resources;
+    std::vector<std::string> context;
+};
+
+void run_simulate(Context& context, const Simulation& asked) {
+    v1::Request request;
+    auto& simulate = *request.mutable_simulate_principal_policy();
+    simulate.set_policy_source_arn(principal_arn(context, asked.principal));
+    for (const auto& action : asked.actions) simulate.add_action_names(action);
+    for (const auto& resource : asked.resources) simulate.add_resource_arns(resource);
+    put_context(asked.context, simulate);
+    const auto response = context.call(std::move(request));
+    if (!as_columns(context))
+        return context.show("SimulatePrincipalPolicy", response.simulate_principal_policy());
+    for (const auto& result : response.simulate_principal_policy().evaluation_results()) {
+        print(fmt::format("{} on {}: {}\n{}\n", result.eval_action_name(), result.eval_resource_name(),
+                          result.eval_decision(), result.explanation()));
+    }
+}
+
+void add_simulate(CLI::App& iam, Commands& commands) {
+    auto asked = std::make_shared<Simulation>();
+    auto* verb = add_verb(
+        iam, "simulate", "Show what would be decided, and what each policy has to do with it",
+        {"coffer iam simulate --principal alice --action GetSecretValue --resource app/db",
+         "coffer iam simulate --principal role/app --action secretsmanager:PutSecretValue --resource "
+         "app/db --context aws:SourceIp=10.0.0.1"});
+    verb->add_option("--principal", asked->principal, "a user's name, role/NAME, or an ARN")->required();
+    add_list(*verb, "--action", asked->actions, "what would be done; secretsmanager: may be left out")
+        ->required();
+    add_list(*verb, "--resource", asked->resources, "a secret's name, an ARN, or * (*)");
+    add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
+    commands.push_back({verb, [asked](Context& context) { run_simulate(context, *asked); }});
+}
+
+// ---- who-can, what-can ------------------------------------------------------------------------------------
+
+struct WhoQuestion {
+    std::string action;
+    std::string resource = "*";
+    std::vector<std::string> context;
+};
+
+void add_who_can(CLI::App& iam, Commands& commands) {
+    auto asked = std::make_shared<WhoQuestion>();
+    auto* verb = add_verb(iam, "who-can", "List who may do something, and by which statement",
+                          {"coffer iam who-can GetSecretValue app/db", "coffer iam who-can iam:CreateUser"});
+    verb->add_option("action", asked->action, "what; secretsmanager: may be left out")->required();
+    verb->add_option("resource", asked->resource, "a secret's name, an ARN, or * (*)");
+    add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
+    commands.push_back({verb, [asked](Context& context) {
+                            v1::Request request;
+                            request.mutable_who_can()->set_action(asked->action);
+                            request.mutable_who_can()->set_resource(asked->resource);
+                            put_context(asked->context, *request.mutable_who_can());
+                            const auto response = context.call(std::move(request));
+                            if (!as_columns(context)) return context.show("WhoCan", response.who_can());
+                            show_grants(response.who_can().grants(), true);
+                        }});
+}
+
+struct WhatQuestion {
+    std::string principal;
+    std::vector<std::string> resources;
+    std::vector<std::string> context;
+};
+
+void add_what_can(CLI::App& iam, Commands& commands) {
+    auto asked = std::make_shared<WhatQuestion>();
+    auto* verb = add_verb(iam, "what-can", "List what somebody may do, and by which statement",
+                          {"coffer iam what-can alice", "coffer iam what-can role/app --resource app/db"});
+    verb->add_option("principal", asked->principal, "a user's name, role/NAME, or an ARN")->required();
+    add_list(*verb, "--resource", asked->resources,
+             "secrets' names, ARNs or * (* and the first 1000 secrets)");
+    add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
+    commands.push_back({verb, [asked](Context& context) {
+                            v1::Request request;
+                            auto& what = *request.mutable_what_can();
+                            what.set_policy_source_arn(principal_arn(context, asked->principal));
+                            for (const auto& resource : asked->resources) what.add_resources(resource);
+                            put_context(asked->context, what);
+                            const auto response = context.call(std::move(request));
+                            if (!as_columns(context)) return context.show("WhatCan", response.what_can());
+                            show_grants(response.what_can().grants(), false);
+                        }});
+}
+
+// ---- lint -------------------------------------------------------------------------------------------------
+
+void run_lint(Context& context) {
+    v1::Request request;
+    request.mutable_lint_policies();
+    const auto response = context.call(std::move(request));
+    if (!as_columns(context)) return context.show("LintPolicies", response.lint_policies());
+    for (const auto& finding : response.lint_policies().findings()) {
+        print(fmt::format("{}{}: {} {}: {} {}\n", finding.policy(),
+                          finding.has_line() ? fmt::format(":{}:{}", finding.line(), finding.column()) : "",
+                          finding.severity(), finding.code(), finding.message(), finding.advice()));
+    }
+    if (response.lint_policies().findings().empty()) say("Nothing to complain of.\n");
+}
+
+void add_lint(CLI::App& iam, Commands& commands) {
+    auto* verb = add_verb(iam, "lint", "Find what is wrong, dangerous or without effect in all policies",
+                          {"coffer iam lint", "coffer iam lint --output json"});
+    commands.push_back({verb, run_lint});
+}
+
+}  // namespace
+
+void add_iam_questions(CLI::App& iam, Commands& commands) {
+    const auto before = commands.size();
+    add_simulate(iam, commands);
+    add_who_can(iam, commands);
+    add_what_can(iam, commands);
+    add_lint(iam, commands);
+    for (auto i = before; i < commands.size(); ++i) commands[i].app->group("Questions");
+}
+
+}  // namespace coffer::cli

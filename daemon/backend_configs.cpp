@@ -1,0 +1,27 @@
+#include "daemon/backend_configs.hpp"
+
+namespace coffer::daemon {
+
+crypto::HsmConfig hsm_config(const server::HsmSection& section) {
+    return {.module = section.module,
+            .token_dir = section.token_dir,
+            .token_uri = section.token,
+            .pin = crypto::PinSource::from_file(section.pin_file),
+            .profile = crypto::load_profile(section.profile),
+            .queue_capacity = section.queue_capacity,
+            .breaker_failures = section.breaker_failures,
+            .breaker_probe_interval = section.breaker_probe_interval};
+}
+
+storage::DatabaseConfig database_config(const server::DatabaseSection& section) {
+    storage::DatabaseConfig config;
+    config.conninfo = section.conninfo;
+    config.connections = section.connections;
+    config.queue_capacity = section.queue_capacity;
+    config.statement_timeout = section.statement_timeout;
+    config.lock_timeout = section.lock_timeout;
+    config.connect_timeout = section.connect_timeout;
+    return config;
+}
+
+}  // namespace coffer::daemon

@@ -1,0 +1,14 @@
+#pragma once
+// What the configuration says of the token and of the database, as their layers take it.
+
+#include "crypto/hsm.hpp"
+#include "daemon/server/config.hpp"
+#include "storage/database.hpp"
+
+namespace coffer::daemon {
+
+/// Reads the profile that it names. Throws Error.
+[[nodiscard]] crypto::HsmConfig hsm_config(const server::HsmSection& section);
+[[nodiscard]] storage::DatabaseConfig database_config(const server::DatabaseSection& section);
+
+}  // namespace coffer::daemon
