@@ -6,6 +6,19 @@ namespace coffer::iam {
 
 using access::Key;
 
+namespace {
+
+/// What comes with Coffer belongs to the account `aws`, as in AWS, and that lets everybody look at it who may
+/// by its own policies.
+const access::Policy* resource_policy_of(const access::RequestContext& request) {
+    static const auto kPublic = access::Policy::parse(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]})",
+        "aws", {.kind = access::DocumentKind::resource});
+    return request.resource_account() == "aws" ? kPublic.get() : nullptr;
+}
+
+}  // namespace
+
 void Work::prepare(access::RequestContext& request) const {
     request.set_time(now_);
     request.set(Key::source_ip, call_.caller.source_address);
@@ -21,7 +34,7 @@ void Work::require(access::Action action, const std::string& resource, const Ask
     if (!asked.tag_keys.empty()) request.set_tag_keys(asked.tag_keys);
     if (asked.policy_arn) request.set(Key::iam_policy_arn, *asked.policy_arn);
     if (asked.boundary) request.set(Key::iam_permissions_boundary, *asked.boundary);
-    const auto decision = access::decide(request, rights().with(nullptr, nullptr));
+    const auto decision = access::decide(request, rights().with(resource_policy_of(request), nullptr));
     if (!decision.allowed()) {
         throw access::AccessDenied(access::denial_message(request, decision, resource));
     }

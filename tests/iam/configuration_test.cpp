@@ -32,7 +32,8 @@ protected:
         *request.mutable_configuration() = configuration;
         request.set_prune(prune);
         std::vector<std::string> lines;
-        for (const auto& change : world_.call(apply_access_configuration, request).changes()) {
+        const auto response = world_.call(apply_access_configuration, request);
+        for (const auto& change : response.changes()) {
             lines.push_back(change.action() + " " + change.entity() +
                             (change.detail().empty() ? "" : ": " + change.detail()));
         }

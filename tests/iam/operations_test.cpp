@@ -225,8 +225,8 @@ TEST_F(Operations, VersionsOfAPolicy) {
     v1::ListPolicyVersionsRequest list;
     list.set_policy_arn(arn);
     std::vector<std::string> ids;
-    for (const auto& version : world_.call(list_policy_versions, list).versions())
-        ids.push_back(version.version_id());
+    const auto versions = world_.call(list_policy_versions, list);
+    for (const auto& version : versions.versions()) ids.push_back(version.version_id());
     EXPECT_THAT(ids, ElementsAre("v4", "v2", "v1"));
     v1::DeletePolicyRequest policy;
     policy.set_policy_arn(arn);

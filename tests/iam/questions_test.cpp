@@ -11,7 +11,8 @@ using testing::IsEmpty;
 
 std::vector<std::string> lint(World& world) {
     std::vector<std::string> lines;
-    for (const auto& finding : world.call(lint_policies, v1::LintPoliciesRequest()).findings()) {
+    const auto response = world.call(lint_policies, v1::LintPoliciesRequest());
+    for (const auto& finding : response.findings()) {
         lines.push_back(finding.policy() + ": " + finding.code() + ": " + finding.message());
     }
     return lines;

@@ -1,3 +1,384 @@
-int main() {
-    return 0;
+// The operations over a real token and a real PostgreSQL, through the pipeline's interface; and what becomes
+// of principals when somebody changes the tables by hand. COFFER_TEST_TOKEN in the environment says which
+// module: softhsm2 (the default) or nss.
+
+#include "daemon/iam/service.hpp"
+
+#include <gmock/gmock.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include "crypto/hsm.hpp"
+#include "daemon/iam/bootstrap.hpp"
+#include "daemon/secrets/token_seal_keeper.hpp"
+#include "storage/migrations.hpp"
+#include "tests/iam/iam_fixture.hpp"
+#include "tests/support/postgres.hpp"
+#include "tests/support/tokens.hpp"
+
+namespace coffer::iam {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+coffer::testing::TokenKind kind_from_environment() {
+    const char* wanted = std::getenv("COFFER_TEST_TOKEN");
+    return wanted != nullptr && std::string_view(wanted) == "nss" ? coffer::testing::TokenKind::nss
+                                                                  : coffer::testing::TokenKind::softhsm2;
 }
+
+Deadline patience() {
+    return std::chrono::steady_clock::now() + std::chrono::seconds(60);
+}
+
+/// What operators are told. Thread-safe.
+class Alarms final : public storage::DatabaseObserver {
+public:
+    void reachable_changed(bool /*reachable*/, std::string /*reason*/) override {}
+    void job_done(std::chrono::nanoseconds /*queued*/, std::chrono::nanoseconds /*ran*/) override {}
+    void integrity_failure(std::string what) override {
+        const std::lock_guard lock(mutex_);
+        all_.push_back(std::move(what));
+    }
+    [[nodiscard]] std::vector<std::string> all() const {
+        const std::lock_guard lock(mutex_);
+        return all_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> all_;
+};
+
+/// The token and the server of the program.
+class Environment final : public ::testing::Environment {
+public:
+    void SetUp() override {
+        token = std::make_unique<coffer::testing::TestToken>(
+            coffer::testing::TestToken::make(kind_from_environment()));
+        server = std::make_unique<test::PostgresServer>();
+        hsm = crypto::Hsm::open(token->hsm_config(), nullptr);
+        server->create_database("migrated");
+        storage::migrate(server->conninfo("migrated"), nullptr);
+    }
+    void TearDown() override {
+        hsm.reset();
+        server.reset();
+        token.reset();
+    }
+
+    std::unique_ptr<coffer::testing::TestToken> token;
+    std::unique_ptr<test::PostgresServer> server;
+    std::unique_ptr<crypto::Hsm> hsm;
+};
+auto* const environment = static_cast<Environment*>(
+    ::testing::AddGlobalTestEnvironment(new Environment));  // NOLINT: GoogleTest owns it
+
+/// One node: directory and service.
+class Node {
+public:
+    explicit Node(const std::string& conninfo) {
+        storage::DatabaseConfig config;
+        config.conninfo = conninfo;
+        config.connections = 2;
+        database = storage::Database::open(
+            config, std::make_shared<secrets::TokenSealKeeper>(environment->hsm->seals()), alarms);
+        start();
+    }
+    ~Node() {
+        keeper->close();
+        database->close();
+    }
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    void start() {
+        keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, KeeperEvents{}, patience());
+        service = std::make_unique<IamService>(*database, *keeper, clock);
+    }
+
+    [[nodiscard]] access::Recognition recognise(const std::string& spiffe_id) const {
+        access::Recognition known;
+        keeper->recognise(spiffe(spiffe_id), known);
+        return known;
+    }
+
+    v1::Response call(const v1::Request& request, const std::string& spiffe_id = "spiffe://t/admin") {
+        const auto known = recognise(spiffe_id);
+        if (!known.rights) throw access::AccessDenied(known.refusal);
+        auto context = std::make_shared<secrets::CallContext>();
+        context->caller.rights = known.rights;
+        context->deadline = patience();
+        v1::Response response;
+        response.set_id(7);
+        boost::asio::io_context io;
+        auto done = boost::asio::co_spawn(
+            io, service->perform(context, std::make_shared<const v1::Request>(request), response),
+            boost::asio::use_future);
+        io.run();
+        done.get();
+        EXPECT_EQ(response.id(), 7U);
+        return response;
+    }
+
+    std::shared_ptr<Alarms> alarms = std::make_shared<Alarms>();
+    SystemClock clock;
+    std::unique_ptr<storage::Database> database;
+    std::unique_ptr<DirectoryKeeper> keeper;
+    std::unique_ptr<IamService> service;
+};
+
+class ServiceTest : public ::testing::Test {
+protected:
+    ServiceTest() {
+        static int number = 0;
+        name_ = "test" + std::to_string(++number);
+        environment->server->query("postgres", "CREATE DATABASE " + name_ + " TEMPLATE migrated");
+        node_ = std::make_unique<Node>(conninfo());
+        EXPECT_EQ(first("admin"), "arn:aws:iam::111122223333:user/admin");
+        wait_until([&] { return node_->recognise("spiffe://t/admin").rights != nullptr; });
+    }
+
+    [[nodiscard]] std::string conninfo() const { return environment->server->conninfo(name_); }
+    std::string by_hand(const std::string& sql) { return environment->server->query(name_, sql); }
+
+    std::string first(const std::string& name, bool recover = false) {
+        return bootstrap(*node_->database, kAccount, name,
+                         {IdentityKind::spiffe, "spiffe://t/" + name, std::nullopt}, recover,
+                         Timestamp::from_millis(1'790'000'000'000), patience());
+    }
+
+    static void wait_until(const std::function<bool()>& condition) {
+        for (int i = 0; i < 6'000; ++i) {
+            if (condition()) return;
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        FAIL() << "not within a minute";
+    }
+
+    void user(const std::string& name) {
+        v1::Request create;
+        create.mutable_create_user()->set_user_name(name);
+        static_cast<void>(node_->call(create));
+        v1::Request add;
+        add.mutable_add_user_identity()->set_user_name(name);
+        add.mutable_add_user_identity()->mutable_identity()->set_kind("spiffe");
+        add.mutable_add_user_identity()->mutable_identity()->set_value("spiffe://t/" + name);
+        static_cast<void>(node_->call(add));
+    }
+    void attach(const std::string& name, const std::string& arn) {
+        v1::Request request;
+        request.mutable_attach_user_policy()->set_user_name(name);
+        request.mutable_attach_user_policy()->set_policy_arn(arn);
+        static_cast<void>(node_->call(request));
+    }
+    std::string policy(const std::string& name, const std::string& document) {
+        v1::Request request;
+        request.mutable_create_policy()->set_policy_name(name);
+        request.mutable_create_policy()->set_policy_document(document);
+        return node_->call(request).create_policy().policy().arn();
+    }
+    static v1::Request list_users() {
+        v1::Request request;
+        request.mutable_list_users();
+        return request;
+    }
+    std::string refusal(Node& node, const std::string& name) {
+        return refusal_of([&] { static_cast<void>(node.call(list_users(), "spiffe://t/" + name)); });
+    }
+
+    std::string name_;
+    std::unique_ptr<Node> node_;
+};
+
+TEST_F(ServiceTest, TheFirstAdministratorIsMadeOnce) {
+    EXPECT_EQ(refusal(*node_, "admin"), "done");
+    EXPECT_THROW(static_cast<void>(first("other")), Error);
+    EXPECT_THROW(static_cast<void>(first("admin", true)), Error);
+    EXPECT_EQ(first("rescue", true), "arn:aws:iam::111122223333:user/rescue");
+}
+
+TEST_F(ServiceTest, AChangeIsInForceWhenItIsAnswered) {
+    user("alice");
+    EXPECT_THAT(refusal(*node_, "alice"), HasSubstr("iam:ListUsers"));
+    attach("alice", "arn:aws:iam::aws:policy/IAMReadOnlyAccess");
+    EXPECT_EQ(refusal(*node_, "alice"), "done");
+    EXPECT_THAT(node_->alarms->all(), IsEmpty());
+}
+
+TEST_F(ServiceTest, AndOnOtherNodesSoonAfter) {
+    Node other(conninfo());
+    user("alice");
+    wait_until([&] { return other.recognise("spiffe://t/alice").rights != nullptr; });
+    v1::Request disable;
+    disable.mutable_disable_user()->set_user_name("alice");
+    static_cast<void>(other.call(disable));
+    wait_until([&] { return node_->recognise("spiffe://t/alice").refusal == "user 'alice' is disabled"; });
+}
+
+TEST_F(ServiceTest, AKnownRecognitionIsKeptUntilSomethingChanges) {
+    access::Recognition known;
+    node_->keeper->recognise(spiffe("spiffe://t/admin"), known);
+    const auto rights = known.rights;
+    node_->keeper->recognise(spiffe("spiffe://t/admin"), known);
+    EXPECT_EQ(known.rights, rights);
+    const auto generation = known.generation;
+    user("alice");
+    node_->keeper->recognise(spiffe("spiffe://t/admin"), known);
+    EXPECT_GT(known.generation, generation);
+}
+
+TEST_F(ServiceTest, WhatIsChangedByHandGrantsNothing) {
+    const auto limit = policy("no-list", deny("iam:ListUsers"));
+    user("alice");
+    user("bob");
+    attach("alice", "arn:aws:iam::aws:policy/IAMReadOnlyAccess");
+    attach("alice", limit);
+    EXPECT_THAT(refusal(*node_, "alice"), HasSubstr("explicit deny"));
+    // The explicit deny is deleted: she is refused everything instead.
+    by_hand("DELETE FROM iam_entities WHERE kind = 'policy' AND name = 'no-list'");
+    wait_until([&] { return node_->recognise("spiffe://t/alice").rights == nullptr; });
+    EXPECT_THAT(node_->recognise("spiffe://t/alice").refusal, HasSubstr("is gone from the database"));
+    // Her row is put back from before the deny was attached ... by copying bob's, who never had it.
+    by_hand(
+        "UPDATE iam_entities SET document = (SELECT document FROM iam_entities WHERE name = 'bob') WHERE "
+        "name = 'alice'");
+    wait_until([&] { return node_->recognise("spiffe://t/alice").refusal.starts_with("no user or role"); });
+    EXPECT_THAT(node_->alarms->all(), AllOf(Contains(HasSubstr("policy 'no-list' is gone")),
+                                            Contains(HasSubstr("user 'alice' was altered"))));
+    // Others go on, and an administrator can put it right.
+    EXPECT_TRUE(node_->recognise("spiffe://t/bob").rights);
+    v1::Request remove;
+    remove.mutable_delete_user()->set_user_name("alice");
+    static_cast<void>(node_->call(remove));
+    user("alice");
+    EXPECT_TRUE(node_->recognise("spiffe://t/alice").rights);
+}
+
+TEST_F(ServiceTest, YesterdaysRowIsNotBelieved) {
+    user("alice");
+    attach("alice", std::string(kAdministratorAccess));
+    by_hand("CREATE TABLE yesterday AS SELECT * FROM iam_entities WHERE name = 'alice'");
+    v1::Request detach;
+    detach.mutable_detach_user_policy()->set_user_name("alice");
+    detach.mutable_detach_user_policy()->set_policy_arn(std::string(kAdministratorAccess));
+    static_cast<void>(node_->call(detach));
+    by_hand(
+        "DELETE FROM iam_entities WHERE name = 'alice'; INSERT INTO iam_entities SELECT * FROM yesterday");
+    wait_until([&] { return node_->recognise("spiffe://t/alice").rights == nullptr; });
+    Node fresh(conninfo());
+    EXPECT_FALSE(fresh.recognise("spiffe://t/alice").rights);
+    EXPECT_THAT(fresh.alarms->all(), Contains(HasSubstr("user 'alice' was altered")));
+}
+
+TEST_F(ServiceTest, ABrokenManifestLeavesARunningNodeWhatItHadAndANewOneNothing) {
+    user("alice");
+    by_hand("UPDATE iam_manifest SET entries = '[]'");
+    wait_until([&] { return node_->keeper->distrust().has_value(); });
+    EXPECT_TRUE(node_->recognise("spiffe://t/alice").rights);
+    EXPECT_THAT(node_->alarms->all(), Contains(HasSubstr("table iam_manifest")));
+    v1::Request create;
+    create.mutable_create_user()->set_user_name("bob");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(create)); }),
+                StartsWith("IntegrityFailureException"));
+    Node fresh(conninfo());
+    EXPECT_THAT(fresh.recognise("spiffe://t/admin").refusal, HasSubstr("cannot be believed"));
+    EXPECT_THROW(static_cast<void>(first("rescue", true)), IntegrityError);
+}
+
+TEST_F(ServiceTest, AManifestOlderThanSeenIsRefused) {
+    by_hand(
+        "CREATE TABLE old_manifest AS SELECT * FROM iam_manifest; CREATE TABLE old_rows AS SELECT * FROM "
+        "iam_entities");
+    user("alice");
+    v1::Request disable;
+    disable.mutable_disable_user()->set_user_name("alice");
+    static_cast<void>(node_->call(disable));
+    by_hand(
+        "BEGIN; TRUNCATE iam_entities; INSERT INTO iam_entities SELECT * FROM old_rows; DELETE FROM "
+        "iam_manifest; INSERT "
+        "INTO iam_manifest SELECT * FROM old_manifest; COMMIT");
+    wait_until([&] { return node_->keeper->distrust().has_value(); });
+    EXPECT_THAT(*node_->keeper->distrust(), HasSubstr("put back to an earlier time"));
+    EXPECT_EQ(node_->recognise("spiffe://t/alice").refusal, "user 'alice' is disabled");
+}
+
+TEST_F(ServiceTest, TrustComesBackWithTheRows) {
+    user("alice");
+    by_hand("CREATE TABLE good AS SELECT * FROM iam_manifest");
+    by_hand("DELETE FROM iam_manifest");
+    wait_until([&] { return node_->keeper->distrust().has_value(); });
+    by_hand("INSERT INTO iam_manifest SELECT * FROM good");
+    wait_until([&] { return !node_->keeper->distrust().has_value(); });
+    EXPECT_EQ(refusal(*node_, "admin"), "done");
+}
+
+TEST_F(ServiceTest, ConcurrentChangesOfSeveralNodesAllTakeEffect) {
+    Node other(conninfo());
+    wait_until([&] { return other.recognise("spiffe://t/admin").rights != nullptr; });
+    const auto make = [](Node& node, const std::string& prefix) {
+        for (int i = 0; i < 10; ++i) {
+            v1::Request create;
+            create.mutable_create_group()->set_group_name(prefix + std::to_string(i));
+            static_cast<void>(node.call(create));
+        }
+    };
+    std::thread second([&] { make(other, "b"); });
+    make(*node_, "a");
+    second.join();
+    wait_until([&] { return node_->keeper->directory()->records().groups.size() == 20; });
+    EXPECT_THAT(node_->alarms->all(), IsEmpty());
+    EXPECT_THAT(other.alarms->all(), IsEmpty());
+}
+
+TEST_F(ServiceTest, ADryRunChangesNothing) {
+    const auto before = by_hand("SELECT revision FROM iam_manifest");
+    v1::Request apply;
+    apply.mutable_apply_access_configuration()->set_dry_run(true);
+    apply.mutable_apply_access_configuration()->mutable_configuration()->add_groups()->set_group_name("g");
+    EXPECT_EQ(node_->call(apply).apply_access_configuration().changes_size(), 1);
+    EXPECT_EQ(by_hand("SELECT revision FROM iam_manifest"), before);
+    apply.mutable_apply_access_configuration()->set_dry_run(false);
+    EXPECT_EQ(node_->call(apply).apply_access_configuration().revision(), 2);
+    EXPECT_EQ(node_->call(apply).apply_access_configuration().changes_size(), 0);
+    EXPECT_EQ(by_hand("SELECT revision FROM iam_manifest"), "2");
+}
+
+TEST_F(ServiceTest, QuestionsAreAnswered) {
+    user("alice");
+    v1::Request who;
+    who.mutable_who_can()->set_action("GetSecretValue");
+    who.mutable_who_can()->set_resource("*");
+    const auto can = node_->call(who).who_can();
+    ASSERT_EQ(can.grants_size(), 1);
+    EXPECT_EQ(can.grants(0).principal(), "arn:aws:iam::111122223333:user/admin");
+    EXPECT_EQ(can.grants(0).policy(), kAdministratorAccess);
+    who.mutable_who_can()->set_resource("no/such");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(who)); }),
+                StartsWith("ResourceNotFoundException"));
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(who, "spiffe://t/alice")); }),
+                StartsWith("AccessDeniedException"));
+    v1::Request simulate;
+    auto& asked = *simulate.mutable_simulate_principal_policy();
+    asked.set_policy_source_arn("arn:aws:iam::111122223333:user/alice");
+    asked.add_action_names("secretsmanager:GetSecretValue");
+    EXPECT_EQ(node_->call(simulate).simulate_principal_policy().evaluation_results(0).eval_decision(),
+              "implicitDeny");
+    attach("alice", "arn:aws:iam::aws:policy/SecretsManagerReadWrite");
+    EXPECT_EQ(node_->call(simulate).simulate_principal_policy().evaluation_results(0).eval_decision(),
+              "allowed");
+    asked.set_policy_source_arn("arn:aws:iam::111122223333:user/nobody");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(simulate)); }), StartsWith("NoSuchEntity"));
+}
+
+}  // namespace
+}  // namespace coffer::iam
