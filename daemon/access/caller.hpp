@@ -2,6 +2,7 @@
 // Who is calling, as a front door established it before any operation runs.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +73,8 @@ struct Caller {
     /// Who that is here, and what it may do. Null: nobody, and `refusal` says why.
     RightsPtr rights{};
     std::string refusal{};
+    /// What it was recognised by; null where it was not by a certificate.
+    std::shared_ptr<const CertificateIdentity> certificate{};
 };
 
 }  // namespace coffer::access

@@ -67,6 +67,17 @@ secrets::CallContext as_now(const secrets::CallContext& call, const Directory& d
     return now;
 }
 
+/// Whoever changes something by mistake should be able to change it back: the caller must still be who he is
+/// afterwards, and not be locked out by, say, a pattern that matches his own certificate.
+void require_caller_stays(const access::Caller& caller, const Directory& after, Timestamp now) {
+    if (!caller.certificate) return;
+    const auto found = after.recognise(*caller.certificate, now);
+    if (found.rights && found.rights->principal.id == caller.rights->principal.id) return;
+    throw invalid_input(
+        fmt::format("The change would lock you out: {}. Let another administrator make it.",
+                    found.rights ? "your certificate would be another principal's" : found.refusal));
+}
+
 /// One attempt at a change, in its transaction.
 Changed attempt(const Operation& operation, const secrets::CallContext& call, const v1::Request& request,
                 const DirectoryKeeper& keeper, Timestamp now, storage::WriteTransaction& tx) {
@@ -80,6 +91,7 @@ Changed attempt(const Operation& operation, const secrets::CallContext& call, co
     if (!changes.empty() && !is_dry(request)) {
         auto stored = storage::IamRepository::store(tx, directory->stored(), changes);
         changed.directory = Directory::build(std::move(stored), directory->account(), directory.get());
+        require_caller_stays(caller.caller, *changed.directory, now);
     }
     const auto revision = (changed.directory ? changed.directory : directory)->stored().revision;
     if (changed.response.has_apply_access_configuration()) {

@@ -177,8 +177,9 @@ bool Connection::identify() {
     const ServerContext& server = *listener_->server;
     peer_ = tls_->peer_certificates();
     try {
-        identity_ = identity_of(peer_.leaf.get());
-        caller_.principal = identity_.name;
+        caller_.certificate =
+            std::make_shared<const access::CertificateIdentity>(identity_of(peer_.leaf.get()));
+        caller_.principal = caller_.certificate->name;
         peer_expires_ = time_of(X509_get0_notAfter(peer_.leaf.get()));
     } catch (const Error& error) {
         end(v1::ConnectionError::ACCESS_DENIED, error.what(), false);
@@ -496,7 +497,7 @@ void Connection::take_hello(const v1::Hello& hello) {
 void Connection::recognise_caller() {
     const ServerContext& server = *listener_->server;
     if (!server.callers) return;
-    server.callers->recognise(identity_, recognition_);
+    server.callers->recognise(*caller_.certificate, recognition_);
     caller_.rights = recognition_.rights;
     caller_.refusal = recognition_.refusal;
 }

@@ -111,7 +111,6 @@ private:
 
     Phase phase_ = Phase::handshake;
     access::Caller caller_;
-    access::CertificateIdentity identity_;
     access::Recognition recognition_;
     std::shared_ptr<PrincipalUse> use_;
     PeerCertificates peer_;

@@ -117,6 +117,7 @@ public:
         if (!known.rights) throw access::AccessDenied(known.refusal);
         auto context = std::make_shared<secrets::CallContext>();
         context->caller.rights = known.rights;
+        context->caller.certificate = std::make_shared<const access::CertificateIdentity>(spiffe(spiffe_id));
         context->deadline = patience();
         v1::Response response;
         response.set_id(7);
@@ -319,6 +320,27 @@ TEST_F(ServiceTest, TrustComesBackWithTheRows) {
     wait_until([&] { return node_->keeper->distrust().has_value(); });
     by_hand("INSERT INTO iam_manifest SELECT * FROM good");
     wait_until([&] { return !node_->keeper->distrust().has_value(); });
+    EXPECT_EQ(refusal(*node_, "admin"), "done");
+}
+
+TEST_F(ServiceTest, NobodyLocksHimselfOut) {
+    user("alice");
+    v1::Request pattern;
+    pattern.mutable_add_user_identity()->set_user_name("alice");
+    pattern.mutable_add_user_identity()->mutable_identity()->set_kind("subject");
+    pattern.mutable_add_user_identity()->mutable_identity()->set_value(
+        "CN=*");  // matches the administrator's as well
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(pattern)); }),
+                AllOf(HasSubstr("would lock you out"), HasSubstr("user 'admin' and user 'alice'")));
+    v1::Request disable;
+    disable.mutable_disable_user()->set_user_name("admin");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(disable)); }),
+                HasSubstr("would lock you out"));
+    // A new name is no other principal.
+    v1::Request rename;
+    rename.mutable_update_user()->set_user_name("admin");
+    rename.mutable_update_user()->set_new_user_name("chief");
+    static_cast<void>(node_->call(rename));
     EXPECT_EQ(refusal(*node_, "admin"), "done");
 }
 

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Who may do what, as people manage it: users, policies, files; and what becomes of it when somebody changes the tables
+# by hand.
+# shellcheck source=support.sh
+. "$(dirname "$0")/support.sh"
+
+bring_up
+printf 'value' | coffer put iam/a >/dev/null
+
+# issue NAME SUBJECT: NAME.key and NAME.crt of spiffe://coffer.local/NAME, signed by the appliance's authority.
+issue() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$2" \
+    -keyout "$work/$1.key" -out "$work/$1.csr" 2>/dev/null
+  COFFER_CLIENT_SAN="URI:spiffe://coffer.local/$1" openssl ca -batch -notext -config "$state/tls/ca.cnf" -extensions client \
+    -in "$work/$1.csr" -out "$work/$1.crt" 2>/dev/null
+}
+with() { COFFER_CERT_FILE="$work/$1.crt" COFFER_KEY_FILE="$work/$1.key" "${@:2}"; }
+iam() { coffer iam "$@"; }
+
+# ---- the first administrator --------------------------------------------------------------------------------
+
+expect_contains "the first user is the administrator" user/admin "$(coffer whoami)"
+program=$build
+[ "$(id -u)" -ne 0 ] || program="$dir/program"
+again() {
+  as_owner env SOFTHSM2_CONF="$state/token/softhsm2.conf" "$program/bin/cofferd" bootstrap \
+    --config "$state/etc/cofferd.toml" --identity spiffe://coffer.local/x
+}
+expect_refused "bootstrap works once" "there are principals already" again
+
+# ---- a user without rights, and with --------------------------------------------------------------------------
+
+issue alice /CN=alice
+expect_refused "a certificate of nobody" "no user or role has the certificate identity spiffe 'spiffe://coffer.local/alice'" \
+  with alice coffer get iam/a
+iam create-user --user-name alice >/dev/null
+iam add-user-identity --user-name alice --identity Kind=spiffe,Value=spiffe://coffer.local/alice >/dev/null
+expect_refused "a user without rights is told what it lacks" \
+  "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:111122223333:secret:iam/a-" \
+  with alice coffer get iam/a
+expect_refused "and may not help itself" "iam:AttachUserPolicy" \
+  with alice coffer iam attach-user-policy --user-name alice --policy-arn arn:aws:iam::aws:policy/AdministratorAccess
+cat >"$work/read.json" <<'POLICY'
+{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:*:*:secret:iam/*"}]}
+POLICY
+policy=$(iam create-policy --policy-name read --policy-document "file://$work/read.json" --output text | grep -o 'arn:aws:iam::[0-9]*:policy/read')
+iam attach-user-policy --user-name alice --policy-arn "$policy"
+expect_equal "after attach-user-policy it is allowed" value "$(with alice coffer get iam/a)"
+expect_contains "who-can says so" "user/alice" "$(iam who-can GetSecretValue iam/a)"
+expect_contains "simulate says why" "allow" "$(iam simulate --principal alice --action GetSecretValue --resource iam/a)"
+iam disable-user --user-name alice
+expect_refused "disabled" "user 'alice' is disabled" with alice coffer get iam/a
+iam enable-user --user-name alice
+
+# ---- two principals for one certificate ------------------------------------------------------------------------
+
+iam create-role --role-name app --assume-role-policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}' >/dev/null
+expect_refused "a pattern that matches one's own certificate is refused" "would lock you out" \
+  iam add-role-identity --role-name app --identity Kind=subject,Value='CN=a*'
+iam add-role-identity --role-name app --identity Kind=subject,Value='CN=al*' >/dev/null
+expect_refused "a certificate of two principals: both are named" "matches role 'app' and user 'alice'" with alice coffer get iam/a
+iam remove-role-identity --role-name app --identity Kind=subject,Value='CN=al*' >/dev/null
+
+# ---- files ------------------------------------------------------------------------------------------------------
+
+iam export "$work/access" >/dev/null
+expect_equal "what was exported changes nothing" "Nothing to change." "$(iam apply -f "$work/access" --prune)"
+mkdir "$work/access/more"
+cat >"$work/access/more/ops.toml" <<'TOML'
+GroupName = "ops"
+AttachedPolicies = ["arn:aws:iam::aws:policy/IAMReadOnlyAccess"]
+[[InlinePolicies]]
+PolicyName = "list"
+[InlinePolicies.PolicyDocument]
+Version = "2012-10-17"
+[[InlinePolicies.PolicyDocument.Statement]]
+Effect = "Allow"
+Action = "secretsmanager:ListSecrets"
+Resource = "*"
+TOML
+expect_contains "a dry run shows the difference" "+ create group ops" "$(iam apply -f "$work/access" --dry-run)"
+expect_refused "and changes nothing" NoSuchEntity iam get-group --group-name ops
+expect_contains "apply brings it into force" "1 changes are in force" "$(iam apply -f "$work/access")"
+expect_contains "with its policy" "secretsmanager:ListSecrets" "$(iam get-group-policy --group-name ops --policy-name list)"
+rm -r "$work/access/more"
+expect_contains "prune deletes what is not there any more" "- delete group ops" "$(iam apply -f "$work/access" --prune)"
+
+# ---- psql -------------------------------------------------------------------------------------------------------
+
+is_denied() { ! with alice coffer get iam/a; }
+failures() { metric coffer_integrity_failures_total; }
+before=$(failures)
+sql "CREATE TABLE yesterday AS SELECT * FROM iam_entities" >/dev/null
+iam detach-user-policy --user-name alice --policy-arn "$policy"
+sql "DELETE FROM iam_entities WHERE name = 'alice'; INSERT INTO iam_entities SELECT * FROM yesterday WHERE name = 'alice'" >/dev/null
+wait_until "yesterday's row is found" grep -q "user 'alice' was altered in the database" "$state/log/cofferd.log"
+expect_refused "and grants nothing" AccessDeniedException with alice coffer get iam/a
+expect_contains "lint names it" "NOT_BELIEVED" "$(iam lint)"
+[ "$(failures)" -gt "$before" ] || fail "the metric did not move"
+what "a metric says so"
+iam delete-user --user-name alice
+expect_contains "an administrator puts it right" "+ create user alice" "$(iam apply -f "$work/access")"
+expect_equal "and it is allowed again" value "$(with alice coffer get iam/a)"
+
+sql "DELETE FROM iam_entities WHERE kind = 'policy' AND name = 'read'" >/dev/null
+wait_until "a policy's row that is gone refuses who refers to it" is_denied
+expect_refused "with the reason" "is gone from the database" with alice coffer get iam/a
+expect_contains "apply repairs it" "~ repair policy read" "$(iam apply -f "$work/access")"
+expect_equal "and it is allowed again" value "$(with alice coffer get iam/a)"
+
+issue mallory /CN=mallory
+sql "INSERT INTO iam_entities SELECT kind, 'mallory', revision, replace(document, 'admin', 'mallory'), seal FROM iam_entities WHERE name = 'admin'" >/dev/null
+wait_until "an inserted user is found" grep -q "user 'mallory' was inserted into the database" "$state/log/cofferd.log"
+expect_refused "and is nobody" "no user or role" with mallory coffer get iam/a
+sql "DELETE FROM iam_entities WHERE name = 'mallory'" >/dev/null
+
+sql "UPDATE iam_manifest SET entries = '[]'" >/dev/null
+wait_until "a broken manifest is found" grep -q "the list of users, groups, roles and policies is not believed" "$state/log/cofferd.log"
+expect_equal "what was in force stays" value "$(with alice coffer get iam/a)"
+expect_refused "nothing can be changed" IntegrityFailureException iam create-user --user-name eve
+appliance down >/dev/null
+appliance up --build "$build" >/dev/null
+take_environment
+expect_refused "after a restart nobody is believed" "cannot be believed" coffer get iam/a
