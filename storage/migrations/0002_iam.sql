@@ -9,7 +9,7 @@ CREATE TABLE iam_entities (
     kind     text COLLATE "C" NOT NULL,
     name     text COLLATE "C" NOT NULL,
     revision bigint NOT NULL,
-    document text NOT NULL,
+    document text COLLATE "C" NOT NULL,
     seal     bytea NOT NULL,
     PRIMARY KEY (kind, name),
     CONSTRAINT iam_entities_kind_is_known CHECK (kind IN ('user', 'group', 'role', 'policy', 'account'))
@@ -23,7 +23,7 @@ COMMENT ON COLUMN iam_entities.seal IS 'HMAC-SHA256 over the other columns, keye
 CREATE TABLE iam_manifest (
     the_row  boolean PRIMARY KEY DEFAULT true,
     revision bigint NOT NULL,
-    entries  text NOT NULL,
+    entries  text COLLATE "C" NOT NULL,
     seal     bytea,
     CONSTRAINT iam_manifest_has_one_row CHECK (the_row)
 );

@@ -10,9 +10,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 
 #include "client/coffer/aws_verbs.hpp"
+#include "client/coffer/command.hpp"
 #include "client/coffer/failure.hpp"
+#include "client/coffer/iam_configuration.hpp"
 #include "client/coffer/parameter.hpp"
 #include "client/coffer/schema.hpp"
 #include "client/coffer/shorthand.hpp"
@@ -39,10 +43,13 @@ protected:
 
     /// What `coffer VERB arguments...` sends.
     static v1::Request parse(const std::string& verb, const std::vector<std::string>& arguments) {
-        for (const auto* operation : operations()) {
+        auto all = operations();
+        const auto iam = iam_operations();
+        all.insert(all.end(), iam.begin(), iam.end());
+        for (const auto* operation : all) {
             if (kebab_case(operation->name()) != verb) continue;
             CLI::App app;
-            const AwsVerb parsed(app, *operation);
+            const AwsVerb parsed(app, *operation, VerbHelp{verb, "", {}}, "Verbs");
             std::vector<std::string> line(arguments.rbegin(), arguments.rend());
             line.push_back(verb);
             app.parse(std::move(line));
@@ -70,6 +77,82 @@ TEST_F(RequestTest, EveryOperationIsAVerbWithHelp) {
     for (const auto* operation : operations()) {
         EXPECT_FALSE(help_of(kebab_case(operation->name())).examples.empty()) << operation->name();
     }
+}
+
+TEST_F(RequestTest, EveryIamOperationIsAVerbWithHelp) {
+    CLI::App app;
+    Commands commands;
+    add_iam(app, commands);
+    std::set<std::string> verbs;
+    for (const auto* verb : app.get_subcommand("iam")->get_subcommands(nullptr)) {
+        verbs.insert(verb->get_name());
+        EXPECT_FALSE(verb->get_description().empty()) << verb->get_name();
+    }
+    for (const auto* operation : iam_operations()) {
+        const auto name = kebab_case(operation->name());
+        static const std::map<std::string, std::string> kOwn{{"lint-policies", "lint"},
+                                                             {"get-access-configuration", "export"},
+                                                             {"apply-access-configuration", "apply"}};
+        EXPECT_TRUE(verbs.contains(kOwn.contains(name) ? kOwn.at(name) : name)) << name;
+    }
+    EXPECT_TRUE(verbs.contains("simulate"));
+}
+
+TEST_F(RequestTest, IamVerbsTakeTheOptionsOfTheAwsCli) {
+    const auto policy = file("policy.json", R"({"Version":"2012-10-17","Statement":[]})");
+    const auto put = parse("put-user-policy", {"--user-name", "alice", "--policy-name", "own",
+                                               "--policy-document", "file://" + policy})
+                         .put_user_policy();
+    EXPECT_EQ(put.user_name(), "alice");
+    EXPECT_EQ(put.policy_document(), R"({"Version":"2012-10-17","Statement":[]})");
+    const auto add =
+        parse("add-user-identity", {"--user-name", "alice", "--identity", "Kind=spiffe,Value=spiffe://t/a"})
+            .add_user_identity();
+    EXPECT_EQ(add.identity().kind(), "spiffe");
+    EXPECT_EQ(add.identity().value(), "spiffe://t/a");
+    EXPECT_THAT(refusal("create-user", {}), HasSubstr("--user-name is required"));
+}
+
+TEST_F(RequestTest, AFolderOfFilesIsOneConfiguration) {
+    std::filesystem::create_directories(folder / "access" / "users");
+    file("access/users/alice.json", R"({"UserName":"alice","Groups":["ops"]})");
+    file(
+        "access/both.json",
+        R"({"Groups":[{"GroupName":"ops"}],"Policies":[{"PolicyName":"p","PolicyDocument":{"Version":"2012-10-17","Statement":[]}}]})");
+    file("access/role.toml",
+         "RoleName = \"app\"\nAssumeRolePolicyDocument = '{}'\nMaxSessionDuration = 7200\n");
+    file("access/notes.txt", "not read");
+    const auto configuration = read_configuration(folder / "access");
+    EXPECT_EQ(configuration.users(0).groups(0), "ops");
+    EXPECT_EQ(configuration.groups(0).group_name(), "ops");
+    EXPECT_EQ(configuration.policies(0).policy_document(), R"({"Version":"2012-10-17","Statement":[]})");
+    EXPECT_EQ(configuration.roles(0).max_session_duration(), 7200);
+
+    write_configuration(configuration, folder / "out", false);
+    EXPECT_EQ(read_configuration(folder / "out").SerializeAsString(), configuration.SerializeAsString());
+    EXPECT_THROW(write_configuration(configuration, folder / "out", false), Failure);
+    write_configuration(configuration, folder / "out", true);
+}
+
+TEST_F(RequestTest, WhatIsWrongInAFileIsNamed) {
+    const auto refused = [&](const std::string& name, const std::string& content) {
+        std::filesystem::remove_all(folder / "access");
+        std::filesystem::create_directories(folder / "access");
+        file("access/" + name, content);
+        try {
+            static_cast<void>(read_configuration(folder / "access"));
+        } catch (const Failure& error) {
+            return std::string(error.what());
+        }
+        return std::string("no error");
+    };
+    EXPECT_THAT(refused("x.json", R"({"UserName":"a","Group":["b"]})"),
+                HasSubstr("x.json has no member 'Group'"));
+    EXPECT_THAT(refused("x.json", R"({"UserName":1})"), HasSubstr("x.json.UserName must be a string"));
+    EXPECT_THAT(refused("x.json", "{"), HasSubstr("x.json is not JSON"));
+    EXPECT_THAT(refused("x.toml", "UserName = \n"), HasSubstr("x.toml:1:"));
+    EXPECT_THAT(refused("x.txt", ""), HasSubstr("there is no *.json or *.toml file"));
+    EXPECT_THAT(refused("x.json", "[]"), HasSubstr("must be a structure"));
 }
 
 TEST_F(RequestTest, TextsNumbersAndFlags) {

@@ -61,6 +61,7 @@ std::string limits_of(const FieldDescriptor& field) {
         parts.push_back(values);
     }
     if (l.text()) parts.emplace_back("UTF-8");
+    if (l.json()) parts.emplace_back("JSON");
     if (l.sensitive()) parts.emplace_back("sensitive");
 
     std::string out;

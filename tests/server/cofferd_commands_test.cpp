@@ -114,5 +114,22 @@ TEST_F(Commands, MigratingAnUnreachableDatabase) {
     EXPECT_THAT(failed.output, HasSubstr("cofferd: "));
 }
 
+TEST_F(Commands, BootstrapAsksForAnIdentity) {
+    const auto missing = cofferd("bootstrap --config " + file_.string());
+    EXPECT_EQ(missing.code, 64);
+    EXPECT_THAT(missing.output, HasSubstr("--identity"));
+    const auto root = ::geteuid() == 0;
+    const auto wrong = cofferd("bootstrap --identity nobody --config " + file_.string());
+    EXPECT_EQ(wrong.code, root ? 77 : 69);
+    EXPECT_THAT(wrong.output, HasSubstr(root ? "does not run as root" : "--identity: must be a SPIFFE ID"));
+}
+
+TEST_F(Commands, AListOfAdministratorsIsRefusedWithWhatReplacedIt) {
+    write("[access]\nadministrators = [\"alice\"]\n");
+    const auto refused = cofferd("check-config " + file_.string());
+    EXPECT_EQ(refused.code, 78);
+    EXPECT_THAT(refused.output, HasSubstr("cofferd bootstrap"));
+}
+
 }  // namespace
 }  // namespace coffer::testing

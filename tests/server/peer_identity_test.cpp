@@ -110,5 +110,18 @@ TEST(PeerIdentity, CommonNamesMayBeOfAnyLanguage) {
     EXPECT_EQ(principal({"\xe6\x94\xaf\xe6\x89\x95"}), "\xe6\x94\xaf\xe6\x89\x95");
 }
 
+// RFC 2253: the last part first (2.1), separators escaped (2.4).
+TEST(PeerIdentity, SubjectAndIssuerAreAsRfc2253WritesThem) {
+    CertificateSpec spec;
+    spec.common_names = {"first", "x,O=Bank"};
+    spec.alternative_names = {{GEN_DNS, "app.bank.example"}};
+    const Identity identity = authority().issue(spec);
+    const auto found = server::identity_of(identity.certificate.get());
+    EXPECT_EQ(found.kind, access::NameKind::dns);
+    EXPECT_EQ(found.name, "app.bank.example");
+    EXPECT_EQ(found.subject, "CN=x\\,O=Bank,CN=first");
+    EXPECT_EQ(found.issuer, "CN=CA");
+}
+
 }  // namespace
 }  // namespace coffer::testing
