@@ -60,6 +60,7 @@ Bytes manifest_message(std::int64_t revision, const Listed& listed) {
     encoder.text("manifest").number(revision).list(listed.size());
     for (const auto& [key, listing] : listed) {
         encoder.text(iam_kind_name(key.kind)).text(key.name).number(listing.revision).bytes(listing.seal);
+        encoder.text(listing.claims);
     }
     return encoder.take();
 }
@@ -69,7 +70,7 @@ std::string entries_text(const Listed& listed) {
     for (const auto& [key, listing] : listed) {
         const auto kind = iam_kind_name(key.kind);
         entries.emplace_back(boost::json::array{boost::json::string(kind.data(), kind.size()), key.name,
-                                                listing.revision, to_hex(listing.seal)});
+                                                listing.revision, to_hex(listing.seal), listing.claims});
     }
     return boost::json::serialize(entries);
 }
@@ -85,7 +86,8 @@ Listed read_entries(const std::string& text) {
         if (!kind) throw IntegrityError(kBroken);
         const auto& seal = fields.at(3).as_string();
         listed.emplace(IamKey{*kind, std::string(fields.at(1).as_string())},
-                       IamListing{fields.at(2).as_int64(), from_hex({seal.data(), seal.size()})});
+                       IamListing{fields.at(2).as_int64(), from_hex({seal.data(), seal.size()}),
+                                  std::string(fields.at(4).as_string())});
     }
     return listed;
 }
@@ -249,7 +251,7 @@ StoredIam IamRepository::lock(WriteTransaction& tx, const StoredIam* known) {
 StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
                                const std::vector<IamChange>& changes) {
     ++locked.revision;
-    for (const auto& [key, document] : changes) {
+    for (const auto& [key, document, claims] : changes) {
         const std::string kind(iam_kind_name(key.kind));
         locked.entities.erase(key);
         locked.faults.erase(key);
@@ -262,7 +264,7 @@ StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
         row.seal = tx.seals().make(row_message(key, row.revision, row.document), tx.deadline());
         tx.sql().exec_prepared("iam_put", kind, storable("name", key.name), row.revision, row.document,
                                binary(row.seal));
-        locked.listed.emplace(key, IamListing{row.revision, row.seal});
+        locked.listed.emplace(key, IamListing{row.revision, row.seal, claims});
         locked.entities.emplace(key, std::make_shared<const StoredIamEntity>(std::move(row)));
     }
     locked.seal = tx.seals().make(manifest_message(locked.revision, locked.listed), tx.deadline());

@@ -3,7 +3,7 @@
 // that says which there are. What a document means is none of storage's business.
 //
 // Seals ("coffer/seal/iam/v1", CanonicalEncoder): of a row over kind, name, revision, document; of the
-// manifest over its revision and each entry's kind, name, revision and seal, in their order.
+// manifest over its revision and each entry's kind, name, revision, seal and claims, in their order.
 
 #include <compare>
 #include <cstdint>
@@ -63,6 +63,8 @@ enum class IamFault : std::uint8_t {
 struct IamListing {
     std::int64_t revision = 0;
     Bytes seal;
+    /// What of the document has to be known also when its row is not believed; text of the caller's own.
+    std::string claims{};
 
     [[nodiscard]] bool operator==(const IamListing&) const = default;
 };
@@ -83,6 +85,8 @@ struct StoredIam {
 struct IamChange {
     IamKey key;
     std::optional<std::string> document;
+    /// For its listing.
+    std::string claims{};
 };
 
 class IamRepository {

@@ -40,6 +40,7 @@ DirectoryPtr Directory::build(storage::StoredIam stored, std::string account, co
         directory->records_.faults.emplace(key, storage::describe(fault));
     }
     directory->read_entries(previous);
+    directory->claim_for_faults();
     directory->settle();
     return directory;
 }
@@ -125,6 +126,19 @@ void Directory::claim(const IamKey& principal, const std::vector<Identity>& iden
             patterns_.push_back({std::move(claim), SubjectPattern(identity.value)});
         } else {
             claims_[lookup_key(identity.kind, identity.value)].push_back(std::move(claim));
+        }
+    }
+}
+
+/// Whom a row that is not believed belongs to is still known, from the manifest.
+void Directory::claim_for_faults() {
+    for (const auto& [key, fault] : records_.faults) {
+        const auto listing = stored_.listed.find(key);
+        if (listing == stored_.listed.end()) continue;
+        try {
+            claim(key, read_claims(listing->second.claims));
+        } catch (const BadDocument&) {
+            // Of a newer version of the daemon; then its row is not read either.
         }
     }
 }
@@ -272,7 +286,12 @@ access::Recognition Directory::recognise(const access::CertificateIdentity& cert
         return found;
     }
     const auto& owner = *owners.begin();
-    const auto& standing = standings_.at(owner);
+    const auto standing_found = standings_.find(owner);
+    if (standing_found == standings_.end()) {
+        found.refusal = fmt::format("{}, who has it, {}", storage::describe(owner), trouble_with(owner));
+        return found;
+    }
+    const auto& standing = standing_found->second;
     if (owner.kind == IamKind::user) {
         const auto& user = *records_.find<User>(owner.name);
         if (user.disabled) {

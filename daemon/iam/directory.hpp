@@ -43,7 +43,8 @@ public:
 
     /// Who the owner of a certificate is. One lookup by its name, and one comparison with each subject
     /// pattern. Refused: nobody has it, two principals have it (both are named), the user is disabled or
-    /// expired, or something that the principal refers to cannot be believed. `generation` is left as it is.
+    /// expired, or the principal or something that it refers to cannot be believed. `generation` is left as
+    /// it is.
     [[nodiscard]] access::Recognition recognise(const access::CertificateIdentity& certificate,
                                                 Timestamp now) const;
 
@@ -86,6 +87,7 @@ private:
     void read_entries(const Directory* previous);
     void index(const EntryPtr& entry);
     void claim(const IamKey& principal, const std::vector<Identity>& identities);
+    void claim_for_faults();
     void settle();
 
     /// Why `key` cannot be relied upon.

@@ -7,33 +7,37 @@ namespace coffer::iam {
 namespace {
 
 template <class Record>
-std::optional<std::string> document_of(const Records& records, const std::string& name) {
-    const auto* record = records.find<Record>(name);
-    if (record == nullptr) return std::nullopt;
-    return to_document(*record);
+storage::IamChange change_of(const Records& records, const IamKey& key) {
+    const auto* record = records.find<Record>(key.name);
+    if (record == nullptr) return {key, std::nullopt};
+    storage::IamChange change{key, to_document(*record)};
+    if constexpr (std::is_same_v<Record, User> || std::is_same_v<Record, Role>) {
+        change.claims = to_claims(record->identities);
+    }
+    return change;
 }
 
-std::optional<std::string> document_of(const Records& records, const IamKey& key) {
+storage::IamChange change_of(const Records& records, const IamKey& key) {
     switch (key.kind) {
         case IamKind::user:
-            return document_of<User>(records, key.name);
+            return change_of<User>(records, key);
         case IamKind::group:
-            return document_of<Group>(records, key.name);
+            return change_of<Group>(records, key);
         case IamKind::role:
-            return document_of<Role>(records, key.name);
+            return change_of<Role>(records, key);
         case IamKind::policy:
-            return document_of<ManagedPolicy>(records, key.name);
+            return change_of<ManagedPolicy>(records, key);
         case IamKind::account:
             break;
     }
-    return std::nullopt;
+    return {key, std::nullopt};
 }
 
 }  // namespace
 
 std::vector<storage::IamChange> Draft::changes() const {
     std::vector<storage::IamChange> changes;
-    for (const auto& key : changed_) changes.push_back({key, document_of(records_, key)});
+    for (const auto& key : changed_) changes.push_back(change_of(records_, key));
     return changes;
 }
 

@@ -170,6 +170,21 @@ std::string to_document(const ManagedPolicy& policy) {
     return json::serialize(object);
 }
 
+std::string to_claims(const std::vector<Identity>& identities) {
+    json::object object;
+    put(object, "identities", identities);
+    return identities.empty() ? std::string() : json::serialize(object);
+}
+
+std::vector<Identity> read_claims(std::string_view claims) {
+    if (claims.empty()) return {};
+    const auto value = parse(claims);
+    JsonFields fields(value);
+    auto identities = identities_of(fields.list("identities"));
+    fields.finish();
+    return identities;
+}
+
 template <>
 User read_document<User>(std::string_view name, std::string_view document) {
     const auto value = parse(document);

@@ -14,6 +14,13 @@ namespace coffer::iam {
 [[nodiscard]] std::string to_document(const Role& role);
 [[nodiscard]] std::string to_document(const ManagedPolicy& policy);
 
+/// The identities as the manifest lists them, so that they are known also when the row is not believed: a
+/// certificate that was refused for matching two principals must not become the other's when one of both is
+/// altered. Empty for none.
+[[nodiscard]] std::string to_claims(const std::vector<Identity>& identities);
+/// Throws BadDocument.
+[[nodiscard]] std::vector<Identity> read_claims(std::string_view claims);
+
 /// Throws BadDocument for what to_document() does not write: a newer version of the daemon may have.
 template <class Record>
 [[nodiscard]] Record read_document(std::string_view name, std::string_view document);

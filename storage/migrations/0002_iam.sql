@@ -2,7 +2,7 @@
 --
 -- Nothing here is believed as it stands. Each row carries a seal, an HMAC keyed in the HSM over all of its
 -- columns; the manifest, one row under a seal of its own, lists kind, name, revision and seal of every row there
--- is (storage/iam_repository.hpp). A row that was inserted, edited, put back from yesterday or deleted by hand is
+-- is, and the certificates that it claims (storage/iam_repository.hpp). A row that was inserted, edited, put back from yesterday or deleted by hand is
 -- found when the tables are read, and grants nothing.
 
 CREATE TABLE iam_entities (
@@ -31,7 +31,7 @@ INSERT INTO iam_manifest (revision, entries) VALUES (0, '[]');
 
 COMMENT ON TABLE iam_manifest IS 'One row: which rows of iam_entities there are. Sealed. Locked by whoever changes one of them.';
 COMMENT ON COLUMN iam_manifest.revision IS 'Raised by every change.';
-COMMENT ON COLUMN iam_manifest.entries IS 'JSON: [[kind, name, revision, seal in hexadecimal], ...], sorted.';
+COMMENT ON COLUMN iam_manifest.entries IS 'JSON: [[kind, name, revision, seal in hexadecimal, identities], ...], sorted.';
 COMMENT ON COLUMN iam_manifest.seal IS 'HMAC-SHA256 over revision and entries, keyed in the HSM. NULL: nothing was stored yet.';
 
 -- Tells every node (LISTEN coffer_iam_changed) at commit that something changed, also by hand.

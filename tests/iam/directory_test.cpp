@@ -164,9 +164,20 @@ TEST_F(References, NorDoesABoundary) {
               "policy '" + arn_ + "', the permissions boundary of user 'bob', is gone from the database");
 }
 
-TEST_F(References, WhoseRowIsDamagedIsNobody) {
+TEST_F(References, WhoseRowIsDamagedIsRefused) {
     world_.damage({IamKind::user, "alice"}, IamFault::altered);
-    EXPECT_THAT(refusal("alice"), HasSubstr("no user or role has"));
+    EXPECT_EQ(refusal("alice"), "user 'alice', who has it, was altered in the database");
+}
+
+TEST_F(References, ACertificateOfTwoDoesNotBecomeTheOthersWhenOneIsDamaged) {
+    v1::AddUserIdentityRequest add;
+    add.set_user_name("bob");
+    add.mutable_identity()->set_kind("subject");
+    add.mutable_identity()->set_value("CN=x");
+    static_cast<void>(world_.call(add_user_identity, add));
+    EXPECT_THAT(refusal("alice"), HasSubstr("user 'alice' and user 'bob'"));
+    world_.damage({IamKind::user, "bob"}, IamFault::missing);
+    EXPECT_THAT(refusal("alice"), HasSubstr("user 'alice' and user 'bob'"));
 }
 
 TEST(Directory, CollectsThePoliciesOfUserAndGroups) {

@@ -69,13 +69,13 @@ secrets::CallContext World::context_of(const std::string& caller) const {
 
 void World::store(const Draft& draft) {
     ++stored_.revision;
-    for (const auto& [key, document] : draft.changes()) {
+    for (const auto& [key, document, claims] : draft.changes()) {
         stored_.entities.erase(key);
         stored_.listed.erase(key);
         stored_.faults.erase(key);
         if (!document) continue;
         stored_.entities.emplace(key, entity(key.kind, key.name, *document, stored_.revision));
-        stored_.listed.emplace(key, storage::IamListing{stored_.revision, Bytes(32, 1)});
+        stored_.listed.emplace(key, storage::IamListing{stored_.revision, Bytes(32, 1), claims});
     }
     directory_ = Directory::build(stored_, kAccount, directory_.get());
 }

@@ -253,7 +253,10 @@ TEST_F(ServiceTest, WhatIsChangedByHandGrantsNothing) {
     by_hand(
         "UPDATE iam_entities SET document = (SELECT document FROM iam_entities WHERE name = 'bob') WHERE "
         "name = 'alice'");
-    wait_until([&] { return node_->recognise("spiffe://t/alice").refusal.starts_with("no user or role"); });
+    wait_until([&] {
+        return node_->recognise("spiffe://t/alice")
+            .refusal.starts_with("user 'alice', who has it, was altered");
+    });
     EXPECT_THAT(node_->alarms->all(), AllOf(Contains(HasSubstr("policy 'no-list' is gone")),
                                             Contains(HasSubstr("user 'alice' was altered"))));
     // Others go on, and an administrator can put it right.

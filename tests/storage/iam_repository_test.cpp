@@ -36,7 +36,9 @@ protected:
     }
     /// alice, bob and a policy, in one change.
     void fill() {
-        change({{kAlice, R"({"path":"/"})"}, {kBob, R"({"path":"/b/"})"}, {kDenyAll, R"({"path":"/p/"})"}});
+        change({{kAlice, R"({"path":"/"})"},
+                {kBob, R"({"path":"/b/"})", "bob's"},
+                {kDenyAll, R"({"path":"/p/"})"}});
     }
     static std::vector<IamKey> believed(const StoredIam& iam) {
         std::vector<IamKey> keys;
@@ -58,6 +60,8 @@ TEST_F(IamRepositoryTest, StoresChangesAndDeletions) {
     EXPECT_EQ(iam.revision, 1);
     EXPECT_THAT(believed(iam), ElementsAre(kDenyAll, kAlice, kBob));
     EXPECT_EQ(iam.entities.at(kBob)->document, R"({"path":"/b/"})");
+    EXPECT_EQ(iam.listed.at(kBob).claims, "bob's");
+    EXPECT_EQ(iam.listed.at(kAlice).claims, "");
 
     const auto stored = change({{kBob, std::nullopt}, {kAlice, R"({"path":"/x/"})"}});
     iam = load();
@@ -158,7 +162,7 @@ class BrokenManifest : public IamRepositoryTest, public testing::WithParamInterf
 
 TEST_P(BrokenManifest, MeansThatNothingIsBelieved) {
     fill();
-    change({{kBob, "{}"}});
+    change({{kBob, "{}", "claimed"}});
     by_hand(GetParam());
     EXPECT_THROW(static_cast<void>(load()), IntegrityError);
     EXPECT_THAT(observer_->failures(), ElementsAre(HasSubstr("table iam_manifest")));
@@ -171,6 +175,7 @@ INSTANTIATE_TEST_SUITE_P(
         // An entry removed along with its row.
         "DELETE FROM iam_entities WHERE name = 'deny-all'; UPDATE iam_manifest SET entries = "
         "(SELECT json_agg(e) FROM json_array_elements(entries::json) e WHERE e->>1 <> 'deny-all')::text",
+        "UPDATE iam_manifest SET entries = replace(entries, 'claimed', 'cleared')",
         "UPDATE iam_manifest SET entries = '[]'", "UPDATE iam_manifest SET revision = revision - 1",
         "UPDATE iam_manifest SET seal = NULL", "UPDATE iam_manifest SET entries = 'no json'",
         "UPDATE iam_manifest SET entries = '[[\"demon\",\"x\",1,\"00\"]]'",
