@@ -1,0 +1,253 @@
+#include "daemon/access/evaluation.hpp"
+
+#include <algorithm>
+
+namespace coffer::access {
+namespace {
+
+/// The best Allow among some policies, or the first Deny.
+struct Verdict {
+    const Policy* deny_policy = nullptr;
+    const Statement* deny = nullptr;
+    const Policy* allow_policy = nullptr;
+    const Statement* allow = nullptr;
+    PrincipalMatch allowed_as = PrincipalMatch::none;
+};
+
+/// Adds what `policy` says. For a resource policy every Allow counts, since the closest to the caller is
+/// worth most.
+void consult(const Policy& policy, const RequestContext& request, StatementScope scope, Verdict& verdict) {
+    if (!policy.actions()[static_cast<std::size_t>(request.action())]) return;
+    for (const auto& statement : policy.statements()) {
+        const bool allows = statement.effect() == Effect::allow;
+        if (allows && verdict.allowed_as == PrincipalMatch::direct) continue;
+        const auto match = statement.match(request, scope);
+        if (match.result != StatementResult::applies) continue;
+        if (!allows) {
+            verdict.deny_policy = &policy;
+            verdict.deny = &statement;
+            return;
+        }
+        if (match.principal > verdict.allowed_as) {
+            verdict.allow_policy = &policy;
+            verdict.allow = &statement;
+            verdict.allowed_as = match.principal;
+        }
+    }
+}
+
+void consult(std::span<const PolicyPtr> policies, const RequestContext& request, StatementScope scope,
+             Verdict& verdict) {
+    for (const auto& policy : policies) {
+        consult(*policy, request, scope, verdict);
+        if (verdict.deny != nullptr) return;
+    }
+}
+
+Verdict consult_one(const Policy* policy, const RequestContext& request, StatementScope scope) {
+    Verdict verdict;
+    if (policy != nullptr) consult(*policy, request, scope, verdict);
+    return verdict;
+}
+
+Decision lacking(DocumentKind part) {
+    return {Outcome::implicit_deny, part, nullptr, nullptr};
+}
+
+bool is_same_account(const RequestContext& request) {
+    const auto& principal = request.principal();
+    return principal.type == PrincipalType::service || principal.account == request.resource_account();
+}
+
+/// One pass over all policies, then the rules.
+class Evaluation {
+public:
+    Evaluation(const RequestContext& request, const PolicySet& policies)
+        : request_(request), policies_(policies), scope_{policies.boundary != nullptr} {}
+
+    Decision decide() {
+        // The order in which a Deny is looked for is the order in which it is reported.
+        consult(policies_.identity, request_, scope_, identity_);
+        if (identity_.deny != nullptr) return denied(identity_, DocumentKind::identity);
+        resource_ = consult_one(policies_.resource, request_, scope_);
+        if (resource_.deny != nullptr) return denied(resource_, resource_kind());
+        boundary_ = consult_one(policies_.boundary, request_, scope_);
+        if (boundary_.deny != nullptr) return denied(boundary_, DocumentKind::boundary);
+        consult(policies_.session, request_, scope_, session_);
+        if (session_.deny != nullptr) return denied(session_, DocumentKind::session);
+        const auto listener = consult_one(policies_.listener, request_, scope_);
+        if (listener.deny != nullptr) return denied(listener, DocumentKind::listener);
+
+        if (policies_.listener != nullptr && listener.allow == nullptr)
+            return lacking(DocumentKind::listener);
+        if (!is_same_account(request_)) return from_other_account();
+        return within_account();
+    }
+
+private:
+    static Decision denied(const Verdict& verdict, DocumentKind part) {
+        return {Outcome::explicit_deny, part, verdict.deny_policy, verdict.deny};
+    }
+    static Decision allowed(const Verdict& verdict, DocumentKind part) {
+        return {Outcome::allow, part, verdict.allow_policy, verdict.allow};
+    }
+
+    [[nodiscard]] DocumentKind resource_kind() const {
+        return policies_.resource != nullptr ? policies_.resource->kind() : DocumentKind::resource;
+    }
+    /// What is asked of the role itself, which has to agree.
+    [[nodiscard]] bool needs_trust() const {
+        const auto action = request_.action();
+        return action == Action::sts_assume_role || action == Action::sts_tag_session ||
+               action == Action::sts_set_source_identity;
+    }
+    [[nodiscard]] bool is_root() const { return request_.principal().type == PrincipalType::account; }
+
+    [[nodiscard]] Decision within_account() const {
+        if (needs_trust() && resource_.allow == nullptr) return lacking(DocumentKind::trust);
+        if (resource_.allowed_as == PrincipalMatch::direct) return allowed(resource_, resource_kind());
+        if (is_root()) return {Outcome::allow, DocumentKind::identity, nullptr, nullptr};
+        if (resource_.allowed_as == PrincipalMatch::issuer) {
+            if (const auto limit = limited()) return *limit;
+            return allowed(resource_, resource_kind());
+        }
+        return by_identity();
+    }
+
+    [[nodiscard]] Decision from_other_account() const {
+        if (resource_.allow == nullptr)
+            return lacking(needs_trust() ? DocumentKind::trust : DocumentKind::resource);
+        if (is_root()) return allowed(resource_, resource_kind());
+        const auto own = by_identity();
+        return own.allowed() ? allowed(resource_, resource_kind()) : own;
+    }
+
+    [[nodiscard]] Decision by_identity() const {
+        if (identity_.allow == nullptr) return lacking(DocumentKind::identity);
+        if (const auto limit = limited()) return *limit;
+        return allowed(identity_, DocumentKind::identity);
+    }
+
+    /// The implicit deny of a boundary or of session policies.
+    [[nodiscard]] std::optional<Decision> limited() const {
+        if (policies_.boundary != nullptr && boundary_.allow == nullptr)
+            return lacking(DocumentKind::boundary);
+        if (!policies_.session.empty() && session_.allow == nullptr) return lacking(DocumentKind::session);
+        return std::nullopt;
+    }
+
+    const RequestContext& request_;
+    const PolicySet& policies_;
+    StatementScope scope_;
+    Verdict identity_;
+    Verdict resource_;
+    Verdict boundary_;
+    Verdict session_;
+};
+
+PolicyExplanation explain_policy(const Policy& policy, DocumentKind part, const RequestContext& request,
+                                 StatementScope scope) {
+    PolicyExplanation out{&policy, part, std::nullopt, {}};
+    for (const auto& statement : policy.statements()) {
+        const auto match = statement.match(request, scope);
+        out.statements.push_back({&statement, match});
+        if (match.result != StatementResult::applies) continue;
+        if (statement.effect() == Effect::deny || !out.effect) out.effect = statement.effect();
+    }
+    return out;
+}
+
+std::string describe_match(const Statement& statement, const Statement::Match& match) {
+    switch (match.result) {
+        case StatementResult::applies:
+            return statement.effect() == Effect::allow ? "allows" : "denies";
+        case StatementResult::other_action:
+            return "is about other actions";
+        case StatementResult::other_principal:
+            return "is about other principals";
+        case StatementResult::other_resource:
+            return "is about other resources";
+        case StatementResult::condition_false:
+            return "does not apply: the condition " + match.condition->op_name() + " on " +
+                   match.condition->key().written + " is false";
+        case StatementResult::variable_missing:
+            return "does not apply: a policy variable has no value" +
+                   (match.condition == nullptr ? std::string(" in its Resource")
+                                               : " in the condition on " + match.condition->key().written);
+    }
+    return "";
+}
+
+}  // namespace
+
+std::string_view outcome_name(Outcome outcome) noexcept {
+    switch (outcome) {
+        case Outcome::allow:
+            return "allow";
+        case Outcome::explicit_deny:
+            return "explicit deny";
+        case Outcome::implicit_deny:
+            return "implicit deny";
+    }
+    return "";
+}
+
+Decision decide(const RequestContext& request, const PolicySet& policies) {
+    return Evaluation(request, policies).decide();
+}
+
+std::string denial_message(const RequestContext& request, const Decision& decision,
+                           std::string_view resource) {
+    const auto& principal = request.principal();
+    const std::string action(action_info(request.action()).name);
+    std::string text = "User: " + (principal.arn.empty() ? principal.name : principal.arn) +
+                       " is not authorized to perform: " + action + " on resource: " + std::string(resource);
+    const std::string kind(kind_name(decision.part));
+    if (decision.outcome == Outcome::explicit_deny) {
+        return text + " with an explicit deny in " + (kind.starts_with('i') ? "an " : "a ") + kind;
+    }
+    return text + " because no " + kind + " allows the " + action + " action";
+}
+
+Explanation explain(const RequestContext& request, const PolicySet& policies) {
+    Explanation out{decide(request, policies), is_same_account(request), {}};
+    const StatementScope scope{policies.boundary != nullptr};
+    const auto add = [&](const Policy* policy, DocumentKind part) {
+        if (policy != nullptr) out.policies.push_back(explain_policy(*policy, part, request, scope));
+    };
+    for (const auto& policy : policies.identity) add(policy.get(), DocumentKind::identity);
+    if (policies.resource != nullptr) add(policies.resource, policies.resource->kind());
+    add(policies.boundary, DocumentKind::boundary);
+    for (const auto& policy : policies.session) add(policy.get(), DocumentKind::session);
+    add(policies.listener, DocumentKind::listener);
+    return out;
+}
+
+std::string format_explanation(const RequestContext& request, const Explanation& explanation) {
+    const auto& decision = explanation.decision;
+    std::string out = std::string(outcome_name(decision.outcome)) + ": " +
+                      std::string(action_info(request.action()).name) + " on " + request.resource();
+    if (decision.statement != nullptr) {
+        out += ", by " + decision.statement->label() + " of the " + std::string(kind_name(decision.part)) +
+               " " + decision.policy->name();
+    } else if (decision.allowed()) {
+        out += ", as the account's root user";
+    } else {
+        out += ": no " + std::string(kind_name(decision.part)) + " allows it";
+    }
+    out += '\n';
+    for (const auto& policy : explanation.policies) {
+        const char* says = !policy.effect                   ? "says nothing"
+                           : policy.effect == Effect::allow ? "allows"
+                                                            : "denies";
+        out += std::string(kind_name(policy.part)) + " " + policy.policy->name() + ": " + says + '\n';
+        for (const auto& statement : policy.statements) {
+            out += "  " + statement.statement->label() + " (line " +
+                   std::to_string(statement.statement->at().line) + ") " +
+                   describe_match(*statement.statement, statement.match) + '\n';
+        }
+    }
+    return out;
+}
+
+}  // namespace coffer::access

@@ -1,0 +1,97 @@
+#pragma once
+// The decision: whether a principal may do something, from all policies that have a say. Source: "Policy
+// evaluation logic" (order, implicit denies in other policy types, cross-account).
+//
+//   1. An explicit Deny in any policy ends it.
+//   2. A listener's policy, if there is one, must allow.
+//   3. Within an account: an Allow of the resource policy that names the caller (the user, the session,
+//   everybody)
+//      is enough. One that names the role behind the session stands in for the identity policies; boundary
+//      and session policy still must allow. One that names the account is worth nothing by itself.
+//   4. Otherwise an identity policy, the permissions boundary if there is one, and the session policies if
+//   there are
+//      any must each allow.
+//   5. From another account: the resource policy must allow, in whichever way, and step 4 must as well.
+//   6. To assume a role (or to tag the session), its trust policy must allow; then as in 3.
+//   7. The root user of the resource's account needs no Allow after step 2, but for 6.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/access/policy.hpp"
+#include "daemon/access/request_context.hpp"
+
+namespace coffer::access {
+
+/// The policies that have a say. Refers to what others own: valid as long as that is.
+struct PolicySet {
+    /// Of the user and its groups, or of the role.
+    std::span<const PolicyPtr> identity;
+    /// Any of them may allow; none present is no restriction.
+    std::span<const PolicyPtr> session;
+    const Policy* boundary = nullptr;
+    /// The secret's policy, or for sts:AssumeRole the role's trust policy.
+    const Policy* resource = nullptr;
+    const Policy* listener = nullptr;
+};
+
+enum class Outcome : std::uint8_t { allow, explicit_deny, implicit_deny };
+
+/// "allow", "explicit deny", "implicit deny".
+[[nodiscard]] std::string_view outcome_name(Outcome outcome) noexcept;
+
+/// A decision. Refers to the policies, which must outlive it.
+struct Decision {
+    Outcome outcome = Outcome::implicit_deny;
+    /// Where the deciding statement is; for an implicit deny, which kind of policy lacked an Allow.
+    DocumentKind part = DocumentKind::identity;
+    /// What allowed or denied. Empty for an implicit deny, and for the account's root user, who needs no
+    /// Allow.
+    const Policy* policy = nullptr;
+    const Statement* statement = nullptr;
+
+    [[nodiscard]] bool allowed() const noexcept { return outcome == Outcome::allow; }
+};
+
+/// Decides. Pure; takes memory only where policy variables are. Linear in the statements about the action.
+[[nodiscard]] Decision decide(const RequestContext& request, const PolicySet& policies);
+
+/// AWS's text for a refusal: "User: ARN is not authorized to perform: ACTION on resource: RESOURCE because no
+/// identity-based policy allows the ACTION action". `resource` is what the caller may see: the ARN, or what
+/// was typed when it resolved to nothing.
+[[nodiscard]] std::string denial_message(const RequestContext& request, const Decision& decision,
+                                         std::string_view resource);
+
+/// What a statement did in a request.
+struct StatementExplanation {
+    const Statement* statement = nullptr;
+    Statement::Match match;
+};
+
+/// What a policy did.
+struct PolicyExplanation {
+    const Policy* policy = nullptr;
+    DocumentKind part = DocumentKind::identity;
+    /// Deny goes before Allow; nothing when no statement applied.
+    std::optional<Effect> effect;
+    /// All statements, in the document's order.
+    std::vector<StatementExplanation> statements;
+};
+
+struct Explanation {
+    Decision decision;
+    bool same_account = true;
+    /// identity, resource, boundary, session, listener.
+    std::vector<PolicyExplanation> policies;
+};
+
+/// Decides and says what every policy and statement had to do with it. Refers to the policies.
+[[nodiscard]] Explanation explain(const RequestContext& request, const PolicySet& policies);
+
+/// The explanation as lines of text for a terminal, the decision first.
+[[nodiscard]] std::string format_explanation(const RequestContext& request, const Explanation& explanation);
+
+}  // namespace coffer::access

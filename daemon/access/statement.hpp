@@ -1,0 +1,98 @@
+#pragma once
+// One statement, compiled.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/access/actions.hpp"
+#include "daemon/access/arn_pattern.hpp"
+#include "daemon/access/condition.hpp"
+#include "daemon/access/document.hpp"
+
+namespace coffer::access {
+
+/// How a Principal element means a caller, from not at all to by name. It decides what a resource policy's
+/// Allow is worth ("Policy evaluation logic": resource-based policies and implicit denies in other policy
+/// types).
+enum class PrincipalMatch : std::uint8_t {
+    none,
+    /// Through the account: its administrators may hand the permission on.
+    account,
+    /// Through the role, or the user, behind the session.
+    issuer,
+    /// By the user's, the session's or the service's own name, or as everybody.
+    direct
+};
+
+/// What became of a statement in a request, and for explanations which element did not match.
+enum class StatementResult : std::uint8_t {
+    applies,
+    other_action,
+    other_principal,
+    other_resource,
+    condition_false,
+    /// A variable without value and default: AWS takes the whole statement as void.
+    variable_missing
+};
+
+/// What else, besides the request, a statement depends on.
+struct StatementScope {
+    /// AWS: NotPrincipal with Deny always denies callers that have a permissions boundary.
+    bool caller_has_boundary = false;
+};
+
+/// Immutable; thread-safe.
+class Statement {
+public:
+    Statement(const StatementDocument& document, LanguageVersion version, std::size_t index);
+
+    struct Match {
+        StatementResult result = StatementResult::other_action;
+        PrincipalMatch principal = PrincipalMatch::none;
+        /// Of the condition that was false or lacked a variable.
+        const Condition* condition = nullptr;
+    };
+    [[nodiscard]] Match match(const RequestContext& request, StatementScope scope) const;
+
+    [[nodiscard]] Effect effect() const noexcept { return effect_; }
+    [[nodiscard]] const ActionSet& actions() const noexcept { return actions_; }
+    /// The Sid, or empty.
+    [[nodiscard]] const std::string& sid() const noexcept { return sid_; }
+    /// The Sid, or "statement 3" for the third.
+    [[nodiscard]] std::string label() const;
+    /// From 0.
+    [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    [[nodiscard]] TextPosition at() const noexcept { return at_; }
+
+private:
+    /// A principal as a policy names it.
+    struct Who {
+        enum class Form : std::uint8_t { any, account, arn, unique_id, service, federated, nobody };
+        Form form = Form::nobody;
+        std::string text;
+    };
+
+    static Who compile(const PrincipalEntry& entry);
+    static PrincipalMatch match_one(const Who& who, const Principal& principal);
+    [[nodiscard]] PrincipalMatch match_principal(const Principal& principal, StatementScope scope) const;
+    [[nodiscard]] bool excepts(const Principal& principal) const;
+    [[nodiscard]] bool match_resource(const RequestContext& request) const;
+    [[nodiscard]] bool lacks_resource_variable(const RequestContext& request) const;
+
+    Effect effect_;
+    ActionSet actions_;
+    std::optional<std::vector<Who>> principals_;
+    bool not_principal_ = false;
+    std::vector<ArnPattern> resources_;
+    bool not_resource_ = false;
+    std::vector<Condition> conditions_;
+    bool resource_variables_ = false;
+    bool condition_variables_ = false;
+    std::string sid_;
+    std::size_t index_;
+    TextPosition at_;
+};
+
+}  // namespace coffer::access
