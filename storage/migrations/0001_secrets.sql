@@ -16,7 +16,7 @@ CREATE TABLE secrets (
     deleted      timestamptz(3),
     purge_due    timestamptz(3),
     tags         jsonb,
-    resource_policy text,
+    resource_policy text COLLATE "C",
     creation_token  text COLLATE "C",
     revision     bigint NOT NULL,
     seal         bytea NOT NULL,
