@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <array>
+
+#include "daemon/access/actions.hpp"
+#include "daemon/access/arn.hpp"
+#include "daemon/access/ascii.hpp"
+#include "daemon/access/finding_list.hpp"
+
+namespace coffer::access {
+namespace {
+
+/// How many letters must be changed, put in or taken out to get from one text to the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t changed = diagonal + (to_lower(a[i - 1]) == to_lower(b[j - 1]) ? 0U : 1U);
+            diagonal = row[j];
+            row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+        }
+    }
+    return row[b.size()];
+}
+
+/// ", did you mean X", when some action is spelt nearly so.
+std::string nearest(std::string_view name) {
+    constexpr std::size_t kFarthest = 4;
+    constexpr std::size_t kLongest = 64;
+    if (name.size() > kLongest) return "";
+    const ActionInfo* best = nullptr;
+    std::size_t best_distance = kFarthest + 1;
+    for (const auto& info : action_table()) {
+        const auto d = distance(name, info.name);
+        if (d < best_distance) {
+            best = &info;
+            best_distance = d;
+        }
+    }
+    return best == nullptr ? "" : "; did you mean " + std::string(best->name) + "?";
+}
+
+bool is_own_service(std::string_view prefix) {
+    constexpr std::array kServices{"secretsmanager", "sts", "iam", "kms", "coffer"};
+    return std::any_of(kServices.begin(), kServices.end(),
+                       [&](std::string_view service) { return equals_ignore_case(service, prefix); });
+}
+
+void check_name(const Located& value, FindingList& findings) {
+    if (matching_actions(value.text).any()) return;
+    const auto prefix = std::string_view(value.text).substr(0, value.text.find(':'));
+    if (is_own_service(prefix)) {
+        findings.add(Severity::error, "INVALID_ACTION", value.at,
+                     "The action " + value.text + " does not exist" + nearest(value.text),
+                     "Correct the name; docs/policies.md lists the actions");
+    } else {
+        findings.add(
+            Severity::warning, "FOREIGN_SERVICE", value.at,
+            "No service " + std::string(prefix) + " is served here: " + value.text + " matches no request",
+            "Remove it, or keep it for a policy that is also used elsewhere");
+    }
+}
+
+bool only_arns(const ElementList& resources) {
+    return !resources.negated && !resources.values.empty() &&
+           std::none_of(resources.values.begin(), resources.values.end(), [](const Located& value) {
+               return value.text.find_first_not_of('*') == std::string::npos;
+           });
+}
+
+bool suits(const Located& resource, ResourceType type) {
+    if (resource.text.find_first_not_of('*') == std::string::npos) return true;
+    const auto arn = split_arn_pattern(resource.text);
+    return arn && equals_ignore_case(arn->service(), resource_form(type).service);
+}
+
+/// Actions that were named, not matched in passing: a wildcard over all of a service is meant for what it
+/// suits.
+void check_suitability(const StatementDocument& statement, FindingList& findings) {
+    if (!statement.resources || statement.actions.negated || !only_arns(*statement.resources)) return;
+    for (const auto& value : statement.actions.values) {
+        const auto action = find_action(value.text);
+        if (!action) continue;
+        const auto type = action_info(*action).resource;
+        if (type == ResourceType::none) {
+            findings.add(
+                Severity::error, "ACTION_NEEDS_ALL_RESOURCES", value.at,
+                value.text + " is about no single resource: with an ARN in Resource it never matches",
+                "Put it in a statement of its own with Resource \"*\"");
+            continue;
+        }
+        const auto& resources = statement.resources->values;
+        if (std::none_of(resources.begin(), resources.end(),
+                         [&](const Located& r) { return suits(r, type); })) {
+            findings.add(Severity::error, "UNSUITABLE_RESOURCE", value.at,
+                         "No resource of the statement is one that " + value.text + " is about",
+                         "Name an ARN of the service " + std::string(resource_form(type).service));
+        }
+    }
+}
+
+}  // namespace
+
+void check_actions(const StatementDocument& statement, FindingList& findings) {
+    for (const auto& value : statement.actions.values) check_name(value, findings);
+    check_suitability(statement, findings);
+}
+
+}  // namespace coffer::access

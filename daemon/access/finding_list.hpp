@@ -1,0 +1,44 @@
+#pragma once
+// Where checks put what they find; a part of find_problems().
+
+#include <string>
+#include <vector>
+
+#include "daemon/access/findings.hpp"
+
+namespace coffer::access {
+
+/// The findings about one statement. Used by one thread.
+class FindingList {
+public:
+    FindingList(std::vector<Finding>& out, const StatementDocument& statement, std::size_t number)
+        : out_(&out), sid_(statement.sid ? statement.sid->text : std::string()), number_(number) {}
+
+    void add(Severity severity, std::string code, TextPosition at, std::string message, std::string advice) {
+        out_->push_back(
+            {severity, std::move(code), number_, sid_, at, std::move(message), std::move(advice)});
+    }
+
+private:
+    std::vector<Finding>* out_;
+    std::string sid_;
+    std::size_t number_;
+};
+
+/// Unknown and foreign actions, and whether the resources suit the actions.
+void check_actions(const StatementDocument& statement, FindingList& findings);
+/// Patterns that match nothing, in this account or anywhere.
+void check_resources(const PolicyDocument& document, const StatementDocument& statement,
+                     const FindingOptions& options, FindingList& findings);
+/// Keys, operators and values that do not go together.
+void check_conditions(const StatementDocument& statement, const FindingOptions& options,
+                      FindingList& findings);
+/// Variables, where they are none, or where a Deny hangs on them.
+void check_variables(const PolicyDocument& document, const StatementDocument& statement,
+                     FindingList& findings);
+/// Letters that look like others.
+void check_lookalikes(const StatementDocument& statement, FindingList& findings);
+/// Statements that another one makes pointless.
+void check_coverage(const PolicyDocument& document, std::size_t index, FindingList& findings);
+
+}  // namespace coffer::access

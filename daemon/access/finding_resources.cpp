@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <string_view>
+
+#include "daemon/access/arn.hpp"
+#include "daemon/access/ascii.hpp"
+#include "daemon/access/finding_list.hpp"
+#include "daemon/access/glob.hpp"
+
+namespace coffer::access {
+namespace {
+
+constexpr std::string_view kSecretPrefix = "secret:";
+/// The hyphen and the six random characters that every secret's ARN ends in.
+constexpr std::size_t kSuffix = 7;
+
+/// Whether the end of a pattern can be a hyphen and six letters or digits. Where a `*` or a variable stands
+/// in its last seven places, it can.
+bool can_end_in_suffix(std::string_view pattern) {
+    if (pattern.ends_with('}')) return true;
+    for (std::size_t i = 0; i < kSuffix; ++i) {
+        if (i == pattern.size()) return false;
+        const char c = pattern[pattern.size() - 1 - i];
+        if (c == '*' || c == '}') return true;
+        const bool fits = c == '?' || (i + 1 == kSuffix ? c == '-' : is_alphanumeric(c));
+        if (!fits) return false;
+    }
+    return true;
+}
+
+bool part_can_be(std::string_view pattern, const std::string& value) {
+    return value.empty() || glob_matches(to_glob(pattern), value);
+}
+
+void check_place(const Arn& arn, const Located& value, const PolicyDocument& document,
+                 const FindingOptions& options, FindingList& findings) {
+    if (!part_can_be(arn.partition(), options.partition)) {
+        findings.add(Severity::error, "WRONG_PARTITION", value.at,
+                     "The partition \"" + std::string(arn.partition()) + "\" of " + value.text +
+                         " is not this one, which is \"" + options.partition + "\"",
+                     "Correct the ARN");
+    }
+    if (arn.account().empty() || part_can_be(arn.account(), options.account)) return;
+    // An identity may be meant for secrets that another account shares; a secret's own policy cannot.
+    const bool own = document.kind == DocumentKind::resource;
+    findings.add(
+        own ? Severity::error : Severity::warning, "OTHER_ACCOUNT", value.at,
+        "The account " + std::string(arn.account()) + " of " + value.text + " is not this one, which is " +
+            options.account,
+        own ? "Correct the ARN, or write \"*\"" : "Correct the ARN, unless the secret is another account's");
+}
+
+void check_secret(const Arn& arn, const Located& value, FindingList& findings) {
+    if (arn.service() != "secretsmanager") return;
+    const auto resource = arn.resource();
+    const auto head = resource.substr(0, kSecretPrefix.size());
+    if (head.find_first_of("*?$") != std::string_view::npos) return;
+    if (head != kSecretPrefix) {
+        findings.add(Severity::error, "INVALID_RESOURCE", value.at,
+                     "No resource of Secrets Manager is called " + std::string(resource),
+                     "Write secret:NAME-??????");
+    } else if (!can_end_in_suffix(resource.substr(kSecretPrefix.size()))) {
+        findings.add(
+            Severity::error, "SECRET_ARN_WITHOUT_SUFFIX", value.at,
+            value.text + " matches no secret: the ARN of a secret ends in a hyphen and six random characters",
+            "Append -?????? for this secret alone, or * for all whose name begins so");
+    }
+}
+
+}  // namespace
+
+void check_resources(const PolicyDocument& document, const StatementDocument& statement,
+                     const FindingOptions& options, FindingList& findings) {
+    if (!statement.resources) return;
+    for (const auto& value : statement.resources->values) {
+        const auto arn = split_arn_pattern(value.text);
+        if (!arn) continue;
+        check_place(*arn, value, document, options, findings);
+        check_secret(*arn, value, findings);
+    }
+}
+
+}  // namespace coffer::access
