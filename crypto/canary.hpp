@@ -33,6 +33,7 @@ private:
     [[nodiscard]] bool opens(const Session& session, const KeyRing& ring, ByteView wrapped,
                              ByteView stored) const;
 
+    KeyWrap wrap_;
     MasterKeyRef master_;
     std::size_t iv_bytes_ = 0;
     Bytes wrapped_;

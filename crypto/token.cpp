@@ -30,9 +30,9 @@ struct Needed {
     std::string_view name;
 };
 
-constexpr std::array kNeeded = {
-    Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"}, Needed{CKM_AES_GCM, "CKM_AES_GCM"},
-    Needed{CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"}, Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC"}};
+constexpr std::array kNeeded = {Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"},
+                                Needed{CKM_AES_GCM, "CKM_AES_GCM"},
+                                Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC"}};
 
 }  // namespace
 
@@ -70,6 +70,10 @@ void Token::require_mechanisms() const {
         if (has_mechanism(*module_, info_.slot, needed.type, 0)) continue;
         throw Error(fmt::format("token \"{}\" has no {} ({:#x})", info_.label, needed.name, needed.type));
     }
+    if (has_mechanism(*module_, info_.slot, profile_.key_wrap.mechanism, 0)) return;
+    throw Error(fmt::format(
+        "token \"{}\" has no {}; coffer-hsm check finds its number, for key_wrap_mechanism in the profile",
+        info_.label, to_text(profile_.key_wrap)));
 }
 
 void Token::come_alive(AnchorSession anchor) {

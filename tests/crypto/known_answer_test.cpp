@@ -129,12 +129,12 @@ TEST_P(KnownAnswerTest, KeyWrapIsRfc3394) {
                        from_hex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")));
         const auto key_data = from_hex("00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f");
         const ObjectGuard key(session, import_key(session, CKK_AES, key_data));
-        const auto wrapped = wrap_data_key(session, kek.get(), key.get());
+        const auto wrapped = wrap_data_key(session, {}, kek.get(), key.get());
         EXPECT_EQ(to_hex(wrapped),
                   "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21");
 
         // The unwrapped key is the same one, and tells nobody its bytes.
-        const ObjectGuard unwrapped(session, unwrap_data_key(session, kek.get(), wrapped));
+        const ObjectGuard unwrapped(session, unwrap_data_key(session, {}, kek.get(), wrapped));
         EXPECT_EQ(read_attribute(session, unwrapped.get(), CKA_VALUE), std::nullopt);
         Bytes stored;
         gcm_encrypt(session, key.get(), IvMode::caller, kGcmIvBytes, {}, key_data, stored);
@@ -144,7 +144,7 @@ TEST_P(KnownAnswerTest, KeyWrapIsRfc3394) {
 
         auto altered = wrapped;
         altered[7] ^= 1;
-        EXPECT_THROW((void)unwrap_data_key(session, kek.get(), altered), Pkcs11Error);
+        EXPECT_THROW((void)unwrap_data_key(session, {}, kek.get(), altered), Pkcs11Error);
     });
 }
 
@@ -195,7 +195,8 @@ TEST_P(KnownAnswerTest, DataKeysCanDoNoMoreThanTheirStepNeeds) {
         EXPECT_EQ(read_boolean(session, fresh.get(), CKA_TOKEN), false);
         EXPECT_EQ(read_attribute(session, fresh.get(), CKA_VALUE), std::nullopt);
         const ObjectGuard reading(
-            session, unwrap_data_key(session, kek.get(), wrap_data_key(session, kek.get(), fresh.get())));
+            session,
+            unwrap_data_key(session, {}, kek.get(), wrap_data_key(session, {}, kek.get(), fresh.get())));
         EXPECT_EQ(read_boolean(session, reading.get(), CKA_ENCRYPT), false);
         EXPECT_EQ(read_boolean(session, reading.get(), CKA_DECRYPT), true);
         EXPECT_EQ(read_boolean(session, reading.get(), CKA_SENSITIVE), true);
