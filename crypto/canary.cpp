@@ -9,6 +9,7 @@
 #include "crypto/gcm.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/seal_form.hpp"
 #include "crypto/seals.hpp"
 
 namespace coffer::crypto {
@@ -30,7 +31,7 @@ Canary Canary::make(const Session& session, const KeyRing& ring, const Profile& 
     canary.wrapped_ = wrap_data_key(session, canary.wrap_, master, key.get());
     canary.open(session, ring);
     std::array<std::uint8_t, kSealBytes> mac{};
-    hmac_sha256(session, ring.seal_key(), as_bytes(kText), mac);
+    hmac_sha256(session, ring.seal_key(), Bytes(kSealCallBytesMax, 0x5a), mac);
     return canary;
 }
 

@@ -10,6 +10,7 @@
 #include "crypto/canary.hpp"
 #include "crypto/data_key.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/seal_form.hpp"
 #include "hsm-config/coffer_hsm/probe_keys.hpp"
 #include "hsm-config/coffer_hsm/profile_text.hpp"
 
@@ -273,10 +274,16 @@ Verdict probe_hmac(const Session& session) {
     crypto::hmac_sha256(session, key.get(), as_bytes(kPlaintext), first);
     crypto::hmac_sha256(session, key.get(), as_bytes(kAad), second);
     if (first == second) throw Error("CKM_SHA256_HMAC gave the same for two messages");
-    return {
-        .result = StepResult::ok,
-        .detail = "CKM_SHA256_HMAC; " + known_answer([&] { return signs_as_rfc_4231(session); }, "RFC 4231"),
-        .advice = {}};
+    try {
+        crypto::hmac_sha256(session, key.get(), Bytes(crypto::kSealCallBytesMax, 0x5a), first);
+    } catch (const crypto::Pkcs11Error& error) {
+        throw Error(fmt::format("CKM_SHA256_HMAC of {} bytes in one call: {}", crypto::kSealCallBytesMax,
+                                error.what()));
+    }
+    return {.result = StepResult::ok,
+            .detail = fmt::format("CKM_SHA256_HMAC, {} bytes in one call; ", crypto::kSealCallBytesMax) +
+                      known_answer([&] { return signs_as_rfc_4231(session); }, "RFC 4231"),
+            .advice = {}};
 }
 
 Verdict probe_ecdsa(const Session& session) {

@@ -275,6 +275,26 @@ TEST_F(FaultTest, AKeyWrapByItsVendorsNumberIsUsedAsTheProfileSays) {
     }
 }
 
+TEST_F(FaultTest, ATokenWithShortHmacCallsSealsLongMessages) {
+    const Bytes long_message(100'000, 'x');
+    Bytes by_unlimited;
+    {
+        TestHsm hsm(config());
+        by_unlimited = hsm.hsm().seals().make(long_message, {});
+    }
+    shim().set("max-hmac-bytes 16288");  // AWS CloudHSM's limit
+    {
+        TestHsm hsm(config());
+        EXPECT_TRUE(hsm.hsm().seals().check(long_message, by_unlimited, {})) << "the same on every token";
+        EXPECT_EQ(hsm.hsm().seals().make_all({{1}, long_message}, {}).back(), by_unlimited);
+        auto altered = long_message;
+        altered.back() ^= 1;
+        EXPECT_FALSE(hsm.hsm().seals().check(altered, by_unlimited, {}));
+    }
+    shim().set("max-hmac-bytes 4095");
+    EXPECT_THROW((void)TestHsm(config()), Error) << "found at the start, not at the first long message";
+}
+
 TEST_F(FaultTest, ATokenWithShortCallsIsUsedInSegments) {
     shim().set("max-call-bytes 128");
     auto segmented = config();

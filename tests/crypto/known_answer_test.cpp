@@ -1,6 +1,9 @@
 // The standards' own vectors, through the token: keys with known bytes are imported as session objects.
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include <array>
 
@@ -9,6 +12,7 @@
 #include "crypto/gcm.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/seal_form.hpp"
 #include "tests/support/tokens.hpp"
 
 namespace coffer::crypto {
@@ -179,6 +183,57 @@ TEST_P(KnownAnswerTest, SealsAreHmacSha256) {
             hmac_sha256(session, key.get(), as_bytes(vector.message), mac);
             EXPECT_EQ(to_hex(mac), vector.mac) << vector.message;
         }
+    });
+}
+
+/// HMAC-SHA256 by another implementation.
+Bytes openssl_hmac(ByteView key, ByteView message) {
+    Bytes mac(kSealBytes);
+    unsigned size = 0;
+    EXPECT_NE(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
+                   mac.data(), &size),
+              nullptr);
+    EXPECT_EQ(size, mac.size());
+    return mac;
+}
+
+// The two forms of crypto/README.md, "Seals of long messages", spelled out byte by byte.
+TEST_P(KnownAnswerTest, LongMessagesAreSealedByTheirDigest) {
+    const Bytes key_bytes(64, 0xaa);
+    with_session([&](const Session& session) {
+        const ObjectGuard key(session, import_key(session, CKK_GENERIC_SECRET, key_bytes));
+        for (const std::size_t size : {0U, 1U, 4095U, 4096U, 4097U, 16288U, 16289U, 300000U}) {
+            const Bytes message(size, 0xdd);
+            Bytes input = message;
+            if (size > 4096) {
+                input = from_hex(
+                    "730000000000000013"
+                    "636f666665722f6c6f6e672d7365616c2f7631"
+                    "620000000000000020");
+                std::array<std::uint8_t, 32> digest{};
+                SHA256(message.data(), message.size(), digest.data());
+                input.insert(input.end(), digest.begin(), digest.end());
+                ASSERT_EQ(input.size(), 69U);
+            }
+            Bytes seal(kSealBytes);
+            compute_seal(session, key.get(), message, seal);
+            EXPECT_EQ(to_hex(seal), to_hex(openssl_hmac(key_bytes, input))) << size;
+        }
+    });
+}
+
+TEST_P(KnownAnswerTest, NoSealIsMadeOverAReservedDomain) {
+    with_session([&](const Session& session) {
+        const ObjectGuard key(session, import_key(session, CKK_GENERIC_SECRET, Bytes(64, 0xaa)));
+        Bytes seal(kSealBytes);
+        for (const auto* domain : {"coffer/long-seal/v1", "coffer/derive/v1"}) {
+            for (const std::size_t size : {32U, 5000U}) {
+                const auto message = CanonicalEncoder(domain).bytes(Bytes(size, 1)).take();
+                EXPECT_THROW(compute_seal(session, key.get(), message, seal), Error) << domain;
+            }
+        }
+        EXPECT_NO_THROW(compute_seal(
+            session, key.get(), CanonicalEncoder("coffer/long-seal/v10").bytes(Bytes(32, 1)).take(), seal));
     });
 }
 

@@ -138,6 +138,15 @@ TEST_P(Check, TakesNoOtherMechanismForAKeyWrap) {
     EXPECT_THAT(text(step_of(found, "wrap"), "detail"), HasSubstr("not that of RFC 3394"));
 }
 
+TEST_P(Check, AnHmacOfShortCallsIsNamedWithTheLengthThatIsNeeded) {
+    TokenUnderTool tool(GetParam());
+    tool.through_shim().set("max-hmac-bytes 4095");
+    const auto found = report(tool, 1);
+    EXPECT_EQ(text(step_of(found, "seals"), "result"), "failed");
+    EXPECT_THAT(text(step_of(found, "seals"), "detail"),
+                AllOf(HasSubstr("4096 bytes"), HasSubstr("CKR_DATA_LEN_RANGE")));
+}
+
 TEST_P(Check, CountsSessions) {
     TokenUnderTool tool(GetParam());
     auto& shim = tool.through_shim();
