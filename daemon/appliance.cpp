@@ -8,6 +8,7 @@
 #include <boost/asio/use_future.hpp>
 #include <csignal>
 
+#include "crypto/anchor_session.hpp"
 #include "crypto/tls_key.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
@@ -94,6 +95,9 @@ int Appliance::run() {
         wait_for_stop();
         drain();
         take_apart();
+    } catch (const crypto::PinRefused& error) {
+        log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
+        return kExitPinRefused;
     } catch (const std::exception& error) {
         log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
         return code;
