@@ -39,11 +39,11 @@ constexpr std::array kNeeded = {Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"},
 Token::Token(const HsmConfig& config)
     : profile_(config.profile),
       pin_(config.pin),
-      uri_(TokenUri::parse(config.token_uri)),
+      uris_(parse_token_uris(config.token_uris)),
       data_keys_(config.profile.data_key_handles) {
     module_ = step("initializing the PKCS#11 module", "look at the module's own configuration",
                    [&] { return Module::load(config.module, config.module_arguments()); });
-    info_ = step("finding the token", "check the token's URI", [&] { return find_token(*module_, uri_); });
+    info_ = step("finding the token", "check the token's URI", [&] { return find_token(*module_, uris_); });
     step("checking the token's mechanisms", "the token cannot be used", [&] { require_mechanisms(); });
     auto anchor = step("logging in to the token", "check the token's state with the vendor's tool",
                        [&] { return AnchorSession::open(*module_, info_.slot, pin_, pin_guard_); });
@@ -144,7 +144,7 @@ void Token::rebuild(RecoveryGrade grade) {
         leave_libp11();
         if (grade == RecoveryGrade::module) module_->reinitialize();
     }
-    const TokenInfo found = find_token(*module_, uri_);
+    const TokenInfo found = find_token(*module_, uris_);
     {
         const std::lock_guard lock(published_mutex_);
         info_ = found;

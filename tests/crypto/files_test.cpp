@@ -134,7 +134,7 @@ TEST_F(FilesTest, AProfileThatIsNotRightIsNamedWithKeyAndLine) {
 TEST_F(FilesTest, TheTokensDirectoryIsFilledIn) {
     HsmConfig config{.module = "m",
                      .token_dir = "/var/lib/token",
-                     .token_uri = "pkcs11:token=t",
+                     .token_uris = {"pkcs11:token=t"},
                      .pin = PinSource::from_file("pin"),
                      .profile = {}};
     EXPECT_EQ(config.module_arguments(), "");
