@@ -8,6 +8,7 @@
 #include <boost/asio/use_future.hpp>
 #include <csignal>
 
+#include "crypto/anchor_session.hpp"
 #include "crypto/tls_key.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
@@ -32,7 +33,7 @@ constexpr milliseconds kHangLimit{10'000};
 crypto::HsmConfig hsm_config(const server::HsmSection& section) {
     return {.module = section.module,
             .token_dir = section.token_dir,
-            .token_uri = section.token,
+            .token_uris = section.tokens,
             .pin = crypto::PinSource::from_file(section.pin_file),
             .profile = crypto::load_profile(section.profile),
             .queue_capacity = section.queue_capacity,
@@ -94,6 +95,9 @@ int Appliance::run() {
         wait_for_stop();
         drain();
         take_apart();
+    } catch (const crypto::PinRefused& error) {
+        log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
+        return kExitPinRefused;
     } catch (const std::exception& error) {
         log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
         return code;

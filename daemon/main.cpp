@@ -29,7 +29,7 @@ constexpr const char* kExamples = R"(Examples:
   kill -TERM PID                                   answer what is in flight, then stop
 
 Exit codes: 0 done, 1 failed while running, 64 wrong command line, 69 token, database or address not
-available, 70 internal fault, 77 started as root, 78 wrong configuration.)";
+available, 70 internal fault, 77 started as root, 78 wrong configuration, 79 the token refused the PIN.)";
 
 void complain(const std::string& what) {
     fmt::print(stderr, "cofferd: {}\n", what);

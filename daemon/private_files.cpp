@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <optional>
 #include <system_error>
+
+#include "daemon/base/private_file_rule.hpp"
 
 namespace coffer::daemon {
 
@@ -21,12 +20,6 @@ void check_present(const path& file, const std::string& key, std::vector<std::st
     problems.push_back(fmt::format("{}: {} is not there, or is not a regular file", key, file.string()));
 }
 
-/// systemd gives the files of its credentials to one user by an access list, which the mode does not show.
-bool is_credential(const path& file) {
-    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
-    return folder != nullptr && file.parent_path() == path(folder);
-}
-
 void check_private(const path& file, const std::string& key, std::vector<std::string>& problems) {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) {
@@ -34,19 +27,8 @@ void check_private(const path& file, const std::string& key, std::vector<std::st
                                        std::generic_category().message(errno)));
         return;
     }
-    if (!S_ISREG(status.st_mode)) {
-        problems.push_back(fmt::format("{}: {} is not a regular file", key, file.string()));
-        return;
-    }
-    if (is_credential(file)) return;
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        problems.push_back(
-            fmt::format("{}: {} has mode {:04o}, so others than its owner may use it; chmod 0600 it", key,
-                        file.string(), status.st_mode & 07777U));
-    }
-    if (::geteuid() != 0 && status.st_uid != ::geteuid() && status.st_uid != 0) {
-        problems.push_back(fmt::format(
-            "{}: {} belongs to another user; chown it to the one that runs cofferd", key, file.string()));
+    if (const auto problem = privacy_problem(file, status)) {
+        problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
     }
 }
 

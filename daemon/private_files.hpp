@@ -9,8 +9,7 @@
 namespace coffer::daemon {
 
 /// What is wrong with the files that `config` names, one line each: files that are missing; PIN and PEM key
-/// files that others than their owner may use, or whose owner is neither this user nor root. (Root, who may
-/// check the configuration of another user, is not asked for the owner.) The content is not read.
+/// files that are not as private as daemon/base/private_file_rule.hpp wants them. The content is not read.
 [[nodiscard]] std::vector<std::string> file_problems(const server::Config& config);
 
 }  // namespace coffer::daemon

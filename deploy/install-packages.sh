@@ -15,7 +15,7 @@ packages=(
   libbenchmark-dev
 )
 test_packages=(
-  libgtest-dev libgmock-dev clang libclang-rt-14-dev gdb curl python3
+  libgtest-dev libgmock-dev clang libclang-rt-14-dev gdb curl python3 pgbouncer
 )
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
@@ -48,4 +48,10 @@ echo "Installing ${#missing[@]} packages: ${missing[*]}"
 [ -d /etc/postgresql-common ] || "${as_root[@]}" mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] ||
   echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+# Tests start a pgbouncer of their own; the system's is not to run: what "systemctl mask" does, also where systemd does
+# not run.
+case " ${missing[*]} " in *" pgbouncer "*)
+  [ -e /etc/systemd/system/pgbouncer.service ] || { "${as_root[@]}" mkdir -p /etc/systemd/system &&
+    "${as_root[@]}" ln -s /dev/null /etc/systemd/system/pgbouncer.service; } ;;
+esac
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

@@ -29,7 +29,7 @@ struct NodeConfig {
 
 struct HsmSection {
     std::filesystem::path module;
-    std::string token;
+    std::vector<std::string> tokens;  ///< RFC 7512 URIs, of which exactly one names a token that is there
     std::filesystem::path pin_file;
     std::filesystem::path profile;
     std::filesystem::path token_dir;  ///< stands for {dir} in the profile's module_arguments; may be empty
