@@ -1,6 +1,8 @@
 #pragma once
 // Seals: HMAC-SHA256 (RFC 2104) keyed in the token, over rows that decide access or meaning.
 
+#include <vector>
+
 #include "crypto/secret_bytes.hpp"
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/job_queue.hpp"
@@ -21,6 +23,8 @@ public:
 
     void make(Bytes message, JobOptions options, Completion<Bytes> completion);
     [[nodiscard]] Bytes make(Bytes message, JobOptions options);
+    /// The seals of many messages, in their order, with few trips to the token's threads.
+    [[nodiscard]] std::vector<Bytes> make_all(std::vector<Bytes> messages, JobOptions options);
     /// Whether `seal` is the message's. Compared in constant time.
     [[nodiscard]] bool check(Bytes message, ByteView seal, JobOptions options);
 

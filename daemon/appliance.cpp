@@ -62,7 +62,7 @@ Appliance::Appliance(server::Config config, std::vector<std::string> warnings)
     : config_(std::move(config)),
       log_(std::make_shared<server::Log>(config_.log)),
       metrics_(std::make_shared<server::Metrics>(COFFER_VERSION)),
-      administrators_({config_.administrators.begin(), config_.administrators.end()}),
+      administrators_({config_.administrators.begin(), config_.administrators.end()}, config_.node.account),
       shards_(config_.node.io_threads, shortest_limit(config_.limits)),
       control_work_(control_.get_executor()),
       signals_(control_, SIGTERM, SIGINT, SIGHUP),
@@ -171,7 +171,6 @@ void Appliance::make_service() {
         }));
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
-                              administrators_,
                               *hsm_,
                               *database_,
                               *cache_,
@@ -198,6 +197,7 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto recorder = std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests);
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder);
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
+        call.caller.rights = administrators_.rights_of(call.caller.principal);
         return pipeline_->answer(std::move(call), std::move(request));
     };
     context->observer = std::move(recorder);

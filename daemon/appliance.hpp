@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/access/administrators.hpp"
 #include "daemon/backend_observers.hpp"
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/secrets/purge_worker.hpp"

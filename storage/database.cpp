@@ -118,10 +118,22 @@ private:
         while (auto job = queue_.pop()) {
             if (closing_) {
                 job->fail(std::make_exception_ptr(Unavailable("the service is shutting down")));
-            } else {
-                job->run(session);
+                continue;
             }
+            auto& first = static_cast<TransactionJob&>(*job);  // push() takes no other kind
+            add_company(first);
+            first.run(session);
         }
+    }
+
+    void add_company(TransactionJob& first) {
+        const auto room = first.room();
+        if (room == 0) return;
+        const auto others =
+            queue_.take_if(first.options().priority, room, [&](const Job<DatabaseSession>& other) {
+                return first.can_take_over(static_cast<const TransactionJob&>(other));
+            });
+        for (const auto& other : others) first.take_over(static_cast<TransactionJob&>(*other));
     }
 
     void watch() {

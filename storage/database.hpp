@@ -9,6 +9,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/job_queue.hpp"
 #include "daemon/base/outcome.hpp"
@@ -41,12 +42,28 @@ public:
     /// Hands the result of the last attempt to the completion.
     virtual void deliver() = 0;
 
+    /// How many further jobs it can do along with its own work.
+    [[nodiscard]] virtual std::size_t room() const noexcept { return 0; }
+    /// Whether it can do `other`'s work as well; then take_over() does so, and `other` may go.
+    [[nodiscard]] virtual bool can_take_over(const TransactionJob& /*other*/) const noexcept { return false; }
+    virtual void take_over(TransactionJob& /*other*/) {}
+
     [[nodiscard]] bool writes() const noexcept { return writes_; }
     [[nodiscard]] Deadline queued_at() const noexcept { return queued_at_; }
 
 private:
     bool writes_;
     Deadline queued_at_;
+};
+
+/// A read that is cheaper for many inputs at once than for each by itself: those that wait for a connection
+/// at the same time are done together. Has to outlive its reads, hence the shared pointers.
+template <class In, class Out>
+struct TogetherRead {
+    /// Inputs of one transaction, at least 1.
+    std::size_t most;
+    /// The outcome for each input, in their order. What it throws is everybody's outcome.
+    std::function<std::vector<Outcome<Out>>(ReadTransaction&, const std::vector<In>&)> run;
 };
 
 /// Told about what operators want to know. Called on storage threads; must not block or throw.
@@ -86,6 +103,12 @@ public:
         submit<ReadTransaction, T>(options, std::move(job), std::move(completion));
     }
 
+    /// Runs `what` for `input`, along with others that wait for the same. Who waits less long than the rest
+    /// does not shorten their time: only reads with a later deadline join one that is about to run.
+    template <class In, class Out>
+    void read_together(JobOptions options, std::shared_ptr<const TogetherRead<In, Out>> what, In input,
+                       Completion<Out> completion);
+
     /// Runs `job` in a transaction and commits. When the connection broke before COMMIT was sent, or on a
     /// serialization failure or deadlock (40001, 40P01), the job runs again. When it broke during COMMIT the
     /// server is asked, on a new connection, whether the transaction committed (pg_xact_status); only if it
@@ -114,6 +137,8 @@ private:
     explicit Database(std::unique_ptr<Impl> impl);
     template <class Tx, class T>
     void submit(JobOptions options, UniqueFunction<T(Tx&)> job, Completion<T> completion);
+    template <class In, class Out>
+    class TogetherJob;
     void push(std::unique_ptr<TransactionJob> job);
     std::unique_ptr<Impl> impl_;
 };
@@ -139,6 +164,70 @@ void Database::submit(JobOptions options, UniqueFunction<T(Tx&)> job, Completion
         std::optional<T> result_;
     };
     push(std::make_unique<Typed>(options, std::move(job), std::move(completion)));
+}
+
+/// One read of a TogetherRead, or several that were queued at the same time.
+template <class In, class Out>
+class Database::TogetherJob final : public TransactionJob {
+public:
+    struct Member {
+        JobOptions options;
+        Completion<Out> done;
+        /// Its company ran into the first one's deadline once: it does not go along with others again.
+        bool alone = false;
+    };
+    using What = std::shared_ptr<const TogetherRead<In, Out>>;
+
+    TogetherJob(Database& database, What what, In input, Member member)
+        : TransactionJob(member.options, false), database_(database), what_(std::move(what)) {
+        inputs_.push_back(std::move(input));
+        members_.push_back(std::move(member));
+    }
+
+    [[nodiscard]] std::size_t room() const noexcept override { return what_->most - members_.size(); }
+    [[nodiscard]] bool can_take_over(const TransactionJob& other) const noexcept override {
+        const auto* same = dynamic_cast<const TogetherJob*>(&other);
+        return same != nullptr && same->what_ == what_ && same->members_.size() == 1 &&
+               !same->members_.front().alone && same->options().deadline >= options().deadline;
+    }
+    void take_over(TransactionJob& other) override {
+        auto& same = dynamic_cast<TogetherJob&>(other);
+        inputs_.push_back(std::move(same.inputs_.front()));
+        members_.push_back(std::move(same.members_.front()));
+    }
+
+    void attempt(WriteTransaction& tx) override { outcomes_ = what_->run(tx, inputs_); }
+    void deliver() override {
+        for (std::size_t i = 0; i < members_.size(); ++i) members_[i].done(std::move(outcomes_[i]));
+    }
+    void fail(std::exception_ptr error) noexcept override {
+        const bool too_late = expired() && members_.size() > 1;
+        for (std::size_t i = 0; i < members_.size(); ++i) {
+            Member& member = members_[i];
+            if (too_late && member.options.deadline > std::chrono::steady_clock::now()) {
+                member.alone = true;
+                database_.push(std::make_unique<TogetherJob>(database_, what_, std::move(inputs_[i]),
+                                                             std::move(member)));
+            } else {
+                member.done(Outcome<Out>(error));
+            }
+        }
+    }
+
+private:
+    Database& database_;
+    What what_;
+    std::vector<In> inputs_;
+    std::vector<Member> members_;
+    std::vector<Outcome<Out>> outcomes_;
+};
+
+template <class In, class Out>
+void Database::read_together(JobOptions options, std::shared_ptr<const TogetherRead<In, Out>> what, In input,
+                             Completion<Out> completion) {
+    using J = TogetherJob<In, Out>;
+    push(std::make_unique<J>(*this, std::move(what), std::move(input),
+                             typename J::Member{options, std::move(completion)}));
 }
 
 }  // namespace coffer::storage

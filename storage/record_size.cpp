@@ -30,7 +30,8 @@ std::size_t memory_size(const std::string& text) {
 std::size_t memory_size(const StoredSecret& secret) {
     std::size_t size = sizeof secret + kPerAllocation + heap_of(secret.name) + heap_of(secret.arn) +
                        heap_of(secret.description) + heap_of(secret.kms_key_id) +
-                       heap_of_array(secret.versions);
+                       heap_of(secret.resource_policy) + heap_of(secret.creation_token) +
+                       heap_of_array(secret.seal) + heap_of_array(secret.versions);
     if (secret.tags) {
         size += heap_of_array(*secret.tags);
         for (const auto& tag : *secret.tags) size += heap_of(tag.key) + heap_of(tag.value);

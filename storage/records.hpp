@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/bytes.hpp"
@@ -64,12 +65,18 @@ struct StoredSecret {
     std::optional<Timestamp> purge_due;
     /// Nothing while the secret was never tagged; empty after the last tag was removed.
     std::optional<std::vector<Tag>> tags;
+    /// JSON of the resource policy as it was given; nothing without one.
+    std::optional<std::string> resource_policy;
+    /// The ClientRequestToken of the CreateSecret that made it. Never changes.
+    std::optional<std::string> creation_token;
     /// By creation, oldest first.
     std::vector<StoredVersion> versions;
     /// UTC day of the last read of any version. Not sealed.
     std::optional<Timestamp> last_accessed;
     /// Raised by every change; part of the seal.
     std::int64_t revision = 0;
+    /// The seal that was found good over all of the above, or made for it; empty before.
+    Bytes seal;
 };
 
 /// A version's encrypted value. Authenticated by its own encryption (AAD), not by the seal.
@@ -78,6 +85,12 @@ struct StoredPayload {
     std::uint32_t generation = 0;
     Bytes wrapped_key;
     Bytes ciphertext;
+};
+
+/// A secret that was asked for by name, and, if that was asked for as well, a version's encrypted value.
+struct LoadedSecret {
+    std::optional<StoredSecret> secret;
+    std::optional<std::pair<VersionId, StoredPayload>> value;
 };
 
 /// A generation of a master key as the database knows it. Sealed.

@@ -17,6 +17,8 @@ struct CacheConfig {
     std::size_t max_bytes = std::size_t{32} * 1024 * 1024;
     /// How long entries may be served while the database cannot be reached. 0 turns it off.
     std::chrono::milliseconds serve_stale_for{30'000};
+    /// The version whose value is loaded along with a secret that is to be read.
+    StagingLabel value_of{"AWSCURRENT"};
 };
 
 struct CacheStatistics {
@@ -46,8 +48,16 @@ public:
     [[nodiscard]] SecretPtr peek(const std::string& name);
     [[nodiscard]] PayloadPtr peek_payload(const StoredSecret& secret, const VersionId& version);
 
+    /// What the caller of find() is after.
+    enum class Wanted : std::uint8_t {
+        secret,
+        /// The value of the version that most readers want as well: it is loaded along, so that payload() has
+        /// it.
+        value,
+    };
     /// The secret; null when there is none. Absence is not cached.
-    void find(const std::string& name, JobOptions options, Completion<SecretPtr> completion);
+    void find(const std::string& name, JobOptions options, Completion<SecretPtr> completion,
+              Wanted wanted = Wanted::secret);
 
     /// The payload of a version of `secret`; null when it has none. A payload belongs to the revision of the
     /// secret it was loaded with.

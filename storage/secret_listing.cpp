@@ -185,17 +185,30 @@ std::vector<Statement> listing_statements() {
 
 namespace {
 
-/// The secret in `row` if the query wants it and its seal holds.
+/// The secret in `row` if the query wants it; its seal is not checked yet.
 std::optional<StoredSecret> wanted_secret(ReadTransaction& tx, const pqxx::row& row, const ListQuery& query) {
     try {
         auto secret = unchecked_secret(row);
         if (query.matches && !query.matches(secret)) return std::nullopt;
-        check_seal(tx, secret, row);
         return secret;
     } catch (const IntegrityError& broken) {
         tx.report_integrity_failure(broken.what());
         return std::nullopt;
     }
+}
+
+/// Those whose seals hold; the others are reported.
+std::vector<StoredSecret> believed(ReadTransaction& tx, std::vector<StoredSecret> secrets) {
+    std::vector<StoredSecret> good;
+    good.reserve(secrets.size());
+    for (auto& checked : check_seals(tx, std::move(secrets))) {
+        try {
+            good.push_back(checked.take());
+        } catch (const IntegrityError& broken) {
+            tx.report_integrity_failure(broken.what());
+        }
+    }
+    return good;
 }
 
 }  // namespace
@@ -205,6 +218,7 @@ ListResult SecretRepository::list(ReadTransaction& tx, const ListQuery& query) {
     if (query.limit < 1 || query.limit > kMostRows)
         throw std::logic_error("a listing's limit is 1 to 1000 rows");
     ListResult result;
+    std::vector<StoredSecret> wanted;
     const auto rows = run(tx, query);
     for (const auto& row : rows) {
         // One row more than asked for was read, to know whether there are more.
@@ -214,8 +228,9 @@ ListResult SecretRepository::list(ReadTransaction& tx, const ListQuery& query) {
             break;
         }
         ++result.scanned;
-        if (auto secret = wanted_secret(tx, row, query)) result.secrets.push_back(std::move(*secret));
+        if (auto secret = wanted_secret(tx, row, query)) wanted.push_back(std::move(*secret));
     }
+    result.secrets = believed(tx, std::move(wanted));
     return result;
 }
 

@@ -29,8 +29,9 @@ std::string insert_secret_sql() {
     return fmt::format(
         "WITH s AS (INSERT INTO secrets (id, name, arn, description, kms_key_id, created, last_changed, "
         "deleted, "
-        "purge_due, tags, revision, seal) VALUES ($1::uuid, $2, $3, $4, $5, {}, {}, {}, {}, $10::jsonb, "
-        "$11::bigint, "
+        "purge_due, tags, resource_policy, creation_token, revision, seal) VALUES ($1::uuid, $2, $3, $4, $5, "
+        "{}, {}, {}, {}, $10::jsonb, "
+        "$21, $22, $11::bigint, "
         "$12::bytea) ON CONFLICT (name) DO NOTHING RETURNING id), "
         "a AS (INSERT INTO last_access (secret_id) SELECT id FROM s), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
@@ -47,7 +48,8 @@ std::string insert_secret_sql() {
 std::string update_secret_sql() {
     return fmt::format(
         "WITH s AS (UPDATE secrets SET description = $3, kms_key_id = $4, last_changed = {}, deleted = {}, "
-        "purge_due = {}, tags = $8::jsonb, revision = $2::bigint + 1, seal = $9::bytea "
+        "purge_due = {}, tags = $8::jsonb, resource_policy = $18, revision = $2::bigint + 1, seal = "
+        "$9::bytea "
         "WHERE id = $1::uuid AND revision = $2::bigint RETURNING id), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
         "key_generation, "
@@ -123,10 +125,6 @@ std::vector<Statement> secret_statements() {
 }
 
 namespace {
-
-bool has_nul(const std::string& text) {
-    return text.find('\0') != std::string::npos;
-}
 
 /// Where a label is: the version, and its place among that version's labels.
 struct LabelPlace {
@@ -220,16 +218,12 @@ Bytes make_seal(WriteTransaction& tx, const StoredSecret& secret) {
     return tx.seals().make(secret_seal_message(secret), tx.deadline());
 }
 
-std::string json_list(const std::vector<std::string>& texts) {
-    json::array entries;
-    for (const auto& text : texts) entries.emplace_back(text);
-    return json::serialize(entries);
-}
-
 void check_texts(const StoredSecret& secret) {
     static_cast<void>(storable("name", secret.name));
     static_cast<void>(storable("ARN", secret.arn));
     if (secret.description) static_cast<void>(storable("description", *secret.description));
+    if (secret.resource_policy) static_cast<void>(storable("resource policy", *secret.resource_policy));
+    if (secret.creation_token) static_cast<void>(storable("creation token", *secret.creation_token));
     if (secret.kms_key_id) static_cast<void>(storable("KMS key id", *secret.kms_key_id));
 }
 
@@ -242,18 +236,19 @@ std::optional<StoredSecret> SecretRepository::find(ReadTransaction& tx, const st
     return checked_secret(tx, rows.front());
 }
 
-std::optional<StoredSecret> SecretRepository::lock(WriteTransaction& tx, const std::string& name) {
+std::optional<StoredSecret> SecretRepository::lock(WriteTransaction& tx, const std::string& name,
+                                                   const StoredSecret* known) {
     if (has_nul(name)) return std::nullopt;
     auto rows = tx.sql().exec_prepared("secret_lock", name);
     if (rows.empty()) return std::nullopt;
     const auto row = rows.front();
     // When the lock had to be waited for, PostgreSQL returns the secret's newest row but the versions and
     // labels of the statement's older snapshot (READ COMMITTED). The second look has both from one snapshot.
-    constexpr unsigned kLockedRevision = 10;
+    constexpr unsigned kLockedRevision = 12;
     const bool waited = row[kLockedRevision] != row[row.size() - 1];
     if (waited) rows = tx.sql().exec_prepared("secret_lock", name);
     if (rows.empty()) return std::nullopt;
-    auto secret = checked_secret(tx, rows.front());
+    auto secret = checked_secret(tx, rows.front(), known);
     tx.remember_locked(secret);
     return secret;
 }
@@ -264,12 +259,7 @@ std::optional<StoredPayload> SecretRepository::payload(ReadTransaction& tx, Secr
     const auto rows = tx.sql().exec_prepared("secret_payload", secret.value().text(), version.value());
     if (rows.empty()) return std::nullopt;
     const auto row = rows.front();
-    StoredPayload payload;
-    payload.master_key = Uuid::parse(row[0].c_str()).value();
-    payload.generation = row[1].as<std::uint32_t>();
-    payload.wrapped_key = bytes_of(row[2]);
-    payload.ciphertext = bytes_of(row[3]);
-    return payload;
+    return read_payload(rows.front(), 0);
 }
 
 bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, const Payloads& payloads) {
@@ -277,7 +267,7 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
     auto stored = secret;
     sort_versions(stored);
     const auto id = stored.id.value().text();
-    const auto seal = make_seal(tx, stored);
+    stored.seal = make_seal(tx, stored);
     const auto deleted = millis_text(stored.deleted);
     const auto purge_due = millis_text(stored.purge_due);
     const auto tags = tags_json(stored.tags);
@@ -290,9 +280,10 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
     const auto rows = tx.sql().exec_prepared(
         "secret_insert", id, stored.name, stored.arn, nullable(stored.description),
         nullable(stored.kms_key_id), stored.created.millis(), stored.last_changed.millis(), nullable(deleted),
-        nullable(purge_due), nullable(tags), stored.revision, binary(seal), nullable(p.id),
+        nullable(purge_due), nullable(tags), stored.revision, binary(stored.seal), nullable(p.id),
         nullable(p.created), nullable(p.kind), nullable(p.master_key), nullable(p.generation), p.wrapped_key,
-        p.ciphertext, single ? labels : std::string("[]"));
+        p.ciphertext, single ? labels : std::string("[]"), nullable(stored.resource_policy),
+        nullable(stored.creation_token));
     if (rows.empty()) return false;
     if (!single && !stored.versions.empty()) {
         for (const auto& version : stored.versions)
@@ -309,7 +300,8 @@ void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const 
     if (before == nullptr || before->revision != changed.revision) {
         throw std::logic_error("update() of a secret that was not got from lock() in this transaction");
     }
-    if (changed.name != before->name || changed.arn != before->arn || changed.created != before->created) {
+    if (changed.name != before->name || changed.arn != before->arn || changed.created != before->created ||
+        changed.creation_token != before->creation_token) {
         throw std::logic_error("a secret's name, ARN and creation never change");
     }
     check_texts(changed);
@@ -348,15 +340,16 @@ void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const 
 
     const auto old_revision = changed.revision;
     changed.revision = old_revision + 1;
-    const auto seal = make_seal(tx, changed);
+    changed.seal = make_seal(tx, changed);
     const auto deleted = millis_text(changed.deleted);
     const auto purge_due = millis_text(changed.purge_due);
     const auto tags = tags_json(changed.tags);
     const auto rows = tx.sql().exec_prepared(
         "secret_update", id, old_revision, nullable(changed.description), nullable(changed.kms_key_id),
-        changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags), binary(seal),
-        nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key), nullable(p.generation),
-        p.wrapped_key, p.ciphertext, labels_json(new_labels));
+        changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags),
+        binary(changed.seal), nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key),
+        nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(new_labels),
+        nullable(changed.resource_policy));
     if (rows.empty()) throw std::logic_error("a locked secret's row is gone");
     // After the labels have moved: a version that goes takes those that are still on it along.
     if (!gone_labels.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(gone_labels));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/base/outcome.hpp"
 #include "storage/records.hpp"
 #include "storage/transaction.hpp"
 
@@ -54,8 +55,19 @@ struct ListResult {
 class SecretRepository {
 public:
     [[nodiscard]] static std::optional<StoredSecret> find(ReadTransaction& tx, const std::string& name);
-    /// Locks the secret's row until the end of the transaction.
-    [[nodiscard]] static std::optional<StoredSecret> lock(WriteTransaction& tx, const std::string& name);
+    /// Many secrets in one statement, in the order of `names`; an IntegrityError in the place of each whose
+    /// row was altered. With `value_of`, the value of the version that has this label comes along, unless it
+    /// is longer than `kLongestValueAlong` or there is none.
+    [[nodiscard]] static std::vector<Outcome<LoadedSecret>> find_all(
+        ReadTransaction& tx, const std::vector<std::string>& names,
+        const std::optional<StagingLabel>& value_of);
+    /// Bytes of ciphertext, so that one statement's result stays small.
+    static constexpr std::size_t kLongestValueAlong = std::size_t{16} * 1024;
+
+    /// Locks the secret's row until the end of the transaction. `known` is what the caller has of it already:
+    /// unless it has changed since, its seal is not checked a second time.
+    [[nodiscard]] static std::optional<StoredSecret> lock(WriteTransaction& tx, const std::string& name,
+                                                          const StoredSecret* known = nullptr);
 
     /// A version's payload; nothing when the version does not exist or has no value.
     [[nodiscard]] static std::optional<StoredPayload> payload(ReadTransaction& tx, SecretId secret,

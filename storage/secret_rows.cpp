@@ -28,6 +28,8 @@ enum Column : unsigned {
     deleted,
     purge_due,
     tags,
+    resource_policy,
+    creation_token,
     revision,
     seal,
     access_day,
@@ -103,26 +105,29 @@ StoredSecret read_secret(const pqxx::row& row) {
     secret.deleted = optional_time(row[Column::deleted]);
     secret.purge_due = optional_time(row[Column::purge_due]);
     secret.tags = read_tags(row[Column::tags]);
+    secret.resource_policy = optional_text(row[Column::resource_policy]);
+    secret.creation_token = optional_text(row[Column::creation_token]);
     secret.revision = row[Column::revision].as<std::int64_t>();
     if (!row[Column::access_day].is_null()) {
         secret.last_accessed = from_days(row[Column::access_day].as<std::int64_t>());
     }
+    secret.seal = bytes_of(row[Column::seal]);
     secret.versions = read_versions(row[Column::versions], row[Column::labels]);
     return secret;
 }
 
-IntegrityError broken_seal(const pqxx::row& row) {
-    return IntegrityError(
-        fmt::format("table secrets: the seal of secret '{}' does not match its row, versions "
-                    "and labels",
-                    row[Column::name].c_str()));
+IntegrityError broken_seal(std::string_view name) {
+    return IntegrityError(fmt::format(
+        "table secrets: the seal of secret '{}' does not match its row, versions and labels", name));
 }
 
 }  // namespace
 
 std::string secret_columns() {
     return fmt::format(
-        "s.id::text, s.name, s.arn, s.description, s.kms_key_id, {}, {}, {}, {}, s.tags::text, s.revision, "
+        "s.id::text, s.name, s.arn, s.description, s.kms_key_id, {}, {}, {}, {}, s.tags::text, "
+        "s.resource_policy, "
+        "s.creation_token, s.revision, "
         "s.seal, "
         "(SELECT nullif(a.day, '-infinity') - date '1970-01-01' FROM last_access a WHERE a.secret_id = "
         "s.id), "
@@ -141,19 +146,43 @@ StoredSecret unchecked_secret(const pqxx::row& row) {
     try {
         return read_secret(row);
     } catch (const std::exception&) {
-        throw broken_seal(row);  // what we never write has no seal of ours
+        throw broken_seal(row[Column::name].c_str());  // what we never write has no seal of ours
     }
 }
 
-void check_seal(ReadTransaction& tx, const StoredSecret& secret, const pqxx::row& row) {
-    const auto seal = bytes_of(row[Column::seal]);
-    if (!tx.seals().check(secret_seal_message(secret), seal, tx.deadline())) throw broken_seal(row);
+std::vector<Outcome<StoredSecret>> check_seals(ReadTransaction& tx, std::vector<StoredSecret> secrets) {
+    std::vector<Sealed> sealed;
+    sealed.reserve(secrets.size());
+    for (const auto& secret : secrets) sealed.push_back({secret_seal_message(secret), secret.seal});
+    const auto good = tx.seals().check_all(std::move(sealed), tx.deadline());
+    std::vector<Outcome<StoredSecret>> checked;
+    checked.reserve(secrets.size());
+    for (std::size_t i = 0; i < secrets.size(); ++i) {
+        if (good[i]) {
+            checked.emplace_back(std::move(secrets[i]));
+        } else {
+            checked.emplace_back(std::make_exception_ptr(broken_seal(secrets[i].name)));
+        }
+    }
+    return checked;
 }
 
-StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row) {
+StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row, const StoredSecret* known) {
     auto secret = unchecked_secret(row);
-    check_seal(tx, secret, row);
+    auto message = secret_seal_message(secret);
+    if (known != nullptr && known->seal == secret.seal && secret_seal_message(*known) == message)
+        return secret;
+    if (!tx.seals().check(std::move(message), secret.seal, tx.deadline())) throw broken_seal(secret.name);
     return secret;
+}
+
+StoredPayload read_payload(const pqxx::row& row, pqxx::row::size_type first) {
+    StoredPayload payload;
+    payload.master_key = read_uuid(row[first].c_str());
+    payload.generation = row[first + 1].as<std::uint32_t>();
+    payload.wrapped_key = bytes_of(row[first + 2]);
+    payload.ciphertext = bytes_of(row[first + 3]);
+    return payload;
 }
 
 ListCursor cursor_behind(const pqxx::row& row, SortKey sort_by) {

@@ -4,7 +4,9 @@
 
 #include <pqxx/row>
 #include <string>
+#include <vector>
 
+#include "daemon/base/outcome.hpp"
 #include "storage/records.hpp"
 #include "storage/secret_repository.hpp"
 #include "storage/transaction.hpp"
@@ -19,11 +21,18 @@ namespace coffer::storage {
 /// when the row is nothing that this service writes.
 [[nodiscard]] StoredSecret unchecked_secret(const pqxx::row& row);
 
-/// Checks the seal in `row` over `secret`, which was read from it. Throws IntegrityError.
-void check_seal(ReadTransaction& tx, const StoredSecret& secret, const pqxx::row& row);
+/// Checks the seals of secrets that came from unchecked_secret(), all in one go. Each secret, or the
+/// IntegrityError that names it, in their order.
+[[nodiscard]] std::vector<Outcome<StoredSecret>> check_seals(ReadTransaction& tx,
+                                                             std::vector<StoredSecret> secrets);
 
-/// Both.
-[[nodiscard]] StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row);
+/// The secret in `row`, its seal checked. Throws IntegrityError. `known` is what the caller has checked
+/// before: while the row says the very same under the same seal, the token is not asked again.
+[[nodiscard]] StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row,
+                                          const StoredSecret* known = nullptr);
+
+/// The payload in the four columns master_key, key_generation, wrapped_key, ciphertext from `first` on.
+[[nodiscard]] StoredPayload read_payload(const pqxx::row& row, pqxx::row::size_type first);
 
 /// Where a listing goes on behind the secret in `row`.
 [[nodiscard]] ListCursor cursor_behind(const pqxx::row& row, SortKey sort_by);

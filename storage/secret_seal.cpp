@@ -38,6 +38,7 @@ Bytes secret_seal_message(const StoredSecret& secret) {
     encoder.number(secret.created.millis()).number(secret.last_changed.millis());
     encoder.optional(secret.deleted, put_time).optional(secret.purge_due, put_time);
     encoder.optional(secret.tags, put_tags);
+    encoder.optional(secret.resource_policy, put_text).optional(secret.creation_token, put_text);
     encoder.number(secret.revision);
     encoder.list(secret.versions.size());
     for (const auto& version : secret.versions) put_version(encoder, version);

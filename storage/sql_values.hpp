@@ -4,10 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
 #include <optional>
 #include <pqxx/binarystring>
 #include <pqxx/field>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/errors.hpp"
@@ -20,7 +23,7 @@ inline constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
 
 /// SQL for a time column as milliseconds since 1970.
 [[nodiscard]] inline std::string sql_millis(const std::string& column) {
-    return fmt::format("(extract(epoch from {}) * 1000)::bigint", column);
+    return fmt::format("(date_part('epoch', {}) * 1000)::bigint", column);
 }
 
 /// SQL for the time that the bigint parameter or column `millis` means.
@@ -28,9 +31,13 @@ inline constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
     return fmt::format("(timestamptz 'epoch' + {}::bigint * interval '1 millisecond')", millis);
 }
 
+[[nodiscard]] inline bool has_nul(std::string_view text) {
+    return text.find('\0') != std::string_view::npos;
+}
+
 /// Text that is to be stored. libpq takes parameters up to the first NUL, and PostgreSQL has no NUL in text.
 [[nodiscard]] inline const std::string& storable(const char* field, const std::string& text) {
-    if (text.find('\0') != std::string::npos) {
+    if (has_nul(text)) {
         throw Error(std::string(field) + ": contains a NUL character, which cannot be stored");
     }
     return text;
@@ -45,6 +52,13 @@ inline constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
 [[nodiscard]] inline std::optional<std::string> millis_text(const std::optional<Timestamp>& time) {
     if (!time) return std::nullopt;
     return std::to_string(time->millis());
+}
+
+/// Texts as a parameter that json_array_elements_text() takes apart. None may have a NUL.
+[[nodiscard]] inline std::string json_list(const std::vector<std::string>& texts) {
+    boost::json::array entries;
+    for (const auto& text : texts) entries.emplace_back(text);
+    return boost::json::serialize(entries);
 }
 
 /// Bytes as a binary parameter; empty stays empty and is not NULL.

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "daemon/access/rights.hpp"
+
 namespace coffer::access {
 
 struct Caller {
@@ -12,6 +14,10 @@ struct Caller {
     std::string listener;
     /// The peer's address without port, as text.
     std::string source_address;
+    /// What it may do; never null when an operation runs.
+    RightsPtr rights{};
+    /// The policy of the listener; null for none.
+    PolicyPtr listener_policy{};
 };
 
 }  // namespace coffer::access

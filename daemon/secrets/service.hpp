@@ -11,8 +11,9 @@
 
 #include "coffer/v1/secrets.pb.h"
 #include "crypto/hsm.hpp"
-#include "daemon/access/administrators.hpp"
+#include "daemon/access/actions.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/secrets/authorization.hpp"
 #include "daemon/secrets/call_context.hpp"
 #include "daemon/secrets/list_filter.hpp"
 #include "daemon/secrets/master_keys.hpp"
@@ -29,7 +30,6 @@ namespace coffer::secrets {
 /// What the service works with; all must outlive it.
 struct ServiceParts {
     NodeIdentity node;
-    const access::Administrators& access;
     crypto::Hsm& hsm;
     storage::Database& database;
     storage::SecretCache& cache;
@@ -45,7 +45,7 @@ public:
     template <class T>
     using Awaitable = boost::asio::awaitable<T>;
 
-    explicit SecretsService(ServiceParts parts) : parts_(std::move(parts)) {}
+    explicit SecretsService(ServiceParts parts) : parts_(std::move(parts)), authorization_(parts_.clock) {}
 
     Awaitable<v1::CreateSecretResponse> create_secret(Call call, v1::CreateSecretRequest request);
     Awaitable<v1::GetSecretValueResponse> get_secret_value(Call call, v1::GetSecretValueRequest request);
@@ -68,6 +68,7 @@ public:
 
 private:
     using SecretPtr = storage::SecretCache::SecretPtr;
+    using Wanted = storage::SecretCache::Wanted;
     using PayloadPtr = storage::SecretCache::PayloadPtr;
     using Payloads = std::vector<std::pair<storage::VersionId, storage::StoredPayload>>;
 
@@ -90,8 +91,13 @@ private:
     };
 
     // support.cpp: what every operation is made of
-    Awaitable<SecretPtr> find_secret(Call call, const SecretRef& ref);
-    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, std::string_view action);
+    Awaitable<SecretPtr> find_secret(Call call, const SecretRef& ref, Wanted wanted = Wanted::secret);
+    /// The secret that the caller names. Throws AccessDenied, before it says whether there is one, unless the
+    /// caller may do `action` to it.
+    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, access::Action action, Facts facts,
+                                        Wanted wanted = Wanted::secret);
+    /// What a secret that the caller named is for policies, also when it does not exist.
+    Target target_of(const SecretRef& ref, const storage::StoredSecret* secret) const;
     Awaitable<crypto::SealedPayload> seal_value(Call call, crypto::PayloadIdentity identity,
                                                 crypto::SecretBytes value, crypto::MasterKeyId key);
     Awaitable<crypto::SecretBytes> open_payload(Call call, crypto::PayloadIdentity identity,
@@ -117,6 +123,8 @@ private:
                                            const storage::StoredVersion& version) const;
 
     // write_operations.cpp
+    void require_creatable(const CallContext& call, const storage::StoredSecret& secret,
+                           const v1::CreateSecretRequest& request) const;
     static PutOutcome put_version(Edit& edit, const storage::VersionId& id, storage::ValueKind kind,
                                   const storage::StoredPayload& payload,
                                   const std::vector<storage::StagingLabel>& labels, Timestamp now);
@@ -138,6 +146,7 @@ private:
     void forget_data_keys(const std::vector<Bytes>& wrapped_keys);
 
     ServiceParts parts_;
+    Authorization authorization_;
 };
 
 }  // namespace coffer::secrets

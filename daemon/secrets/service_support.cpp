@@ -6,12 +6,13 @@ namespace coffer::secrets {
 
 using boost::asio::awaitable;
 
-awaitable<SecretsService::SecretPtr> SecretsService::find_secret(Call call, const SecretRef& ref) {
+awaitable<SecretsService::SecretPtr> SecretsService::find_secret(Call call, const SecretRef& ref,
+                                                                 Wanted wanted) {
     auto secret = parts_.cache.peek(ref.name());
     if (!secret) {
         const JobOptions options{Priority::read, call->deadline};
-        auto start = [this, name = ref.name(), options](Completion<SecretPtr> done) mutable {
-            parts_.cache.find(std::move(name), options, std::move(done));
+        auto start = [this, name = ref.name(), options, wanted](Completion<SecretPtr> done) mutable {
+            parts_.cache.find(std::move(name), options, std::move(done), wanted);
         };
         secret = co_await await_completion<SecretPtr>(std::move(start));
     }
@@ -20,11 +21,17 @@ awaitable<SecretsService::SecretPtr> SecretsService::find_secret(Call call, cons
 }
 
 awaitable<SecretsService::SecretPtr> SecretsService::require_secret(Call call, SecretRef ref,
-                                                                    std::string_view action) {
-    auto secret = co_await find_secret(call, ref);
-    parts_.access.require(call->caller, action, secret ? secret->arn : ref.text());
+                                                                    access::Action action, Facts facts,
+                                                                    Wanted wanted) {
+    auto secret = co_await find_secret(call, ref, wanted);
+    authorization_.require(*call, action, target_of(ref, secret.get()), facts);
     if (!secret) throw secret_not_found();
     co_return secret;
+}
+
+Target SecretsService::target_of(const SecretRef& ref, const storage::StoredSecret* secret) const {
+    if (secret != nullptr) return {secret->arn, secret->arn, secret};
+    return {arn_without_suffix(parts_.node, ref.name()), ref.text(), nullptr};
 }
 
 awaitable<crypto::SealedPayload> SecretsService::seal_value(Call call, crypto::PayloadIdentity identity,

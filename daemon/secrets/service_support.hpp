@@ -35,7 +35,7 @@ template <class T>
 boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit) {
     UniqueFunction<T(storage::WriteTransaction&)> job =
         [seen, edit = std::move(edit)](storage::WriteTransaction& tx) mutable -> T {
-        auto locked = storage::SecretRepository::lock(tx, seen->name);
+        auto locked = storage::SecretRepository::lock(tx, seen->name, seen.get());
         if (!locked) throw secret_not_found();
         if (locked->id != seen->id) {
             throw ServiceError(v1::INTERNAL_SERVICE_ERROR,

@@ -18,6 +18,20 @@ public:
         return seals_.check(std::move(message), seal, JobOptions{Priority::read, deadline});
     }
 
+    [[nodiscard]] std::vector<bool> check_all(std::vector<storage::Sealed> sealed,
+                                              Deadline deadline) override {
+        std::vector<Bytes> messages;
+        messages.reserve(sealed.size());
+        for (auto& each : sealed) messages.push_back(std::move(each.message));
+        const auto seals = seals_.make_all(std::move(messages), JobOptions{Priority::read, deadline});
+        std::vector<bool> matches;
+        matches.reserve(sealed.size());
+        for (std::size_t i = 0; i < sealed.size(); ++i) {
+            matches.push_back(crypto::constant_time_equal(seals[i], sealed[i].seal));
+        }
+        return matches;
+    }
+
 private:
     crypto::Seals& seals_;
 };

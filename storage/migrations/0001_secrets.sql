@@ -16,6 +16,8 @@ CREATE TABLE secrets (
     deleted      timestamptz(3),
     purge_due    timestamptz(3),
     tags         jsonb,
+    resource_policy text COLLATE "C",
+    creation_token  text COLLATE "C",
     revision     bigint NOT NULL,
     seal         bytea NOT NULL,
     CONSTRAINT secrets_name_is_unique UNIQUE (name),
@@ -36,6 +38,8 @@ COMMENT ON COLUMN secrets.last_changed IS 'Last change of the secret, its versio
 COMMENT ON COLUMN secrets.deleted IS 'When deletion was asked for; NULL while the secret is not being deleted.';
 COMMENT ON COLUMN secrets.purge_due IS 'When the secret is destroyed for good.';
 COMMENT ON COLUMN secrets.tags IS 'List of [key, value] in the order of their first appearance; NULL when never tagged.';
+COMMENT ON COLUMN secrets.resource_policy IS 'JSON of the policy attached to the secret, as it was given; NULL for none.';
+COMMENT ON COLUMN secrets.creation_token IS 'The ClientRequestToken that created the secret.';
 COMMENT ON COLUMN secrets.revision IS 'Raised by every change.';
 COMMENT ON COLUMN secrets.seal IS 'HMAC-SHA256 over this row, its versions and its labels, keyed in the HSM.';
 
@@ -80,7 +84,9 @@ COMMENT ON COLUMN staging_labels.position IS 'Order in which the labels of a ver
 
 -- Tells every node's cache (LISTEN coffer_secret_changed) the name of a secret that changed, at commit. As
 -- triggers, so that a change by hand is told as well, and found out at the next read. An empty payload: forget
--- everything.
+-- everything. A node's own sessions (coffer.node = 'on', set by cofferd) change versions and labels only along
+-- with their secret's row, whose trigger is enough; anybody else's changes of them are told by triggers of their
+-- own.
 CREATE FUNCTION notify_secret_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -114,9 +120,9 @@ END $$;
 CREATE TRIGGER notify_changed AFTER INSERT OR UPDATE OR DELETE ON secrets
     FOR EACH ROW EXECUTE FUNCTION notify_secret_changed();
 CREATE TRIGGER notify_changed AFTER INSERT OR UPDATE OR DELETE ON secret_versions
-    FOR EACH ROW EXECUTE FUNCTION notify_part_of_secret_changed();
+    FOR EACH ROW WHEN (current_setting('coffer.node', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION notify_part_of_secret_changed();
 CREATE TRIGGER notify_changed AFTER INSERT OR UPDATE OR DELETE ON staging_labels
-    FOR EACH ROW EXECUTE FUNCTION notify_part_of_secret_changed();
+    FOR EACH ROW WHEN (current_setting('coffer.node', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION notify_part_of_secret_changed();
 CREATE TRIGGER notify_truncated AFTER TRUNCATE ON secrets
     FOR EACH STATEMENT EXECUTE FUNCTION notify_all_secrets_changed();
 CREATE TRIGGER notify_truncated AFTER TRUNCATE ON secret_versions

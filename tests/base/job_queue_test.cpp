@@ -30,6 +30,8 @@ public:
     NamedJob(std::string name, JobOptions options, std::atomic<Fate>& fate)
         : Job(options), name_(std::move(name)), fate_(fate) {}
 
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
     void run(Log& log) override {
         log.push_back(name_);
         fate_ = Fate::ran;
@@ -85,6 +87,22 @@ TEST_F(JobQueueTest, UrgentLanesGoFirstAndEachLaneKeepsItsOrder) {
     EXPECT_EQ(queue.size(), 6U);
     EXPECT_EQ(drain(queue), (Log{"read 1", "read 2", "write 1", "write 2", "rotation 1", "rewrap 1"}));
     EXPECT_EQ(queue.size(), 0U);
+}
+
+TEST_F(JobQueueTest, CompanyIsTakenFromOneLaneInItsOrder) {
+    JobQueue<Log> queue(10);
+    for (const auto* name : {"a1", "b1", "a2", "b2", "a3", "a4"}) queue.push(job(name));
+    queue.push(job("a5", Priority::write));
+    const auto wanted = [](const Job<Log>& waiting) {
+        return dynamic_cast<const NamedJob&>(waiting).name().starts_with("a");
+    };
+    Log taken;
+    for (const auto& item : queue.take_if(Priority::read, 3, wanted)) item->run(taken);
+    EXPECT_EQ(taken, (Log{"a1", "a2", "a3"}));
+    EXPECT_EQ(queue.size(), 4U);
+    EXPECT_TRUE(queue.take_if(Priority::rewrap, 3, wanted).empty());
+    EXPECT_TRUE(queue.take_if(Priority::read, 0, wanted).empty());
+    EXPECT_EQ(drain(queue), (Log{"b1", "b2", "a4", "a5"}));
 }
 
 TEST_F(JobQueueTest, AFullLaneRefusesAtOnceAndTheOthersDoNot) {

@@ -245,6 +245,13 @@ TEST_P(EnvelopeTest, SealsAndDerivedKeys) {
     EXPECT_FALSE(seals.check(other, seal, {}));
     EXPECT_FALSE(seals.check(message, ByteView(seal).first(31), {}));
     EXPECT_EQ(seals.make({}, {}).size(), kSealBytes);
+    std::vector<Bytes> many;
+    std::vector<Bytes> one_by_one;
+    for (std::size_t size = 0; size < 40; ++size) {
+        EXPECT_EQ(seals.make_all(many, {}), one_by_one);
+        many.push_back(some_bytes(size));
+        one_by_one.push_back(seals.make(many.back(), {}));
+    }
     const auto derive = [&](std::string purpose) {
         const auto key = wait_for<SecretBytes>(
             [&](Completion<SecretBytes> done) { seals.derive(std::move(purpose), {}, std::move(done)); });

@@ -32,9 +32,8 @@ Node::Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<Counti
         std::make_unique<PageTokens>(wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
             hsm_.seals().derive("page-tokens", JobOptions{Priority::write, patience()}, std::move(done));
         }));
-    service_ =
-        std::make_unique<SecretsService>(ServiceParts{kIdentity, administrators_, hsm_, *database_, *cache_,
-                                                      *accesses_, *master_keys_, *page_tokens_, clock});
+    service_ = std::make_unique<SecretsService>(
+        ServiceParts{kIdentity, hsm_, *database_, *cache_, *accesses_, *master_keys_, *page_tokens_, clock});
     pipeline_ = std::make_unique<Pipeline>(*service_, std::move(observer));
     thread_ = std::jthread([this] { io_.run(); });
 }
@@ -55,6 +54,8 @@ v1::Response Node::answer(const google::protobuf::Message& message, const std::s
         request->GetReflection()->MutableMessage(request.get(), field)->CopyFrom(message);
     }
     CallContext context{{principal, "test", "127.0.0.1"}, patience(), Uuid::random().text(), ""};
+    const auto rights = rights_.find(principal);
+    context.caller.rights = rights == rights_.end() ? administrators_.rights_of(principal) : rights->second;
     return boost::asio::co_spawn(io_, pipeline_->answer(std::move(context), std::move(request)),
                                  boost::asio::use_future)
         .get();

@@ -34,7 +34,8 @@ std::string fresh(const std::string& stem) {
 class ServiceTest : public ::testing::Test {
 protected:
     void TearDown() override {
-        if (HasFailure()) std::cerr << "Last inner reason of a failure: " << observer().last_internal() << "\n";
+        if (HasFailure())
+            std::cerr << "Last inner reason of a failure: " << observer().last_internal() << "\n";
     }
     Node& node() { return Environment::get().node(); }
     TestClock& clock() { return Environment::get().clock(); }
@@ -313,6 +314,23 @@ TEST_F(ServiceTest, ARepeatedCreateIsAnsweredTheSame) {
         "ResourceExistsException: The operation failed because the secret " + name + " already exists.");
 }
 
+TEST_F(ServiceTest, ARepeatedCreateWithoutAValueIsAnsweredTheSame) {
+    v1::CreateSecretRequest request;
+    request.set_name(fresh("again-without-value"));
+    request.set_client_request_token(token());
+    const auto first = call(request);
+    EXPECT_FALSE(first.has_version_id());
+    EXPECT_EQ(call(request).SerializeAsString(), first.SerializeAsString());
+    const auto exists = "ResourceExistsException: The operation failed because the secret " + request.name() +
+                        " already exists.";
+    auto by_another = request;
+    by_another.set_client_request_token(token());
+    EXPECT_EQ(refusal(by_another), exists);
+    auto with_value = request;
+    with_value.set_secret_string("s");
+    EXPECT_EQ(refusal(with_value), exists);
+}
+
 TEST_F(ServiceTest, ARepeatedPutChangesNothing) {
     const auto name = fresh("put-again");
     const auto first = create(name, "one");
@@ -437,8 +455,7 @@ TEST_F(ServiceTest, LabelsMoveAsAwsMovesThem) {
               "AWSCURRENT is "
               "currently attached to version " +
                   v1_id + ", so you must explicitly reference that version in RemoveFromVersionId.");
-    EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v2, v2)),
-                StartsWith("InvalidParameterException"));
+    EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v2, v2)), StartsWith("InvalidParameterException"));
     EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v1_id, "")),
                 StartsWith("InvalidParameterException"));
     EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v1_id, token())),

@@ -128,6 +128,19 @@ TEST_F(SecretCacheTest, SecondReadNeedsNoDatabase) {
     EXPECT_EQ(statistics.entries, 1U);
 }
 
+TEST_F(SecretCacheTest, AReadersValueIsLoadedAlong) {
+    SecretCache cache(database(), {});
+    wait_until_listening(cache);
+    const int jobs = observer_->jobs;
+    const auto secret = wait_for<SecretPtr>([&](Completion<SecretPtr> done) {
+        cache.find("app/db", {}, std::move(done), SecretCache::Wanted::value);
+    });
+    const auto payload = cache.peek_payload(*secret, version_);
+    ASSERT_TRUE(payload);
+    EXPECT_EQ(dump(*payload), dump(made_.payloads[0].second));
+    EXPECT_EQ(observer_->jobs, jobs + 1);
+}
+
 TEST_F(SecretCacheTest, AbsenceIsNotCached) {
     SecretCache cache(database(), {});
     wait_until_listening(cache);

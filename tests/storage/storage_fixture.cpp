@@ -90,10 +90,11 @@ std::string dump(const StoredSecret& secret) {
     const auto text = [](const std::optional<std::string>& t) { return t ? "'" + *t + "'" : "-"; };
     std::string out = fmt::format(
         "id {}\nname '{}'\narn '{}'\ndescription {}\nkms {}\ncreated {}\nchanged {}\ndeleted {}\npurge {}\n"
-        "accessed {}\nrevision {}\n",
+        "accessed {}\nrevision {}\npolicy {}\ntoken {}\n",
         secret.id.value().text(), secret.name, secret.arn, text(secret.description), text(secret.kms_key_id),
         secret.created.millis(), secret.last_changed.millis(), time(secret.deleted), time(secret.purge_due),
-        time(secret.last_accessed), secret.revision);
+        time(secret.last_accessed), secret.revision, text(secret.resource_policy),
+        text(secret.creation_token));
     if (secret.tags) {
         out += "tags";
         for (const auto& tag : *secret.tags) out += fmt::format(" '{}'='{}'", tag.key, tag.value);

@@ -1,0 +1,28 @@
+#pragma once
+// Compiled resource policies of secrets, so that a read does not parse one. Keyed by the text: the same
+// policy on many secrets is compiled once, and a changed one is another.
+
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include "daemon/access/policy.hpp"
+
+namespace coffer::secrets {
+
+/// Thread-safe. Bounded: when it is full it starts anew.
+class ResourcePolicies {
+public:
+    /// The policy with this text; `name` (the secret's ARN) is what decisions call it, for the first that
+    /// asks. Throws access::MalformedPolicy: stored policies were checked, so that is a bug or another
+    /// version.
+    [[nodiscard]] access::PolicyPtr get(const std::string& text, const std::string& name);
+
+private:
+    static constexpr std::size_t kMostPolicies = 4096;
+    std::shared_mutex mutex_;
+    std::unordered_map<std::string, access::PolicyPtr> by_text_;
+};
+
+}  // namespace coffer::secrets
