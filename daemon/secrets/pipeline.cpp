@@ -47,6 +47,10 @@ awaitable<void> dispatch(SecretsService& service, Call call, std::unique_ptr<v1:
         COFFER_OPERATION(kRestoreSecret, restore_secret)
         COFFER_OPERATION(kTagResource, tag_resource)
         COFFER_OPERATION(kUntagResource, untag_resource)
+        COFFER_OPERATION(kPutResourcePolicy, put_resource_policy)
+        COFFER_OPERATION(kGetResourcePolicy, get_resource_policy)
+        COFFER_OPERATION(kDeleteResourcePolicy, delete_resource_policy)
+        COFFER_OPERATION(kValidateResourcePolicy, validate_resource_policy)
         COFFER_OPERATION(kGetRandomPassword, get_random_password)
         case v1::Request::OPERATION_NOT_SET:
             throw ServiceError(v1::UNKNOWN_OPERATION,

@@ -63,6 +63,14 @@ public:
     Awaitable<v1::RestoreSecretResponse> restore_secret(Call call, v1::RestoreSecretRequest request);
     Awaitable<v1::TagResourceResponse> tag_resource(Call call, v1::TagResourceRequest request);
     Awaitable<v1::UntagResourceResponse> untag_resource(Call call, v1::UntagResourceRequest request);
+    Awaitable<v1::PutResourcePolicyResponse> put_resource_policy(Call call,
+                                                                 v1::PutResourcePolicyRequest request);
+    Awaitable<v1::GetResourcePolicyResponse> get_resource_policy(Call call,
+                                                                 v1::GetResourcePolicyRequest request);
+    Awaitable<v1::DeleteResourcePolicyResponse> delete_resource_policy(
+        Call call, v1::DeleteResourcePolicyRequest request);
+    Awaitable<v1::ValidateResourcePolicyResponse> validate_resource_policy(
+        Call call, v1::ValidateResourcePolicyRequest request);
     Awaitable<v1::GetRandomPasswordResponse> get_random_password(Call call,
                                                                  v1::GetRandomPasswordRequest request);
 
@@ -132,6 +140,11 @@ private:
     Awaitable<v1::UpdateSecretResponse> try_update(Call call, SecretPtr secret,
                                                    std::shared_ptr<const v1::UpdateSecretRequest> request,
                                                    std::shared_ptr<const ValueKindAndBytes> value);
+
+    // policy_operations.cpp
+    /// Adds an error when the policy would keep the caller from changing it again.
+    void add_lock_out(v1::ValidateResourcePolicyResponse& response, const CallContext& call,
+                      const storage::StoredSecret& secret, const std::string& policy) const;
 
     // list_operations.cpp
     struct Page {

@@ -72,6 +72,23 @@ protected:
         return as_alice(request);
     }
 
+    std::string attach(const std::string& policy, bool block_public = false) {
+        v1::PutResourcePolicyRequest request;
+        request.set_secret_id(name_);
+        request.set_resource_policy(policy);
+        if (block_public) request.set_block_public_policy(true);
+        try {
+            return node().call(request).name();
+        } catch (const CallError& e) {
+            return e.what();
+        }
+    }
+    v1::GetResourcePolicyResponse attached() {
+        v1::GetResourcePolicyRequest request;
+        request.set_secret_id(name_);
+        return node().call(request);
+    }
+
     const std::string name_ = "policies/" + Uuid::random().text().substr(0, 8);
 };
 
@@ -192,6 +209,95 @@ TEST_F(PoliciesTest, WhereTheCallerIsCounts) {
     alice_may(
         allow("secretsmanager:GetSecretValue", "*", R"({"NotIpAddress":{"aws:SourceIp":"127.0.0.1"}})"));
     EXPECT_THAT(get(name_), StartsWith("AccessDeniedException"));
+}
+
+constexpr const char* kAliceMayRead =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":)"
+    R"({"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+constexpr const char* kEverybodyMayRead =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",)"
+    R"("Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+constexpr const char* kNobodyMayRead =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",)"
+    R"("Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+
+TEST_F(PoliciesTest, AResourcePolicyGrantsAndDenies) {
+    const auto arn = create(name_);
+    EXPECT_FALSE(attached().has_resource_policy());
+    alice_may(allow("secretsmanager:ListSecrets", "*"));
+    EXPECT_THAT(get(name_), StartsWith("AccessDeniedException"));
+
+    EXPECT_EQ(attach(kAliceMayRead), name_);
+    EXPECT_EQ(attached().resource_policy(), kAliceMayRead);
+    EXPECT_EQ(attached().arn(), arn);
+    EXPECT_EQ(get(name_), "allowed");
+    EXPECT_THAT(describe(name_), StartsWith("AccessDeniedException"));
+
+    EXPECT_EQ(attach(kNobodyMayRead), name_);
+    alice_may(allow("*", "*"));
+    EXPECT_THAT(get(name_), HasSubstr("with an explicit deny in a resource-based policy"));
+
+    v1::DeleteResourcePolicyRequest remove;
+    remove.set_secret_id(name_);
+    EXPECT_EQ(node().call(remove).arn(), arn);
+    EXPECT_EQ(get(name_), "allowed");
+    EXPECT_FALSE(attached().has_resource_policy());
+    EXPECT_EQ(node().call(remove).name(), name_) << "also when there is none";
+}
+
+TEST_F(PoliciesTest, BrokenAndPublicPoliciesAreNotAttached) {
+    create(name_);
+    ASSERT_EQ(attach(kAliceMayRead), name_);
+    EXPECT_THAT(attach(R"({"Version":"2012-10-17","Statement":[{"Effect":"allow"}]})"),
+                StartsWith("MalformedPolicyDocumentException"));
+    EXPECT_THAT(attach("{"), StartsWith("MalformedPolicyDocumentException"));
+    EXPECT_THAT(attach(std::string(20'481, ' ')), StartsWith("ValidationException"));
+    EXPECT_EQ(
+        attach(kEverybodyMayRead, true),
+        "PublicPolicyException: You can't attach a resource-based policy that allows broad access to the "
+        "secret.");
+    EXPECT_EQ(attached().resource_policy(), kAliceMayRead);
+    EXPECT_EQ(attach(kNobodyMayRead, true), name_) << "a Deny for everybody is not public";
+    EXPECT_EQ(attach(kEverybodyMayRead), name_) << "as AWS: only refused on request";
+}
+
+TEST_F(PoliciesTest, ADeletedSecretKeepsItsPolicy) {
+    create(name_);
+    ASSERT_EQ(attach(kAliceMayRead), name_);
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id(name_);
+    node().call(remove);
+    EXPECT_THAT(attach(kNobodyMayRead), HasSubstr("marked for deletion"));
+    v1::GetResourcePolicyRequest request;
+    request.set_secret_id(name_);
+    EXPECT_THROW(node().call(request), CallError);
+    v1::RestoreSecretRequest restore;
+    restore.set_secret_id(name_);
+    node().call(restore);
+    EXPECT_EQ(attached().resource_policy(), kAliceMayRead);
+}
+
+TEST_F(PoliciesTest, ValidationSaysWhatIsWrong) {
+    create(name_);
+    const auto validate = [&](const std::string& policy) {
+        v1::ValidateResourcePolicyRequest request;
+        request.set_secret_id(name_);
+        request.set_resource_policy(policy);
+        return node().call(request);
+    };
+    const auto good = validate(kAliceMayRead);
+    EXPECT_TRUE(good.policy_validation_passed());
+    EXPECT_EQ(good.validation_errors_size(), 0);
+    const auto broken = validate("{]");
+    EXPECT_FALSE(broken.policy_validation_passed());
+    ASSERT_EQ(broken.validation_errors_size(), 1);
+    EXPECT_THAT(broken.validation_errors(0).error_message(), HasSubstr("line 1, column 2"));
+    EXPECT_FALSE(validate(kEverybodyMayRead).policy_validation_passed());
+    const auto locked = validate(R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",)"
+                                 R"("Action":"secretsmanager:*","Resource":"*"}]})");
+    ASSERT_EQ(locked.validation_errors_size(), 1);
+    EXPECT_EQ(locked.validation_errors(0).error_message(),
+              "Your requested changes will not allow you to manage this secret in the future.");
 }
 
 TEST_F(PoliciesTest, ABatchNamesWhatItMayNotRead) {

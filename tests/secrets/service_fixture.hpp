@@ -148,8 +148,12 @@ COFFER_RESPONSE_OF(RestoreSecret)
 COFFER_RESPONSE_OF(TagResource)
 COFFER_RESPONSE_OF(UntagResource)
 COFFER_RESPONSE_OF(GetRandomPassword)
-COFFER_RESPONSE_OF(RotateSecret)
 COFFER_RESPONSE_OF(PutResourcePolicy)
+COFFER_RESPONSE_OF(GetResourcePolicy)
+COFFER_RESPONSE_OF(DeleteResourcePolicy)
+COFFER_RESPONSE_OF(ValidateResourcePolicy)
+COFFER_RESPONSE_OF(ReplicateSecretToRegions)
+COFFER_RESPONSE_OF(RotateSecret)
 #undef COFFER_RESPONSE_OF
 
 template <class Request>

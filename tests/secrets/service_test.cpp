@@ -872,10 +872,10 @@ TEST_F(ServiceTest, OperationsOfLaterVersionsSaySo) {
     rotate.set_secret_id("any");
     EXPECT_EQ(refusal(rotate),
               "NotImplementedException: RotateSecret is not implemented in this version of Coffer.");
-    v1::PutResourcePolicyRequest policy;
-    policy.set_secret_id("any");
-    policy.set_resource_policy("{}");
-    EXPECT_THAT(refusal(policy), StartsWith("NotImplementedException: PutResourcePolicy"));
+    v1::ReplicateSecretToRegionsRequest replicate;
+    replicate.set_secret_id("any");
+    replicate.add_add_replica_regions()->set_region("eu-test-2");
+    EXPECT_THAT(refusal(replicate), StartsWith("NotImplementedException: ReplicateSecretToRegions"));
 }
 
 // --- what was altered outside
