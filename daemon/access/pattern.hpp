@@ -22,8 +22,7 @@ struct PatternSyntax {
 class Pattern {
 public:
     /// Throws std::invalid_argument with the reason for a variable that is not well formed. With variables
-    /// on,
-    /// `${*}`, `${?}` and `${$}` are the characters themselves.
+    /// on, `${*}`, `${?}` and `${$}` are the characters themselves.
     [[nodiscard]] static Pattern parse(std::string_view text, PatternSyntax syntax);
 
     [[nodiscard]] bool has_variables() const noexcept { return !variables_.empty(); }
