@@ -12,7 +12,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kEventVersion = "1.11";
-constexpr std::size_t kTextBytesMax = 4096;
+constexpr std::size_t kTextBytesMax = 2048;
 constexpr std::size_t kResourcesMax = 20;  // BatchGetSecretValue's most
 constexpr std::size_t kSealsMax = 100;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -137,8 +137,8 @@ json::array resources_array(const std::vector<EventResource>& resources) {
     for (const auto& resource : resources) {
         if (out.size() == kResourcesMax) break;
         json::object one{{"ARN", text(resource.arn)}};
-        put_unless_empty(one, "accountId", resource.account_id);
-        one.emplace("type", text(resource.type));
+        if (!resource.account_id.empty()) one.emplace("accountId", text(resource.account_id, 64));
+        one.emplace("type", text(resource.type, 64));
         out.push_back(std::move(one));
     }
     return out;

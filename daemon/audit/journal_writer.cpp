@@ -13,7 +13,7 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kSpaceInterval{1};
 /// What of the reserve is given up at once, at least, in bytes.
-constexpr std::uint64_t kReservePieceBytes = 1024 * 1024;
+constexpr std::uint64_t kReservePieceBytes = 64 * 1024;
 
 std::size_t bytes_of(const std::vector<PendingRecord>& batch) {
     std::size_t bytes = 0;
@@ -188,7 +188,8 @@ void JournalWriter::try_to_resume() {
 
 void JournalWriter::look_at_space() {
     next_space_look_ = steady_clock::now() + kSpaceInterval;
-    const auto free = store_.free_bytes();
+    // What the reserve has lent is not free.
+    const auto free = store_.free_bytes() - std::min(store_.free_bytes(), store_.reserve().missing_bytes());
     const bool low = free < config_.low_water_bytes;
     bool changed = false;
     {
