@@ -16,7 +16,8 @@ struct JournalConfig {
     /// Name of this node in every header and checkpoint; 1 to 200 bytes.
     std::string node;
 
-    /// Largest JSON of one event, in bytes; 4 KiB to 1 MiB, which every event keeps by the limits of its members.
+    /// Largest JSON of one event, in bytes; 4 KiB to 1 MiB, which every event keeps by the limits of its
+    /// members.
     std::size_t record_bytes_max = 1024 * 1024;
     /// Events that may wait for the disk, by number and by bytes of JSON. Beyond: Overloaded at once.
     std::size_t queue_records_max = 8192;

@@ -47,6 +47,19 @@ std::filesystem::path AuditFolder::sub(std::string_view name) const {
 
 OpensslSigner::OpensslSigner() : key_(EVP_EC_gen("P-256"), Freer<EVP_PKEY_free>{}) {}
 
+OpensslSigner::OpensslSigner(const std::filesystem::path& private_pem) {
+    const std::unique_ptr<BIO, Freer<BIO_free>> in(BIO_new_file(private_pem.c_str(), "r"));
+    key_.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), Freer<EVP_PKEY_free>{});
+    if (!key_) throw std::runtime_error("no private key in " + private_pem.string());
+}
+
+void OpensslSigner::write_private_pem(const std::filesystem::path& file) const {
+    const std::unique_ptr<BIO, Freer<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
+    if (PEM_write_bio_PrivateKey(out.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+        throw std::runtime_error("cannot write " + file.string());
+    }
+}
+
 audit::Digest OpensslSigner::key_id() const {
     return audit::key_id_of(key_.get());
 }

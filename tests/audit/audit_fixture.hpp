@@ -37,9 +37,12 @@ private:
 class OpensslSigner final : public audit::CheckpointSigner {
 public:
     OpensslSigner();
+    /// With the private key of a PEM file.
+    explicit OpensslSigner(const std::filesystem::path& private_pem);
     [[nodiscard]] audit::Digest key_id() const override;
     [[nodiscard]] audit::EcdsaSignature sign(const audit::Digest& digest) override;
     [[nodiscard]] std::string public_pem() const;
+    void write_private_pem(const std::filesystem::path& file) const;
     [[nodiscard]] audit::CheckpointKeys keys() const;
 
 private:
