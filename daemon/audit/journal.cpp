@@ -91,6 +91,8 @@ public:
 
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return config_.directory; }
 
+    [[nodiscard]] Uuid id() const noexcept { return writer_->journal(); }
+
     [[nodiscard]] std::uint64_t wait_beyond(std::uint64_t sequence, Deadline until) const {
         return writer_->wait_beyond(sequence, until);
     }
@@ -183,6 +185,10 @@ JournalStatus Journal::status() const {
 }
 const std::filesystem::path& Journal::directory() const noexcept {
     return impl_->directory();
+}
+
+Uuid Journal::id() const noexcept {
+    return impl_->id();
 }
 
 std::uint64_t Journal::wait_beyond(std::uint64_t sequence, Deadline until) const {

@@ -84,6 +84,8 @@ public:
 
     [[nodiscard]] JournalStatus status() const;
     [[nodiscard]] const std::filesystem::path& directory() const noexcept;
+    /// Made when the journal was begun; in every segment's header and every checkpoint.
+    [[nodiscard]] Uuid id() const noexcept;
 
     /// Waits until a record after `sequence` is durable or `until` has passed; the last durable sequence
     /// number. Readers must not go beyond it.
