@@ -54,46 +54,48 @@ bool JournalReader::open_segment() {
     return true;
 }
 
+/// From the end of a segment to the next one that is there. Segments that are missing in between are passed
+/// over.
 bool JournalReader::move_on() {
     const auto segments = list_directory(directory_).segments;
     const auto found = std::upper_bound(segments.begin(), segments.end(), position_.segment);
     if (found == segments.end()) return false;
+    if (*found == position_.segment + 1 && !successor_seen_) return true;  // look at this one again first
     position_.segment = *found;
     position_.offset = 0;
     lines_.reset();
-    return open_segment();
+    successor_seen_ = false;
+    return true;
+}
+
+/// Only when there is a successor is it known which part of a segment is to be trusted, and that it grows no
+/// more. So the segment is looked at again once its successor has appeared.
+void JournalReader::notice_successor() {
+    if (successor_seen_ || !file_exists(directory_ / segment_name(position_.segment + 1))) return;
+    successor_seen_ = true;
+    lines_.reset();
 }
 
 std::optional<JournalRecord> JournalReader::next(std::uint64_t sequence_max) {
-    // Twice at the end of a segment: what was written before its successor appeared may have come after the
-    // first look.
-    bool successor_seen = false;
-    while (!held_) {
+    while (true) {
         if (!open_segment()) return std::nullopt;
-        if (const auto line = lines_->next()) {
-            held_ = to_record(*line, position_.segment);
-            held_end_ = lines_->offset();
-            break;
-        }
-        if (!file_exists(directory_ / segment_name(position_.segment + 1))) {
-            // A directory that lost a segment in the middle is still read to its end.
-            const auto segments = list_directory(directory_).segments;
-            if (segments.empty() || segments.back() <= position_.segment) return std::nullopt;
-        }
-        if (!successor_seen) {
-            successor_seen = true;
-            const auto at = lines_->offset();
-            lines_.emplace(directory_ / segment_name(position_.segment), at, kRecordBytesMax,
-                           trusted_bytes(directory_, position_.segment));
+        notice_successor();
+        if (!open_segment()) return std::nullopt;
+        const auto line = lines_->next();
+        if (!line) {
+            if (!move_on()) return std::nullopt;
             continue;
         }
-        if (!move_on()) return std::nullopt;
-        successor_seen = false;
+        auto record = to_record(*line, position_.segment);
+        if (record.sequence > sequence_max) {
+            // Not kept: it may turn out to belong to an end that was abandoned.
+            lines_.reset();
+            return std::nullopt;
+        }
+        position_.offset = lines_->offset();
+        position_.sequence = record.sequence;
+        return record;
     }
-    if (held_->sequence > sequence_max) return std::nullopt;
-    position_.offset = held_end_;
-    position_.sequence = held_->sequence;
-    return std::exchange(held_, std::nullopt);
 }
 
 }  // namespace coffer::audit

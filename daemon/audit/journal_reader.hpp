@@ -55,12 +55,12 @@ public:
 private:
     [[nodiscard]] bool open_segment();
     [[nodiscard]] bool move_on();
+    void notice_successor();
 
     std::filesystem::path directory_;
     JournalPosition position_;
     std::optional<LineReader> lines_;
-    std::optional<JournalRecord> held_;  // read, but beyond the caller's sequence_max
-    std::uint64_t held_end_ = 0;
+    bool successor_seen_ = false;
 };
 
 /// The part of segment `number` that is to be read: all, or less when the next segment's header says that its

@@ -42,11 +42,18 @@ public:
         : directory_(directory), keys_(keys), options_(options) {}
 
     VerifyReport run() {
+        // In this order: a journal that is being written may grow meanwhile, and a checkpoint is in the
+        // journal before it is in the head file.
+        head_ = read_head();
         listing_ = list_directory(directory_);
         if (listing_.segments.empty() && !listing_.has_head) {
             throw Error(directory_.string() + " holds no journal: no file is called journal-NNNNNNNNNN.log");
         }
         report_.live = is_locked();
+        if (!listing_.segments.empty()) {
+            const auto name = segment_name(listing_.segments.back());
+            last_segment_bytes_ = file_size(open_file(directory_ / name, O_RDONLY).get(), name);
+        }
         collect_checkpoints();
         try {
             walk();
@@ -77,6 +84,7 @@ private:
 
     void check_other_files() {
         for (const auto& name : listing_.others) {
+            if (report_.live && name == kHeadTemporaryName) continue;  // just becoming the head file
             add_file_finding(name, 0, "this file is no part of a journal, and nothing covers its content");
         }
         if (listing_.has_lock) check_zeros(std::string(kLockName), 0);
@@ -107,11 +115,25 @@ private:
         report_.findings.push_back(std::move(finding));
     }
 
+    /// An over-long file is no checkpoint either.
+    [[nodiscard]] std::optional<std::string> read_head() const {
+        std::error_code error;
+        const auto file = directory_ / kHeadName;
+        const auto bytes = std::filesystem::file_size(file, error);
+        if (!error && bytes > kHeadBytesMax) return std::string();
+        return read_small_file(file, kHeadBytesMax);
+    }
+
+    /// Where the look at the segment ends: what was added since the beginning is not judged.
+    [[nodiscard]] std::uint64_t size_limit(std::uint64_t number) const {
+        return number == listing_.segments.back() ? last_segment_bytes_ : UINT64_MAX;
+    }
+
     // ---- first pass: which chain values will have to be compared
 
     void collect_checkpoints() {
         for (const auto number : listing_.segments) {
-            LineReader lines(directory_ / segment_name(number), 0, kRecordBytesMax);
+            LineReader lines(directory_ / segment_name(number), 0, kRecordBytesMax, size_limit(number));
             while (const auto line = lines.next()) {
                 if (line->too_long) break;
                 if (line->text.empty() || (line->text[0] != 'C' && line->text[0] != 'c')) continue;
@@ -138,7 +160,7 @@ private:
         segment_ = number;
         ++report_.segments;
         const auto end = trusted_bytes(directory_, number);
-        LineReader lines(directory_ / file_, 0, kRecordBytesMax, end);
+        LineReader lines(directory_ / file_, 0, kRecordBytesMax, std::min(end, size_limit(number)));
         bool first = true;
         while (const auto line = lines.next()) {
             check_line(*line, first);
@@ -334,9 +356,8 @@ private:
     }
 
     void check_heads() {
-        const auto head = read_small_file(directory_ / kHeadName, kHeadBytesMax);
-        if (head) {
-            check_head(*head, std::string(kHeadName));
+        if (head_) {
+            check_head(*head_, std::string(kHeadName));
         } else if (report_.checkpoints > 0) {
             Finding finding;
             finding.kind = FindingKind::file;
@@ -455,7 +476,9 @@ private:
     const std::filesystem::path& directory_;
     const CheckpointKeys& keys_;
     const VerifyOptions& options_;
+    std::optional<std::string> head_;
     DirectoryListing listing_;
+    std::uint64_t last_segment_bytes_ = UINT64_MAX;
     VerifyReport report_;
 
     // Where the walk is.

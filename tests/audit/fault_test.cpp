@@ -120,7 +120,7 @@ TEST_F(FaultTest, AFileThatCouldNotBeSyncedIsNotTrustedAgain) {
     auto event = sample_event("b");
     (void)append(*journal, event);  // in a new segment, without the caller's noticing
     EXPECT_EQ(journal->status().segment, 2U);
-    EXPECT_TRUE(observer_->has("abandoned"));
+    EXPECT_TRUE(observer_->wait_for_line("abandoned"));
     journal->close();
     EXPECT_TRUE(recorded(event));
     expect_good();

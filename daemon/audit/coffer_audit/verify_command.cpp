@@ -21,6 +21,18 @@ std::string read_required(const std::string& file) {
     return *text;
 }
 
+/// A checkpoint as the head file has it, or as a sink got it: {"checkpoint":...}, with or without a line
+/// feed.
+std::string read_head(const std::string& file) {
+    constexpr std::string_view kWrapping = "{\"checkpoint\":";
+    auto text = read_required(file);
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    if (text.starts_with(kWrapping) && text.ends_with('}')) {
+        text = text.substr(kWrapping.size(), text.size() - kWrapping.size() - 1);
+    }
+    return text + "\n";
+}
+
 CheckpointKeys read_keys(const std::vector<std::string>& files) {
     CheckpointKeys keys;
     for (const auto& file : files) {
@@ -104,7 +116,7 @@ void print_table(const VerifyReport& report) {
 int run_verify(const VerifyCommand& command) {
     const auto keys = read_keys(command.public_keys);
     VerifyOptions options;
-    for (const auto& file : command.heads) options.heads.push_back(read_required(file));
+    for (const auto& file : command.heads) options.heads.push_back(read_head(file));
     const auto report = verify_journal(command.directory, keys, options);
     if (command.output == Output::json) {
         print_json(report);
