@@ -27,10 +27,15 @@ void JournalQueue::push_internal(PendingRecord record) {
     ready_.notify_one();
 }
 
-std::vector<PendingRecord> JournalQueue::pop(std::size_t bytes_max, Deadline until) {
+std::vector<PendingRecord> JournalQueue::pop(std::size_t bytes_max, Deadline until, std::size_t gather_count,
+                                             std::chrono::nanoseconds gather_for) {
     std::vector<PendingRecord> out;
     std::unique_lock lock(mutex_);
     (void)ready_.wait_until(lock, until, [this] { return !records_.empty() || woken_; });
+    if (!records_.empty() && !woken_ && !closed_ && records_.size() < gather_count) {
+        (void)ready_.wait_for(lock, gather_for,
+                              [&] { return records_.size() >= gather_count || woken_ || closed_; });
+    }
     woken_ = false;
     std::size_t bytes = 0;
     while (!records_.empty() && (out.empty() || bytes + records_.front().json.size() <= bytes_max)) {

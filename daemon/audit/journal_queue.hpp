@@ -2,6 +2,7 @@
 // Events that wait for the journal's thread: bounded by number and by bytes. Internal records (checkpoints,
 // the journal's own events) pass the bounds: there are few, and nobody else would write them.
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -37,8 +38,11 @@ public:
     /// The same without bounds, also after close().
     void push_internal(PendingRecord record);
     /// The oldest records of at most `bytes_max` together, one at least. Waits until there is one, `until`,
-    /// or wake().
-    [[nodiscard]] std::vector<PendingRecord> pop(std::size_t bytes_max, Deadline until);
+    /// or wake(). Once there is one, waits up to `gather_for` until there are `gather_count`: those who were
+    /// just answered together come back together, and one sync is cheaper than two.
+    [[nodiscard]] std::vector<PendingRecord> pop(std::size_t bytes_max, Deadline until,
+                                                 std::size_t gather_count = 1,
+                                                 std::chrono::nanoseconds gather_for = {});
     /// Ends a wait in pop().
     void wake();
     /// Takes no more records of callers.

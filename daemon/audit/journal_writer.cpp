@@ -15,6 +15,10 @@ constexpr std::chrono::seconds kSpaceInterval{1};
 /// What of the reserve is given up at once, at least, in bytes.
 constexpr std::uint64_t kReservePieceBytes = 64 * 1024;
 
+/// A batch waits for stragglers for this share of what the disk takes, and no longer than that.
+constexpr int kGatherShare = 4;
+constexpr std::chrono::milliseconds kGatherMax{1};
+
 std::size_t bytes_of(const std::vector<PendingRecord>& batch) {
     std::size_t bytes = 0;
     for (const auto& record : batch) bytes += record.json.size() + kRecordPrefixBytes + 1;
@@ -52,7 +56,8 @@ void JournalWriter::run() {
         const bool last = stopping_;
         auto until = std::max(steady_clock::now(), next_space_look_);
         if (refusing_) until = std::min(until, std::max(steady_clock::now(), next_retry_));
-        auto batch = queue_.pop(config_.batch_bytes_max, last ? steady_clock::now() : until);
+        auto batch = queue_.pop(config_.batch_bytes_max, last ? steady_clock::now() : until, last_records_,
+                                std::min<std::chrono::nanoseconds>(last_took_ / kGatherShare, kGatherMax));
         if (batch.empty() && last) return;
         if (!batch.empty()) write(std::move(batch));
         if (refusing_ && steady_clock::now() >= next_retry_) try_to_resume();
@@ -94,11 +99,13 @@ void JournalWriter::commit(std::vector<PendingRecord>& batch) {
     for (const auto& record : batch) records.push_back({record.kind, record.json});
     const auto begun = steady_clock::now();
     store_.commit(records);
+    last_took_ = steady_clock::now() - begun;
+    last_records_ = batch.size();
     publish();
     const auto bytes = bytes_of(batch);
     // The journal's own events and headers come first in what was committed.
     complete(batch, store_.state().sequence - batch.size() + 1);
-    observer_.batch_written(batch.size(), bytes, steady_clock::now() - begun);
+    observer_.batch_written(last_records_, bytes, last_took_);
     for (auto& incident : store_.take_incidents()) observer_.incident(std::move(incident));
 }
 

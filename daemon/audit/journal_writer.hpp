@@ -60,6 +60,8 @@ private:
     bool no_space_ = false;
     Timestamp refusing_since_;
     std::uint64_t refused_before_ = 0;
+    std::size_t last_records_ = 1;           // of the last batch
+    std::chrono::nanoseconds last_took_{0};  // and how long the disk took
     Deadline next_retry_{};
     Deadline next_space_look_{};
 

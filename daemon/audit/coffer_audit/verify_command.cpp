@@ -88,7 +88,10 @@ void print_finding(const Finding& finding) {
     if (finding.sequence > 0) std::cout << "  sequence         " << finding.sequence << "\n";
     if (!finding.event_id.empty()) std::cout << "  event            " << finding.event_id << "\n";
     if (!finding.event_time.empty()) std::cout << "  time             " << finding.event_time << "\n";
-    std::cout << "  place            " << terminal_text(finding.file) << ", byte " << finding.offset << "\n";
+    if (!finding.file.empty()) {
+        std::cout << "  place            " << terminal_text(finding.file) << ", byte " << finding.offset
+                  << "\n";
+    }
     if (!finding.event_id_before.empty()) {
         std::cout << "  last good event  " << finding.event_id_before << "\n";
     }
