@@ -24,15 +24,17 @@ void fill_in(access::RequestContext& request, const Facts& facts) {
 
 }  // namespace
 
-access::PolicyPtr ResourcePolicies::get(const std::string& text, const std::string& name) {
+access::PolicyPtr ResourcePolicies::get(const std::string& text, const std::string& arn) {
+    const auto key = arn + '\n' + text;
     {
         const std::shared_lock lock(mutex_);
-        if (const auto found = by_text_.find(text); found != by_text_.end()) return found->second;
+        if (const auto found = by_arn_and_text_.find(key); found != by_arn_and_text_.end())
+            return found->second;
     }
-    auto policy = access::Policy::parse(text, name, {.kind = access::DocumentKind::resource});
+    auto policy = access::Policy::parse(text, arn, {.kind = access::DocumentKind::resource});
     const std::unique_lock lock(mutex_);
-    if (by_text_.size() >= kMostPolicies) by_text_.clear();
-    return by_text_.emplace(text, std::move(policy)).first->second;
+    if (by_arn_and_text_.size() >= kMostPolicies) by_arn_and_text_.clear();
+    return by_arn_and_text_.emplace(key, std::move(policy)).first->second;
 }
 
 void Authorization::require(const CallContext& call, access::Action action, const Target& target,

@@ -1,6 +1,6 @@
 #pragma once
-// Compiled resource policies of secrets, so that a read does not parse one. Keyed by the text: the same
-// policy on many secrets is compiled once, and a changed one is another.
+// Compiled resource policies of secrets, so that a read does not parse one. Keyed by the secret and
+// the text: a changed policy is another.
 
 #include <mutex>
 #include <shared_mutex>
@@ -17,12 +17,12 @@ public:
     /// The policy with this text; `name` (the secret's ARN) is what decisions call it, for the first that
     /// asks. Throws access::MalformedPolicy: stored policies were checked, so that is a bug or another
     /// version.
-    [[nodiscard]] access::PolicyPtr get(const std::string& text, const std::string& name);
+    [[nodiscard]] access::PolicyPtr get(const std::string& text, const std::string& arn);
 
 private:
     static constexpr std::size_t kMostPolicies = 4096;
     std::shared_mutex mutex_;
-    std::unordered_map<std::string, access::PolicyPtr> by_text_;
+    std::unordered_map<std::string, access::PolicyPtr> by_arn_and_text_;
 };
 
 }  // namespace coffer::secrets
