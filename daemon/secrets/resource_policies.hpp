@@ -14,9 +14,8 @@ namespace coffer::secrets {
 /// Thread-safe. Bounded: when it is full it starts anew.
 class ResourcePolicies {
 public:
-    /// The policy with this text; `name` (the secret's ARN) is what decisions call it, for the first that
-    /// asks. Throws access::MalformedPolicy: stored policies were checked, so that is a bug or another
-    /// version.
+    /// The policy with this text of the secret `arn`, which is what decisions call it. Throws
+    /// access::MalformedPolicy: stored policies were checked, so that is a bug or another version.
     [[nodiscard]] access::PolicyPtr get(const std::string& text, const std::string& arn);
 
 private:
