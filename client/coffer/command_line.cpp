@@ -1,6 +1,9 @@
 #include "client/coffer/command_line.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include "client/coffer/failure.hpp"
@@ -14,13 +17,24 @@ namespace {
 constexpr double kTimeoutSecondsMin = 0.001;
 constexpr double kTimeoutSecondsMax = 86'400;
 
+/// What CLI11 shows of a value that is wrong; empty when it is not.
+std::string timeout_problem(const std::string& text) {
+    double seconds = 0;
+    const auto* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, seconds);
+    const bool in_range = seconds >= kTimeoutSecondsMin && seconds <= kTimeoutSecondsMax;  // false for NaN
+    if (error == std::errc{} && rest == end && in_range) return {};
+    return fmt::format("must be a number of seconds from {} to {}, not '{}'", kTimeoutSecondsMin,
+                       kTimeoutSecondsMax, text);
+}
+
 void add_global_options(CLI::App& app, GlobalOptions& options) {
     const std::string group = "Options of every verb";
     app.add_option("--output", options.output, "how to show the answer")
         ->check(CLI::IsMember({"json", "text", "table"}))
         ->group(group);
     app.add_option("--timeout", options.timeout_seconds, "seconds to wait for an answer, retries included")
-        ->check(CLI::Range(kTimeoutSecondsMin, kTimeoutSecondsMax))
+        ->check(timeout_problem)
         ->type_name("SECONDS")
         ->group(group);
     app.add_flag("--no-paginate", options.no_paginate, "list-secrets: one page only")->group(group);
@@ -114,6 +128,7 @@ std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments
 
 void CommandLine::parse(std::vector<std::string> arguments) {
     const auto verb = verb_position(arguments);
+    const auto arguments_given = arguments.size();
     if (verb < arguments.size() && !is_verb(arguments[verb])) {
         throw UsageError("'" + arguments[verb] + "' is not a verb of coffer" +
                          did_you_mean(arguments[verb], verb_names()) + " coffer --help lists them");
@@ -137,6 +152,10 @@ void CommandLine::parse(std::vector<std::string> arguments) {
                 "  coffer exec --secret NAME -- PROGRAM [ARGUMENTS]");
         }
         throw UsageError(unexpected());
+    } catch (const CLI::RequiredError&) {
+        if (verb < arguments_given) throw;
+        if (!app_.remaining(true).empty()) throw UsageError(unexpected());
+        throw UsageError("a verb is missing; coffer --help lists them");
     }
 }
 

@@ -350,6 +350,8 @@ TEST_F(CommandTest, WhatIsMisspeltIsFound) {
     EXPECT_THAT(
         run_both("$COFFER get a --feild x").out,
         StartsWith("coffer: there is no option '--feild'; did you mean '--field'? (coffer get --help)"));
+    EXPECT_THAT(run_both("$COFFER --verison").out, HasSubstr("did you mean '--version'?"));
+    EXPECT_THAT(run_both("$COFFER").out, HasSubstr("a verb is missing"));
     EXPECT_THAT(run_both("$COFFER get a --endpiont x").out, HasSubstr("did you mean '--endpoint'?"));
     EXPECT_THAT(run_both("$COFFER put a s3cret").out,
                 AllOf(HasSubstr("an argument too many"), Not(HasSubstr("s3cret"))));
@@ -363,6 +365,7 @@ TEST_F(CommandTest, WhatIsMisspeltIsFound) {
 
 TEST_F(CommandTest, TimeoutsHaveARange) {
     EXPECT_THAT(run_both("$COFFER ls --timeout 0").out, AllOf(HasSubstr("0.001"), HasSubstr("86400")));
+    EXPECT_EQ(run_both("$COFFER ls --timeout nan").code, 2);
     EXPECT_EQ(run_both("$COFFER ls --timeout 86401").code, 2);
     EXPECT_EQ(run_both("$COFFER ls --timeout 86400").code, 0);
 }
