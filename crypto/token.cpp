@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "crypto/module_configuration.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
 
@@ -41,7 +42,7 @@ Token::Token(const HsmConfig& config)
       pin_(config.pin),
       uris_(parse_token_uris(config.token_uris)),
       data_keys_(config.profile.data_key_handles) {
-    module_ = step("initializing the PKCS#11 module", "look at the module's own configuration",
+    module_ = step("initializing the PKCS#11 module", initialize_advice(config.module, config.token_dir),
                    [&] { return Module::load(config.module, config.module_arguments()); });
     info_ = step("finding the token", "check the token's URI", [&] { return find_token(*module_, uris_); });
     step("checking the token's mechanisms", "the token cannot be used", [&] { require_mechanisms(); });

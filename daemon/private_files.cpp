@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "daemon/base/private_file_rule.hpp"
+#include "daemon/server/toml_reader.hpp"
 
 namespace coffer::daemon {
 
@@ -20,7 +21,12 @@ void check_present(const path& file, const std::string& key, std::vector<std::st
     problems.push_back(fmt::format("{}: {} is not there, or is not a regular file", key, file.string()));
 }
 
+bool is_absent_credential(const path& file) {
+    return file.string().starts_with(server::kCredentialsPrefix);
+}
+
 void check_private(const path& file, const std::string& key, std::vector<std::string>& problems) {
+    if (is_absent_credential(file)) return;
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) {
         problems.push_back(fmt::format("{}: {} cannot be looked at: {}", key, file.string(),
@@ -33,6 +39,24 @@ void check_private(const path& file, const std::string& key, std::vector<std::st
 }
 
 }  // namespace
+
+std::vector<std::string> absent_credentials(const server::Config& config) {
+    std::vector<std::string> absent;
+    const auto look_at = [&](const path& file, const std::string& key) {
+        if (!is_absent_credential(file)) return;
+        const auto name = file.filename().string();
+        absent.push_back(fmt::format(
+            "{0}: {1} was not looked at: systemd alone sets $CREDENTIALS_DIRECTORY, for the unit "
+            "(LoadCredential={2}:FILE). To try it by hand, let systemd-run do the same "
+            "(systemd-run --pipe --uid=coffer -p LoadCredential={2}:FILE cofferd ...), or set the "
+            "variable to a folder that holds {2}",
+            key, file.string(), name));
+    };
+    look_at(config.hsm.pin_file, "[hsm] 'pin_file'");
+    for (const auto& listener : config.listeners)
+        look_at(listener.tls.key, fmt::format("listener '{}' 'key'", listener.name));
+    return absent;
+}
 
 std::vector<std::string> file_problems(const server::Config& config) {
     std::vector<std::string> problems;

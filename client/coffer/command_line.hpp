@@ -17,8 +17,9 @@ public:
     CommandLine(const CommandLine&) = delete;
     CommandLine& operator=(const CommandLine&) = delete;
 
-    /// Parses the arguments (without the program's name). Throws CLI::ParseError, also for --help and
-    /// --version.
+    /// Parses the arguments (without the program's name). Throws UsageError, CLI::ParseError, the latter also
+    /// for
+    /// --help and --version.
     void parse(std::vector<std::string> arguments);
     /// Does what was parsed. Throws.
     void run();
@@ -27,6 +28,9 @@ public:
 
 private:
     CLI::App app_;
+    [[nodiscard]] std::vector<std::string> verb_names() const;
+    /// What to say of the arguments that nobody took.
+    [[nodiscard]] std::string unexpected() const;
     [[nodiscard]] bool is_verb(const std::string& name) const;
     /// Where the verb is among the arguments; their number when there is none.
     [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments) const;

@@ -311,6 +311,10 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
 std::string read_file(const std::filesystem::path& file) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(file, error)) {
+        if (error == std::errc::permission_denied) {
+            throw ConfigError(file.string() +
+                              ": cannot be looked at: a folder on the way to it is closed to this user");
+        }
         throw ConfigError(file.string() + ": there is no such file (or it is not a regular one)");
     }
     if (std::filesystem::file_size(file, error) > kMaxFileBytes) {
@@ -340,7 +344,19 @@ Config parse_config(std::string_view text, const std::filesystem::path& file) {
 }
 
 Config load_config(const std::filesystem::path& file) {
-    return parse_config(read_file(file), file);
+    auto text = read_file(file);
+    Config config = parse_config(text, file);
+    config.file = file;
+    config.source = std::move(text);
+    return config;
+}
+
+bool has_changed(const Config& config) {
+    try {
+        return read_file(config.file) != config.source;
+    } catch (const ConfigError&) {
+        return true;
+    }
 }
 
 }  // namespace coffer::server

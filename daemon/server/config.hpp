@@ -119,10 +119,16 @@ struct Config {
     LimitsConfig limits;
     LogConfig log;
     ProcessConfig process;
+
+    std::filesystem::path file;  ///< what load_config was given; empty after parse_config
+    std::string source;          ///< its text
 };
 
 /// Reads and checks `file`. Nothing that it names is opened. Throws ConfigError.
 [[nodiscard]] Config load_config(const std::filesystem::path& file);
+
+/// Whether the file of `config` has another text than when it was loaded, or is gone.
+[[nodiscard]] bool has_changed(const Config& config);
 
 /// The same for text; `file` stands in messages and its folder is what relative paths belong to.
 [[nodiscard]] Config parse_config(std::string_view text, const std::filesystem::path& file);

@@ -7,6 +7,7 @@
 
 #include "crypto/anchor_session.hpp"
 #include "crypto/key_ring.hpp"
+#include "crypto/module_configuration.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "hsm-config/coffer_hsm/pin_input.hpp"
 #include "hsm-config/coffer_hsm/probe_crypto.hpp"
@@ -83,9 +84,7 @@ private:
             module_ = load_module(options_.token, findings_.profile);
         } catch (const crypto::Pkcs11Error& error) {
             findings_.steps.push_back({"load", ok(options_.token.module.string())});
-            need("initialize",
-                 "look at the module's own configuration and environment; NSS wants module_arguments in the "
-                 "profile (--profile, --token-dir)",
+            need("initialize", crypto::initialize_advice(options_.token.module, options_.token.token_dir),
                  [&]() -> Verdict { throw error; });
         } catch (const Error& error) {
             need("load",

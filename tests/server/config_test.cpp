@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "daemon/server/units.hpp"
@@ -246,6 +249,20 @@ TEST(ConfigFile, AFileThatIsNotThere) {
     } catch (const ConfigError& error) {
         EXPECT_THAT(error.what(), HasSubstr("/nonexistent/cofferd.toml: there is no such file"));
     }
+}
+
+TEST(ConfigFile, AFileThatChangedSinceItWasRead) {
+    std::string pattern = ::testing::TempDir() + "coffer-config-XXXXXX";
+    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    const auto file = folder / "cofferd.toml";
+    std::ofstream(file) << kSmallest;
+    const auto config = load_config(file);
+    EXPECT_EQ(config.source, kSmallest);
+    EXPECT_FALSE(has_changed(config));
+    std::ofstream(file, std::ios::app) << "# a line more\n";
+    EXPECT_TRUE(has_changed(config));
+    std::filesystem::remove_all(folder);
+    EXPECT_TRUE(has_changed(config));
 }
 
 TEST(Units, Durations) {
