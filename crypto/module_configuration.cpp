@@ -86,13 +86,18 @@ std::optional<std::string> softhsm2_problem() {
 
 }  // namespace
 
-std::string initialize_advice(const path& module, const path& token_dir) {
+std::optional<std::string> file_problem(const path& module, const path& token_dir) {
     if (module.filename().string().find("softhsm") != std::string::npos) {
-        if (auto problem = softhsm2_problem()) return *problem;
+        if (auto problem = softhsm2_problem()) return problem;
     }
     if (!token_dir.empty()) {
         if (auto why = closed_below(token_dir)) return "in the token's folder: " + *why;
     }
+    return std::nullopt;
+}
+
+std::string initialize_advice(const path& module, const path& token_dir) {
+    if (auto problem = file_problem(module, token_dir)) return *problem;
     return "look at the module's own configuration and environment (NSS softokn wants module_arguments of a "
            "profile, and the token's folder)";
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "crypto/module_configuration.hpp"
 #include "crypto/objects.hpp"
@@ -26,6 +27,20 @@ auto step(std::string_view what, std::string_view advice, Work work) {
     }
 }
 
+/// SoftHSM2 leaves out tokens whose files it cannot open.
+TokenInfo find_token_or_explain(const Module& module, std::span<const TokenUri> uris,
+                                const HsmConfig& config) {
+    try {
+        return find_token(module, uris);
+    } catch (const Pkcs11Error&) {
+        throw;
+    } catch (const Error& error) {
+        const auto problem = file_problem(config.module, config.token_dir);
+        if (!problem) throw;
+        throw Error(fmt::format("{}; {}", error.what(), *problem));
+    }
+}
+
 struct Needed {
     CK_MECHANISM_TYPE type;
     std::string_view name;
@@ -44,7 +59,8 @@ Token::Token(const HsmConfig& config)
       data_keys_(config.profile.data_key_handles) {
     module_ = step("initializing the PKCS#11 module", initialize_advice(config.module, config.token_dir),
                    [&] { return Module::load(config.module, config.module_arguments()); });
-    info_ = step("finding the token", "check the token's URI", [&] { return find_token(*module_, uris_); });
+    info_ = step("finding the token", "check the token's URI",
+                 [&] { return find_token_or_explain(*module_, uris_, config); });
     step("checking the token's mechanisms", "the token cannot be used", [&] { require_mechanisms(); });
     auto anchor = step("logging in to the token", "check the token's state with the vendor's tool",
                        [&] { return AnchorSession::open(*module_, info_.slot, pin_, pin_guard_); });

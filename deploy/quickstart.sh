@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 to a running Coffer: installs packages (with sudo when not root), builds
 # build/release, brings up an appliance on the loopback interface, and takes a secret through its whole life.
-# Leaves the appliance running. Can be run again. The first run needs a connection to Debian's mirror, @DISK@ of
-# disk, @MEMORY@ of memory, and takes @MINUTES@ minutes on two processors.
+# Leaves the appliance running. Can be run again. The first run needs a connection to Debian's mirror, 2 GB
+# of disk, 2 GB of memory, and takes about ten minutes on two processors.
 #
 #   deploy/quickstart.sh [--dir DIR] [--token softhsm2|nss]      as for deploy/appliance.sh
 # shellcheck disable=SC2034,SC2154  # the parts that are sourced use and set them
@@ -37,10 +37,10 @@ show_refused() {
   if bash -euo pipefail -c "$1" 2>&1; then fail "this should have been refused: $1"; fi
 }
 
-chapter "1. Packages of Debian"
+chapter "1. Packages of Debian (in all: 2 GB of disk, 2 GB of memory, ten minutes on two processors)"
 "$here/install-packages.sh"
 
-chapter "2. Building build/release (the first time takes some minutes)"
+chapter "2. Building build/release (nearly all of the time)"
 cd "$here/.."
 # CMake takes these from the environment the first time that it configures a folder.
 if command -v ccache >/dev/null; then export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi

@@ -101,8 +101,12 @@ private:
     }
 
     void find_token() {
+        // SoftHSM2 leaves out tokens whose files it cannot open.
         need("find token",
-             "coffer-hsm list shows the module's tokens; is the network or the service of the HSM up?", [&] {
+             crypto::file_problem(options_.token.module, options_.token.token_dir)
+                 .value_or("coffer-hsm list shows the module's tokens; is the network or the service of the "
+                           "HSM up?"),
+             [&] {
                  findings_.token = crypto::find_token(*module_, uri_);
                  return ok(fmt::format("\"{}\", serial {}, {}", findings_.token->label,
                                        findings_.token->serial, findings_.token->model));
