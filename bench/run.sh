@@ -46,7 +46,11 @@ done
 # Secrets for the reads that must find nothing cached: far more than the daemon keeps keys or rows of.
 cold_secrets=20000
 
-if [ ! -e "$build/CMakeCache.txt" ]; then cmake -S "$root" --preset release -B "$build" >/dev/null; fi
+if [ ! -e "$build/CMakeCache.txt" ]; then
+  cmake -S "$root" --preset release -B "$build" -DCOFFER_TESTS=OFF -DCOFFER_BENCH=ON >/dev/null
+elif ! grep -q '^COFFER_BENCH:BOOL=ON' "$build/CMakeCache.txt"; then # quickstart.sh configures without
+  cmake -DCOFFER_BENCH=ON "$build" >/dev/null
+fi
 cmake --build "$build" --target cofferd coffer-hsm coffer benchmarks >&2
 
 # Short, since PostgreSQL's socket is in it; open to the user that the appliance runs as.

@@ -12,6 +12,7 @@
 
 #include "client/errors.hpp"
 #include "crypto/secret_bytes.hpp"
+#include "daemon/base/private_file_rule.hpp"
 
 namespace coffer::client {
 
@@ -59,13 +60,7 @@ crypto::SecretBytes read_key_file(const std::filesystem::path& file) {
     if (fd.get() < 0) throw failure("cannot be read: " + errno_text());
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw failure("cannot be examined: " + errno_text());
-    if (!S_ISREG(status.st_mode)) throw failure("is not a regular file");
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        throw failure("can be used by others than its owner: chmod 0600 it");
-    }
-    if (::geteuid() != 0 && status.st_uid != ::geteuid() && status.st_uid != 0) {
-        throw failure("belongs to another user");
-    }
+    if (const auto problem = privacy_problem(file, status)) throw failure(*problem);
     crypto::SecretBytes text(kKeyFileBytesMax);
     std::size_t size = 0;
     while (size < text.size()) {

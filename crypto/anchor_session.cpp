@@ -57,7 +57,8 @@ PinGuard::Digest PinGuard::digest(const SecretBytes& pin) const {
 void PinGuard::require_untried(const SecretBytes& pin, const PinSource& source) const {
     if (refused_ && *refused_ == digest(pin)) {
         throw PinRefused(
-            fmt::format("the token refused the PIN in {}; it is not tried again until the file changes",
+            fmt::format("the token refused the PIN in {}; this process does not try it again until the file "
+                        "changes",
                         source.file().string()));
     }
 }
@@ -78,8 +79,8 @@ AnchorSession AnchorSession::open(const Module& module, SlotId slot, const PinSo
     if (says_pin_refused(code)) {
         guard.refused(pin);
         throw PinRefused(
-            fmt::format("token \"{}\" (serial {}) refused the PIN in {}: {}; it is not tried again until "
-                        "the file changes",
+            fmt::format("token \"{}\" (serial {}) refused the PIN in {}: {}. Put the right one there: each "
+                        "start of a program tries it once, and a token locks after a few wrong ones",
                         token.label, token.serial, source.file().string(), code_name(code)));
     }
     if (code != CKR_USER_ALREADY_LOGGED_IN) check("C_Login", code);

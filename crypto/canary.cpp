@@ -9,6 +9,7 @@
 #include "crypto/gcm.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/seal_form.hpp"
 #include "crypto/seals.hpp"
 
 namespace coffer::crypto {
@@ -20,21 +21,22 @@ constexpr std::string_view kAad = "coffer/canary/v1";
 
 Canary Canary::make(const Session& session, const KeyRing& ring, const Profile& profile) {
     Canary canary;
+    canary.wrap_ = profile.key_wrap;
     canary.master_ = *ring.newest(ring.infos().front().id);
     const auto master = ring.find(canary.master_).value();
     const ObjectGuard key(session, generate_data_key(session, profile.wrap_with_trusted));
     canary.iv_bytes_ = measure_iv_bytes(session, key.get(), profile.iv_mode);
     gcm_encrypt(session, key.get(), profile.iv_mode, canary.iv_bytes_, as_bytes(kAad), as_bytes(kText),
                 canary.stored_);
-    canary.wrapped_ = wrap_data_key(session, master, key.get());
+    canary.wrapped_ = wrap_data_key(session, canary.wrap_, master, key.get());
     canary.open(session, ring);
     std::array<std::uint8_t, kSealBytes> mac{};
-    hmac_sha256(session, ring.seal_key(), as_bytes(kText), mac);
+    hmac_sha256(session, ring.seal_key(), Bytes(kSealCallBytesMax, 0x5a), mac);
     return canary;
 }
 
 bool Canary::opens(const Session& session, const KeyRing& ring, ByteView wrapped, ByteView stored) const {
-    const ObjectGuard key(session, unwrap_data_key(session, ring.find(master_).value(), wrapped));
+    const ObjectGuard key(session, unwrap_data_key(session, wrap_, ring.find(master_).value(), wrapped));
     std::array<std::uint8_t, kText.size() + kGcmTagBytes> out{};
     const auto size = gcm_decrypt(session, key.get(), iv_bytes_, as_bytes(kAad), stored, out);
     return size == kText.size() && std::ranges::equal(std::span(out).first(size), as_bytes(kText));
@@ -67,7 +69,8 @@ void Canary::require_tamper_detection(const Session& session, const KeyRing& rin
     altered = wrapped_;
     altered.front() ^= 1U;
     if (passes(altered, stored_)) {
-        throw Error("the token's CKM_AES_KEY_WRAP does not notice an altered key: do not use it");
+        throw Error(
+            fmt::format("the token's {} does not notice an altered key: do not use it", to_text(wrap_)));
     }
 }
 

@@ -14,8 +14,8 @@ namespace coffer::crypto {
 class Canary {
 public:
     /// Generates a data key, encrypts, wraps it under the newest generation of the first master key, reads it
-    /// back, and signs with the seal key: all that serving needs. Throws Pkcs11Error; Error when the token
-    /// does something else than it should.
+    /// back, and signs as long a message as is ever signed with the seal key: all that serving needs. Throws
+    /// Pkcs11Error; Error when the token does something else than it should.
     [[nodiscard]] static Canary make(const Session& session, const KeyRing& ring, const Profile& profile);
 
     /// Unwraps and decrypts it. Throws Pkcs11Error, of a class that calls for recovery, when that fails.
@@ -33,6 +33,7 @@ private:
     [[nodiscard]] bool opens(const Session& session, const KeyRing& ring, ByteView wrapped,
                              ByteView stored) const;
 
+    KeyWrap wrap_;
     MasterKeyRef master_;
     std::size_t iv_bytes_ = 0;
     Bytes wrapped_;

@@ -42,25 +42,27 @@ CK_OBJECT_HANDLE generate_data_key(const Session& session, bool wrap_with_truste
     return handle;
 }
 
-Bytes wrap_data_key(const Session& session, CK_OBJECT_HANDLE master, CK_OBJECT_HANDLE key) {
-    CK_MECHANISM mechanism{CKM_AES_KEY_WRAP, nullptr, 0};
+Bytes wrap_data_key(const Session& session, const KeyWrap& wrap, CK_OBJECT_HANDLE master,
+                    CK_OBJECT_HANDLE key) {
+    CK_MECHANISM mechanism{wrap.mechanism, nullptr, 0};
     Bytes wrapped(kWrappedKeyBytes);
     CK_ULONG written = wrapped.size();
     check("C_WrapKey",
           session.functions().C_WrapKey(session.handle(), &mechanism, master, key, wrapped.data(), &written));
     if (written != wrapped.size()) {
-        throw Error(
-            fmt::format("the token's CKM_AES_KEY_WRAP made {} bytes of an AES-256 key; RFC 3394 makes {}",
-                        written, wrapped.size()));
+        throw Error(fmt::format("the token's {} made {} bytes of an AES-256 key; RFC 3394 makes {}",
+                                to_text(wrap), written, wrapped.size()));
     }
     return wrapped;
 }
 
-CK_OBJECT_HANDLE unwrap_data_key(const Session& session, CK_OBJECT_HANDLE master, ByteView wrapped) {
+CK_OBJECT_HANDLE unwrap_data_key(const Session& session, const KeyWrap& wrap, CK_OBJECT_HANDLE master,
+                                 ByteView wrapped) {
     Template key;
     start_template(key);
     key.boolean(CKA_EXTRACTABLE, false).boolean(CKA_ENCRYPT, false).boolean(CKA_DECRYPT, true);
-    CK_MECHANISM mechanism{CKM_AES_KEY_WRAP, nullptr, 0};
+    if (wrap.unwrap_with_value_len) key.number(CKA_VALUE_LEN, kDataKeyBytes);
+    CK_MECHANISM mechanism{wrap.mechanism, nullptr, 0};
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
     check("C_UnwrapKey", session.functions().C_UnwrapKey(session.handle(), &mechanism, master,
                                                          const_cast<std::uint8_t*>(wrapped.data()),

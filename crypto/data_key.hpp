@@ -2,6 +2,7 @@
 // Data keys in the token: made, wrapped and unwrapped with no more rights than each step needs. They are
 // session objects and their bytes are never seen here.
 
+#include "crypto/key_wrap.hpp"
 #include "crypto/session.hpp"
 #include "daemon/base/bytes.hpp"
 
@@ -11,12 +12,13 @@ namespace coffer::crypto {
 /// With `wrap_with_trusted`, only under a CKA_TRUSTED key. Throws Pkcs11Error.
 [[nodiscard]] CK_OBJECT_HANDLE generate_data_key(const Session& session, bool wrap_with_trusted);
 
-/// Wraps `key` under `master` with AES Key Wrap (RFC 3394; CKM_AES_KEY_WRAP). Throws Pkcs11Error; Error when
-/// the result is not 40 bytes.
-[[nodiscard]] Bytes wrap_data_key(const Session& session, CK_OBJECT_HANDLE master, CK_OBJECT_HANDLE key);
+/// Wraps `key` under `master` with AES Key Wrap (RFC 3394). Throws Pkcs11Error; Error when the result is not
+/// 40 bytes.
+[[nodiscard]] Bytes wrap_data_key(const Session& session, const KeyWrap& wrap, CK_OBJECT_HANDLE master,
+                                  CK_OBJECT_HANDLE key);
 
 /// Unwraps a data key for reading: it may decrypt, and cannot leave the token. Throws Pkcs11Error.
-[[nodiscard]] CK_OBJECT_HANDLE unwrap_data_key(const Session& session, CK_OBJECT_HANDLE master,
-                                               ByteView wrapped);
+[[nodiscard]] CK_OBJECT_HANDLE unwrap_data_key(const Session& session, const KeyWrap& wrap,
+                                               CK_OBJECT_HANDLE master, ByteView wrapped);
 
 }  // namespace coffer::crypto

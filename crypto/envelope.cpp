@@ -72,7 +72,8 @@ SealedPayload seal_payload(const HsmContext& context, const PayloadIdentity& ide
         gcm_encrypt(session, key.get(), header.iv_mode, header.iv_bytes, aad.segment(i, i + 1 == segments),
                     segment, sealed.ciphertext);
     }
-    sealed.wrapped_key = wrap_data_key(session, require_master_key(context, *newest), key.get());
+    sealed.wrapped_key =
+        wrap_data_key(session, profile.key_wrap, require_master_key(context, *newest), key.get());
     return sealed;
 }
 
@@ -120,7 +121,8 @@ SecretBytes open_payload(const HsmContext& context, const PayloadIdentity& ident
 
     const Session& session = context.session();
     ObjectGuard key(session, blaming_data_last(context, "the wrapped data key", [&] {
-                        return unwrap_data_key(session, master, payload.wrapped_key);
+                        return unwrap_data_key(session, context.profile().key_wrap, master,
+                                               payload.wrapped_key);
                     }));
     auto plaintext = blaming_data_last(context, "the ciphertext",
                                        [&] { return decrypt_segments(session, key.get(), layout, aad); });

@@ -53,12 +53,20 @@ std::string to_text(RecoveryGrade grade) {
     return "unknown";
 }
 
+/// For those who want none.
+class SilentObserver final : public HsmObserver {
+    void readiness_changed(bool, std::string) override {}
+    void recovered(std::string, std::string, unsigned long) override {}
+    void job_done(std::chrono::nanoseconds, std::chrono::nanoseconds) override {}
+    void integrity_failure(std::string) override {}
+};
+
 }  // namespace
 
 Executor::Executor(Config config, TokenKeeper& keeper, std::shared_ptr<HsmObserver> observer)
     : config_(config),
       keeper_(keeper),
-      observer_(std::move(observer)),
+      observer_(observer ? std::move(observer) : std::make_shared<SilentObserver>()),
       queue_(config.queue_capacity),
       breaker_(config.breaker_failures),
       slots_(config.threads) {

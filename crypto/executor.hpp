@@ -50,7 +50,7 @@ public:
         std::size_t queued = 0;
     };
 
-    /// Starts the threads; `keeper` has a working token and outlives the executor.
+    /// Starts the threads; `keeper` has a working token and outlives the executor. `observer` may be null.
     Executor(Config config, TokenKeeper& keeper, std::shared_ptr<HsmObserver> observer);
     ~Executor();
     Executor(const Executor&) = delete;

@@ -10,14 +10,6 @@ namespace coffer::crypto {
 namespace {
 constexpr std::size_t kRandomBytesMax = 65536;
 
-/// For tools that want none.
-class SilentObserver final : public HsmObserver {
-    void readiness_changed(bool, std::string) override {}
-    void recovered(std::string, std::string, unsigned long) override {}
-    void job_done(std::chrono::nanoseconds, std::chrono::nanoseconds) override {}
-    void integrity_failure(std::string) override {}
-};
-
 Executor::Config executor_config(const HsmConfig& config) {
     return {.threads = config.profile.threads,
             .queue_capacity = config.queue_capacity,
@@ -43,7 +35,6 @@ void Hsm::Impl::close() {
 }
 
 std::unique_ptr<Hsm> Hsm::open(HsmConfig config, std::shared_ptr<HsmObserver> observer) {
-    if (!observer) observer = std::make_shared<SilentObserver>();
     return std::unique_ptr<Hsm>(new Hsm(config, observer));
 }
 

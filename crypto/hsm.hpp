@@ -25,7 +25,8 @@ struct HsmConfig {
     /// Stands for `{dir}` in the profile's module_arguments; empty when those do not use it.
     std::filesystem::path token_dir;
     /// RFC 7512 URI: `token` and/or `serial`; never a slot. An attribute `pin-value` is refused.
-    std::string token_uri;
+    /// Several: exactly one of them names a token at a time (slot.hpp, parse_token_uris).
+    std::vector<std::string> token_uris;
     PinSource pin;
     Profile profile;
     /// The arguments that the module is initialized with: the profile's, with `{dir}` filled in.

@@ -10,8 +10,8 @@ namespace coffer::crypto {
 
 class PinSource {
 public:
-    /// `file` must be a regular file that neither group nor others can write or read (a systemd credential
-    /// is such a file). Checked at every read, since the file may be replaced.
+    /// `file` must be as private as daemon/base/private_file_rule.hpp wants it (a systemd credential is).
+    /// Checked at every read, since the file may be replaced.
     [[nodiscard]] static PinSource from_file(std::filesystem::path file);
 
     /// The PIN: the file's first line without its line end, 1 to 255 bytes. Throws Error that names the file

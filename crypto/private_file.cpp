@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "daemon/base/errors.hpp"
+#include "daemon/base/private_file_rule.hpp"
 
 namespace coffer::crypto {
 
@@ -39,15 +40,7 @@ std::string errno_text() {
 void require_private(int fd, std::string_view kind, const std::filesystem::path& file) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) throw failure(kind, file, "cannot be examined: " + errno_text());
-    if (!S_ISREG(status.st_mode)) throw failure(kind, file, "is not a regular file");
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        throw failure(kind, file,
-                      fmt::format("has mode {:04o}: others than its owner may use it (chmod 0600 it)",
-                                  status.st_mode & 07777U));
-    }
-    if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-        throw failure(kind, file, "belongs to another user (chown it to the one that runs this program)");
-    }
+    if (const auto problem = privacy_problem(file, status)) throw failure(kind, file, *problem);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 
 namespace coffer::crypto {
 
-/// The first `size_max` bytes of a regular file that neither group nor others may read or write, owned by
-/// this user or by root. `kind` names the file in errors ("PIN file"). Throws Error.
+/// The first `size_max` bytes of a file that is as private as daemon/base/private_file_rule.hpp wants it.
+/// `kind` names the file in errors ("PIN file"). Throws Error.
 [[nodiscard]] SecretBytes read_private_file(const std::filesystem::path& file, std::string_view kind,
                                             std::size_t size_max);
 

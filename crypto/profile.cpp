@@ -18,6 +18,7 @@ namespace {
 constexpr std::int64_t kThreadsMax = 256;
 constexpr std::int64_t kCallBytesMin = 16;
 constexpr std::int64_t kCallBytesMax = 65536;
+constexpr std::int64_t kMechanismMax = 0xffffffff;
 constexpr std::int64_t kDataKeyHandlesMax = 1'000'000;
 
 /// Reads the values of one file; every complaint names file, line and key.
@@ -50,6 +51,18 @@ public:
         if (value == "appended") return IvMode::appended;
         throw error(R"(must be "caller", "written-back" or "appended")");
     }
+    [[nodiscard]] unsigned long key_wrap_mechanism() const {
+        const auto value = node_.value_exact<std::int64_t>();
+        if (!value || *value < 1 || *value > kMechanismMax) {
+            throw error(fmt::format("must be a mechanism's number from 0x1 to {:#x}", kMechanismMax));
+        }
+        const auto mechanism = static_cast<unsigned long>(*value);
+        if (is_padded_key_wrap(mechanism)) {
+            throw error(
+                fmt::format("must be AES Key Wrap without padding (RFC 3394); {:#x} pads", mechanism));
+        }
+        return mechanism;
+    }
     [[nodiscard]] Error error(std::string_view what) const {
         return Error(fmt::format("{}:{}: \"{}\" {}", file_.string(), node_.source().begin.line, key_, what));
     }
@@ -69,6 +82,10 @@ std::map<std::string_view, Setter> make_setters() {
         {"max_call_bytes",
          [](Profile& p, const Reader& r) { p.max_call_bytes = r.number(kCallBytesMin, kCallBytesMax); }},
         {"iv_mode", [](Profile& p, const Reader& r) { p.iv_mode = r.iv_mode(); }},
+        {"key_wrap_mechanism",
+         [](Profile& p, const Reader& r) { p.key_wrap.mechanism = r.key_wrap_mechanism(); }},
+        {"unwrap_with_value_len",
+         [](Profile& p, const Reader& r) { p.key_wrap.unwrap_with_value_len = r.boolean(); }},
         {"data_key_handles",
          [](Profile& p, const Reader& r) { p.data_key_handles = r.number(0, kDataKeyHandlesMax); }},
         {"copy_master_keys", [](Profile& p, const Reader& r) { p.copy_master_keys = r.boolean(); }},

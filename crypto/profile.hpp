@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "crypto/key_wrap.hpp"
+
 namespace coffer::crypto {
 
 /// Who makes the IV of a GCM encryption (docs/tokens.md has which vendor does what).
@@ -23,6 +25,8 @@ struct Profile {
     /// Longest plaintext of one C_Encrypt call, in bytes; longer payloads are cut into segments.
     std::size_t max_call_bytes = 65536;
     IvMode iv_mode = IvMode::caller;
+    /// How AES Key Wrap is asked for.
+    KeyWrap key_wrap;
     /// Unwrapped data keys kept as session objects, at most.
     std::size_t data_key_handles = 1000;
     /// Copy each master key once into a session object (C_CopyObject); faster where the token allows it.

@@ -7,6 +7,7 @@
 
 #include "crypto/canary.hpp"
 #include "crypto/hsm_impl.hpp"
+#include "crypto/seal_form.hpp"
 
 namespace coffer::crypto {
 
@@ -14,7 +15,7 @@ void Seals::make(Bytes message, JobOptions options, Completion<Bytes> completion
     hsm_.impl().submit<Bytes>(options, std::move(completion),
                               [message = std::move(message)](HsmContext& context) {
                                   Bytes seal(kSealBytes);
-                                  hmac_sha256(context.session(), context.ring().seal_key(), message, seal);
+                                  compute_seal(context.session(), context.ring().seal_key(), message, seal);
                                   return seal;
                               });
 }
@@ -41,7 +42,7 @@ std::vector<Bytes> Seals::make_all(std::vector<Bytes> messages, JobOptions optio
             [chunk = std::move(chunk)](HsmContext& context) {
                 Chunk seals(chunk.size(), Bytes(kSealBytes));
                 for (std::size_t i = 0; i < chunk.size(); ++i) {
-                    hmac_sha256(context.session(), context.ring().seal_key(), chunk[i], seals[i]);
+                    compute_seal(context.session(), context.ring().seal_key(), chunk[i], seals[i]);
                 }
                 return seals;
             });
@@ -60,7 +61,7 @@ bool Seals::check(Bytes message, ByteView seal, JobOptions options) {
 
 void Seals::derive(std::string purpose, JobOptions options, Completion<SecretBytes> completion) {
     // No seal is ever made over this domain, so that none gives a derived key away.
-    auto message = CanonicalEncoder("coffer/derive/v1").text(purpose).take();
+    auto message = CanonicalEncoder(kDeriveDomain).text(purpose).take();
     hsm_.impl().submit<SecretBytes>(
         options, std::move(completion), [message = std::move(message)](HsmContext& context) {
             SecretBytes key(kSealBytes);

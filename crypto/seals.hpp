@@ -1,5 +1,6 @@
 #pragma once
-// Seals: HMAC-SHA256 (RFC 2104) keyed in the token, over rows that decide access or meaning.
+// Seals: HMAC-SHA256 (RFC 2104) keyed in the token, over rows that decide access or meaning. Of messages of
+// any length: seal_form.hpp.
 
 #include <vector>
 

@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 #include <p11-kit/uri.h>
 
-#include <span>
+#include <algorithm>
 
 #include "crypto/pkcs11_error.hpp"
 
@@ -70,6 +70,12 @@ std::string describe(const std::vector<TokenInfo>& tokens) {
     return fmt::format("{}", fmt::join(lines, ", "));
 }
 
+std::string describe(std::span<const TokenUri> uris) {
+    std::string text;
+    for (const auto& uri : uris) text += fmt::format("{}\"{}\"", text.empty() ? "" : " or ", uri.text());
+    return text;
+}
+
 }  // namespace
 
 void TokenUri::Deleter::operator()(p11_kit_uri* uri) const noexcept {
@@ -85,6 +91,8 @@ TokenUri TokenUri::parse(const std::string& text) {
     if (text.find("pin-value") != std::string::npos) {
         throw Error("the token URI must not hold a PIN (pin-value): name a PIN file in the configuration");
     }
+    // The parser would stop there.
+    if (text.find('\0') != std::string::npos) throw Error("the token URI holds a NUL character");
     TokenUri uri(text);
     const int result = p11_kit_uri_parse(text.c_str(), P11_KIT_URI_FOR_ANY, uri.uri_.get());
     if (result != P11_KIT_URI_OK) {
@@ -135,20 +143,41 @@ TokenInfo token_info(const Module& module, SlotId slot) {
     return readable(slot.value(), raw_info(module, slot.value()));
 }
 
+std::vector<TokenUri> parse_token_uris(const std::vector<std::string>& texts) {
+    if (texts.empty()) throw Error("no token URI is given");
+    if (texts.size() > kTokenUrisMax) {
+        throw Error(fmt::format("{} token URIs are given; the limit is {}", texts.size(), kTokenUrisMax));
+    }
+    std::vector<TokenUri> uris;
+    uris.reserve(texts.size());
+    for (const auto& text : texts) uris.push_back(TokenUri::parse(text));
+    return uris;
+}
+
 TokenInfo find_token(const Module& module, const TokenUri& uri) {
+    return find_token(module, std::span(&uri, 1));
+}
+
+TokenInfo find_token(const Module& module, std::span<const TokenUri> uris) {
     std::vector<TokenInfo> all;
     std::vector<TokenInfo> matching;
     for_each_token(module, [&](CK_SLOT_ID slot, const CK_TOKEN_INFO& info) {
         all.push_back(readable(slot, info));
-        if (uri.matches(info)) matching.push_back(all.back());
+        if (std::ranges::any_of(uris, [&](const TokenUri& uri) { return uri.matches(info); }))
+            matching.push_back(all.back());
     });
     if (matching.size() == 1) return matching.front();
-    if (matching.size() > 1) {
-        throw Error(fmt::format("\"{}\" names {} tokens; add serial= to choose one of: {}", uri.text(),
+    if (matching.empty()) {
+        throw Error(fmt::format("no token of {} matches {}; there {}: {}", module.path().string(),
+                                describe(uris), all.size() == 1 ? "is" : "are",
+                                all.empty() ? "none" : describe(all)));
+    }
+    if (uris.size() == 1) {
+        throw Error(fmt::format("{} names {} tokens; add serial= to choose one of: {}", describe(uris),
                                 matching.size(), describe(matching)));
     }
-    throw Error(fmt::format("no token of {} matches \"{}\"; there {}: {}", module.path().string(), uri.text(),
-                            all.size() == 1 ? "is" : "are", all.empty() ? "none" : describe(all)));
+    throw Error(fmt::format("{} tokens match {}, and only one of them may be there at a time: {}",
+                            matching.size(), describe(uris), describe(matching)));
 }
 
 }  // namespace coffer::crypto

@@ -2,6 +2,7 @@
 // Finding the one token that an RFC 7512 URI names.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,5 +60,17 @@ private:
 /// The one initialized token that `uri` matches. Throws Error that lists what is there when none does, and
 /// the serials to choose from when more than one does.
 [[nodiscard]] TokenInfo find_token(const Module& module, const TokenUri& uri);
+
+/// Most URIs that a token may be named by.
+inline constexpr std::size_t kTokenUrisMax = 16;
+
+/// A token and those that may stand in for it, such as a device and its spare with the same keys, by a URI
+/// each (RFC 7512 has no way to say "one of these serials"). Throws Error for one that TokenUri refuses, for
+/// none, and for more than kTokenUrisMax.
+[[nodiscard]] std::vector<TokenUri> parse_token_uris(const std::vector<std::string>& texts);
+
+/// The one initialized token that any of `uris` matches. Throws Error as the other, and when two of them are
+/// there at the same time: nobody could say which of them the keys are in.
+[[nodiscard]] TokenInfo find_token(const Module& module, std::span<const TokenUri> uris);
 
 }  // namespace coffer::crypto

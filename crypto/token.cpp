@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
+#include "crypto/module_configuration.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
 
@@ -25,25 +27,40 @@ auto step(std::string_view what, std::string_view advice, Work work) {
     }
 }
 
+/// SoftHSM2 leaves out tokens whose files it cannot open.
+TokenInfo find_token_or_explain(const Module& module, std::span<const TokenUri> uris,
+                                const HsmConfig& config) {
+    try {
+        return find_token(module, uris);
+    } catch (const Pkcs11Error&) {
+        throw;
+    } catch (const Error& error) {
+        const auto problem = file_problem(config.module, config.token_dir);
+        if (!problem) throw;
+        throw Error(fmt::format("{}; {}", error.what(), *problem));
+    }
+}
+
 struct Needed {
     CK_MECHANISM_TYPE type;
     std::string_view name;
 };
 
-constexpr std::array kNeeded = {
-    Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"}, Needed{CKM_AES_GCM, "CKM_AES_GCM"},
-    Needed{CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"}, Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC"}};
+constexpr std::array kNeeded = {Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"},
+                                Needed{CKM_AES_GCM, "CKM_AES_GCM"},
+                                Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC"}};
 
 }  // namespace
 
 Token::Token(const HsmConfig& config)
     : profile_(config.profile),
       pin_(config.pin),
-      uri_(TokenUri::parse(config.token_uri)),
+      uris_(parse_token_uris(config.token_uris)),
       data_keys_(config.profile.data_key_handles) {
-    module_ = step("initializing the PKCS#11 module", "look at the module's own configuration",
+    module_ = step("initializing the PKCS#11 module", initialize_advice(config.module, config.token_dir),
                    [&] { return Module::load(config.module, config.module_arguments()); });
-    info_ = step("finding the token", "check the token's URI", [&] { return find_token(*module_, uri_); });
+    info_ = step("finding the token", "check the token's URI",
+                 [&] { return find_token_or_explain(*module_, uris_, config); });
     step("checking the token's mechanisms", "the token cannot be used", [&] { require_mechanisms(); });
     auto anchor = step("logging in to the token", "check the token's state with the vendor's tool",
                        [&] { return AnchorSession::open(*module_, info_.slot, pin_, pin_guard_); });
@@ -70,6 +87,10 @@ void Token::require_mechanisms() const {
         if (has_mechanism(*module_, info_.slot, needed.type, 0)) continue;
         throw Error(fmt::format("token \"{}\" has no {} ({:#x})", info_.label, needed.name, needed.type));
     }
+    if (has_mechanism(*module_, info_.slot, profile_.key_wrap.mechanism, 0)) return;
+    throw Error(fmt::format(
+        "token \"{}\" has no {}; coffer-hsm check finds its number, for key_wrap_mechanism in the profile",
+        info_.label, to_text(profile_.key_wrap)));
 }
 
 void Token::come_alive(AnchorSession anchor) {
@@ -140,7 +161,7 @@ void Token::rebuild(RecoveryGrade grade) {
         leave_libp11();
         if (grade == RecoveryGrade::module) module_->reinitialize();
     }
-    const TokenInfo found = find_token(*module_, uri_);
+    const TokenInfo found = find_token(*module_, uris_);
     {
         const std::lock_guard lock(published_mutex_);
         info_ = found;

@@ -63,7 +63,7 @@ private:
 
     const Profile profile_;
     const PinSource pin_;
-    const TokenUri uri_;
+    const std::vector<TokenUri> uris_;
     PinGuard pin_guard_;
     std::unique_ptr<Module> module_;
     ModuleGate gate_;

@@ -8,6 +8,7 @@
 #include <boost/asio/use_future.hpp>
 #include <csignal>
 
+#include "crypto/anchor_session.hpp"
 #include "crypto/tls_key.hpp"
 #include "daemon/backend_configs.hpp"
 #include "daemon/exit_codes.hpp"
@@ -70,6 +71,9 @@ int Appliance::run() {
         wait_for_stop();
         drain();
         take_apart();
+    } catch (const crypto::PinRefused& error) {
+        log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
+        return kExitPinRefused;
     } catch (const std::exception& error) {
         log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
         return code;
@@ -181,7 +185,6 @@ void Appliance::make_service() {
         }));
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
-                              authorizer_,
                               *hsm_,
                               *database_,
                               *cache_,
@@ -317,6 +320,13 @@ void Appliance::reload() {
     }
     service_manager_.reloading();
     const bool done = server_->reload();
+    if (server::has_changed(config_)) {
+        log_->warning(
+            "the configuration file has changed since the start, and only a restart takes it; certificates "
+            "and "
+            "revocation lists were read again",
+            {{"file", std::string_view(config_.file.native())}});
+    }
     service_manager_.ready(done ? "serving" : "serving; the last reload failed, see the log");
 }
 

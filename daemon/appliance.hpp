@@ -73,7 +73,6 @@ private:
     const std::shared_ptr<server::Metrics> metrics_;
     const ServiceManager service_manager_{};
     const SystemClock clock_;
-    const secrets::Authorizer authorizer_{clock_};
 
     // Destroyed last: completions of the backends come back to these, also during shutdown.
     server::IoShards shards_;

@@ -5,7 +5,7 @@ namespace coffer::daemon {
 crypto::HsmConfig hsm_config(const server::HsmSection& section) {
     return {.module = section.module,
             .token_dir = section.token_dir,
-            .token_uri = section.token,
+            .token_uris = section.tokens,
             .pin = crypto::PinSource::from_file(section.pin_file),
             .profile = crypto::load_profile(section.profile),
             .queue_capacity = section.queue_capacity,

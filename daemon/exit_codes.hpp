@@ -11,6 +11,7 @@ enum ExitCode : int {
     kExitInternal = 70,      ///< a fault in this program
     kExitNoPermission = 77,  ///< started as root
     kExitConfig = 78,        ///< the configuration file
+    kExitPinRefused = 79,    ///< the token refused the PIN, or must not be asked: a restart would try again
 };
 
 }  // namespace coffer::daemon

@@ -31,7 +31,7 @@ constexpr const char* kExamples = R"(Examples:
   kill -TERM PID                                   answer what is in flight, then stop
 
 Exit codes: 0 done, 1 failed while running, 64 wrong command line, 69 token, database or address not
-available, 70 internal fault, 77 started as root, 78 wrong configuration.)";
+available, 70 internal fault, 77 started as root, 78 wrong configuration, 79 the token refused the PIN.)";
 
 void complain(const std::string& what) {
     fmt::print(stderr, "cofferd: {}\n", what);
@@ -40,7 +40,8 @@ void complain(const std::string& what) {
 int run(const std::string& file) {
     refuse_root();
     const server::Config config = server::load_config(file);
-    const auto problems = file_problems(config);
+    auto problems = file_problems(config);
+    for (auto& absent : absent_credentials(config)) problems.push_back(std::move(absent));
     for (const auto& problem : problems) complain(file + ": " + problem);
     if (!problems.empty()) return kExitConfig;
     const auto warnings = harden_process(
@@ -65,7 +66,9 @@ int check_config(const std::string& file) {
     const auto problems = file_problems(config);
     for (const auto& problem : problems) complain(file + ": " + problem);
     if (!problems.empty()) return kExitConfig;
-    fmt::print("{}: OK\n", file);
+    const auto absent = absent_credentials(config);
+    for (const auto& line : absent) complain(file + ": " + line);
+    fmt::print("{}: OK{}\n", file, absent.empty() ? "" : ", but for what was not looked at");
     return kExitDone;
 }
 
@@ -104,21 +107,27 @@ int main(int argc, char** argv) {
     // error.
     google::protobuf::SetLogHandler(nullptr);
 
-    CLI::App app{"cofferd: secrets behind a PKCS#11 token, over mutual TLS"};
+    CLI::App app{"cofferd: secrets behind a PKCS#11 token, over mutual TLS", "cofferd"};
     app.footer(kExamples);
     app.require_subcommand(0, 1);
     std::string config;
-    app.add_option("-c,--config", config, "The configuration file")->type_name("FILE");
-    auto* run_command =
-        app.add_subcommand("run", "Serve (what is done when no command is given)")->fallthrough();
-    auto* migrate_command =
-        app.add_subcommand("migrate", "Bring the database's schema up to date")->fallthrough();
+    const auto add_config = [&config](CLI::App& command, const std::string& names) {
+        return command.add_option(names, config, "The configuration file (required)")->type_name("FILE");
+    };
+    // Before or after the command: each has the option, so that its --help shows it.
+    add_config(app, "-c,--config");
+    auto* run_command = app.add_subcommand("run", "Serve (what is done when no command is given)");
+    add_config(*run_command, "-c,--config");
+    auto* migrate_command = app.add_subcommand("migrate", "Bring the database's schema up to date");
+    add_config(*migrate_command, "-c,--config");
     auto* check_command =
         app.add_subcommand("check-config", "Check the configuration and the files that it names");
-    check_command->add_option("FILE,-c,--config", config, "The configuration file")->required();
+    auto* named = add_config(*check_command, "-c,--config");
+    add_config(*check_command, "FILE")->excludes(named);
     BootstrapOptions first;
     auto* bootstrap_command =
-        app.add_subcommand("bootstrap", "Make the first user, who may do everything; once")->fallthrough();
+        app.add_subcommand("bootstrap", "Make the first user, who may do everything; once");
+    add_config(*bootstrap_command, "-c,--config");
     bootstrap_command
         ->add_option(
             "--identity", first.identity,
@@ -144,7 +153,8 @@ int main(int argc, char** argv) {
         return kExitDone;
     }
     if (config.empty()) {
-        complain("--config FILE is missing (try --help)");
+        complain(check_command->parsed() ? "FILE is missing (try check-config --help)"
+                                         : "--config FILE is missing (try --help)");
         return kExitUsage;
     }
     if (check_command->parsed()) return guarded([&] { return check_config(config); });

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <optional>
 #include <system_error>
+
+#include "daemon/base/private_file_rule.hpp"
+#include "daemon/server/toml_reader.hpp"
 
 namespace coffer::daemon {
 
@@ -21,36 +21,42 @@ void check_present(const path& file, const std::string& key, std::vector<std::st
     problems.push_back(fmt::format("{}: {} is not there, or is not a regular file", key, file.string()));
 }
 
-/// systemd gives the files of its credentials to one user by an access list, which the mode does not show.
-bool is_credential(const path& file) {
-    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
-    return folder != nullptr && file.parent_path() == path(folder);
+bool is_absent_credential(const path& file) {
+    return file.string().starts_with(server::kCredentialsPrefix);
 }
 
 void check_private(const path& file, const std::string& key, std::vector<std::string>& problems) {
+    if (is_absent_credential(file)) return;
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) {
         problems.push_back(fmt::format("{}: {} cannot be looked at: {}", key, file.string(),
                                        std::generic_category().message(errno)));
         return;
     }
-    if (!S_ISREG(status.st_mode)) {
-        problems.push_back(fmt::format("{}: {} is not a regular file", key, file.string()));
-        return;
-    }
-    if (is_credential(file)) return;
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        problems.push_back(
-            fmt::format("{}: {} has mode {:04o}, so others than its owner may use it; chmod 0600 it", key,
-                        file.string(), status.st_mode & 07777U));
-    }
-    if (::geteuid() != 0 && status.st_uid != ::geteuid() && status.st_uid != 0) {
-        problems.push_back(fmt::format(
-            "{}: {} belongs to another user; chown it to the one that runs cofferd", key, file.string()));
+    if (const auto problem = privacy_problem(file, status)) {
+        problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
     }
 }
 
 }  // namespace
+
+std::vector<std::string> absent_credentials(const server::Config& config) {
+    std::vector<std::string> absent;
+    const auto look_at = [&](const path& file, const std::string& key) {
+        if (!is_absent_credential(file)) return;
+        const auto name = file.filename().string();
+        absent.push_back(fmt::format(
+            "{0}: {1} was not looked at: systemd alone sets $CREDENTIALS_DIRECTORY, for the unit "
+            "(LoadCredential={2}:FILE). To try it by hand, let systemd-run do the same "
+            "(systemd-run --pipe --uid=coffer -p LoadCredential={2}:FILE cofferd ...), or set the "
+            "variable to a folder that holds {2}",
+            key, file.string(), name));
+    };
+    look_at(config.hsm.pin_file, "[hsm] 'pin_file'");
+    for (const auto& listener : config.listeners)
+        look_at(listener.tls.key, fmt::format("listener '{}' 'key'", listener.name));
+    return absent;
+}
 
 std::vector<std::string> file_problems(const server::Config& config) {
     std::vector<std::string> problems;

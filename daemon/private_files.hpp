@@ -8,9 +8,14 @@
 
 namespace coffer::daemon {
 
+/// The private files that are named as systemd credentials while nobody has set $CREDENTIALS_DIRECTORY, one
+/// line each: not there to be looked at, which is a fault for a daemon that starts and none for somebody who
+/// checks a configuration by hand.
+[[nodiscard]] std::vector<std::string> absent_credentials(const server::Config& config);
+
 /// What is wrong with the files that `config` names, one line each: files that are missing; PIN and PEM key
-/// files that others than their owner may use, or whose owner is neither this user nor root. (Root, who may
-/// check the configuration of another user, is not asked for the owner.) The content is not read.
+/// files that are not as private as daemon/base/private_file_rule.hpp wants them. Absent credentials are not
+/// among them. The content is not read.
 [[nodiscard]] std::vector<std::string> file_problems(const server::Config& config);
 
 }  // namespace coffer::daemon

@@ -2,11 +2,14 @@
 # A whole Coffer on this machine, for one person: a token, a private PostgreSQL, certificates, a
 # configuration and the daemon, all in one folder and on the loopback interface only.
 #
-#   deploy/appliance.sh up        make what is missing and start what does not run
-#   deploy/appliance.sh status    what runs, on which ports; exit code 3 when not all of it does
-#   deploy/appliance.sh env       lines to eval: eval "$(deploy/appliance.sh env)"
-#   deploy/appliance.sh down      stop; everything stays
-#   deploy/appliance.sh destroy   stop and delete, keys and secrets included
+#   deploy/appliance.sh up            make what is missing and start what does not run
+#   deploy/appliance.sh restart       the daemon anew, with its configuration and program as they are now
+#   deploy/appliance.sh status        what runs, on which ports; exit code 3 when not all of it does
+#   deploy/appliance.sh env           lines to eval: eval "$(deploy/appliance.sh env)"
+#   deploy/appliance.sh client NAME   a certificate for another client, spiffe://coffer.local/NAME
+#   deploy/appliance.sh check         what the token can do: coffer-hsm check on it
+#   deploy/appliance.sh down          stop; everything stays
+#   deploy/appliance.sh destroy       stop and delete, keys and secrets included
 #
 #   --dir DIR       the appliance's folder. Default: $COFFER_APPLIANCE_DIR; else /var/lib/coffer-appliance for
 #                   root, $XDG_STATE_HOME/coffer-appliance (~/.local/state/coffer-appliance) for others
@@ -31,21 +34,27 @@ usage() { sed -n '2,/^set -euo/{/^set/d;/^# shellcheck/d;s/^# \{0,1\}//p}' "$0";
 
 # ---- what was asked ------------------------------------------------------------------------------------
 
-action='' dir='' asked_token='' asked_build='' sure=''
+action='' dir='' asked_token='' asked_build='' sure='' client=''
 while [ $# -gt 0 ]; do
   case "$1" in
-    up|down|status|env|destroy) [ -z "$action" ] || fail "'$action' and '$1' cannot both be done"; action=$1 ;;
+    up|restart|down|status|env|client|check|destroy)
+      [ -z "$action" ] || fail "'$action' and '$1' cannot both be done"
+      action=$1 ;;
     --dir|--token|--build)
       [ $# -ge 2 ] && [ -n "$2" ] || fail "$1 needs a value (try --help)"
       case "$1" in --dir) dir=$2 ;; --token) asked_token=$2 ;; --build) asked_build=$2 ;; esac
       shift ;;
     --yes) sure=yes ;;
     -h|--help) usage; exit 0 ;;
-    *) fail "'$1' is not known here (try --help)" ;;
+    *)
+      [ "$action" = client ] && [ -z "$client" ] || fail "'$1' is not known here (try --help)"
+      client=$1 ;;
   esac
   shift
 done
 [ -n "$action" ] || { usage >&2; exit 2; }
+[ "$action" != client ] || [[ "$client" =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] ||
+  fail "client wants a NAME of 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, not '$client'"
 case "$asked_token" in ''|softhsm2|nss) ;; *) fail "--token is softhsm2 or nss, not '$asked_token'" ;; esac
 
 default_dir() {
@@ -93,13 +102,26 @@ check_build() {
   local program
   for program in cofferd coffer-hsm coffer; do
     [ -x "$bin/$program" ] || fail "$bin/$program is not there" \
-      "build first: cmake --preset release && cmake --build --preset release" \
+      "build first: cmake --preset release -DCOFFER_TESTS=OFF -DCOFFER_BENCH=OFF && cmake --build --preset release" \
       "or name another build folder with --build"
   done
 }
 
+# Whether this user may look at all, before anything is said to be missing.
+may_enter() {
+  local closed
+  closed=$(closed_folder "$state")
+  [ -z "$closed" ] || fail "no permission: $(id -un) cannot enter $closed, which belongs to $(stat -c %U "$closed")" \
+    "run this as that user, or with sudo"
+}
+
 must_exist() {
-  [ -e "$state/settings" ] || { echo "appliance.sh: there is no appliance in $dir (make one: deploy/appliance.sh up)" >&2; exit 4; }
+  may_enter
+  [ ! -e "$state/settings" ] || return 0
+  echo "appliance.sh: there is no appliance in $dir (make one: deploy/appliance.sh up)" >&2
+  [ "$(id -u)" -eq 0 ] || [ ! -d /var/lib/coffer-appliance/state ] ||
+    echo "    there is one of root's in /var/lib/coffer-appliance: sudo deploy/appliance.sh $action" >&2
+  exit 4
 }
 
 # ---- root: prepare the folder, then do it all as the user coffer -----------------------------------------
@@ -132,22 +154,10 @@ copy_program() {
     done
 }
 
-# The first folder on the way to $1 that the appliance's user cannot enter, if there is one.
-closed_folder() {
-  local folder='' name
-  local -a names
-  IFS=/ read -r -a names <<<"${1#/}"
-  for name in "${names[@]}"; do
-    folder="$folder/$name"
-    [ -d "$folder" ] || return 0
-    as_user test -x "$folder" || { printf '%s' "$folder"; return 0; }
-  done
-}
-
 prepare_as_root() {
   local closed
   make_user
-  closed=$(closed_folder "$(dirname "$dir")")
+  closed=$(closed_folder "$(dirname "$dir")" as_user)
   [ -z "$closed" ] || fail "the user '$appliance_user' cannot enter $closed, so it cannot reach $dir" \
     "choose a folder that every user can reach: --dir /var/lib/NAME"
   mkdir -p "$dir"
@@ -160,7 +170,7 @@ prepare_as_root() {
 }
 
 as_user_again() {
-  local -a arguments=("$action" --dir "$dir" --build "$dir/program")
+  local -a arguments=("$action" ${client:+"$client"} --dir "$dir" --build "$dir/program")
   [ -z "$asked_token" ] || arguments+=(--token "$asked_token")
   cd /
   as_user bash "$dir/program/deploy/appliance.sh" "${arguments[@]}"
@@ -176,7 +186,8 @@ up() {
   choose_build
   check_build
   check_socket_length
-  mkdir -p "$state" "$log" "$state/run" "$state/etc"
+  may_enter
+  mkdir -p "$state" "$log" "$state/run" "$state/etc" 2>/dev/null || fail "the folder $dir cannot be made; name another with --dir"
   chmod 700 "$state" "$state/run"
   exec 9>"$state/lock"
   flock -n 9 || fail "another appliance.sh is at work on $dir; wait for it"
@@ -197,6 +208,40 @@ up() {
   migrate_database
   bootstrap_administrator
   start_daemon
+}
+
+restart() {
+  must_exist
+  load_settings
+  choose_build
+  check_build
+  check_configuration "the daemon was left as it is"
+  stop_daemon
+  up
+}
+
+make_client() {
+  must_exist
+  load_settings
+  client_certificate "$client"
+  printf '%s\n' "A certificate for spiffe://coffer.local/$client. To be that client:" "" \
+    "    export COFFER_CERT_FILE=$(pki)/$client.crt COFFER_KEY_FILE=$(pki)/$client.key" "" \
+    "It is refused until it is a user with rights. As the administrator:" "" \
+    "    coffer iam create-user --user-name $client" \
+    "    coffer iam add-user-identity --user-name $client --identity Kind=spiffe,Value=spiffe://coffer.local/$client" \
+    "    coffer iam attach-user-policy --user-name $client --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite" "" \
+    "To take the certificate back:" "" \
+    "    openssl ca -config $(pki)/ca.cnf -revoke $(pki)/$client.crt" \
+    "    deploy/appliance.sh up --dir $dir"
+}
+
+check() {
+  must_exist
+  load_settings
+  choose_build
+  check_build
+  export_environment
+  check_token
 }
 
 down() {
@@ -262,17 +307,16 @@ destroy() {
 # Root reads no settings for `up`: the file belongs to the user that the daemon runs as.
 if [ "$(id -u)" -eq 0 ]; then
   case "$action" in
-    up) choose_build; check_build; check_socket_length; prepare_as_root; as_user_again ;;
-    down|status) must_exist; as_user_again ;;
+    restart) must_exist ;;&
+    up|restart) choose_build; check_build; check_socket_length; prepare_as_root; as_user_again ;;
+    down|status|client|check) must_exist; as_user_again ;;
     env) print_environment ;;
     destroy) destroy ;;
   esac
 else
   case "$action" in
-    up) up ;;
-    down) down ;;
-    status) status ;;
+    client) make_client ;;
     env) print_environment ;;
-    destroy) destroy ;;
+    *) "$action" ;;
   esac
 fi

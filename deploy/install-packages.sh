@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that Coffer is built and run with. Safe to run again; asks for nothing
-# when everything is there already. Uses sudo when not root.
+# when everything is there already. Uses sudo when not root. What apt-get says is shown when it fails.
 #
 #   deploy/install-packages.sh            what the appliance needs
-#   deploy/install-packages.sh --tests    also what the test suite, the fuzzers and the clients need
+#   deploy/install-packages.sh --tests    also what the test suite, the benchmarks and the fuzzers need
 set -euo pipefail
 
 packages=(
@@ -11,14 +11,13 @@ packages=(
   libssl-dev libp11-dev libp11-kit-dev libpqxx-dev libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libprotobuf-dev protobuf-compiler libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev
   prometheus-cpp-dev libseccomp-dev libsystemd-dev
-  postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates
-  libbenchmark-dev
+  postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates curl
 )
 test_packages=(
-  libgtest-dev libgmock-dev clang libclang-rt-14-dev gdb curl python3
+  libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 pgbouncer
 )
 
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
 case "${1:-}" in
   "") ;;
   --tests) packages+=("${test_packages[@]}") ;;
@@ -26,26 +25,64 @@ case "${1:-}" in
   *) echo "install-packages.sh: unknown option '$1' (try --help)" >&2; exit 2 ;;
 esac
 
+installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | sed -n 's/ installed$//p' || true)
+missing=()
+for p in "${packages[@]}"; do
+  case $'\n'"$installed"$'\n' in *$'\n'"$p"$'\n'*) ;; *) missing+=("$p") ;; esac
+done
+[ ${#missing[@]} -eq 0 ] && { echo "All ${#packages[@]} packages are installed."; exit 0; }
+
 . /etc/os-release
 if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
   echo "install-packages.sh: this is ${PRETTY_NAME:-an unknown system}; Coffer is built on Debian 12. Going on with apt-get as it is." >&2
 fi
-
-missing=()
-for p in "${packages[@]}"; do
-  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$p")
-done
-[ ${#missing[@]} -eq 0 ] && { echo "All ${#packages[@]} packages are installed."; exit 0; }
-
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || { echo "install-packages.sh: needs root or sudo to install: ${missing[*]}" >&2; exit 1; }
   as_root=(sudo)
 fi
-echo "Installing ${#missing[@]} packages: ${missing[*]}"
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+
+log=$(mktemp "${TMPDIR:-/tmp}/coffer-packages-XXXXXX.log")
+
+# Reads what apt-get says: its progress ("dlstatus:N:PERCENT:TEXT", "pmstatus:PACKAGE:PERCENT:TEXT") becomes one line
+# on a terminal, the rest goes to the log.
+show_progress() {
+  local line kind percent before=''
+  while IFS= read -r line; do
+    case $line in
+      dlstatus:*) kind=downloading ;;
+      pmstatus:*) kind=installing ;;
+      *) printf '%s\n' "$line" >>"$log"; continue ;;
+    esac
+    percent=${line#*:*:}
+    percent=${percent%%[.:]*}
+    [ -t 1 ] && [ "$kind $percent" != "$before" ] && printf '\r\e[K  %s, %s %%' "$kind" "$percent"
+    before="$kind $percent"
+  done
+  if [ -t 1 ]; then printf '\r\e[K'; fi
+}
+
+# The descriptor for the progress is made behind sudo, which closes all but the first three; it may not be one of
+# those, since apt-get closes it for the packages' scripts.
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c 'exec apt-get -q -y -o APT::Status-Fd=3 "$@" 3>&1' sh "$@" \
+    2>&1 </dev/null | show_progress ||
+    { echo "install-packages.sh: apt-get $1 failed; the last lines of $log:" >&2; tail -n 20 "$log" >&2; exit 1; }
+}
+
+echo "Installing ${#missing[@]} packages and what they need: ${missing[*]}"
+apt update
 # No cluster of the system's own: the appliance brings up a private one.
-[ -d /etc/postgresql-common ] || "${as_root[@]}" mkdir -p /etc/postgresql-common
-[ -e /etc/postgresql-common/createcluster.conf ] ||
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+  "${as_root[@]}" mkdir -p /etc/postgresql-common
   echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+# Tests start a pgbouncer of their own; the system's is not to run: what "systemctl mask" does, also where systemd does
+# not run.
+case " ${missing[*]} " in *" pgbouncer "*)
+  [ -e /etc/systemd/system/pgbouncer.service ] || { "${as_root[@]}" mkdir -p /etc/systemd/system &&
+    "${as_root[@]}" ln -s /dev/null /etc/systemd/system/pgbouncer.service; } ;;
+esac
+apt install --no-install-recommends "${missing[@]}"
+rm -f "$log"
+echo "Installed in $SECONDS s."

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # From a fresh Debian 12 to a running Coffer: installs packages (with sudo when not root), builds
 # build/release, brings up an appliance on the loopback interface, and takes a secret through its whole life.
-# Leaves the appliance running. Can be run again.
+# Leaves the appliance running. Can be run again. The first run needs a connection to Debian's mirror, 2 GB
+# of disk, 2 GB of memory, and takes about ten minutes on two processors.
 #
 #   deploy/quickstart.sh [--dir DIR] [--token softhsm2|nss]      as for deploy/appliance.sh
 # shellcheck disable=SC2034,SC2154  # the parts that are sourced use and set them
@@ -36,14 +37,15 @@ show_refused() {
   if bash -euo pipefail -c "$1" 2>&1; then fail "this should have been refused: $1"; fi
 }
 
-chapter "1. Packages of Debian"
+chapter "1. Packages of Debian (in all: 2 GB of disk, 2 GB of memory, ten minutes on two processors)"
 "$here/install-packages.sh"
 
-chapter "2. Building build/release (the first time takes some minutes)"
+chapter "2. Building build/release (nearly all of the time)"
 cd "$here/.."
 # CMake takes these from the environment the first time that it configures a folder.
 if command -v ccache >/dev/null; then export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-[ -e build/release/build.ninja ] || cmake --preset release >/dev/null
+# Only what is deployed: tests/run.sh asks for the tests by name when it comes to this folder.
+[ -e build/release/build.ninja ] || cmake --preset release -DCOFFER_TESTS=OFF -DCOFFER_BENCH=OFF >/dev/null
 cmake --build build/release --parallel "$(nproc)" --target cofferd coffer coffer-hsm
 
 chapter "3. An appliance: token, PostgreSQL, certificates, daemon"
@@ -52,8 +54,16 @@ environment=$("$here/appliance.sh" env "${appliance[@]}")
 eval "$environment"
 
 chapter "4. The life of a secret"
+# A secret of that name may be of an earlier run, or somebody's own: it is not destroyed without a yes.
+exists() { coffer describe-secret --secret-id "$1" >/dev/null 2>&1; }
 name=demo/quickstart
-coffer delete-secret --secret-id "$name" --force-delete-without-recovery >/dev/null 2>&1 || true
+if exists "$name" && [ -t 0 ]; then
+  printf '%s is there already, from an earlier run? Destroy it and make it anew? [y/N] ' "$name"
+  read -r answer || answer=''
+  case $answer in y|Y|yes) coffer rm "$name" --force --yes >/dev/null ;; esac
+fi
+number=1
+while exists "$name"; do name="demo/quickstart-$((++number))"; done
 
 say "A value comes from standard input or a file, not from the command line, where every user of the" \
     "machine could see it. The daemon has the token make a new AES-256 key, encrypts the value with it inside" \

@@ -11,6 +11,7 @@
 
 #include "storage/database_session.hpp"
 #include "storage/migrations.hpp"
+#include "storage/pooler_check.hpp"
 #include "storage/reachability.hpp"
 #include "storage/schema_check.hpp"
 
@@ -47,6 +48,7 @@ void check_at_start(const DatabaseConfig& config) {
                 "the database's schema is version {}, this binary knows {}: install the newer Coffer",
                 schema.version, schema_version()));
         }
+        refuse_transaction_pooling(config.conninfo, connection, until);
     } catch (const ConnectError& error) {
         throw Unavailable(std::string("cannot connect to the database: ") + error.what());
     }

@@ -6,6 +6,7 @@
 
 #include "storage/embedded_migrations.hpp"
 #include "storage/pg_connection.hpp"
+#include "storage/pooler_check.hpp"
 #include "storage/schema_check.hpp"
 
 namespace coffer::storage {
@@ -83,6 +84,7 @@ MigrationReport migrate(const std::string& conninfo,
     // Refuses an old server or a wrong encoding before anything is changed.
     const auto before = inspect_schema(connection, in(kConnectTimeout));
     if (before.read_only) throw Error("the database server is a read-only standby; migrate its primary");
+    refuse_transaction_pooling(conninfo, connection, in(kConnectTimeout));
     // Held until the connection closes, so that a node that dies does not keep the others out.
     connection.exec(fmt::format("SELECT pg_advisory_lock({})", kAdvisoryLock), in(kMigrationTimeout));
     const auto locked = inspect_schema(connection, in(kConnectTimeout));

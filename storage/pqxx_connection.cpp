@@ -39,7 +39,7 @@ std::string session_setup(const DatabaseConfig& config) {
         "standard_conforming_strings = on; SET jit = off;"
         "SELECT set_config('synchronous_commit', 'on', false)"
         " WHERE current_setting('synchronous_commit') = 'off';"
-        "SELECT pg_postmaster_start_time()::text",
+        "SELECT pg_postmaster_start_time()::text, pg_backend_pid()",
         config.statement_timeout.count(), config.lock_timeout.count(), 2 * config.statement_timeout.count());
 }
 
@@ -48,17 +48,18 @@ std::string session_setup(const DatabaseConfig& config) {
 std::unique_ptr<Connection> Connection::open(const DatabaseConfig& config,
                                              std::span<const Statement> statements, Deadline until) {
     auto plain = PgConnection::connect(config.conninfo, until);
-    auto started = first_value(plain.exec(session_setup(config), until), 0);
-    auto connection = std::make_unique<Connection>(std::move(plain), std::move(started));
+    const auto server = plain.exec(session_setup(config), until);
+    auto connection = std::make_unique<Connection>(std::move(plain), first_value(server, 0),
+                                                   std::stoi(first_value(server, 1)));
     for (const auto& statement : statements) connection->prepare(statement.name, statement.sql);
     return connection;
 }
 
 // connection_base only keeps the policy's address before init(), so the order of members is right.
-Connection::Connection(PgConnection connection, std::string server_started)
+Connection::Connection(PgConnection connection, std::string server_started, int backend_pid)
     : pqxx::connection_base(policy_),
       raw_(connection.get()),
-      backend_pid_(PQbackendPID(raw_)),
+      backend_pid_(backend_pid),
       server_started_(std::move(server_started)),
       policy_(std::move(connection)) {
     init();

@@ -42,14 +42,15 @@ public:
     [[nodiscard]] static std::unique_ptr<Connection> open(const DatabaseConfig& config,
                                                           std::span<const Statement> statements,
                                                           Deadline until);
-    explicit Connection(PgConnection connection, std::string server_started);
+    Connection(PgConnection connection, std::string server_started, int backend_pid);
     ~Connection() { close(); }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
     /// When the server was started, as it says itself: tells one run of a server from another.
     [[nodiscard]] const std::string& server_started() const noexcept { return server_started_; }
-    /// The server process that serves this connection; known also when the connection is broken.
+    /// The server process that serves this connection, as it says itself (a pooler makes another number up
+    /// for the protocol); known also when the connection is broken.
     [[nodiscard]] int backend_pid() const noexcept { return backend_pid_; }
     /// Whether a statement of the current transaction failed, so that COMMIT would roll back.
     [[nodiscard]] bool transaction_failed() const noexcept;

@@ -25,6 +25,7 @@ deploy/install-packages.sh --tests
 
 # CMake takes these from the environment the first time that it configures a folder.
 if command -v ccache >/dev/null; then export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-cmake --preset "$preset"
+# ON by name: quickstart.sh configures build/release without them.
+cmake --preset "$preset" -DCOFFER_TESTS=ON -DCOFFER_BENCH=ON
 cmake --build "build/$preset" --parallel "$(nproc)"
 exec ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@"

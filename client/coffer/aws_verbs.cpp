@@ -199,6 +199,15 @@ bool AwsVerb::wants_one_page() const {
 
 namespace {
 
+/// The AWS CLI's text form has the token of a list that it put together on a line of its own, the last.
+void show_list(const Context& context, std::string_view title, v1::ListSecretsResponse list) {
+    const std::string token = list.next_token();
+    const bool text = context.options().output == "text";
+    if (text) list.clear_next_token();
+    context.show(title, list);
+    if (text && !token.empty()) print("NEXTTOKEN\t" + token + "\n");
+}
+
 void run(Context& context, const AwsVerb& verb) {
     v1::Request request = verb.request();
     const auto title = aws_name(verb.operation());
@@ -208,7 +217,7 @@ void run(Context& context, const AwsVerb& verb) {
             one.mutable_list_secrets()->Swap(&page);
             return std::move(*context.call(std::move(one)).mutable_list_secrets());
         };
-        return context.show(title, list_all(list_page, request.list_secrets(), verb.paging()));
+        return show_list(context, title, list_all(list_page, request.list_secrets(), verb.paging()));
     }
     v1::Response response = context.call(std::move(request));
     const auto* field = v1::Response::descriptor()->FindFieldByNumber(verb.operation().number());
@@ -224,7 +233,8 @@ void add_aws_verbs(CLI::App& app, Commands& commands) {
         auto verb = std::make_shared<AwsVerb>(app, *operation, help_of(kebab_case(operation->name())),
                                               "Verbs of aws secretsmanager");
         CLI::App* parsed = &verb->app();
-        commands.push_back({parsed, [verb = std::move(verb)](Context& context) { run(context, *verb); }});
+        commands.push_back(
+            {parsed, [verb = std::move(verb)](Context& context) { run(context, *verb); }, true});
     }
 }
 

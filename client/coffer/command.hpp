@@ -13,6 +13,7 @@ namespace coffer::cli {
 struct Command {
     CLI::App* app = nullptr;
     std::function<void(Context&)> run;
+    bool shows = false;  ///< it shows an answer, in the form that --output says
 };
 using Commands = std::vector<Command>;
 

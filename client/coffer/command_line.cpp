@@ -1,13 +1,32 @@
 #include "client/coffer/command_line.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
 #include "client/coffer/failure.hpp"
 #include "client/version.hpp"
+#include "daemon/base/edit_distance.hpp"
 
 namespace coffer::cli {
 
 namespace {
+
+constexpr double kTimeoutSecondsMin = 0.001;
+constexpr double kTimeoutSecondsMax = 86'400;
+
+/// What CLI11 shows of a value that is wrong; empty when it is not.
+std::string timeout_problem(const std::string& text) {
+    double seconds = 0;
+    const auto* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, seconds);
+    const bool in_range = seconds >= kTimeoutSecondsMin && seconds <= kTimeoutSecondsMax;  // false for NaN
+    if (error == std::errc{} && rest == end && in_range) return {};
+    return fmt::format("must be a number of seconds from {} to {}, not '{}'", kTimeoutSecondsMin,
+                       kTimeoutSecondsMax, text);
+}
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
     const std::string group = "Options of every verb";
@@ -15,7 +34,8 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
         ->check(CLI::IsMember({"json", "text", "table"}))
         ->group(group);
     app.add_option("--timeout", options.timeout_seconds, "seconds to wait for an answer, retries included")
-        ->check(CLI::PositiveNumber)
+        ->check(timeout_problem)
+        ->type_name("SECONDS")
         ->group(group);
     app.add_flag("--no-paginate", options.no_paginate, "of a list: one page only")->group(group);
     app.add_option("--config", options.config_file, "configuration (~/.config/coffer/client.toml)")
@@ -46,6 +66,19 @@ std::vector<std::string> with_empty_values(std::vector<std::string> arguments) {
         }
     }
     return split;
+}
+
+std::string did_you_mean(const std::string& unknown, const std::vector<std::string>& known) {
+    const auto nearest = nearest_word(unknown, known);
+    return nearest.empty() ? "." : "; did you mean '" + std::string(nearest) + "'?";
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const auto* option : app.get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
 }
 
 }  // namespace
@@ -97,17 +130,23 @@ std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments
 
 void CommandLine::parse(std::vector<std::string> arguments) {
     const auto verb = verb_position(arguments, 0);
+    const auto arguments_given = arguments.size();
     if (verb < arguments.size() && !is_verb(app_, arguments[verb])) {
-        throw UsageError("'" + arguments[verb] + "' is not a verb of coffer; coffer --help lists them");
+        throw UsageError("'" + arguments[verb] + "' is not a verb of coffer" +
+                         did_you_mean(arguments[verb], verb_names(app_)) + " coffer --help lists them");
     }
     if (verb < arguments.size() && arguments[verb] == "iam") {
+        const auto& iam = *app_.get_subcommand("iam");
         const auto second = verb_position(arguments, verb + 1);
-        if (second < arguments.size() && !is_verb(*app_.get_subcommand("iam"), arguments[second])) {
-            throw UsageError("'" + arguments[second] +
-                             "' is not a verb of coffer iam; coffer iam --help lists them");
+        if (second < arguments.size() && !is_verb(iam, arguments[second])) {
+            throw UsageError("'" + arguments[second] + "' is not a verb of coffer iam" +
+                             did_you_mean(arguments[second], verb_names(iam)) +
+                             " coffer iam --help lists them");
         }
     }
-    if (verb < arguments.size() && arguments[verb] == "exec") {
+    const bool exec = verb < arguments.size() && arguments[verb] == "exec";
+    const bool dashes_given = std::find(arguments.begin(), arguments.end(), "--") != arguments.end();
+    if (exec) {
         // What follows is another program's command line, in which CLI11 must not look for options.
         const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
         if (dashes != arguments.end()) options_.after_dashes.assign(dashes + 1, arguments.end());
@@ -115,13 +154,54 @@ void CommandLine::parse(std::vector<std::string> arguments) {
     }
     auto split = with_empty_values(std::move(arguments));
     std::reverse(split.begin(), split.end());  // CLI11 takes them from the back
-    app_.parse(std::move(split));
+    try {
+        app_.parse(std::move(split));
+    } catch (const CLI::ExtrasError&) {
+        if (exec && !dashes_given) {
+            throw UsageError(
+                "the program to run goes after --, so that its options are not taken for coffer's:\n"
+                "  coffer exec --secret NAME -- PROGRAM [ARGUMENTS]");
+        }
+        throw UsageError(unexpected());
+    } catch (const CLI::RequiredError&) {
+        if (verb < arguments_given) throw;
+        if (!app_.remaining(true).empty()) throw UsageError(unexpected());
+        throw UsageError("a verb is missing; coffer --help lists them");
+    }
+}
+
+std::string CommandLine::unexpected() const {
+    const auto rest = app_.remaining(true);
+    const auto verb = std::find_if(commands_.begin(), commands_.end(),
+                                   [](const Command& command) { return command.app->parsed(); });
+    const auto option =
+        std::find_if(rest.begin(), rest.end(), [](const auto& a) { return a.starts_with('-'); });
+    const std::string help =
+        verb == commands_.end() ? " (coffer --help)" : " (coffer " + verb->app->get_name() + " --help)";
+    // What stands there may be a secret that was meant for standard input; only what looks like an option is
+    // shown.
+    if (option == rest.end()) return "there is an argument too many" + help;
+    const auto name = option->substr(0, option->find('='));
+    auto known = option_names(app_);
+    if (verb != commands_.end()) std::ranges::move(option_names(*verb->app), std::back_inserter(known));
+    return "there is no option '" + name + "'" + did_you_mean(name, known) + help;
+}
+
+std::vector<std::string> CommandLine::verb_names(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const auto* verb : app.get_subcommands(nullptr)) names.push_back(verb->get_name());
+    return names;
 }
 
 void CommandLine::run() {
     Context context(options_);
     for (const auto& command : commands_) {
-        if (command.app->parsed()) return command.run(context);
+        if (!command.app->parsed()) continue;
+        if (!options_.output.empty() && !command.shows) {
+            throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
+                             "; the verbs of aws secretsmanager, ls, history and whoami have it");
+        }
+        return command.run(context);
     }
     throw UsageError("no verb was given (coffer --help)");
 }

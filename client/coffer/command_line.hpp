@@ -17,8 +17,9 @@ public:
     CommandLine(const CommandLine&) = delete;
     CommandLine& operator=(const CommandLine&) = delete;
 
-    /// Parses the arguments (without the program's name). Throws CLI::ParseError, also for --help and
-    /// --version.
+    /// Parses the arguments (without the program's name). Throws UsageError, CLI::ParseError, the latter also
+    /// for
+    /// --help and --version.
     void parse(std::vector<std::string> arguments);
     /// Does what was parsed. Throws.
     void run();
@@ -27,10 +28,12 @@ public:
 
 private:
     CLI::App app_;
+    [[nodiscard]] static std::vector<std::string> verb_names(const CLI::App& app);
+    /// What to say of the arguments that nobody took.
+    [[nodiscard]] std::string unexpected() const;
     [[nodiscard]] static bool is_verb(const CLI::App& app, const std::string& name);
     /// Where the next verb is among the arguments; their number when there is none.
-    [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments,
-                                            std::size_t from) const;
+    [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments, std::size_t from) const;
 
     GlobalOptions options_;
     Commands commands_;

@@ -86,8 +86,8 @@ void say(std::string_view text) {
 }
 
 crypto::SecretBytes ask_hidden(const std::string& prompt) {
+    const EchoOff hidden;  // before the prompt: what is typed on it is neither shown nor thrown away
     say(prompt);
-    const EchoOff hidden;
     return read_line();
 }
 

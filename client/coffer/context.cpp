@@ -12,6 +12,24 @@
 
 namespace coffer::cli {
 
+namespace {
+
+/// The name or ARN that a request gives in SecretId or, to create, in Name; empty when it gives none.
+std::string secret_of(const v1::Request& request) {
+    const auto& reflection = *request.GetReflection();
+    const auto* oneof = v1::Request::descriptor()->FindOneofByName("operation");
+    const auto* field = reflection.GetOneofFieldDescriptor(request, oneof);
+    if (field == nullptr) return {};
+    const auto& operation = reflection.GetMessage(request, field);
+    for (const char* name : {"secret_id", "name"}) {
+        const auto* member = operation.GetDescriptor()->FindFieldByName(name);
+        if (member != nullptr) return operation.GetReflection()->GetString(operation, member);
+    }
+    return {};
+}
+
+}  // namespace
+
 client::Config Context::config() const {
     client::Config config;
     if (options_.config_file.empty()) {
@@ -46,10 +64,11 @@ v1::Response Context::call(v1::Request request) {
 
 v1::Response Context::call_quietly(v1::Request request) {
     const std::string operation(proto::operation_name(request.operation_case()));
+    std::string secret = secret_of(request);
     try {
         return client().call(std::move(request));
     } catch (const client::ServiceError& error) {
-        throw ServiceFailure(operation, error);
+        throw ServiceFailure(operation, std::move(secret), error);
     }
 }
 

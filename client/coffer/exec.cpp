@@ -52,8 +52,10 @@ void add_secret(Context& context, Environment& environment, const std::string& n
     arguments.push_back(nullptr);
     // Nothing of ours survives this: the kernel gives the program a new memory, and no descriptor stays open.
     ::execvpe(arguments.front(), arguments.data(), environment.pointers().data());
-    throw Failure(
-        fmt::format("{} cannot be run: {}", command.front(), std::generic_category().message(errno)));
+    const int why = errno;
+    throw ExecFailure(
+        fmt::format("{} cannot be run: {}", command.front(), std::generic_category().message(why)),
+        why == ENOENT ? ExitCode::not_found : ExitCode::not_executable);
 }
 
 void run(Context& context, const CLI::App& verb, const ExecOptions& options) {
@@ -68,6 +70,13 @@ void run(Context& context, const CLI::App& verb, const ExecOptions& options) {
     context.disconnect();
     become(command, environment);
 }
+
+/// CLI11 knows nothing of what stands behind "--".
+class ExecFormatter final : public CLI::Formatter {
+    std::string make_usage(const CLI::App*, std::string) const override {
+        return "Usage: coffer exec [OPTIONS] --secret NAME [--prefix PREFIX]... -- PROGRAM [ARGUMENTS]\n";
+    }
+};
 
 }  // namespace
 
@@ -86,6 +95,7 @@ void add_exec(CLI::App& app, Commands& commands) {
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all();
+    verb->formatter(std::make_shared<ExecFormatter>());
     commands.push_back({verb, [options, verb](Context& context) { run(context, *verb, *options); }});
 }
 

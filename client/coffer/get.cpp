@@ -33,15 +33,20 @@ bool is_printable(std::string_view value) {
     return proto::utf8_length(value).has_value();
 }
 
+/// Why a value is not printable, without a word of it.
+std::string_view what_it_is(std::string_view value) {
+    return proto::utf8_length(value) ? "is text with control characters" : "is binary";
+}
+
 /// Into a pipe or a file: the bytes and nothing else. On a terminal a line end follows, so that the prompt
 /// does not stick to the value.
 void print_value(std::string_view value, bool force) {
     const bool terminal = stdout_is_terminal();
     if (terminal && !force && !is_printable(value)) {
-        throw Failure(
-            fmt::format("the value is binary ({} bytes) and would go to a terminal. Redirect it (coffer get "
-                        "... >FILE), or add --force",
-                        value.size()));
+        throw Failure(fmt::format(
+            "the value {} ({} bytes), and a terminal would obey or garble it. Redirect it (coffer get "
+            "... >FILE), or add --force",
+            what_it_is(value), value.size()));
     }
     print(value);
     if (terminal && !value.ends_with('\n')) print("\n");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "client/errors.hpp"
+#include "proto/utf8.hpp"
 
 namespace coffer::cli {
 
@@ -10,6 +11,20 @@ namespace {
 
 bool mentions(const std::exception& error, std::string_view words) {
     return std::string_view(error.what()).find(words) != std::string_view::npos;
+}
+
+std::string limit_hint(const ServiceFailure& error) {
+    if (mentions(error, "tags")) return "coffer untag-resource removes tags that are not needed";
+    if (mentions(error, "labels")) {
+        return "coffer history NAME shows the labels; coffer update-secret-version-stage "
+               "--remove-from-version-id ID "
+               "takes one away";
+    }
+    if (mentions(error, "versions")) {
+        return "versions without a label make room once they are a day old; coffer history NAME shows them "
+               "all";
+    }
+    return {};
 }
 
 std::string hint_for(const ServiceFailure& error) {
@@ -25,7 +40,10 @@ std::string hint_for(const ServiceFailure& error) {
             }
             return {};
         case v1::ACCESS_DENIED:
-            return "coffer whoami shows who the daemon takes you for";
+            return "coffer whoami shows who the daemon takes you for. An administrator gives rights with coffer iam "
+                   "(docs/iam.md); coffer iam simulate shows what is missing";
+        case v1::LIMIT_EXCEEDED:
+            return limit_hint(error);
         case v1::THROTTLING:
         case v1::SERVICE_UNAVAILABLE:
         case v1::DEADLINE_EXCEEDED:
@@ -43,6 +61,11 @@ std::string hint_for(const ServiceFailure& error) {
     }
 }
 
+std::string shown(const std::string& name) {
+    constexpr std::size_t kCharactersMax = 512;
+    return proto::printable(name, kCharactersMax);
+}
+
 std::string with_hint(std::string text, const std::string& hint) {
     text += '\n';
     if (!hint.empty()) text += "Hint: " + hint + ".\n";
@@ -57,9 +80,12 @@ Ending explain(const std::exception_ptr& failure) {
     } catch (const ServiceFailure& error) {
         const auto text = fmt::format("An error occurred ({}) when calling the {} operation: {}",
                                       error.name(), error.operation(), error.what());
-        return {with_hint(text, hint_for(error)), ExitCode::service_error};
+        const auto secret = error.secret().empty() ? "" : "\nSecret: " + shown(error.secret());
+        return {with_hint(text + secret, hint_for(error)), ExitCode::service_error};
     } catch (const UsageError& error) {
         return {with_hint(fmt::format("coffer: {}", error.what()), {}), ExitCode::usage};
+    } catch (const ExecFailure& error) {
+        return {with_hint(fmt::format("coffer: {}", error.what()), {}), error.code()};
     } catch (const client::CertificateRefused& error) {
         return {with_hint(fmt::format("coffer: {}", error.what()),
                           "openssl x509 -in FILE -noout -subject -issuer -dates shows what it is"),

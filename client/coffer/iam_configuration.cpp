@@ -163,7 +163,7 @@ void add_iam_configuration(CLI::App& iam, Commands& commands) {
     verb->add_flag("--dry-run", options->dry_run, "show what would change, and change nothing");
     verb->add_flag("--prune", options->prune, "also delete what is not in the files");
     verb->group("Access as files");
-    commands.push_back({verb, [options](Context& context) { run_apply(context, *options); }});
+    commands.push_back({verb, [options](Context& context) { run_apply(context, *options); }, true});
 
     auto folder = std::make_shared<std::string>();
     auto force = std::make_shared<bool>(false);

@@ -103,7 +103,7 @@ void add_simulate(CLI::App& iam, Commands& commands) {
         ->required();
     add_list(*verb, "--resource", asked->resources, "a secret's name, an ARN, or * (*)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
-    commands.push_back({verb, [asked](Context& context) { run_simulate(context, *asked); }});
+    commands.push_back({verb, [asked](Context& context) { run_simulate(context, *asked); }, true});
 }
 
 // ---- who-can, what-can ------------------------------------------------------------------------------------
@@ -121,7 +121,8 @@ void add_who_can(CLI::App& iam, Commands& commands) {
     verb->add_option("action", asked->action, "what; secretsmanager: may be left out")->required();
     verb->add_option("resource", asked->resource, "a secret's name, an ARN, or * (*)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
-    commands.push_back({verb, [asked](Context& context) {
+    commands.push_back({verb,
+                        [asked](Context& context) {
                             v1::Request request;
                             request.mutable_who_can()->set_action(asked->action);
                             request.mutable_who_can()->set_resource(asked->resource);
@@ -129,7 +130,8 @@ void add_who_can(CLI::App& iam, Commands& commands) {
                             const auto response = context.call(std::move(request));
                             if (!as_columns(context)) return context.show("WhoCan", response.who_can());
                             show_grants(response.who_can().grants(), true);
-                        }});
+                        },
+                        true});
 }
 
 struct WhatQuestion {
@@ -146,7 +148,8 @@ void add_what_can(CLI::App& iam, Commands& commands) {
     add_list(*verb, "--resource", asked->resources,
              "secrets' names, ARNs or * (* and the first 1000 secrets)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
-    commands.push_back({verb, [asked](Context& context) {
+    commands.push_back({verb,
+                        [asked](Context& context) {
                             v1::Request request;
                             auto& what = *request.mutable_what_can();
                             what.set_policy_source_arn(principal_arn(context, asked->principal));
@@ -155,7 +158,8 @@ void add_what_can(CLI::App& iam, Commands& commands) {
                             const auto response = context.call(std::move(request));
                             if (!as_columns(context)) return context.show("WhatCan", response.what_can());
                             show_grants(response.what_can().grants(), false);
-                        }});
+                        },
+                        true});
 }
 
 // ---- lint -------------------------------------------------------------------------------------------------
@@ -176,7 +180,7 @@ void run_lint(Context& context) {
 void add_lint(CLI::App& iam, Commands& commands) {
     auto* verb = add_verb(iam, "lint", "Find what is wrong, dangerous or without effect in all policies",
                           {"coffer iam lint", "coffer iam lint --output json"});
-    commands.push_back({verb, run_lint});
+    commands.push_back({verb, run_lint, true});
 }
 
 }  // namespace

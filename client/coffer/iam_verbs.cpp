@@ -71,7 +71,8 @@ void add_iam_verbs(CLI::App& iam, Commands& commands) {
         const auto& help = iam_help_of(kebab_case(operation->name()));
         auto verb = std::make_shared<AwsVerb>(iam, *operation, help, "Verbs of aws iam");
         CLI::App* parsed = &verb->app();
-        commands.push_back({parsed, [verb = std::move(verb)](Context& context) { run(context, *verb); }});
+        commands.push_back(
+            {parsed, [verb = std::move(verb)](Context& context) { run(context, *verb); }, true});
     }
 }
 

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parse.hpp>
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <boost/json/stream_parser.hpp>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -35,6 +36,29 @@ std::string member_names(const Descriptor& type) {
 
 [[noreturn]] void wrong_type(std::string_view path, std::string_view wanted) {
     throw UsageError(fmt::format("{} must be {}", path, wanted));
+}
+
+/// "line 3, column 7", counted from 1, columns in bytes.
+std::string place(std::string_view text, std::size_t at) {
+    const auto before = text.substr(0, at);
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const auto line_start = before.rfind('\n');
+    return fmt::format("line {}, column {}", line,
+                       at - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1);
+}
+
+/// Never shows the text: it may hold a secret value.
+std::string what_is_wrong(std::string_view text, std::size_t at, const json::error_code& error) {
+    if (at >= text.size()) return "it ends in the middle; a quote, a bracket or a brace is not closed";
+    const char found = text[at];
+    const auto before = at == 0 ? std::string_view::npos : text.find_last_not_of(" \t\r\n", at - 1);
+    const char last = before == std::string_view::npos ? '\0' : text[before];
+    if ((found == '}' || found == ']') && last == ',') return "a comma before it is one too many";
+    if (found == '\'') return "names and texts stand in double quotes";
+    if (error == json::error::syntax && (last == '"' || last == '}' || last == ']'))
+        return "a comma, a colon or a closing bracket is missing";
+    if (error == json::error::syntax) return "a value, or a name in double quotes, was expected";
+    return error.message();
 }
 
 std::optional<std::int64_t> to_integer(const json::value& value, Scalars scalars) {
@@ -123,10 +147,19 @@ void fill_field(Message& message, const FieldDescriptor& field, const json::valu
 }
 
 json::value parse_json(std::string_view text, std::string_view what) {
+    json::stream_parser parser;
     json::error_code error;
-    json::value value = json::parse(json::string_view(text.data(), text.size()), error);
-    if (error) throw UsageError(fmt::format("{} is not JSON: {}", what, error.message()));
-    return value;
+    auto at = parser.write_some(text.data(), text.size(), error);
+    if (!error && text.find_first_not_of(" \t\r\n", at) != std::string_view::npos) {
+        throw UsageError(fmt::format("{} is not JSON: {}: something follows the end of the value", what,
+                                     place(text, text.find_first_not_of(" \t\r\n", at))));
+    }
+    if (!error) parser.finish(error);
+    if (error) {
+        throw UsageError(
+            fmt::format("{} is not JSON: {}: {}", what, place(text, at), what_is_wrong(text, at, error)));
+    }
+    return parser.release();
 }
 
 }  // namespace coffer::cli

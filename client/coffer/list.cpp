@@ -46,7 +46,15 @@ v1::ListSecretsResponse list(Context& context, const ListOptions& options) {
     return list_all(list_page, request, {});
 }
 
+std::string nothing_found(const ListOptions& options) {
+    const std::string what = options.prefix.empty() ? "there are no secrets"
+                                                    : "no secret's name begins with '" + options.prefix + "'";
+    return what + (options.all ? "\n" : " (--all: also those marked for deletion)\n");
+}
+
 void run_list(Context& context, const ListOptions& options) {
+    if (options.names && !context.options().output.empty())
+        throw UsageError("--names has one form, names alone; leave --output out");
     const auto all = list(context, options);
     if (options.names) {
         for (const auto& secret : all.secret_list()) print(secret.name() + "\n");
@@ -55,7 +63,7 @@ void run_list(Context& context, const ListOptions& options) {
     if (!context.options().output.empty() && context.options().output != "table")
         return context.show("ls", all);
     std::vector<std::string> head{"NAME", "CHANGED", "DESCRIPTION"};
-    if (options.all) head.insert(head.begin() + 2, "DELETION");
+    if (options.all) head.insert(head.begin() + 2, "MARKED");
     Columns columns(std::move(head));
     for (const auto& secret : all.secret_list()) {
         std::vector<std::string> row{secret.name(), short_time(secret.last_changed_date()),
@@ -66,7 +74,7 @@ void run_list(Context& context, const ListOptions& options) {
         columns.add(std::move(row));
     }
     if (all.secret_list_size() > 0) print(columns.text());
-    if (all.secret_list_size() == 0 && stderr_is_terminal()) say("no secrets\n");
+    if (all.secret_list_size() == 0) say(nothing_found(options));
 }
 
 v1::ListSecretVersionIdsResponse list_versions(Context& context, const std::string& name) {
@@ -114,9 +122,9 @@ void add_list_secrets(CLI::App& app, Commands& commands) {
                  {"coffer ls", "coffer ls app/", "coffer ls --all        (with those marked for deletion)",
                   "coffer ls --output json"});
     verb->add_option("prefix", options->prefix, "only names that begin so");
-    verb->add_flag("--all", options->all, "also those that are marked for deletion");
+    verb->add_flag("--all", options->all, "also those that are marked for deletion, with the day of marking");
     verb->add_flag("--names", options->names, "names alone, one a line");
-    commands.push_back({verb, [options](Context& context) { run_list(context, *options); }});
+    commands.push_back({verb, [options](Context& context) { run_list(context, *options); }, true});
 }
 
 void add_history(CLI::App& app, Commands& commands) {
@@ -125,7 +133,7 @@ void add_history(CLI::App& app, Commands& commands) {
         add_verb(app, "history", "List the versions of a secret, the newest first",
                  {"coffer history app/db", "coffer get app/db --version-id ID      (reads one of them)"});
     verb->add_option("name", *name, "name or ARN")->required();
-    commands.push_back({verb, [name](Context& context) { run_history(context, *name); }});
+    commands.push_back({verb, [name](Context& context) { run_history(context, *name); }, true});
 }
 
 }  // namespace coffer::cli

@@ -23,8 +23,10 @@ int run(std::vector<std::string> arguments) {
         line.run();
         return static_cast<int>(ExitCode::done);
     } catch (const CLI::ParseError& error) {
-        const int code = line.app().exit(error, std::cout, std::cerr);
-        return static_cast<int>(code == 0 ? ExitCode::done : ExitCode::usage);
+        if (error.get_exit_code() == 0)
+            return line.app().exit(error, std::cout, std::cerr);  // --help, --version
+        coffer::cli::say(std::string("coffer: ") + error.what() + " (try --help)\n");
+        return static_cast<int>(ExitCode::usage);
     } catch (...) {
         const auto ending = coffer::cli::explain(std::current_exception());
         coffer::cli::say(ending.text);

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "daemon/base/bytes.hpp"
 #include "proto/utf8.hpp"
@@ -103,6 +104,10 @@ SecretBytes read_standard_input() {
     return read_all(STDIN_FILENO, "standard input");
 }
 
+SecretBytes read_hidden_or_piped(const std::string& prompt) {
+    return stdin_is_terminal() ? ask_hidden_twice(prompt) : read_standard_input();
+}
+
 std::string read_text(std::string_view argument, std::string_view option) {
     const auto bytes = read(parse_parameter(argument, false));
     if (!proto::utf8_length(bytes.text())) throw UsageError(fmt::format("{} is not text in UTF-8", option));
@@ -118,7 +123,9 @@ SecretBytes read_secret(std::string_view argument, const SecretRules& rules) {
                         "If it is no secret, add --allow-argv-value.",
                         rules.option, rules.text ? "file://" : "fileb://"));
     }
-    SecretBytes bytes = read(parameter);
+    SecretBytes bytes = parameter.source == Source::standard_input
+                            ? read_hidden_or_piped("Value for " + rules.option)
+                            : read(parameter);
     const bool as_it_is = rules.text || rules.raw_in_base64_out || parameter.source == Source::binary_file ||
                           parameter.source == Source::standard_input;
     return as_it_is ? std::move(bytes) : from_base64(bytes.text(), rules.option);

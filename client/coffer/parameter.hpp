@@ -31,6 +31,10 @@ struct Parameter {
 /// All of standard input, exactly: no byte is added, removed or changed. Throws Failure.
 [[nodiscard]] crypto::SecretBytes read_standard_input();
 
+/// A value from standard input: all of it, exactly; or, when that is a terminal, a line that is asked for
+/// twice as `prompt` and not shown while it is typed. Throws Failure.
+[[nodiscard]] crypto::SecretBytes read_hidden_or_piped(const std::string& prompt);
+
 /// The text of an option that is not secret. `option` is named in errors ("--description"). Throws UsageError
 /// for text that is not UTF-8.
 [[nodiscard]] std::string read_text(std::string_view argument, std::string_view option);

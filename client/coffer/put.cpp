@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "client/coffer/command.hpp"
 #include "client/coffer/console.hpp"
@@ -29,8 +30,8 @@ struct PutOptions {
     bool include_space = false;
     bool binary = false;
     bool text = false;
-    std::string description;
-    std::string kms_key_id;
+    std::optional<std::string> description;
+    std::optional<std::string> kms_key_id;
     bool quiet = false;
 };
 
@@ -52,8 +53,7 @@ crypto::SecretBytes generate(Context& context, const PutOptions& options) {
 crypto::SecretBytes read_value(Context& context, const PutOptions& options) {
     if (options.generate) return generate(context, options);
     if (!options.file.empty() && options.file != "-") return read_file(options.file);
-    if (options.file.empty() && stdin_is_terminal()) return ask_hidden_twice("Value of " + options.name);
-    return read_standard_input();
+    return read_hidden_or_piped("Value of " + options.name);
 }
 
 /// Text unless it cannot be.
@@ -75,8 +75,23 @@ void set_value(M& message, const crypto::SecretBytes& value, bool binary, const 
     }
 }
 
+template <class M>
+void set_attributes(M& message, const PutOptions& options) {
+    if (options.description) message.set_description(*options.description);
+    if (options.kms_key_id) message.set_kms_key_id(*options.kms_key_id);
+}
+
+/// A new version of a secret that exists. PutSecretValue changes nothing else, so what else is asked for goes
+/// into one UpdateSecret with the value: both are done or neither.
 v1::Request make_put(const PutOptions& options, const crypto::SecretBytes& value, const std::string& token) {
     v1::Request request;
+    if (options.description || options.kms_key_id) {
+        auto& update = *request.mutable_update_secret();
+        update.set_secret_id(options.name);
+        set_attributes(update, options);
+        set_value(update, value, is_binary(options, value), token);
+        return request;
+    }
     request.mutable_put_secret_value()->set_secret_id(options.name);
     set_value(*request.mutable_put_secret_value(), value, is_binary(options, value), token);
     return request;
@@ -87,8 +102,7 @@ v1::Request make_create(const PutOptions& options, const crypto::SecretBytes& va
     v1::Request request;
     auto& create = *request.mutable_create_secret();
     create.set_name(options.name);
-    if (!options.description.empty()) create.set_description(options.description);
-    if (!options.kms_key_id.empty()) create.set_kms_key_id(options.kms_key_id);
+    set_attributes(create, options);
     set_value(create, value, is_binary(options, value), token);
     return request;
 }
@@ -111,6 +125,10 @@ void run(Context& context, const PutOptions& options) {
     std::string what = "updated";
     // Most secrets exist. One that is made by somebody else in between is updated.
     if (!call_unless(context, make_put(options, value, token), v1::RESOURCE_NOT_FOUND)) {
+        if (options.name.starts_with("arn:")) {
+            throw Failure(
+                fmt::format("there is no secret {}; give a name, not an ARN, to create one", options.name));
+        }
         what = "created";
         if (!call_unless(context, make_create(options, value, token), v1::RESOURCE_EXISTS)) {
             what = "updated";
@@ -150,8 +168,8 @@ void add_put(CLI::App& app, Commands& commands) {
     verb->get_option("--generate")->excludes(file);
     auto* binary = verb->add_flag("--binary", options->binary, "store as SecretBinary, also if it is text");
     verb->add_flag("--text", options->text, "fail if it is not text")->excludes(binary);
-    verb->add_option("--description", options->description, "of a secret that is created");
-    verb->add_option("--kms-key-id", options->kms_key_id, "master key of a secret that is created");
+    verb->add_option("--description", options->description, "describes the secret");
+    verb->add_option("--kms-key-id", options->kms_key_id, "its master key, alias/NAME or a key id");
     verb->add_flag("-q,--quiet", options->quiet, "do not say what was done");
     commands.push_back({verb, [options](Context& context) { run(context, *options); }});
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "client/coffer/command.hpp"
 #include "client/coffer/console.hpp"
@@ -32,7 +33,30 @@ void require_consent(const RemoveOptions& options) {
     }
 }
 
+/// What is known of a secret before something is done to it. AWS's answer to the forced deletion of a secret
+/// that never was is success, and so is Coffer's: whoever types a name wants to know. Nothing when the caller
+/// may delete and not look.
+std::optional<v1::DescribeSecretResponse> look(Context& context, const std::string& name) {
+    v1::Request request;
+    request.mutable_describe_secret()->set_secret_id(name);
+    try {
+        return std::move(*context.call(std::move(request)).mutable_describe_secret());
+    } catch (const ServiceFailure& error) {
+        if (error.code() == v1::RESOURCE_NOT_FOUND)
+            throw Failure(fmt::format("there is no secret {} (coffer ls --all shows the names)", name));
+        if (error.code() == v1::ACCESS_DENIED) return std::nullopt;
+        throw;
+    }
+}
+
 void run_remove(Context& context, const RemoveOptions& options) {
+    const auto known = look(context, options.name);
+    if (known && known->has_deleted_date() && !options.force) {
+        throw Failure(
+            fmt::format("{0} was marked for deletion on {1} already; coffer restore {0} takes it back, "
+                        "coffer rm {0} --force destroys it now",
+                        options.name, short_date(known->deleted_date())));
+    }
     require_consent(options);
     v1::Request request;
     auto& remove = *request.mutable_delete_secret();
@@ -47,6 +71,9 @@ void run_remove(Context& context, const RemoveOptions& options) {
 }
 
 void run_restore(Context& context, const std::string& name) {
+    const auto known = look(context, name);
+    if (known && !known->has_deleted_date())
+        return print(fmt::format("{} was not deleted; nothing to do\n", known->name()));
     v1::Request request;
     request.mutable_restore_secret()->set_secret_id(name);
     const v1::Response response = context.call(std::move(request));

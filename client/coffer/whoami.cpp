@@ -27,7 +27,7 @@ void run_whoami(Context& context) {
     const Progress progress("connecting");
     const auto config = context.config();
     const auto hello = context.client().hello();
-    if (context.options().output == "json") {
+    if (context.options().output == "json" || context.options().output == "text") {
         boost::json::object object;
         object["Principal"] = hello.principal();
         object["Arn"] = hello.arn();
@@ -36,7 +36,7 @@ void run_whoami(Context& context) {
         object["Listener"] = hello.listener();
         object["Server"] = hello.server();
         object["Endpoint"] = config.endpoint();
-        return print(view(pretty_json(object)));
+        return print(view(context.options().output == "json" ? pretty_json(object) : tab_separated(object)));
     }
     Columns columns({"principal", hello.principal()});
     columns.add({"arn", hello.arn().empty() ? "nobody here" : hello.arn()});
@@ -77,7 +77,7 @@ void run_ping(Context& context, int count) {
 void add_whoami(CLI::App& app, Commands& commands) {
     auto* verb = add_verb(app, "whoami", "Show who Coffer takes you for",
                           {"coffer whoami", "coffer whoami --output json"});
-    commands.push_back({verb, [](Context& context) { run_whoami(context); }});
+    commands.push_back({verb, [](Context& context) { run_whoami(context); }, true});
 }
 
 void add_ping(CLI::App& app, Commands& commands) {

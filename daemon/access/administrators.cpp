@@ -1,13 +1,24 @@
 #include "daemon/access/administrators.hpp"
 
+#include <utility>
+
 namespace coffer::access {
 
-void Administrators::require(const Caller& caller, std::string_view action, std::string_view resource) const {
-    if (includes(caller.principal)) return;
-    throw AccessDenied(
-        "User: " + caller.principal + " is not authorized to perform: secretsmanager:" + std::string(action) +
-        " on resource: " + std::string(resource) +
-        " because no identity-based policy allows the secretsmanager:" + std::string(action) + " action");
+Administrators::Administrators(std::set<std::string> principals, std::string account)
+    : principals_(std::move(principals)),
+      account_(std::move(account)),
+      everything_(Policy::parse(
+          R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})",
+          "administrators", {.kind = DocumentKind::identity})) {}
+
+RightsPtr Administrators::rights_of(const std::string& principal) const {
+    Rights rights;
+    rights.principal.arn = principal;
+    rights.principal.account = account_;
+    rights.principal.id = principal;
+    rights.principal.name = principal;
+    if (principals_.contains(principal)) rights.identity.push_back(everything_);
+    return std::make_shared<const Rights>(std::move(rights));
 }
 
 }  // namespace coffer::access

@@ -1,37 +1,27 @@
 #pragma once
-// Who may do what, until policies exist: the principals that a configuration line names may do everything,
-// nobody else anything. Pure: no I/O, no clock.
+// The principals that a configuration line names: they may do everything, nobody else anything. What stands
+// in for a directory of principals. Pure: no I/O, no clock.
 
 #include <set>
 #include <string>
-#include <string_view>
 
-#include "daemon/access/caller.hpp"
-#include "daemon/base/errors.hpp"
+#include "daemon/access/rights.hpp"
 
 namespace coffer::access {
-
-/// AWS's AccessDeniedException, with its text.
-class AccessDenied : public Error {
-public:
-    using Error::Error;
-};
 
 /// Immutable; thread-safe.
 class Administrators {
 public:
-    explicit Administrators(std::set<std::string> principals) : principals_(std::move(principals)) {}
+    /// `account` is the node's: all its callers are of that account.
+    Administrators(std::set<std::string> principals, std::string account);
 
-    [[nodiscard]] bool includes(const std::string& principal) const {
-        return principals_.contains(principal);
-    }
-
-    /// Throws AccessDenied unless `caller` may perform `action` ("GetSecretValue") on `resource` (an ARN, the
-    /// SecretId as typed when it resolved to nothing, or "*").
-    void require(const Caller& caller, std::string_view action, std::string_view resource) const;
+    /// What the caller brings: a policy that allows everything, or none. The principal's name is its ARN.
+    [[nodiscard]] RightsPtr rights_of(const std::string& principal) const;
 
 private:
     std::set<std::string> principals_;
+    std::string account_;
+    PolicyPtr everything_;
 };
 
 }  // namespace coffer::access

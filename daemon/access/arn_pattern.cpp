@@ -7,15 +7,12 @@
 namespace coffer::access {
 namespace {
 
-bool part_matches(const Pattern& pattern, std::string_view text, const RequestContext& request) {
-    if (!pattern.has_variables()) return glob_matches(pattern.glob(), text);
-    std::string glob;
-    return pattern.expand(request, glob) && glob_matches(glob, text);
+std::size_t first_mark(std::string_view glob) noexcept {
+    return std::min({glob.find(kManyMark), glob.find(kOneMark), glob.size()});
 }
 
 bool is_literal(const Pattern& pattern) noexcept {
-    return !pattern.has_variables() && pattern.glob().find(kManyMark) == std::string::npos &&
-           pattern.glob().find(kOneMark) == std::string::npos;
+    return !pattern.has_variables() && first_mark(pattern.glob()) == pattern.glob().size();
 }
 
 }  // namespace
@@ -23,49 +20,74 @@ bool is_literal(const Pattern& pattern) noexcept {
 ArnPattern ArnPattern::parse(std::string_view text, bool variables) {
     const PatternSyntax syntax{true, variables};
     ArnPattern result;
-    result.any_ = !text.empty() && text.find_first_not_of('*') == std::string_view::npos;
-    if (result.any_) return result;
+    if (!text.empty() && text.find_first_not_of('*') == std::string_view::npos) return result;
     const auto arn = variables ? split_arn_pattern(text) : split_arn(text);
-    if (!arn) {
-        result.whole_ = Pattern::parse(text, syntax);
+    std::vector<Pattern> patterns;
+    if (arn) {
+        for (const auto part : arn->parts) patterns.push_back(Pattern::parse(part, syntax));
+    } else {
+        patterns.push_back(Pattern::parse(text, syntax));
+    }
+    result.form_ = arn ? Form::parts : Form::whole;
+    result.variables_ =
+        std::any_of(patterns.begin(), patterns.end(), [](const Pattern& p) { return p.has_variables(); });
+    if (arn && std::all_of(patterns.begin(), patterns.end() - 1, is_literal)) {
+        return prefixed(std::move(result), patterns);
+    }
+    result.patterns_ = std::make_shared<const std::vector<Pattern>>(std::move(patterns));
+    return result;
+}
+
+ArnPattern ArnPattern::prefixed(ArnPattern result, std::vector<Pattern>& parts) {
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) result.prefix_ += parts[i].glob() + ':';
+    if (result.variables_) {
+        result.form_ = Form::prefixed_variable;
+        result.patterns_ = std::make_shared<const std::vector<Pattern>>(1, std::move(parts.back()));
         return result;
     }
-    std::string head;
-    bool literal = true;
-    for (std::size_t i = 0; i < kArnParts; ++i) {
-        result.parts_.at(i) = Pattern::parse(arn->parts.at(i), syntax);
-        if (i + 1 == kArnParts) break;
-        literal = literal && is_literal(result.parts_.at(i));
-        head += result.parts_.at(i).glob() + ':';
-    }
-    if (literal) result.head_ = std::move(head);
+    result.form_ = Form::prefixed;
+    const auto& last = parts.back().glob();
+    const auto mark = first_mark(last);
+    result.prefix_ += last.substr(0, mark);
+    result.tail_ = last.substr(mark);
     return result;
 }
 
 bool ArnPattern::matches(std::string_view text, const std::optional<Arn>& arn,
                          const RequestContext& request) const {
-    if (any_) return true;
-    if (!arn) return false;
-    if (whole_) return matches_whole(*arn, request);
-    if (!head_) return matches_parts(*arn, request);
-    return text.starts_with(*head_) && part_matches(parts_.back(), arn->resource(), request);
-}
-
-bool ArnPattern::matches_parts(const Arn& arn, const RequestContext& request) const {
-    for (std::size_t i = 0; i < kArnParts; ++i) {
-        if (!part_matches(parts_[i], arn.parts[i], request)) return false;
+    switch (form_) {
+        case Form::any:
+            return true;
+        // The prefix has the five colons, so it is an ARN that begins with it.
+        case Form::prefixed:
+            return text.starts_with(prefix_) && glob_matches(tail_, text.substr(prefix_.size()));
+        case Form::prefixed_variable:
+            return text.starts_with(prefix_) &&
+                   patterns_->front().matches(text.substr(prefix_.size()), request);
+        case Form::whole:
+            return arn && matches_whole(*arn, request);
+        case Form::parts:
+            break;
     }
-    return true;
+    return arn && std::equal(patterns_->begin(), patterns_->end(), arn->parts.begin(),
+                             [&](const Pattern& pattern, std::string_view part) {
+                                 return pattern.matches(part, request);
+                             });
 }
 
 bool ArnPattern::matches_whole(const Arn& arn, const RequestContext& request) const {
     std::string glob;
-    if (!whole_->expand(request, glob)) return false;
+    if (!patterns_->front().expand(request, glob)) return false;
     const auto expanded = split_arn(glob);
     if (!expanded) return false;
     return std::equal(
         expanded->parts.begin(), expanded->parts.end(), arn.parts.begin(),
         [](std::string_view pattern, std::string_view part) { return glob_matches(pattern, part); });
+}
+
+bool ArnPattern::resolves(const RequestContext& request) const noexcept {
+    return !variables_ || std::all_of(patterns_->begin(), patterns_->end(),
+                                      [&](const Pattern& pattern) { return pattern.resolves(request); });
 }
 
 }  // namespace coffer::access

@@ -4,6 +4,8 @@
 // Name (ARN) condition operators".
 
 #include <array>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +15,8 @@
 
 namespace coffer::access {
 
-/// Immutable; thread-safe.
+/// Immutable; thread-safe. Small, since a decision looks at hundreds: what only some patterns need is
+/// elsewhere.
 class ArnPattern {
 public:
     /// `text` is as the parser accepted it, with or without variables.
@@ -24,27 +27,35 @@ public:
     [[nodiscard]] bool matches(std::string_view text, const std::optional<Arn>& arn,
                                const RequestContext& request) const;
 
-    [[nodiscard]] bool is_any() const noexcept { return any_; }
-    /// Each pattern with variables that this one is made of, given to `visit`.
-    template <class Visit>
-    void each_variable_pattern(Visit visit) const {
-        if (whole_) visit(*whole_);
-        for (const auto& part : parts_) {
-            if (part.has_variables()) visit(part);
-        }
-    }
+    [[nodiscard]] bool has_variables() const noexcept { return variables_; }
+    /// Whether all variables have values.
+    [[nodiscard]] bool resolves(const RequestContext& request) const noexcept;
 
 private:
-    [[nodiscard]] bool matches_parts(const Arn& arn, const RequestContext& request) const;
+    enum class Form : std::uint8_t {
+        /// `*`
+        any,
+        /// The first five parts are literal: one comparison of text stands for those of five parts.
+        prefixed,
+        /// The same with variables in the last part.
+        prefixed_variable,
+        /// Each part by itself.
+        parts,
+        /// A text that only its variables make an ARN of.
+        whole
+    };
+
+    [[nodiscard]] static ArnPattern prefixed(ArnPattern result, std::vector<Pattern>& parts);
     [[nodiscard]] bool matches_whole(const Arn& arn, const RequestContext& request) const;
 
-    bool any_ = false;
-    /// Everything up to and with the fifth colon, when it is literal: then one comparison of text stands for
-    /// those of five parts.
-    std::optional<std::string> head_;
-    std::array<Pattern, kArnParts> parts_;
-    /// A text that only its variables make an ARN of.
-    std::optional<Pattern> whole_;
+    Form form_ = Form::any;
+    bool variables_ = false;
+    /// Of `prefixed`: everything before the first wildcard, and the rest as a glob. Of `prefixed_variable`:
+    /// the first five parts.
+    std::string prefix_;
+    std::string tail_;
+    /// Of `parts`: six; of `whole` and `prefixed_variable`: one.
+    std::shared_ptr<const std::vector<Pattern>> patterns_;
 };
 
 }  // namespace coffer::access

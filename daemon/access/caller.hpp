@@ -75,6 +75,8 @@ struct Caller {
     std::string refusal{};
     /// What it was recognised by; null where it was not by a certificate.
     std::shared_ptr<const CertificateIdentity> certificate{};
+    /// The policy of the listener; null for none.
+    PolicyPtr listener_policy{};
 };
 
 }  // namespace coffer::access

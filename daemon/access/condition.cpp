@@ -57,15 +57,17 @@ bool is_empty_set(std::span<const std::string> values) noexcept {
     return std::all_of(values.begin(), values.end(), [](const std::string& value) { return value.empty(); });
 }
 
-bool resolves(const Pattern& pattern, const RequestContext& request) {
-    std::string ignored;
-    return pattern.expand(request, ignored);
+template <class Patterns>
+bool any_has_variables(const Patterns& patterns) noexcept {
+    return std::any_of(patterns.begin(), patterns.end(), [](const auto& p) { return p.has_variables(); });
 }
 
 }  // namespace
 
 Condition::Condition(const ConditionEntry& entry, LanguageVersion version)
-    : op_(entry.op), op_name_(entry.op_name.text), key_(entry.key) {
+    : op_(entry.op),
+      key_(entry.key.key),
+      names_(std::make_shared<const Names>(Names{entry.key, entry.op_name.text})) {
     read_values(entry, version == LanguageVersion::v2012 && takes_variables(entry.op.comparison));
 }
 
@@ -78,9 +80,7 @@ void Condition::read_values(const ConditionEntry& entry, bool variables) {
     switch (op_.comparison) {
         case Comparison::arn_like:
             fill(Arns{}, [&](const std::string& text) { return ArnPattern::parse(text, variables); });
-            for (const auto& arn : std::get<Arns>(values_)) {
-                arn.each_variable_pattern([&](const Pattern&) { has_variables_ = true; });
-            }
+            has_variables_ = any_has_variables(std::get<Arns>(values_));
             return;
         case Comparison::numeric_equals:
         case Comparison::numeric_less:
@@ -102,23 +102,34 @@ void Condition::read_values(const ConditionEntry& entry, bool variables) {
         case Comparison::binary:
             fill(Blobs{}, [&](const std::string& text) { return must(parse_base64(text)); });
             return;
+        case Comparison::null:
+            read_booleans(entry);
+            return;
+        case Comparison::boolean:
         case Comparison::string_equals:
         case Comparison::string_equals_ignore_case:
         case Comparison::string_like:
-        case Comparison::boolean:
-        case Comparison::null:
             break;
     }
     const PatternSyntax syntax{takes_wildcards(op_.comparison), variables};
     fill(Texts{}, [&](const std::string& text) { return Pattern::parse(text, syntax); });
-    const auto& texts = std::get<Texts>(values_);
-    has_variables_ =
-        std::any_of(texts.begin(), texts.end(), [](const Pattern& text) { return text.has_variables(); });
+    has_variables_ = any_has_variables(std::get<Texts>(values_));
+    if (op_.comparison == Comparison::boolean && !has_variables_) read_booleans(entry);
+}
+
+void Condition::read_booleans(const ConditionEntry& entry) {
+    Booleans booleans;
+    for (const auto& value : entry.values) booleans.push_back(parse_boolean(value.text).value() ? 1 : 0);
+    values_ = std::move(booleans);
+}
+
+std::span<const std::string> Condition::values_of_key(const RequestContext& request) const noexcept {
+    return key_ < Key::principal_tag ? request.values(key_) : request.values(names_->key);
 }
 
 bool Condition::holds(const RequestContext& request) const {
-    const auto values = request.values(key_);
-    if (op_.comparison == Comparison::null) return matches_null(values.empty());
+    const auto values = values_of_key(request);
+    if (op_.comparison == Comparison::null) return matches_boolean(values.empty());
     if (values.empty()) {
         if (op_.if_exists || op_.set == SetOperator::for_all_values) return true;
         return op_.set == SetOperator::none && op_.negated;
@@ -136,10 +147,9 @@ bool Condition::holds(const RequestContext& request) const {
     return false;
 }
 
-bool Condition::matches_null(bool absent) const {
-    const auto& texts = std::get<Texts>(values_);
-    return std::any_of(texts.begin(), texts.end(),
-                       [&](const Pattern& text) { return parse_boolean(text.glob()) == absent; });
+bool Condition::matches_boolean(bool value) const {
+    const auto& booleans = std::get<Booleans>(values_);
+    return std::find(booleans.begin(), booleans.end(), value ? 1 : 0) != booleans.end();
 }
 
 bool Condition::matches_any(const std::string& value, const RequestContext& request) const {
@@ -152,11 +162,11 @@ bool Condition::matches_any(const std::string& value, const RequestContext& requ
     if (const auto* blobs = std::get_if<Blobs>(&values_)) {
         return any_in_order(parse_base64(value), Order::equal, *blobs);
     }
-    if (const auto* ranges = std::get_if<Ranges>(&values_)) {
-        const auto address = parse_ip_address(value);
-        return address && std::any_of(ranges->begin(), ranges->end(),
-                                      [&](const IpRange& range) { return range.contains(*address); });
+    if (std::holds_alternative<Booleans>(values_)) {
+        const auto boolean = parse_boolean(value);
+        return boolean && matches_boolean(*boolean);
     }
+    if (std::holds_alternative<Ranges>(values_)) return matches_address(value, request);
     if (const auto* arns = std::get_if<Arns>(&values_)) {
         const auto arn = split_arn(value);
         return std::any_of(arns->begin(), arns->end(),
@@ -165,11 +175,18 @@ bool Condition::matches_any(const std::string& value, const RequestContext& requ
     return matches_text(value, request);
 }
 
+bool Condition::matches_address(const std::string& value, const RequestContext& request) const {
+    const auto* known = request.address_of(value);
+    const auto read = known == nullptr ? parse_ip_address(value) : std::nullopt;
+    const IpRange* address = known != nullptr ? known : read ? &*read : nullptr;
+    const auto& ranges = std::get<Ranges>(values_);
+    return address != nullptr && std::any_of(ranges.begin(), ranges.end(),
+                                             [&](const IpRange& range) { return range.contains(*address); });
+}
+
 bool Condition::matches_text(const std::string& value, const RequestContext& request) const {
-    const auto compare = [&](const std::string& operand) {
+    const auto equals = [&](const std::string& operand) {
         switch (op_.comparison) {
-            case Comparison::string_like:
-                return glob_matches(operand, value);
             case Comparison::string_equals_ignore_case:
                 return equals_ignore_case(operand, value);
             case Comparison::boolean: {
@@ -180,28 +197,31 @@ bool Condition::matches_text(const std::string& value, const RequestContext& req
                 return operand == value;
         }
     };
+    const bool by_pattern = op_.comparison == Comparison::string_like;
     for (const auto& pattern : std::get<Texts>(values_)) {
+        if (by_pattern) {
+            if (pattern.matches(value, request)) return true;
+            continue;
+        }
         if (!pattern.has_variables()) {
-            if (compare(pattern.glob())) return true;
+            if (equals(pattern.glob())) return true;
             continue;
         }
         std::string operand;
-        if (pattern.expand(request, operand) && compare(operand)) return true;
+        if (pattern.expand(request, operand) && equals(operand)) return true;
     }
     return false;
 }
 
 bool Condition::lacks_variable(const RequestContext& request) const {
     if (!has_variables_) return false;
-    if (op_.if_exists && request.values(key_).empty()) return false;
-    bool lacks = false;
-    const auto check = [&](const Pattern& pattern) { lacks = lacks || !resolves(pattern, request); };
-    if (const auto* texts = std::get_if<Texts>(&values_)) {
-        std::for_each(texts->begin(), texts->end(), check);
-    } else if (const auto* arns = std::get_if<Arns>(&values_)) {
-        for (const auto& arn : *arns) arn.each_variable_pattern(check);
-    }
-    return lacks;
+    if (op_.if_exists && values_of_key(request).empty()) return false;
+    const auto unresolved = [&](const auto& pattern) { return !pattern.resolves(request); };
+    if (const auto* texts = std::get_if<Texts>(&values_))
+        return std::any_of(texts->begin(), texts->end(), unresolved);
+    if (const auto* arns = std::get_if<Arns>(&values_))
+        return std::any_of(arns->begin(), arns->end(), unresolved);
+    return false;
 }
 
 }  // namespace coffer::access

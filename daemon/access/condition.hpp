@@ -2,6 +2,8 @@
 // One key under one operator, compiled: the policy's values are read once, into what they are compared as.
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -28,8 +30,8 @@ public:
     /// key is absent.
     [[nodiscard]] bool lacks_variable(const RequestContext& request) const;
 
-    [[nodiscard]] const KeyRef& key() const noexcept { return key_; }
-    [[nodiscard]] const std::string& op_name() const noexcept { return op_name_; }
+    [[nodiscard]] const KeyRef& key() const noexcept { return names_->key; }
+    [[nodiscard]] const std::string& op_name() const noexcept { return names_->op; }
     [[nodiscard]] bool has_variables() const noexcept { return has_variables_; }
 
 private:
@@ -39,17 +41,29 @@ private:
     using Dates = std::vector<std::int64_t>;
     using Ranges = std::vector<IpRange>;
     using Blobs = std::vector<Bytes>;
+    /// 0 or 1; for Null, and for Bool without variables.
+    using Booleans = std::vector<std::uint8_t>;
 
     void read_values(const ConditionEntry& entry, bool variables);
+    void read_booleans(const ConditionEntry& entry);
     [[nodiscard]] bool matches_any(const std::string& value, const RequestContext& request) const;
     [[nodiscard]] bool matches_text(const std::string& value, const RequestContext& request) const;
-    [[nodiscard]] bool matches_null(bool absent) const;
+    [[nodiscard]] bool matches_address(const std::string& value, const RequestContext& request) const;
+    [[nodiscard]] bool matches_boolean(bool value) const;
+
+    /// As the policy has them. Elsewhere, so that a condition fits into a cache line.
+    struct Names {
+        KeyRef key;
+        std::string op;
+    };
+
+    [[nodiscard]] std::span<const std::string> values_of_key(const RequestContext& request) const noexcept;
 
     ConditionOperator op_;
-    std::string op_name_;
-    KeyRef key_;
-    std::variant<Texts, Arns, Numbers, Dates, Ranges, Blobs> values_;
+    Key key_;
     bool has_variables_ = false;
+    std::variant<Texts, Arns, Numbers, Dates, Ranges, Blobs, Booleans> values_;
+    std::shared_ptr<const Names> names_;
 };
 
 }  // namespace coffer::access

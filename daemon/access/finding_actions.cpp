@@ -5,25 +5,10 @@
 #include "daemon/access/arn.hpp"
 #include "daemon/access/ascii.hpp"
 #include "daemon/access/finding_list.hpp"
+#include "daemon/base/edit_distance.hpp"
 
 namespace coffer::access {
 namespace {
-
-/// How many letters must be changed, put in or taken out to get from one text to the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t changed = diagonal + (to_lower(a[i - 1]) == to_lower(b[j - 1]) ? 0U : 1U);
-            diagonal = row[j];
-            row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row[b.size()];
-}
 
 /// ", did you mean X", when some action is spelt nearly so.
 std::string nearest(std::string_view name) {
@@ -33,7 +18,7 @@ std::string nearest(std::string_view name) {
     const ActionInfo* best = nullptr;
     std::size_t best_distance = kFarthest + 1;
     for (const auto& info : action_table()) {
-        const auto d = distance(name, info.name);
+        const auto d = edit_distance(to_lower(name), to_lower(info.name));
         if (d < best_distance) {
             best = &info;
             best_distance = d;
@@ -52,8 +37,11 @@ void check_name(const Located& value, FindingList& findings) {
     if (matching_actions(value.text).any()) return;
     const auto prefix = std::string_view(value.text).substr(0, value.text.find(':'));
     if (is_own_service(prefix)) {
+        // A document of nothing but wrong names must not keep the checker busy.
+        constexpr std::size_t kMostProposals = 32;
+        const auto proposal = findings.size() < kMostProposals ? nearest(value.text) : std::string();
         findings.add(Severity::error, "INVALID_ACTION", value.at,
-                     "The action " + value.text + " does not exist" + nearest(value.text),
+                     "The action " + value.text + " does not exist" + proposal,
                      "Correct the name; docs/policies.md lists the actions");
     } else {
         findings.add(
@@ -102,6 +90,12 @@ void check_suitability(const StatementDocument& statement, FindingList& findings
 }
 
 }  // namespace
+
+ActionSet actions_of(const StatementDocument& statement) {
+    ActionSet set;
+    for (const auto& value : statement.actions.values) set |= matching_actions(value.text);
+    return statement.actions.negated ? ~set : set;
+}
 
 void check_actions(const StatementDocument& statement, FindingList& findings) {
     for (const auto& value : statement.actions.values) check_name(value, findings);

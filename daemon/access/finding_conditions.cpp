@@ -43,19 +43,13 @@ bool is_known_prefix(std::string_view name) {
     });
 }
 
-ActionSet actions_of(const StatementDocument& statement) {
-    ActionSet set;
-    for (const auto& value : statement.actions.values) set |= matching_actions(value.text);
-    return statement.actions.negated ? ~set : set;
-}
-
 /// Whether an absent key makes the condition false.
 bool needs_key(const ConditionEntry& entry) {
     return !entry.op.negated && !entry.op.if_exists && entry.op.comparison != Comparison::null &&
            entry.op.set != SetOperator::for_all_values;
 }
 
-void check_key(const StatementDocument& statement, const ConditionEntry& entry, FindingList& findings) {
+void check_key(const ActionSet& actions, const ConditionEntry& entry, FindingList& findings) {
     const auto& key = entry.key;
     if (key.key == Key::other) {
         const bool own = is_known_prefix(key.written);
@@ -73,7 +67,6 @@ void check_key(const StatementDocument& statement, const ConditionEntry& entry, 
                      "Remove the condition, or use a key that is present");
         return;
     }
-    const auto actions = actions_of(statement);
     bool applies = actions.none();
     for (const auto& row : action_table()) {
         applies = applies || (actions[static_cast<std::size_t>(row.action)] && key_applies(row, key.key));
@@ -171,10 +164,10 @@ void check_contradiction(const StatementDocument& statement, const ConditionEntr
 
 }  // namespace
 
-void check_conditions(const StatementDocument& statement, const FindingOptions& options,
-                      FindingList& findings) {
+void check_conditions(const StatementDocument& statement, const ActionSet& actions,
+                      const FindingOptions& options, FindingList& findings) {
     for (const auto& entry : statement.conditions) {
-        check_key(statement, entry, findings);
+        check_key(actions, entry, findings);
         check_operator(statement, entry, findings);
         check_contradiction(statement, entry, findings);
         if (entry.values.empty()) {

@@ -11,14 +11,8 @@ namespace {
 /// Statements beyond this many are not compared with each other: the work is quadratic.
 constexpr std::size_t kMostStatements = 100;
 
-bool covers_actions(const StatementDocument& outer, const StatementDocument& inner) {
-    const auto set = [](const StatementDocument& statement) {
-        ActionSet out;
-        for (const auto& value : statement.actions.values) out |= matching_actions(value.text);
-        return statement.actions.negated ? ~out : out;
-    };
-    const auto small = set(inner);
-    return small.any() && (small & ~set(outer)).none();
+bool covers_actions(const ActionSet& outer, const ActionSet& inner) {
+    return inner.any() && (inner & ~outer).none();
 }
 
 bool is_star(const std::string& text) {
@@ -68,10 +62,9 @@ bool covers_principals(const StatementDocument& outer, const StatementDocument& 
                        });
 }
 
-/// Whether whatever `inner` applies to, `outer` applies to as well.
+/// Whether whatever `inner` applies to, `outer` applies to as well, but for the actions.
 bool covers(const StatementDocument& outer, const StatementDocument& inner) {
-    return outer.conditions.empty() && covers_actions(outer, inner) && covers_resources(outer, inner) &&
-           covers_principals(outer, inner);
+    return outer.conditions.empty() && covers_resources(outer, inner) && covers_principals(outer, inner);
 }
 
 std::string label(const StatementDocument& statement, std::size_t index) {
@@ -81,12 +74,16 @@ std::string label(const StatementDocument& statement, std::size_t index) {
 
 }  // namespace
 
-void check_coverage(const PolicyDocument& document, std::size_t index, FindingList& findings) {
+void check_coverage(const PolicyDocument& document, const std::vector<ActionSet>& actions, std::size_t index,
+                    FindingList& findings) {
     const auto& all = document.statements;
     if (all.size() > kMostStatements) return;
+    const auto covered_by = [&](std::size_t outer, std::size_t inner) {
+        return covers_actions(actions[outer], actions[inner]) && covers(all[outer], all[inner]);
+    };
     const auto& statement = all[index];
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (i == index || !covers(all[i], statement)) continue;
+        if (i == index || !covered_by(i, index)) continue;
         const bool same_effect = all[i].effect == statement.effect;
         if (!same_effect && statement.effect == Effect::allow) {
             findings.add(Severity::warning, "SHADOWED_ALLOW", statement.at,
@@ -95,7 +92,7 @@ void check_coverage(const PolicyDocument& document, std::size_t index, FindingLi
             return;
         }
         // Of two that cover each other, the second is the one too many.
-        if (same_effect && (i < index || !covers(statement, all[i]))) {
+        if (same_effect && (i < index || !covered_by(index, i))) {
             findings.add(Severity::suggestion, "REDUNDANT_STATEMENT", statement.at,
                          "The statement adds nothing to " + label(all[i], i), "Remove it");
             return;

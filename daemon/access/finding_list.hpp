@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/access/actions.hpp"
 #include "daemon/access/findings.hpp"
 
 namespace coffer::access {
@@ -19,6 +20,9 @@ public:
             {severity, std::move(code), number_, sid_, at, std::move(message), std::move(advice)});
     }
 
+    /// Of the whole document so far.
+    [[nodiscard]] std::size_t size() const noexcept { return out_->size(); }
+
 private:
     std::vector<Finding>* out_;
     std::string sid_;
@@ -31,14 +35,17 @@ void check_actions(const StatementDocument& statement, FindingList& findings);
 void check_resources(const PolicyDocument& document, const StatementDocument& statement,
                      const FindingOptions& options, FindingList& findings);
 /// Keys, operators and values that do not go together.
-void check_conditions(const StatementDocument& statement, const FindingOptions& options,
-                      FindingList& findings);
+void check_conditions(const StatementDocument& statement, const ActionSet& actions,
+                      const FindingOptions& options, FindingList& findings);
 /// Variables, where they are none, or where a Deny hangs on them.
 void check_variables(const PolicyDocument& document, const StatementDocument& statement,
                      FindingList& findings);
 /// Letters that look like others.
 void check_lookalikes(const StatementDocument& statement, FindingList& findings);
-/// Statements that another one makes pointless.
-void check_coverage(const PolicyDocument& document, std::size_t index, FindingList& findings);
+/// The actions that a statement is about.
+[[nodiscard]] ActionSet actions_of(const StatementDocument& statement);
+/// Statements that another one makes pointless. `actions` are those of each statement.
+void check_coverage(const PolicyDocument& document, const std::vector<ActionSet>& actions, std::size_t index,
+                    FindingList& findings);
 
 }  // namespace coffer::access

@@ -81,8 +81,8 @@ void check_version(const PolicyDocument& document, std::vector<Finding>& out) {
                    "Set Version to 2012-10-17"});
 }
 
-void check_statement(const PolicyDocument& document, std::size_t index, const FindingOptions& options,
-                     std::vector<Finding>& out) {
+void check_statement(const PolicyDocument& document, const std::vector<ActionSet>& actions, std::size_t index,
+                     const FindingOptions& options, std::vector<Finding>& out) {
     const auto& statement = document.statements[index];
     FindingList findings(out, statement, index + 1);
     check_principal_element(document, statement, findings);
@@ -91,10 +91,10 @@ void check_statement(const PolicyDocument& document, std::size_t index, const Fi
     check_breadth(document, statement, findings);
     check_actions(statement, findings);
     check_resources(document, statement, options, findings);
-    check_conditions(statement, options, findings);
+    check_conditions(statement, actions[index], options, findings);
     check_variables(document, statement, findings);
     check_lookalikes(statement, findings);
-    check_coverage(document, index, findings);
+    check_coverage(document, actions, index, findings);
 }
 
 }  // namespace
@@ -116,7 +116,10 @@ std::string_view severity_name(Severity severity) noexcept {
 std::vector<Finding> find_problems(const PolicyDocument& document, const FindingOptions& options) {
     std::vector<Finding> out;
     check_version(document, out);
-    for (std::size_t i = 0; i < document.statements.size(); ++i) check_statement(document, i, options, out);
+    std::vector<ActionSet> actions;
+    for (const auto& statement : document.statements) actions.push_back(actions_of(statement));
+    for (std::size_t i = 0; i < document.statements.size(); ++i)
+        check_statement(document, actions, i, options, out);
     std::stable_sort(out.begin(), out.end(), [](const Finding& a, const Finding& b) { return a.at < b.at; });
     return out;
 }

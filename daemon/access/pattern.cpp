@@ -1,5 +1,6 @@
 #include "daemon/access/pattern.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "daemon/access/glob.hpp"
@@ -30,8 +31,17 @@ Pattern::Variable parse_variable(std::string_view text) {
 }
 
 /// Whether a value can stand in a glob: the marks are bytes that no UTF-8 text has.
-bool is_plain(std::string_view value) noexcept {
-    return value.find(kManyMark) == std::string_view::npos && value.find(kOneMark) == std::string_view::npos;
+bool is_plain(std::string_view text) noexcept {
+    return text.find(kManyMark) == std::string_view::npos && text.find(kOneMark) == std::string_view::npos;
+}
+
+/// What takes the variable's place.
+std::optional<std::string_view> value_of(const Pattern::Variable& variable,
+                                         const RequestContext& request) noexcept {
+    const auto values = request.values(variable.key);
+    if (values.empty() && variable.fallback) return std::string_view(*variable.fallback);
+    if (values.size() != 1 || !is_plain(values.front())) return std::nullopt;
+    return std::string_view(values.front());
 }
 
 }  // namespace
@@ -63,20 +73,48 @@ Pattern Pattern::parse(std::string_view text, PatternSyntax syntax) {
     return pattern;
 }
 
+bool Pattern::resolves(const RequestContext& request) const noexcept {
+    return std::all_of(variables_.begin(), variables_.end(),
+                       [&](const Variable& variable) { return value_of(variable, request).has_value(); });
+}
+
 bool Pattern::expand(const RequestContext& request, std::string& out) const {
     out += head_;
     for (const auto& variable : variables_) {
-        const auto values = request.values(variable.key);
-        if (values.size() == 1 && is_plain(values.front())) {
-            out += values.front();
-        } else if (values.empty() && variable.fallback) {
-            out += *variable.fallback;
-        } else {
-            return false;
-        }
+        const auto value = value_of(variable, request);
+        if (!value) return false;
+        out += *value;
         out += variable.after;
     }
     return true;
+}
+
+bool Pattern::matches(std::string_view text, const RequestContext& request) const {
+    if (variables_.empty()) return glob_matches(head_, text);
+    return matches_from(0, head_, text, request);
+}
+
+/// `piece` is what stands before the variable `next`. Literal pieces and values are taken off the front of
+/// the text one by one; from the first wildcard on, the rest is matched as one glob.
+bool Pattern::matches_from(std::size_t next, std::string_view piece, std::string_view text,
+                           const RequestContext& request) const {
+    while (next < variables_.size() && is_plain(piece)) {
+        const auto value = value_of(variables_[next], request);
+        if (!text.starts_with(piece)) return false;
+        text.remove_prefix(piece.size());
+        if (!value || !text.starts_with(*value)) return false;
+        text.remove_prefix(value->size());
+        piece = variables_[next++].after;
+    }
+    if (next == variables_.size()) return glob_matches(piece, text);
+    std::string glob(piece);
+    for (; next < variables_.size(); ++next) {
+        const auto value = value_of(variables_[next], request);
+        if (!value) return false;
+        glob += *value;
+        glob += variables_[next].after;
+    }
+    return glob_matches(glob, text);
 }
 
 }  // namespace coffer::access

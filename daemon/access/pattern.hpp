@@ -22,8 +22,7 @@ struct PatternSyntax {
 class Pattern {
 public:
     /// Throws std::invalid_argument with the reason for a variable that is not well formed. With variables
-    /// on,
-    /// `${*}`, `${?}` and `${$}` are the characters themselves.
+    /// on, `${*}`, `${?}` and `${$}` are the characters themselves.
     [[nodiscard]] static Pattern parse(std::string_view text, PatternSyntax syntax);
 
     [[nodiscard]] bool has_variables() const noexcept { return !variables_.empty(); }
@@ -31,9 +30,16 @@ public:
     /// The whole as a glob (see glob.hpp); only without variables.
     [[nodiscard]] const std::string& glob() const noexcept { return head_; }
 
+    /// Whether every variable has exactly one value, or none and a default. Takes no memory.
+    [[nodiscard]] bool resolves(const RequestContext& request) const noexcept;
+
     /// Appends the whole to `out` as a glob, each variable replaced by its value, in which nothing is a
-    /// wildcard. False when a variable has neither exactly one value nor a default.
+    /// wildcard. False when it does not resolve.
     [[nodiscard]] bool expand(const RequestContext& request, std::string& out) const;
+
+    /// Whether `text` matches the expanded pattern; false when it does not resolve. Takes no memory unless a
+    /// variable follows a wildcard.
+    [[nodiscard]] bool matches(std::string_view text, const RequestContext& request) const;
 
     struct Variable {
         KeyRef key;
@@ -44,6 +50,9 @@ public:
     [[nodiscard]] const std::vector<Variable>& variables() const noexcept { return variables_; }
 
 private:
+    [[nodiscard]] bool matches_from(std::size_t next, std::string_view piece, std::string_view text,
+                                    const RequestContext& request) const;
+
     /// What stands before the first variable.
     std::string head_;
     std::vector<Variable> variables_;

@@ -71,6 +71,7 @@ RequestContext::RequestContext(const RequestContext& that)
       arn_(split_arn(resource_)),
       slots_(that.slots_),
       pool_(that.pool_),
+      source_address_(that.source_address_),
       principal_tags_(that.principal_tags_),
       resource_tags_(that.resource_tags_),
       request_tags_(that.request_tags_),
@@ -100,12 +101,16 @@ void RequestContext::set(Key key, std::string_view value) {
     auto& slot = slots_.at(static_cast<std::size_t>(key));
     slot = {static_cast<std::uint32_t>(pool_.size()), 1};
     pool_.emplace_back(value);
+    if (key == Key::source_ip) source_address_ = parse_ip_address(value);
 }
 
 void RequestContext::set(Key key, std::span<const std::string> values) {
     auto& slot = slots_.at(static_cast<std::size_t>(key));
     slot = {static_cast<std::uint32_t>(pool_.size()), static_cast<std::uint32_t>(values.size())};
     pool_.insert(pool_.end(), values.begin(), values.end());
+    if (key == Key::source_ip) {
+        source_address_ = values.size() == 1 ? parse_ip_address(values.front()) : std::nullopt;
+    }
 }
 
 void RequestContext::set_named(std::string_view name, std::span<const std::string> values) {
@@ -165,10 +170,8 @@ std::span<const std::string> RequestContext::values(const KeyRef& key) const noe
                 if (name == key.name) return values;
             }
             return {};
-        default: {
-            const auto& slot = slots_[static_cast<std::size_t>(key.key)];
-            return std::span<const std::string>(pool_).subspan(slot.first, slot.count);
-        }
+        default:
+            return values(key.key);
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// What an authenticated caller brings to every decision: who it is, and the policies that are attached to it. Made
-// from the directory of principals once for each of its states, then shared by all of the caller's requests.
+// What an authenticated caller brings to every decision: who it is, and the policies that are attached to it.
+// Made from the directory of principals once for each of its states, then shared by all of the caller's
+// requests.
 
 #include <memory>
 #include <vector>

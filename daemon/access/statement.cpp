@@ -19,7 +19,7 @@ Statement::Statement(const StatementDocument& document, LanguageVersion version,
         not_resource_ = document.resources->negated;
         for (const auto& value : document.resources->values) {
             resources_.push_back(ArnPattern::parse(value.text, variables));
-            resources_.back().each_variable_pattern([this](const Pattern&) { resource_variables_ = true; });
+            resource_variables_ = resource_variables_ || resources_.back().has_variables();
         }
     } else {
         resources_.push_back(ArnPattern::parse("*", false));  // a trust policy: its own role
@@ -110,14 +110,8 @@ bool Statement::match_resource(const RequestContext& request) const {
 }
 
 bool Statement::lacks_resource_variable(const RequestContext& request) const {
-    bool lacks = false;
-    for (const auto& pattern : resources_) {
-        pattern.each_variable_pattern([&](const Pattern& part) {
-            std::string ignored;
-            lacks = lacks || !part.expand(request, ignored);
-        });
-    }
-    return lacks;
+    return std::any_of(resources_.begin(), resources_.end(),
+                       [&](const ArnPattern& pattern) { return !pattern.resolves(request); });
 }
 
 Statement::Match Statement::match(const RequestContext& request, StatementScope scope) const {

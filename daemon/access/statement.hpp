@@ -81,15 +81,15 @@ private:
     [[nodiscard]] bool match_resource(const RequestContext& request) const;
     [[nodiscard]] bool lacks_resource_variable(const RequestContext& request) const;
 
-    Effect effect_;
     ActionSet actions_;
-    std::optional<std::vector<Who>> principals_;
+    Effect effect_;
     bool not_principal_ = false;
-    std::vector<ArnPattern> resources_;
     bool not_resource_ = false;
-    std::vector<Condition> conditions_;
     bool resource_variables_ = false;
     bool condition_variables_ = false;
+    std::vector<ArnPattern> resources_;
+    std::optional<std::vector<Who>> principals_;
+    std::vector<Condition> conditions_;
     std::string sid_;
     std::size_t index_;
     TextPosition at_;

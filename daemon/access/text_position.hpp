@@ -1,7 +1,6 @@
 #pragma once
 // Where in a policy document something stands, for errors and findings.
 
-#include <compare>
 #include <cstdint>
 
 namespace coffer::access {
@@ -12,7 +11,10 @@ struct TextPosition {
     std::uint32_t line = 1;
     std::uint32_t column = 1;
 
-    [[nodiscard]] auto operator<=>(const TextPosition&) const = default;
+    [[nodiscard]] bool operator==(const TextPosition&) const = default;
+    [[nodiscard]] bool operator<(const TextPosition& that) const noexcept {
+        return line != that.line ? line < that.line : column < that.column;
+    }
 };
 
 }  // namespace coffer::access

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "daemon/access/administrators.hpp"
+#include "daemon/access/access_denied.hpp"
 #include "daemon/base/await.hpp"
 #include "daemon/iam/operations.hpp"
 

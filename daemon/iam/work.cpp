@@ -1,6 +1,6 @@
 #include "daemon/iam/work.hpp"
 
-#include "daemon/access/administrators.hpp"
+#include "daemon/access/access_denied.hpp"
 
 namespace coffer::iam {
 
@@ -34,7 +34,8 @@ void Work::require(access::Action action, const std::string& resource, const Ask
     if (!asked.tag_keys.empty()) request.set_tag_keys(asked.tag_keys);
     if (asked.policy_arn) request.set(Key::iam_policy_arn, *asked.policy_arn);
     if (asked.boundary) request.set(Key::iam_permissions_boundary, *asked.boundary);
-    const auto decision = access::decide(request, rights().with(resource_policy_of(request), nullptr));
+    const auto decision = access::decide(
+        request, rights().with(resource_policy_of(request), call_.caller.listener_policy.get()));
     if (!decision.allowed()) {
         throw access::AccessDenied(access::denial_message(request, decision, resource));
     }

@@ -1,7 +1,7 @@
 #include "daemon/secrets/error_mapping.hpp"
 
 #include "crypto/hsm.hpp"
-#include "daemon/access/administrators.hpp"
+#include "daemon/access/access_denied.hpp"
 #include "daemon/base/errors.hpp"
 #include "daemon/secrets/errors.hpp"
 

@@ -27,6 +27,17 @@ v1::DeleteSecretResponse deletion_response(const std::string& arn, const std::st
     return response;
 }
 
+Facts facts_of(const v1::DeleteSecretRequest& request) {
+    Facts facts;
+    if (request.has_recovery_window_in_days()) {
+        facts.add(access::Key::sm_recovery_window_in_days, std::to_string(request.recovery_window_in_days()));
+    }
+    if (request.has_force_delete_without_recovery()) {
+        facts.add(access::Key::sm_force_delete, request.force_delete_without_recovery());
+    }
+    return facts;
+}
+
 }  // namespace
 
 awaitable<v1::DeleteSecretResponse> SecretsService::delete_secret(Call call,
@@ -44,7 +55,8 @@ awaitable<v1::DeleteSecretResponse> SecretsService::delete_secret(Call call,
     }
     const auto now = parts_.clock.now();
     const auto secret = co_await find_secret(call, ref);
-    parts_.access.require(call->caller, "DeleteSecret", secret ? secret->arn : ref.text());
+    authorization_.require(*call, access::Action::delete_secret, target_of(ref, secret.get()),
+                           facts_of(request));
     if (!secret && !force) throw secret_not_found();
     // As AWS: what is not there is deleted, with an ARN that was never anybody's.
     if (!secret) co_return deletion_response(make_arn(parts_.node, ref.name()), ref.text(), now);
@@ -75,7 +87,7 @@ awaitable<v1::DeleteSecretResponse> SecretsService::delete_secret(Call call,
 awaitable<v1::RestoreSecretResponse> SecretsService::restore_secret(Call call,
                                                                     v1::RestoreSecretRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "RestoreSecret");
+    const auto secret = co_await require_secret(call, std::move(ref), access::Action::restore_secret, {});
     UniqueFunction<v1::RestoreSecretResponse(Edit&)> edit = [now = parts_.clock.now()](Edit& e) {
         e.changed = e.secret.deleted.has_value();
         if (e.changed) e.secret.last_changed = now;
@@ -91,7 +103,10 @@ awaitable<v1::RestoreSecretResponse> SecretsService::restore_secret(Call call,
 
 awaitable<v1::TagResourceResponse> SecretsService::tag_resource(Call call, v1::TagResourceRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "TagResource");
+    Facts facts;
+    facts.request_tags = policy_tags(request.tags());
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::tag_resource, std::move(facts));
     UniqueFunction<v1::TagResourceResponse(Edit&)> edit = [request, now = parts_.clock.now()](Edit& e) {
         refuse_deleted(e.secret);
         auto tags = with_tags(e.secret.tags.value_or(std::vector<storage::Tag>{}), request.tags());
@@ -108,7 +123,10 @@ awaitable<v1::TagResourceResponse> SecretsService::tag_resource(Call call, v1::T
 awaitable<v1::UntagResourceResponse> SecretsService::untag_resource(Call call,
                                                                     v1::UntagResourceRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "UntagResource");
+    Facts facts;
+    facts.tag_keys.emplace(request.tag_keys().begin(), request.tag_keys().end());
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::untag_resource, std::move(facts));
     UniqueFunction<v1::UntagResourceResponse(Edit&)> edit = [request, now = parts_.clock.now()](Edit& e) {
         refuse_deleted(e.secret);
         e.changed = false;

@@ -105,7 +105,7 @@ v1::SecretListEntry SecretsService::to_list_entry(const StoredSecret& secret) co
 }
 
 awaitable<v1::ListSecretsResponse> SecretsService::list_secrets(Call call, v1::ListSecretsRequest request) {
-    parts_.access.require(call->caller, "ListSecrets", "*");
+    authorization_.require(*call, access::Action::list_secrets, {"*", "*"}, {});
     const auto filter = std::make_shared<const ListFilter>(request.filters());
     ListQuery query;
     query.sort_by = sort_key(request.sort_by());
@@ -156,7 +156,7 @@ awaitable<v1::BatchGetSecretValueResponse> SecretsService::batch_get_secret_valu
         throw invalid_parameter(
             "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.");
     }
-    parts_.access.require(call->caller, "BatchGetSecretValue", "*");
+    authorization_.require(*call, access::Action::batch_get_secret_value, {"*", "*"}, {});
 
     v1::BatchGetSecretValueResponse response;
     std::vector<std::string> ids;
@@ -166,7 +166,7 @@ awaitable<v1::BatchGetSecretValueResponse> SecretsService::batch_get_secret_valu
             if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
         }
     } else {
-        parts_.access.require(call->caller, "ListSecrets", "*");
+        authorization_.require(*call, access::Action::list_secrets, {"*", "*"}, {});
         const auto filter = std::make_shared<const ListFilter>(request.filters());
         ListQuery query;
         CanonicalEncoder context("coffer/page/BatchGetSecretValue/v1");

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "daemon/access/administrators.hpp"
+#include "daemon/access/access_denied.hpp"
 #include "daemon/secrets/error_mapping.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/operation_set.hpp"
@@ -69,6 +69,10 @@ awaitable<void> dispatch(SecretsService& service, Call call, std::unique_ptr<v1:
         COFFER_OPERATION(kRestoreSecret, restore_secret)
         COFFER_OPERATION(kTagResource, tag_resource)
         COFFER_OPERATION(kUntagResource, untag_resource)
+        COFFER_OPERATION(kPutResourcePolicy, put_resource_policy)
+        COFFER_OPERATION(kGetResourcePolicy, get_resource_policy)
+        COFFER_OPERATION(kDeleteResourcePolicy, delete_resource_policy)
+        COFFER_OPERATION(kValidateResourcePolicy, validate_resource_policy)
         COFFER_OPERATION(kGetRandomPassword, get_random_password)
         case v1::Request::OPERATION_NOT_SET:
             throw ServiceError(v1::UNKNOWN_OPERATION,

@@ -42,6 +42,13 @@ const StoredVersion& select_version(const StoredSecret& secret, const v1::GetSec
     return *version;
 }
 
+Facts facts_of(const v1::GetSecretValueRequest& request) {
+    Facts facts;
+    if (request.has_version_id()) facts.add(access::Key::sm_version_id, request.version_id());
+    if (request.has_version_stage()) facts.add(access::Key::sm_version_stage, request.version_stage());
+    return facts;
+}
+
 v1::GetSecretValueResponse to_response(const StoredSecret& secret, const StoredVersion& version,
                                        const crypto::SecretBytes& value) {
     v1::GetSecretValueResponse response;
@@ -81,7 +88,8 @@ awaitable<v1::GetSecretValueResponse> SecretsService::read_value(Call call, Secr
 awaitable<v1::GetSecretValueResponse> SecretsService::get_secret_value(Call call,
                                                                        v1::GetSecretValueRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "GetSecretValue", Wanted::value);
+    const auto secret = co_await require_secret(call, std::move(ref), access::Action::get_secret_value,
+                                                facts_of(request), Wanted::value);
     refuse_deleted(*secret);
     auto version = select_version(*secret, request);
     co_return co_await read_value(call, secret, std::move(version));
@@ -105,7 +113,7 @@ std::optional<Timestamp> SecretsService::last_accessed(const StoredSecret& secre
 awaitable<v1::DescribeSecretResponse> SecretsService::describe_secret(Call call,
                                                                       v1::DescribeSecretRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "DescribeSecret");
+    const auto secret = co_await require_secret(call, std::move(ref), access::Action::describe_secret, {});
     v1::DescribeSecretResponse response;
     fill_metadata(*secret, last_accessed(*secret), response);
     fill_labels(secret->versions, *response.mutable_version_ids_to_stages());
@@ -115,7 +123,8 @@ awaitable<v1::DescribeSecretResponse> SecretsService::describe_secret(Call call,
 awaitable<v1::ListSecretVersionIdsResponse> SecretsService::list_secret_version_ids(
     Call call, v1::ListSecretVersionIdsRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), "ListSecretVersionIds");
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::list_secret_version_ids, {});
 
     // The position is the id of the version that the next page begins behind; versions only ever go away
     // from the old end or come at the new one, so none is shown twice or left out.
@@ -150,7 +159,7 @@ awaitable<v1::ListSecretVersionIdsResponse> SecretsService::list_secret_version_
 
 awaitable<v1::GetRandomPasswordResponse> SecretsService::get_random_password(
     Call call, v1::GetRandomPasswordRequest request) {
-    parts_.access.require(call->caller, "GetRandomPassword", "*");
+    authorization_.require(*call, access::Action::get_random_password, {"*", "*"}, {});
     const PasswordRules rules(request);
     std::optional<crypto::SecretBytes> password;
     while (!password) {

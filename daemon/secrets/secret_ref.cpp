@@ -57,6 +57,10 @@ bool SecretRef::matches(std::string_view arn) const {
     return !complete_arn_ || arn == text_;
 }
 
+std::string arn_without_suffix(const NodeIdentity& node, std::string_view name) {
+    return arn_prefix(node).append(name);
+}
+
 std::string make_arn(const NodeIdentity& node, std::string_view name) {
     std::string arn = arn_prefix(node).append(name).append("-");
     const Uuid random = Uuid::random();

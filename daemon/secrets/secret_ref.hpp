@@ -40,4 +40,7 @@ private:
 /// A new ARN for `name`, with six random letters and digits behind it.
 [[nodiscard]] std::string make_arn(const NodeIdentity& node, std::string_view name);
 
+/// The ARN of a secret that does not exist: nobody's, but what policies over names can be asked about.
+[[nodiscard]] std::string arn_without_suffix(const NodeIdentity& node, std::string_view name);
+
 }  // namespace coffer::secrets

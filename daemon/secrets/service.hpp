@@ -11,8 +11,9 @@
 
 #include "coffer/v1/secrets.pb.h"
 #include "crypto/hsm.hpp"
+#include "daemon/access/actions.hpp"
 #include "daemon/base/time.hpp"
-#include "daemon/secrets/authorizer.hpp"
+#include "daemon/secrets/authorization.hpp"
 #include "daemon/secrets/call_context.hpp"
 #include "daemon/secrets/list_filter.hpp"
 #include "daemon/secrets/master_keys.hpp"
@@ -29,7 +30,6 @@ namespace coffer::secrets {
 /// What the service works with; all must outlive it.
 struct ServiceParts {
     NodeIdentity node;
-    const Authorizer& access;
     crypto::Hsm& hsm;
     storage::Database& database;
     storage::SecretCache& cache;
@@ -45,7 +45,7 @@ public:
     template <class T>
     using Awaitable = boost::asio::awaitable<T>;
 
-    explicit SecretsService(ServiceParts parts) : parts_(std::move(parts)) {}
+    explicit SecretsService(ServiceParts parts) : parts_(std::move(parts)), authorization_(parts_.clock) {}
 
     Awaitable<v1::CreateSecretResponse> create_secret(Call call, v1::CreateSecretRequest request);
     Awaitable<v1::GetSecretValueResponse> get_secret_value(Call call, v1::GetSecretValueRequest request);
@@ -63,6 +63,14 @@ public:
     Awaitable<v1::RestoreSecretResponse> restore_secret(Call call, v1::RestoreSecretRequest request);
     Awaitable<v1::TagResourceResponse> tag_resource(Call call, v1::TagResourceRequest request);
     Awaitable<v1::UntagResourceResponse> untag_resource(Call call, v1::UntagResourceRequest request);
+    Awaitable<v1::PutResourcePolicyResponse> put_resource_policy(Call call,
+                                                                 v1::PutResourcePolicyRequest request);
+    Awaitable<v1::GetResourcePolicyResponse> get_resource_policy(Call call,
+                                                                 v1::GetResourcePolicyRequest request);
+    Awaitable<v1::DeleteResourcePolicyResponse> delete_resource_policy(
+        Call call, v1::DeleteResourcePolicyRequest request);
+    Awaitable<v1::ValidateResourcePolicyResponse> validate_resource_policy(
+        Call call, v1::ValidateResourcePolicyRequest request);
     Awaitable<v1::GetRandomPasswordResponse> get_random_password(Call call,
                                                                  v1::GetRandomPasswordRequest request);
 
@@ -92,8 +100,12 @@ private:
 
     // support.cpp: what every operation is made of
     Awaitable<SecretPtr> find_secret(Call call, const SecretRef& ref, Wanted wanted = Wanted::secret);
-    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, std::string_view action,
+    /// The secret that the caller names. Throws AccessDenied, before it says whether there is one, unless the
+    /// caller may do `action` to it.
+    Awaitable<SecretPtr> require_secret(Call call, SecretRef ref, access::Action action, Facts facts,
                                         Wanted wanted = Wanted::secret);
+    /// What a secret that the caller named is for policies, also when it does not exist.
+    Target target_of(const SecretRef& ref, const storage::StoredSecret* secret) const;
     Awaitable<crypto::SealedPayload> seal_value(Call call, crypto::PayloadIdentity identity,
                                                 crypto::SecretBytes value, crypto::MasterKeyId key);
     Awaitable<crypto::SecretBytes> open_payload(Call call, crypto::PayloadIdentity identity,
@@ -119,6 +131,8 @@ private:
                                            const storage::StoredVersion& version) const;
 
     // write_operations.cpp
+    void require_creatable(const CallContext& call, const storage::StoredSecret& secret,
+                           const v1::CreateSecretRequest& request) const;
     static PutOutcome put_version(Edit& edit, const storage::VersionId& id, storage::ValueKind kind,
                                   const storage::StoredPayload& payload,
                                   const std::vector<storage::StagingLabel>& labels, Timestamp now);
@@ -126,6 +140,11 @@ private:
     Awaitable<v1::UpdateSecretResponse> try_update(Call call, SecretPtr secret,
                                                    std::shared_ptr<const v1::UpdateSecretRequest> request,
                                                    std::shared_ptr<const ValueKindAndBytes> value);
+
+    // policy_operations.cpp
+    /// Adds an error when the policy would keep the caller from changing it again.
+    void add_lock_out(v1::ValidateResourcePolicyResponse& response, const CallContext& call,
+                      const storage::StoredSecret& secret, const std::string& policy) const;
 
     // list_operations.cpp
     struct Page {
@@ -140,6 +159,7 @@ private:
     void forget_data_keys(const std::vector<Bytes>& wrapped_keys);
 
     ServiceParts parts_;
+    Authorization authorization_;
 };
 
 }  // namespace coffer::secrets

@@ -21,11 +21,17 @@ awaitable<SecretsService::SecretPtr> SecretsService::find_secret(Call call, cons
 }
 
 awaitable<SecretsService::SecretPtr> SecretsService::require_secret(Call call, SecretRef ref,
-                                                                    std::string_view action, Wanted wanted) {
+                                                                    access::Action action, Facts facts,
+                                                                    Wanted wanted) {
     auto secret = co_await find_secret(call, ref, wanted);
-    parts_.access.require(call->caller, action, secret ? secret->arn : ref.text());
+    authorization_.require(*call, action, target_of(ref, secret.get()), facts);
     if (!secret) throw secret_not_found();
     co_return secret;
+}
+
+Target SecretsService::target_of(const SecretRef& ref, const storage::StoredSecret* secret) const {
+    if (secret != nullptr) return {secret->arn, secret->arn, secret};
+    return {arn_without_suffix(parts_.node, ref.name()), ref.text(), nullptr};
 }
 
 awaitable<crypto::SealedPayload> SecretsService::seal_value(Call call, crypto::PayloadIdentity identity,

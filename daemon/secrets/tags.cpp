@@ -47,4 +47,10 @@ std::vector<storage::Tag> without_tags(std::vector<storage::Tag> tags,
     return tags;
 }
 
+std::vector<access::Tag> policy_tags(const google::protobuf::RepeatedPtrField<v1::Tag>& tags) {
+    std::vector<access::Tag> result;
+    for (const auto& tag : tags) result.push_back({tag.key(), tag.value()});
+    return result;
+}
+
 }  // namespace coffer::secrets

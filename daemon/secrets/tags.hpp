@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "coffer/v1/secrets.pb.h"
+#include "daemon/access/principal.hpp"
 #include "storage/records.hpp"
 
 namespace coffer::secrets {
@@ -22,5 +23,8 @@ inline constexpr std::size_t kMaxTags = 50;
 /// `tags` without those whose key is in `keys`; unknown keys are ignored.
 [[nodiscard]] std::vector<storage::Tag> without_tags(
     std::vector<storage::Tag> tags, const google::protobuf::RepeatedPtrField<std::string>& keys);
+
+/// A request's tags as policies see them.
+[[nodiscard]] std::vector<access::Tag> policy_tags(const google::protobuf::RepeatedPtrField<v1::Tag>& tags);
 
 }  // namespace coffer::secrets

@@ -68,7 +68,32 @@ v1::CreateSecretResponse created_response(const StoredSecret& secret, const Vers
     return response;
 }
 
+Facts facts_of(const v1::CreateSecretRequest& request) {
+    Facts facts;
+    facts.add(access::Key::sm_name, request.name());
+    if (request.has_description()) facts.add(access::Key::sm_description, request.description());
+    if (request.has_kms_key_id()) facts.add(access::Key::sm_kms_key_id, request.kms_key_id());
+    if (request.tags_size() > 0) facts.request_tags = policy_tags(request.tags());
+    return facts;
+}
+
+Facts facts_of(const v1::UpdateSecretRequest& request) {
+    Facts facts;
+    if (request.has_description()) facts.add(access::Key::sm_description, request.description());
+    if (request.has_kms_key_id()) facts.add(access::Key::sm_kms_key_id, request.kms_key_id());
+    return facts;
+}
+
 }  // namespace
+
+void SecretsService::require_creatable(const CallContext& call, const StoredSecret& secret,
+                                       const v1::CreateSecretRequest& request) const {
+    const Target target{secret.arn, secret.name, nullptr};
+    const auto facts = facts_of(request);
+    authorization_.require(call, access::Action::create_secret, target, facts);
+    // As AWS: who creates with tags needs the right to tag as well.
+    if (facts.request_tags) authorization_.require(call, access::Action::tag_resource, target, facts);
+}
 
 awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
                                                                   v1::CreateSecretRequest request) {
@@ -82,7 +107,7 @@ awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
     secret.id = storage::SecretId(Uuid::random());
     secret.name = request.name();
     secret.arn = make_arn(parts_.node, secret.name);
-    parts_.access.require(call->caller, "CreateSecret", secret.arn);
+    require_creatable(*call, secret, request);
     secret.description = non_empty(request.description());
     secret.kms_key_id = non_empty(request.kms_key_id());
     secret.created = secret.last_changed = parts_.clock.now();
@@ -167,7 +192,7 @@ awaitable<v1::PutSecretValueResponse> SecretsService::put_secret_value(Call call
     const auto token = require_token(request);
     const auto value = take_value(request);
     if (!value) throw no_value_given();
-    const auto secret = co_await require_secret(call, ref, "PutSecretValue");
+    const auto secret = co_await require_secret(call, ref, access::Action::put_secret_value, {});
     refuse_deleted(*secret);
 
     crypto::PayloadIdentity identity{secret->arn, token.value(), to_payload_kind(value->kind)};
@@ -297,7 +322,8 @@ awaitable<v1::UpdateSecretResponse> SecretsService::update_secret(Call call,
     // Encrypting under another key happens outside the transaction; a change in between means once more.
     constexpr int kMaxAttempts = 5;
     for (int attempt = 1;; ++attempt) {
-        const auto secret = co_await require_secret(call, ref, "UpdateSecret");
+        const auto secret =
+            co_await require_secret(call, ref, access::Action::update_secret, facts_of(*shared_request));
         refuse_deleted(*secret);
         bool moved = false;
         try {
@@ -360,7 +386,10 @@ awaitable<v1::UpdateSecretVersionStageResponse> SecretsService::update_secret_ve
     if (!request.has_move_to_version_id() && !request.has_remove_from_version_id()) {
         throw invalid_parameter("You must specify MoveToVersionId, RemoveFromVersionId, or both.");
     }
-    const auto secret = co_await require_secret(call, ref, "UpdateSecretVersionStage");
+    Facts facts;
+    facts.add(access::Key::sm_version_stage, request.version_stage());
+    const auto secret =
+        co_await require_secret(call, ref, access::Action::update_secret_version_stage, std::move(facts));
     UniqueFunction<v1::UpdateSecretVersionStageResponse(Edit&)> edit = [request,
                                                                         now = parts_.clock.now()](Edit& e) {
         refuse_deleted(e.secret);

@@ -30,6 +30,7 @@ constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 /// A configuration is a page of text; anything larger is some other file.
+constexpr std::size_t kTokensMax = 16;  // crypto/slot.hpp, kTokenUrisMax
 constexpr std::uintmax_t kMaxFileBytes = 1 * kMiB;
 
 bool all_of(std::string_view text, bool (*allowed)(char)) {
@@ -102,15 +103,22 @@ void read_node(TableReader& reader, NodeConfig& node) {
     reader.finish();
 }
 
-void read_hsm(TableReader& reader, HsmSection& hsm) {
-    reader.read_path("module", hsm.module, Need::required);
-    if (reader.read_text("token", hsm.token, Need::required)) {
-        if (!hsm.token.starts_with("pkcs11:")) {
+void check_tokens(TableReader& reader, const std::vector<std::string>& tokens) {
+    if (tokens.empty() || tokens.size() > kTokensMax) {
+        reader.complain("token", "must be one URI, or a list of 1 to " + std::to_string(kTokensMax));
+    }
+    for (const auto& token : tokens) {
+        if (!token.starts_with("pkcs11:")) {
             reader.complain("token", "must be an RFC 7512 URI, such as \"pkcs11:token=coffer\"");
-        } else if (hsm.token.find("pin-value") != std::string::npos) {
+        } else if (token.find("pin-value") != std::string::npos) {
             reader.complain("token", "must not contain a PIN; put it in a file and name that as 'pin_file'");
         }
     }
+}
+
+void read_hsm(TableReader& reader, HsmSection& hsm) {
+    reader.read_path("module", hsm.module, Need::required);
+    if (reader.read_text_or_texts("token", hsm.tokens, Need::required)) check_tokens(reader, hsm.tokens);
     reader.read_path("pin_file", hsm.pin_file, Need::required);
     reader.read_path("profile", hsm.profile, Need::required);
     reader.read_path("token_dir", hsm.token_dir);
@@ -314,6 +322,10 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
 std::string read_file(const std::filesystem::path& file) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(file, error)) {
+        if (error == std::errc::permission_denied) {
+            throw ConfigError(file.string() +
+                              ": cannot be looked at: a folder on the way to it is closed to this user");
+        }
         throw ConfigError(file.string() + ": there is no such file (or it is not a regular one)");
     }
     if (std::filesystem::file_size(file, error) > kMaxFileBytes) {
@@ -343,7 +355,19 @@ Config parse_config(std::string_view text, const std::filesystem::path& file) {
 }
 
 Config load_config(const std::filesystem::path& file) {
-    return parse_config(read_file(file), file);
+    auto text = read_file(file);
+    Config config = parse_config(text, file);
+    config.file = file;
+    config.source = std::move(text);
+    return config;
+}
+
+bool has_changed(const Config& config) {
+    try {
+        return read_file(config.file) != config.source;
+    } catch (const ConfigError&) {
+        return true;
+    }
 }
 
 }  // namespace coffer::server

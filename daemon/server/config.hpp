@@ -29,7 +29,7 @@ struct NodeConfig {
 
 struct HsmSection {
     std::filesystem::path module;
-    std::string token;
+    std::vector<std::string> tokens;  ///< RFC 7512 URIs, of which exactly one names a token that is there
     std::filesystem::path pin_file;
     std::filesystem::path profile;
     std::filesystem::path token_dir;  ///< stands for {dir} in the profile's module_arguments; may be empty
@@ -118,10 +118,16 @@ struct Config {
     LimitsConfig limits;
     LogConfig log;
     ProcessConfig process;
+
+    std::filesystem::path file;  ///< what load_config was given; empty after parse_config
+    std::string source;          ///< its text
 };
 
 /// Reads and checks `file`. Nothing that it names is opened. Throws ConfigError.
 [[nodiscard]] Config load_config(const std::filesystem::path& file);
+
+/// Whether the file of `config` has another text than when it was loaded, or is gone.
+[[nodiscard]] bool has_changed(const Config& config);
 
 /// The same for text; `file` stands in messages and its folder is what relative paths belong to.
 [[nodiscard]] Config parse_config(std::string_view text, const std::filesystem::path& file);

@@ -4,28 +4,12 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "daemon/base/edit_distance.hpp"
 #include "daemon/server/units.hpp"
 
 namespace coffer::server {
 
 namespace {
-
-/// Levenshtein's distance: how many characters to insert, delete or replace.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            row[j] = std::min({above + 1, row[j - 1] + 1, replaced});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
-}
 
 std::string_view type_name(const toml::node& node) {
     switch (node.type()) {
@@ -257,16 +241,8 @@ std::vector<const toml::table*> TableReader::find_tables(std::string_view key) {
 }
 
 std::string TableReader::suggestion(std::string_view unknown) const {
-    const std::string* best = nullptr;
-    std::size_t best_distance = std::max<std::size_t>(2, unknown.size() / 3) + 1;
-    for (const auto& known : asked_) {
-        const auto distance = edit_distance(unknown, known);
-        if (distance < best_distance) {
-            best = &known;
-            best_distance = distance;
-        }
-    }
-    return best == nullptr ? std::string() : "; did you mean '" + *best + "'?";
+    const auto nearest = nearest_word(unknown, asked_);
+    return nearest.empty() ? std::string() : "; did you mean '" + std::string(nearest) + "'?";
 }
 
 void TableReader::finish() {
@@ -279,11 +255,10 @@ void TableReader::finish() {
 }
 
 std::filesystem::path resolve_path(const std::string& path, const std::filesystem::path& folder) {
-    static constexpr std::string_view kCredentials = "$CREDENTIALS_DIRECTORY/";
-    if (path.starts_with(kCredentials)) {
+    if (path.starts_with(kCredentialsPrefix)) {
         const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
-        if (credentials != nullptr)
-            return std::filesystem::path(credentials) / path.substr(kCredentials.size());
+        if (credentials == nullptr) return path;
+        return std::filesystem::path(credentials) / path.substr(kCredentialsPrefix.size());
     }
     const std::filesystem::path written(path);
     return written.is_absolute() ? written : std::filesystem::absolute(folder / written).lexically_normal();

@@ -90,8 +90,12 @@ private:
     std::vector<std::string> asked_;
 };
 
+/// What a path of a systemd credential begins with (systemd.exec(5), "LoadCredential=").
+inline constexpr std::string_view kCredentialsPrefix = "$CREDENTIALS_DIRECTORY/";
+
 /// `path`, with relative ones put under `folder` and a leading "$CREDENTIALS_DIRECTORY/" replaced by
-/// systemd's folder of credentials.
+/// systemd's folder of credentials. Outside of systemd, which alone sets the variable, such a path stays as
+/// it is.
 [[nodiscard]] std::filesystem::path resolve_path(const std::string& path,
                                                  const std::filesystem::path& folder);
 

@@ -9,7 +9,7 @@ step() { printf '%s%6.1fs%s  %s\n' "$dim" "$(seconds_since_start)" "$plain" "$*"
 fail() {
   printf '%s: %s\n' "${program_name:-coffer}" "$1" >&2
   shift
-  for line in "$@"; do printf '    %s\n' "$line" >&2; done
+  [ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/    /' >&2
   exit 1
 }
 
@@ -35,6 +35,23 @@ postgresql_programs() {
   [ -n "$newest" ] || fail "no PostgreSQL server of version 13 or newer is installed" \
     "install the packages first: deploy/install-packages.sh"
   printf '/usr/lib/postgresql/%s/bin' "$newest"
+}
+
+# The part of a log that was written since it had $2 bytes: what other starts said is no news.
+lines_since() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | tail -n "$3"; }
+
+file_size() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
+# The first folder on the way to $1 that "$2..." (a command prefix, may be empty) cannot enter, if there is one.
+closed_folder() {
+  local folder='' name
+  local -a names
+  IFS=/ read -r -a names <<<"${1#/}"
+  for name in "${names[@]}"; do
+    folder="$folder/$name"
+    [ -d "$folder" ] || return 0
+    "${@:2}" test -x "$folder" || { printf '%s' "$folder"; return 0; }
+  done
 }
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

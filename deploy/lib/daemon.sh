@@ -46,10 +46,12 @@ choose_ports() {
   save_settings
 }
 
+# Configurations of before there were users said who may do everything.
+drop_administrators() { sed -i '/^\[access\]$/,/^administrators = \[.*\]$/d' "$(config_file)"; }
+
 write_configuration() {
   if [ -e "$(config_file)" ]; then
-    # Configurations of before there were users said who may do everything.
-    sed -i '/^\[access\]$/,/^administrators = \[.*\]$/d' "$(config_file)"
+    drop_administrators
     return
   fi
   step "writing $(config_file)"
@@ -77,13 +79,35 @@ bootstrap_administrator() {
   : >"$state/etc/bootstrapped"
 }
 
+# What the daemon reads only at its start, with digests; compared at the next `up`.
+started_with() { printf '%s/run/started' "$state"; }
+digests() { sha256sum -- "$(config_file)" "$state/etc/profile.toml" "$(environment_file)" "$bin/cofferd"; }
+
+say_what_wants_a_restart() {
+  local changed
+  [ -e "$(started_with)" ] || return 0
+  changed=$(digests | { diff "$(started_with)" - || true; } | sed -n 's/^> [0-9a-f]*  //p')
+  [ -z "$changed" ] || step "not what it was started with, and read only at a start: ${changed//$'\n'/, }" \
+    "(to take it: deploy/appliance.sh restart --dir $dir)"
+}
+
+# Before a restart: a mistake must not stop what runs.
+check_configuration() {
+  local output
+  drop_administrators
+  output=$("$bin/cofferd" check-config "$(config_file)" 2>&1) || fail "the configuration has mistakes:" "$output" "${@}"
+}
+
 start_daemon() {
-  local pid tries
+  local pid tries before=0
   if pid=$(daemon_pid); then
     step "cofferd runs already, pid $pid"
+    say_what_wants_a_restart
     kill -HUP "$pid" # the revocation list is new
   else
     step "starting cofferd"
+    before=$(file_size "$(daemon_log)")
+    digests >"$(started_with)"
     # 9 is the lock of this script: the daemon must not keep it.
     setsid "$bin/cofferd" run --config "$(config_file)" >>"$(daemon_log)" 2>&1 </dev/null 9>&- &
     pid=$!
@@ -91,7 +115,7 @@ start_daemon() {
   fi
   for tries in {1..600}; do
     daemon_is_ready && { step "cofferd is ready, pid $pid, on 127.0.0.1:$port"; return; }
-    process_lives "$pid" || fail "cofferd ended; $(daemon_log) says:" "$(tail -n 5 "$(daemon_log)")"
+    process_lives "$pid" || fail "cofferd ended; $(daemon_log) says:" "$(lines_since "$(daemon_log)" "$before" 5)"
     sleep 0.05
   done
   fail "cofferd runs but is not ready after 30 seconds: $(why_not_ready)" "more in $(daemon_log)"

@@ -8,8 +8,9 @@ administrator='spiffe://coffer.local/admin'
 
 write_ca_configuration() {
   cat >"$(pki)/ca.cnf" <<CONF
-# Who a client's certificate is for. The environment variable of this name comes first.
-COFFER_CLIENT_SAN = URI:spiffe://coffer.local/nobody
+# Who a client's certificate is for: the environment variable of this name. Without it openssl refuses, naming
+# this word; a certificate that silently says nobody would help nobody.
+COFFER_CLIENT_SAN = COFFER_CLIENT_SAN_is_not_set
 [ca]
 default_ca = appliance
 [appliance]
@@ -58,6 +59,14 @@ make_certificates() {
     -out "$(pki)/ca.crt"
   sign_certificate server localhost server
   sign_certificate admin admin client
+}
+
+# client_certificate NAME: one for spiffe://coffer.local/NAME, in tls/NAME.crt and tls/NAME.key.
+client_certificate() {
+  [ ! -e "$(pki)/$1.crt" ] || fail "there is a certificate '$1' already: $(pki)/$1.crt"
+  export COFFER_CLIENT_SAN="URI:spiffe://coffer.local/$1"
+  (set -e; sign_certificate "$1" "$1" client) >"$log/pki.log" 2>&1 &
+  wait $! || fail "the certificate could not be made; $log/pki.log says:" "$(tail -n 3 "$log/pki.log")"
 }
 
 # At every `up`: a list that is out of date refuses everybody.

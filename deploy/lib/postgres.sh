@@ -50,10 +50,12 @@ postgres_is_running() { [ -d "$(postgres_data)" ] && "$pg/pg_ctl" status -D "$(p
 postgres_pid() { head -n 1 "$(postgres_data)/postmaster.pid" 2>/dev/null || true; }
 
 start_postgres() {
+  local before
   postgres_is_running && return
   step "starting PostgreSQL"
+  before=$(file_size "$log/postgresql.log")
   "$pg/pg_ctl" start -w -t 60 -D "$(postgres_data)" -l "$log/postgresql.log" >/dev/null 2>&1 9>&- ||
-    fail "PostgreSQL did not start; $log/postgresql.log says:" "$(tail -n 5 "$log/postgresql.log")"
+    fail "PostgreSQL did not start; $log/postgresql.log says:" "$(lines_since "$log/postgresql.log" "$before" 5)"
 }
 
 make_database() {

@@ -91,7 +91,12 @@ make_keys() {
   # The security officer's PIN lets coffer-hsm mark the master key as trusted as well.
   [ "$token" != softhsm2 ] || new_token=(--initialize-token coffer --so-pin-file "$state/token/so-pin")
   "$bin/coffer-hsm" init --module "$(token_module)" --token "$(token_uri)" --profile "$state/etc/profile.toml" \
-    --token-dir "$state/token/$token"     --pin-file "$(pin_file)" "${new_token[@]}" >"$log/keys.log" 2>&1 ||
+    --token-dir "$state/token/$token" --pin-file "$(pin_file)" "${new_token[@]}" >"$log/keys.log" 2>&1 ||
     fail "the keys could not be made; $log/keys.log says:" "$(tail -n 3 "$log/keys.log")"
   touch "$state/token/.keys"
+}
+
+check_token() {
+  "$bin/coffer-hsm" check --module "$(token_module)" --token "$(token_uri)" --profile "$state/etc/profile.toml" \
+    --token-dir "$state/token/$token" --pin-file "$(pin_file)"
 }

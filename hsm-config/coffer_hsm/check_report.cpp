@@ -36,6 +36,8 @@ boost::json::object profile_json(const crypto::Profile& profile) {
             {"threads", profile.threads},
             {"max_call_bytes", profile.max_call_bytes},
             {"iv_mode", hsm_config::to_text(profile.iv_mode)},
+            {"key_wrap_mechanism", profile.key_wrap.mechanism},
+            {"unwrap_with_value_len", profile.key_wrap.unwrap_with_value_len},
             {"data_key_handles", profile.data_key_handles},
             {"copy_master_keys", profile.copy_master_keys},
             {"wrap_with_trusted", profile.wrap_with_trusted},

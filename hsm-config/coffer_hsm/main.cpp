@@ -5,6 +5,7 @@
 #include <exception>
 #include <map>
 
+#include "crypto/module_configuration.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/secret_bytes.hpp"
 #include "hsm-config/coffer_hsm/commands.hpp"
@@ -106,6 +107,18 @@ void add_list(CLI::App& app, TokenOptions& options) {
         "--pin-file pin");
 }
 
+/// Runs a command; a module that does not start gets a word about why.
+template <class Command>
+int explained(const TokenOptions& token, Command command) {
+    try {
+        return command();
+    } catch (const coffer::crypto::Pkcs11Error& error) {
+        if (error.function() != "C_Initialize") throw;
+        throw coffer::Error(std::string(error.what()) + "; " +
+                            coffer::crypto::initialize_advice(token.module, token.token_dir));
+    }
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"Prepares a PKCS#11 token for Coffer, and finds out what it can do.", "coffer-hsm"};
     app.require_subcommand(1);
@@ -124,9 +137,9 @@ int run(int argc, char** argv) {
         return app.exit(error) == 0 ? kExitOk : kExitUsage;
     }
     static_cast<void>(coffer::crypto::init_secure_heap(kSecureHeapBytes));
-    if (app.got_subcommand("init")) return init_command(init);
-    if (app.got_subcommand("check")) return check_command(check);
-    return list_command(list);
+    if (app.got_subcommand("init")) return explained(init.token, [&] { return init_command(init); });
+    if (app.got_subcommand("check")) return explained(check.token, [&] { return check_command(check); });
+    return explained(list, [&] { return list_command(list); });
 }
 
 }  // namespace
@@ -137,14 +150,6 @@ int main(int argc, char** argv) {
     } catch (const UsageError& error) {
         std::fprintf(stderr, "coffer-hsm: %s\n", error.what());
         return kExitUsage;
-    } catch (const coffer::crypto::Pkcs11Error& error) {
-        const bool initializing = error.function() == "C_Initialize";
-        std::fprintf(stderr, "coffer-hsm: %s%s\n", error.what(),
-                     initializing
-                         ? "; look at the module's own configuration (NSS softokn wants --profile and "
-                           "--token-dir)"
-                         : "");
-        return kExitFailed;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "coffer-hsm: %s\n", error.what());
         return kExitFailed;

@@ -7,9 +7,11 @@
 
 #include "crypto/anchor_session.hpp"
 #include "crypto/key_ring.hpp"
+#include "crypto/module_configuration.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "hsm-config/coffer_hsm/pin_input.hpp"
 #include "hsm-config/coffer_hsm/probe_crypto.hpp"
+#include "hsm-config/coffer_hsm/probe_key_wrap.hpp"
 #include "hsm-config/coffer_hsm/probe_keys.hpp"
 #include "hsm-config/coffer_hsm/probe_rates.hpp"
 #include "hsm-config/coffer_hsm/probe_rights.hpp"
@@ -42,7 +44,8 @@ public:
     void run() {
         open_module();
         find_token();
-        need("mechanisms", "", [&] { return probe_mechanisms(*module_, slot()); });
+        need("mechanisms", "",
+             [&] { return probe_mechanisms(*module_, slot(), findings_.profile.key_wrap); });
         log_in();
         const auto& session = login_->session();
         need("random", "the token's generator does not work", [&] { return probe_random(session); });
@@ -51,8 +54,8 @@ public:
         probe_rights();
         probe_capacity();
         findings_.mechanisms = {"payloads: CKM_AES_GCM, 128-bit tag",
-                                "data keys: CKM_AES_KEY_WRAP (RFC 3394)", "seals: CKM_SHA256_HMAC",
-                                "audit checkpoints: CKM_ECDSA on P-256"};
+                                "data keys: " + crypto::to_text(findings_.profile.key_wrap),
+                                "seals: CKM_SHA256_HMAC", "audit checkpoints: CKM_ECDSA on P-256"};
     }
 
 private:
@@ -81,9 +84,7 @@ private:
             module_ = load_module(options_.token, findings_.profile);
         } catch (const crypto::Pkcs11Error& error) {
             findings_.steps.push_back({"load", ok(options_.token.module.string())});
-            need("initialize",
-                 "look at the module's own configuration and environment; NSS wants module_arguments in the "
-                 "profile (--profile, --token-dir)",
+            need("initialize", crypto::initialize_advice(options_.token.module, options_.token.token_dir),
                  [&]() -> Verdict { throw error; });
         } catch (const Error& error) {
             need("load",
@@ -100,8 +101,12 @@ private:
     }
 
     void find_token() {
+        // SoftHSM2 leaves out tokens whose files it cannot open.
         need("find token",
-             "coffer-hsm list shows the module's tokens; is the network or the service of the HSM up?", [&] {
+             crypto::file_problem(options_.token.module, options_.token.token_dir)
+                 .value_or("coffer-hsm list shows the module's tokens; is the network or the service of the "
+                           "HSM up?"),
+             [&] {
                  findings_.token = crypto::find_token(*module_, uri_);
                  return ok(fmt::format("\"{}\", serial {}, {}", findings_.token->label,
                                        findings_.token->serial, findings_.token->model));
@@ -142,9 +147,20 @@ private:
         });
     }
 
+    /// A key that wraps, in the way that was found.
+    [[nodiscard]] WrappingKey wrapping(CK_OBJECT_HANDLE key) const {
+        return {.handle = key, .way = findings_.profile.key_wrap};
+    }
+
     void probe_crypto() {
         const auto& session = login_->session();
-        const auto key = session_key_->get();
+        need("key wrap", "the token's AES Key Wrap (RFC 3394, without padding) is not what the daemon needs",
+             [&] {
+                 const auto mechanisms = key_wrap_mechanisms(*module_, slot(), findings_.profile.key_wrap);
+                 findings_.profile.key_wrap = find_key_wrap(session, session_key_->get(), mechanisms);
+                 return describe(findings_.profile.key_wrap);
+             });
+        const auto key = wrapping(session_key_->get());
         need("IV mode", "docs/tokens.md has the three modes that are known", [&] {
             iv_ = find_iv_mode(session, key);
             findings_.profile.iv_mode = iv_.mode;
@@ -169,15 +185,17 @@ private:
     void probe_rights() {
         const auto& session = login_->session();
         try_step("secrecy", "do not use this token",
-                 [&] { return probe_secrecy(session, session_key_->get()); });
-        try_step("templates", "", [&] { return probe_templates(session, session_key_->get()); });
+                 [&] { return probe_secrecy(session, wrapping(session_key_->get())); });
+        try_step("templates", "", [&] { return probe_templates(session, wrapping(session_key_->get())); });
         try_step("trusted wrapping", "", [&] {
-            const auto finding = find_trust(session, session_key_->get(), trusted_key_);
+            const auto trusted = trusted_key_ ? std::optional(wrapping(*trusted_key_)) : std::nullopt;
+            const auto finding = find_trust(session, wrapping(session_key_->get()), trusted);
             findings_.profile.wrap_with_trusted = finding.usable;
             return describe(finding);
         });
         try_step("copy", "", [&] {
-            const bool copies = can_copy(session, *master_key_, findings_.profile.wrap_with_trusted);
+            const bool copies =
+                can_copy(session, wrapping(*master_key_), findings_.profile.wrap_with_trusted);
             findings_.profile.copy_master_keys = copies;
             if (copies)
                 return ok("a master key can be copied to a session object, sensitive and not extractable");
@@ -197,7 +215,7 @@ private:
         });
         try_step("key handles", "the token has no room for unwrapped data keys", [&] {
             const auto wanted = std::max<std::size_t>(findings_.profile.data_key_handles, 1);
-            const auto handles = count_key_handles(session, session_key_->get(), wanted);
+            const auto handles = count_key_handles(session, wrapping(session_key_->get()), wanted);
             if (handles == 0) throw Error("no data key can be unwrapped");
             if (handles >= wanted)
                 return ok(fmt::format("{} unwrapped data keys at once (no more were tried)", handles));
@@ -208,8 +226,8 @@ private:
         });
         if (options_.rate_time.count() == 0) return;
         const RateOptions rates{
-            .token_key = *master_key_,
-            .session_key = session_key_->get(),
+            .token_key = wrapping(*master_key_),
+            .session_key = wrapping(session_key_->get()),
             .iv = iv_,
             .payload_bytes = std::min<std::size_t>(1024, findings_.profile.max_call_bytes),
             .time = options_.rate_time};

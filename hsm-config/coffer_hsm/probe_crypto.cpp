@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "crypto/canary.hpp"
 #include "crypto/data_key.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/seal_form.hpp"
 #include "hsm-config/coffer_hsm/probe_keys.hpp"
 #include "hsm-config/coffer_hsm/profile_text.hpp"
 
@@ -32,32 +34,11 @@ struct Needed {
 constexpr std::array kNeeded = {
     Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN", CKF_GENERATE, "making master and data keys"},
     Needed{CKM_AES_GCM, "CKM_AES_GCM", CKF_ENCRYPT | CKF_DECRYPT, "payloads"},
-    Needed{CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP", CKF_WRAP | CKF_UNWRAP, "wrapping data keys"},
     Needed{CKM_GENERIC_SECRET_KEY_GEN, "CKM_GENERIC_SECRET_KEY_GEN", CKF_GENERATE, "making the seal key"},
     Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC", CKF_SIGN, "seals"},
     Needed{CKM_EC_KEY_PAIR_GEN, "CKM_EC_KEY_PAIR_GEN", CKF_GENERATE_KEY_PAIR, "making the audit key"},
     Needed{CKM_ECDSA, "CKM_ECDSA", CKF_SIGN, "signing audit checkpoints"},
 };
-
-struct VendorName {
-    CK_MECHANISM_TYPE type;
-    std::string_view name;
-};
-
-/// The same mechanism under a vendor's own number, from the vendors' public headers.
-constexpr std::array kVendorKeyWraps = {
-    VendorName{0x80000170, "CKM_AES_KW of Thales Luna (0x80000170)"},
-    VendorName{0x80002109, "CKM_CLOUDHSM_AES_KEY_WRAP_NO_PAD (0x80002109)"}};
-
-std::string advice_for_missing_key_wrap(const crypto::Module& module, crypto::SlotId slot) {
-    for (const auto& vendor : kVendorKeyWraps) {
-        if (!crypto::has_mechanism(module, slot, vendor.type, 0)) continue;
-        return fmt::format(
-            "the token has {}, the same under its vendor's own number, which this version does not use",
-            vendor.name);
-    }
-    return {};
-}
 
 /// A GCM encryption of kPlaintext that shows what the token did with the IV.
 struct Encrypted {
@@ -111,29 +92,31 @@ struct Stored {
     Bytes payload;  ///< IV, ciphertext, tag
 };
 
-Stored store(const Session& session, CK_OBJECT_HANDLE wrapping_key, const IvFinding& iv, ByteView plaintext) {
+Stored store(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv,
+             ByteView plaintext) {
     const ObjectGuard key(session, crypto::generate_data_key(session, false));
     Stored stored;
     crypto::gcm_encrypt(session, key.get(), iv.mode, iv.iv_bytes, as_bytes(kAad), plaintext, stored.payload);
-    stored.wrapped = crypto::wrap_data_key(session, wrapping_key, key.get());
+    stored.wrapped = crypto::wrap_data_key(session, wrapping_key.way, wrapping_key.handle, key.get());
     return stored;
 }
 
-Bytes read_back(const Session& session, CK_OBJECT_HANDLE wrapping_key, const IvFinding& iv,
+Bytes read_back(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv,
                 const Stored& stored, std::string_view aad = kAad) {
-    const ObjectGuard key(session, crypto::unwrap_data_key(session, wrapping_key, stored.wrapped));
+    const ObjectGuard key(
+        session, crypto::unwrap_data_key(session, wrapping_key.way, wrapping_key.handle, stored.wrapped));
     Bytes out(stored.payload.size());
     out.resize(crypto::gcm_decrypt(session, key.get(), iv.iv_bytes, as_bytes(aad), stored.payload, out));
     return out;
 }
 
 /// RFC 3394, 4.6: a 256-bit key wrapped under a 256-bit key.
-bool wraps_as_rfc_3394(const Session& session) {
+bool wraps_as_rfc_3394(const Session& session, const crypto::KeyWrap& way) {
     const auto kek = from_hex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
     const auto data = from_hex("00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f");
     const ObjectGuard wrapping(session, import_key(session, CKK_AES, CKA_WRAP, kek));
     const ObjectGuard key(session, import_key(session, CKK_AES, CKA_ENCRYPT, data));
-    return to_hex(crypto::wrap_data_key(session, wrapping.get(), key.get())) ==
+    return to_hex(crypto::wrap_data_key(session, way, wrapping.get(), key.get())) ==
            "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21";
 }
 
@@ -147,10 +130,10 @@ bool signs_as_rfc_4231(const Session& session) {
 }
 
 /// Compares with a standard's own vector where the token takes keys of known value, as many do not.
-std::string known_answer(const Session& session, bool (*matches)(const Session&), std::string_view source) {
+std::string known_answer(const std::function<bool()>& matches, std::string_view source) {
     bool right = false;
     try {
-        right = matches(session);
+        right = matches();
     } catch (const crypto::Pkcs11Error&) {
         return "known answer not checked: the token takes no keys of known value";
     }
@@ -160,22 +143,21 @@ std::string known_answer(const Session& session, bool (*matches)(const Session&)
 
 }  // namespace
 
-Verdict probe_mechanisms(const crypto::Module& module, crypto::SlotId slot) {
+Verdict probe_mechanisms(const crypto::Module& module, crypto::SlotId slot,
+                         const crypto::KeyWrap& configured) {
     std::vector<std::string> missing;
-    std::string advice =
-        "the daemon cannot work without: use another token, or allow them in the token's policy";
     for (const auto& needed : kNeeded) {
         if (crypto::has_mechanism(module, slot, needed.type, needed.flags)) continue;
         const bool there = crypto::has_mechanism(module, slot, needed.type, 0);
         missing.push_back(fmt::format("{} ({:#x}){} for {}", needed.name, needed.type,
                                       there ? " is there, but not" : "", needed.use));
-        if (needed.type != CKM_AES_KEY_WRAP) continue;
-        if (auto known = advice_for_missing_key_wrap(module, slot); !known.empty()) advice = std::move(known);
     }
+    if (key_wrap_mechanisms(module, slot, configured).empty()) missing.push_back(missing_key_wrap());
     if (missing.empty()) return {.result = StepResult::ok, .detail = "all there", .advice = {}};
-    return {.result = StepResult::failed,
-            .detail = fmt::format("missing: {}", fmt::join(missing, "; ")),
-            .advice = advice};
+    return {
+        .result = StepResult::failed,
+        .detail = fmt::format("missing: {}", fmt::join(missing, "; ")),
+        .advice = "the daemon cannot work without: use another token, or allow them in the token's policy"};
 }
 
 Verdict probe_random(const Session& session) {
@@ -189,7 +171,7 @@ Verdict probe_random(const Session& session) {
     return {.result = StepResult::ok, .detail = "32 bytes, twice, different", .advice = {}};
 }
 
-IvFinding find_iv_mode(const Session& session, CK_OBJECT_HANDLE wrapping_key) {
+IvFinding find_iv_mode(const Session& session, const WrappingKey& wrapping_key) {
     const ObjectGuard key(session, crypto::generate_data_key(session, false));
     Bytes offered(crypto::kGcmIvBytes);
     crypto::check("C_GenerateRandom",
@@ -220,7 +202,7 @@ Verdict describe(const IvFinding& finding) {
             .advice = {}};
 }
 
-Verdict probe_wrap(const Session& session, CK_OBJECT_HANDLE wrapping_key, const IvFinding& iv) {
+Verdict probe_wrap(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv) {
     for (const std::string_view plaintext : {std::string_view{}, kPlaintext}) {
         const auto stored = store(session, wrapping_key, iv, as_bytes(plaintext));
         if (!std::ranges::equal(read_back(session, wrapping_key, iv, stored), as_bytes(plaintext))) {
@@ -228,11 +210,12 @@ Verdict probe_wrap(const Session& session, CK_OBJECT_HANDLE wrapping_key, const 
         }
     }
     return {.result = StepResult::ok,
-            .detail = "CKM_AES_KEY_WRAP, 40 bytes; " + known_answer(session, &wraps_as_rfc_3394, "RFC 3394"),
+            .detail = "40 bytes; " +
+                      known_answer([&] { return wraps_as_rfc_3394(session, wrapping_key.way); }, "RFC 3394"),
             .advice = {}};
 }
 
-Verdict probe_tampering(const Session& session, CK_OBJECT_HANDLE wrapping_key, const IvFinding& iv) {
+Verdict probe_tampering(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv) {
     const auto good = store(session, wrapping_key, iv, as_bytes(kPlaintext));
     std::vector<std::string> codes;
     const auto require_refusal = [&](std::string_view what, const Stored& stored, std::string_view aad) {
@@ -262,7 +245,7 @@ Verdict probe_tampering(const Session& session, CK_OBJECT_HANDLE wrapping_key, c
             .advice = {}};
 }
 
-std::size_t find_call_length(const Session& session, CK_OBJECT_HANDLE wrapping_key, const IvFinding& iv) {
+std::size_t find_call_length(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv) {
     const auto fits = [&](std::size_t size) {
         const Bytes plaintext(size, 0x5a);
         try {
@@ -291,8 +274,15 @@ Verdict probe_hmac(const Session& session) {
     crypto::hmac_sha256(session, key.get(), as_bytes(kPlaintext), first);
     crypto::hmac_sha256(session, key.get(), as_bytes(kAad), second);
     if (first == second) throw Error("CKM_SHA256_HMAC gave the same for two messages");
+    try {
+        crypto::hmac_sha256(session, key.get(), Bytes(crypto::kSealCallBytesMax, 0x5a), first);
+    } catch (const crypto::Pkcs11Error& error) {
+        throw Error(fmt::format("CKM_SHA256_HMAC of {} bytes in one call: {}", crypto::kSealCallBytesMax,
+                                error.what()));
+    }
     return {.result = StepResult::ok,
-            .detail = "CKM_SHA256_HMAC; " + known_answer(session, &signs_as_rfc_4231, "RFC 4231"),
+            .detail = fmt::format("CKM_SHA256_HMAC, {} bytes in one call; ", crypto::kSealCallBytesMax) +
+                      known_answer([&] { return signs_as_rfc_4231(session); }, "RFC 4231"),
             .advice = {}};
 }
 

@@ -5,11 +5,15 @@
 #include "crypto/gcm.hpp"
 #include "crypto/module.hpp"
 #include "hsm-config/coffer_hsm/probe.hpp"
+#include "hsm-config/coffer_hsm/probe_key_wrap.hpp"
+#include "hsm-config/coffer_hsm/probe_keys.hpp"
 
 namespace coffer::hsm_config {
 
-/// All mechanisms that are needed, with the operations they are needed for.
-[[nodiscard]] Verdict probe_mechanisms(const crypto::Module& module, crypto::SlotId slot);
+/// All mechanisms that are needed, with the operations they are needed for; `configured` is the profile's way
+/// to AES Key Wrap.
+[[nodiscard]] Verdict probe_mechanisms(const crypto::Module& module, crypto::SlotId slot,
+                                       const crypto::KeyWrap& configured);
 
 [[nodiscard]] Verdict probe_random(const crypto::Session& session);
 
@@ -19,20 +23,20 @@ struct IvFinding {
 };
 
 /// Who makes the IV of a GCM encryption: asked by looking at what the token does with one.
-[[nodiscard]] IvFinding find_iv_mode(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key);
+[[nodiscard]] IvFinding find_iv_mode(const crypto::Session& session, const WrappingKey& wrapping_key);
 [[nodiscard]] Verdict describe(const IvFinding& finding);
 
 /// A data key's whole way: made, used, wrapped, unwrapped, used. With a known answer where the token lets
 /// keys of known value in.
-[[nodiscard]] Verdict probe_wrap(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+[[nodiscard]] Verdict probe_wrap(const crypto::Session& session, const WrappingKey& wrapping_key,
                                  const IvFinding& iv);
 
 /// Whether an altered ciphertext, tag, AAD, IV and wrapped key are refused.
-[[nodiscard]] Verdict probe_tampering(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+[[nodiscard]] Verdict probe_tampering(const crypto::Session& session, const WrappingKey& wrapping_key,
                                       const IvFinding& iv);
 
 /// The longest plaintext of one call, up to 65,536 bytes.
-[[nodiscard]] std::size_t find_call_length(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+[[nodiscard]] std::size_t find_call_length(const crypto::Session& session, const WrappingKey& wrapping_key,
                                            const IvFinding& iv);
 
 [[nodiscard]] Verdict probe_hmac(const crypto::Session& session);

@@ -114,11 +114,12 @@ CK_RV try_decrypt(const crypto::Session& session, CK_OBJECT_HANDLE key) {
     return CKR_OK;
 }
 
-CK_RV try_wrap(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key) {
-    CK_MECHANISM mechanism{CKM_AES_KEY_WRAP, nullptr, 0};
+CK_RV try_wrap(const crypto::Session& session, const WrappingKey& wrapping_key, CK_OBJECT_HANDLE key) {
+    CK_MECHANISM mechanism{wrapping_key.way.mechanism, nullptr, 0};
     std::array<CK_BYTE, 64> out{};
     CK_ULONG size = out.size();
-    return session.functions().C_WrapKey(session.handle(), &mechanism, wrapping_key, key, out.data(), &size);
+    return session.functions().C_WrapKey(session.handle(), &mechanism, wrapping_key.handle, key, out.data(),
+                                         &size);
 }
 
 }  // namespace coffer::hsm_config

@@ -3,11 +3,18 @@
 
 #include <string_view>
 
+#include "crypto/key_wrap.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/session.hpp"
 #include "daemon/base/bytes.hpp"
 
 namespace coffer::hsm_config {
+
+/// A key that wraps, and the way in which the token wants to be asked for it.
+struct WrappingKey {
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    crypto::KeyWrap way;
+};
 
 /// An AES-256 key with the rights of a master key. `on_token`: a token object, which needs a read-write
 /// session; otherwise a session object. Throws Pkcs11Error.
@@ -27,7 +34,7 @@ namespace coffer::hsm_config {
 [[nodiscard]] CK_RV try_encrypt(const crypto::Session& session, CK_OBJECT_HANDLE key);
 [[nodiscard]] CK_RV try_decrypt(const crypto::Session& session, CK_OBJECT_HANDLE key);
 /// The code of an attempt to wrap `key` under `wrapping_key`.
-[[nodiscard]] CK_RV try_wrap(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+[[nodiscard]] CK_RV try_wrap(const crypto::Session& session, const WrappingKey& wrapping_key,
                              CK_OBJECT_HANDLE key);
 
 }  // namespace coffer::hsm_config

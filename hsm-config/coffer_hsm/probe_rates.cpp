@@ -38,6 +38,14 @@ double repeat(std::chrono::milliseconds time, Work work) {
     return static_cast<double>(count) / std::chrono::duration<double>(now - begin).count();
 }
 
+Bytes wrap(const Session& session, const WrappingKey& under, CK_OBJECT_HANDLE key) {
+    return crypto::wrap_data_key(session, under.way, under.handle, key);
+}
+
+CK_OBJECT_HANDLE unwrap(const Session& session, const WrappingKey& under, ByteView wrapped) {
+    return crypto::unwrap_data_key(session, under.way, under.handle, wrapped);
+}
+
 /// A payload under a data key, as the daemon stores it.
 struct Stored {
     Bytes wrapped;
@@ -50,7 +58,7 @@ Stored make_stored(const Session& session, const RateOptions& options) {
     const Bytes plaintext(options.payload_bytes, 0x5a);
     crypto::gcm_encrypt(session, key.get(), options.iv.mode, options.iv.iv_bytes, as_bytes(kAad), plaintext,
                         stored.payload);
-    stored.wrapped = crypto::wrap_data_key(session, options.session_key, key.get());
+    stored.wrapped = wrap(session, options.session_key, key.get());
     return stored;
 }
 
@@ -60,11 +68,11 @@ void decrypt(const Session& session, CK_OBJECT_HANDLE key, const RateOptions& op
         crypto::gcm_decrypt(session, key, options.iv.iv_bytes, as_bytes(kAad), stored.payload, out));
 }
 
-double open_rate(const Session& session, CK_OBJECT_HANDLE master, const RateOptions& options,
+double open_rate(const Session& session, const WrappingKey& master, const RateOptions& options,
                  const Stored& stored) {
     Bytes out(stored.payload.size());
     return repeat(options.time, [&] {
-        const ObjectGuard key(session, crypto::unwrap_data_key(session, master, stored.wrapped));
+        const ObjectGuard key(session, unwrap(session, master, stored.wrapped));
         decrypt(session, key.get(), options, stored, out);
     });
 }
@@ -75,7 +83,7 @@ public:
     Decrypter(const crypto::Module& module, crypto::SlotId slot, const RateOptions& options,
               const Stored& stored)
         : session_(Session::open(module, slot, crypto::SessionMode::read_only)),
-          key_(session_, crypto::unwrap_data_key(session_, options.session_key, stored.wrapped)),
+          key_(session_, unwrap(session_, options.session_key, stored.wrapped)),
           options_(options),
           stored_(stored),
           out_(stored.payload.size()) {}
@@ -127,7 +135,7 @@ double decrypt_rate(const crypto::Module& module, crypto::SlotId slot, const Rat
 std::vector<Rate> measure_rates(const Session& session, const RateOptions& options) {
     const auto stored = make_stored(session, options);
     const ObjectGuard writing(session, crypto::generate_data_key(session, false));
-    const ObjectGuard reading(session, crypto::unwrap_data_key(session, options.session_key, stored.wrapped));
+    const ObjectGuard reading(session, unwrap(session, options.session_key, stored.wrapped));
     const ObjectGuard hmac_key(session, make_hmac_key(session));
     const Bytes plaintext(options.payload_bytes, 0x5a);
     Bytes out(stored.payload.size());
@@ -151,14 +159,14 @@ std::vector<Rate> measure_rates(const Session& session, const RateOptions& optio
     measure(fmt::format("decrypt {} bytes", options.payload_bytes),
             [&] { decrypt(session, reading.get(), options, stored, out); });
     measure("wrap, master key as token object",
-            [&] { static_cast<void>(crypto::wrap_data_key(session, options.token_key, writing.get())); });
+            [&] { static_cast<void>(wrap(session, options.token_key, writing.get())); });
     measure("wrap, master key as session object",
-            [&] { static_cast<void>(crypto::wrap_data_key(session, options.session_key, writing.get())); });
+            [&] { static_cast<void>(wrap(session, options.session_key, writing.get())); });
     rates.push_back(
         {"open (unwrap, decrypt, destroy)", 1, open_rate(session, options.session_key, options, stored)});
     measure("make (generate, wrap, destroy)", [&] {
         const ObjectGuard key(session, crypto::generate_data_key(session, false));
-        static_cast<void>(crypto::wrap_data_key(session, options.session_key, key.get()));
+        static_cast<void>(wrap(session, options.session_key, key.get()));
     });
     return rates;
 }
@@ -195,13 +203,13 @@ std::size_t best_thread_count(const std::vector<Rate>& rates) {
         ->threads;
 }
 
-std::size_t count_key_handles(const Session& session, CK_OBJECT_HANDLE wrapping_key, std::size_t wanted) {
+std::size_t count_key_handles(const Session& session, const WrappingKey& wrapping_key, std::size_t wanted) {
     const ObjectGuard key(session, crypto::generate_data_key(session, false));
-    const auto wrapped = crypto::wrap_data_key(session, wrapping_key, key.get());
+    const auto wrapped = wrap(session, wrapping_key, key.get());
     std::deque<ObjectGuard> handles;
     try {
         while (handles.size() < wanted) {
-            handles.emplace_back(session, crypto::unwrap_data_key(session, wrapping_key, wrapped));
+            handles.emplace_back(session, unwrap(session, wrapping_key, wrapped));
         }
     } catch (const crypto::Pkcs11Error&) {
         // As many as there is room for.

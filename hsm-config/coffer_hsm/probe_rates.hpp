@@ -10,8 +10,8 @@
 namespace coffer::hsm_config {
 
 struct RateOptions {
-    CK_OBJECT_HANDLE token_key = CK_INVALID_HANDLE;    ///< a master key as a token object
-    CK_OBJECT_HANDLE session_key = CK_INVALID_HANDLE;  ///< the same as a session object, or one like it
+    WrappingKey token_key;    ///< a master key as a token object
+    WrappingKey session_key;  ///< the same as a session object, or one like it
     IvFinding iv;
     std::size_t payload_bytes = 1024;
     std::chrono::milliseconds time{200};  ///< for each rate
@@ -33,7 +33,7 @@ struct RateOptions {
 [[nodiscard]] std::size_t best_thread_count(const std::vector<Rate>& rates);
 
 /// Data keys as session objects, up to `wanted`, at once; they are destroyed again.
-[[nodiscard]] std::size_t count_key_handles(const crypto::Session& session, CK_OBJECT_HANDLE wrapping_key,
+[[nodiscard]] std::size_t count_key_handles(const crypto::Session& session, const WrappingKey& wrapping_key,
                                             std::size_t wanted);
 
 }  // namespace coffer::hsm_config

@@ -53,17 +53,17 @@ void require_unreadable(const Session& session, CK_OBJECT_HANDLE key, std::strin
 
 }  // namespace
 
-Verdict probe_secrecy(const Session& session, CK_OBJECT_HANDLE wrapping_key) {
+Verdict probe_secrecy(const Session& session, const WrappingKey& wrapping_key) {
     const ObjectGuard data_key(session, crypto::generate_data_key(session, false));
-    require_unreadable(session, wrapping_key, "a master key");
+    require_unreadable(session, wrapping_key.handle, "a master key");
     require_unreadable(session, data_key.get(), "a data key");
-    if (crypto::read_boolean(session, wrapping_key, CKA_SENSITIVE) != true ||
-        crypto::read_boolean(session, wrapping_key, CKA_EXTRACTABLE) != false) {
+    if (crypto::read_boolean(session, wrapping_key.handle, CKA_SENSITIVE) != true ||
+        crypto::read_boolean(session, wrapping_key.handle, CKA_EXTRACTABLE) != false) {
         throw Error("a key made SENSITIVE and not EXTRACTABLE is not marked so: do not use this token");
     }
     Attempts attempts;
     attempts.expect_refusal("a key is made extractable afterwards",
-                            try_change(session, wrapping_key, CKA_EXTRACTABLE, true));
+                            try_change(session, wrapping_key.handle, CKA_EXTRACTABLE, true));
     attempts.expect_refusal("a key is made not sensitive afterwards",
                             try_change(session, data_key.get(), CKA_SENSITIVE, false));
     require_unreadable(session, data_key.get(), "a data key whose mark was taken off");
@@ -73,24 +73,26 @@ Verdict probe_secrecy(const Session& session, CK_OBJECT_HANDLE wrapping_key) {
     return attempts.verdict("keep the token's login to the daemon alone: who has it can get at keys");
 }
 
-Verdict probe_templates(const Session& session, CK_OBJECT_HANDLE wrapping_key) {
+Verdict probe_templates(const Session& session, const WrappingKey& wrapping_key) {
     const ObjectGuard writing(session, crypto::generate_data_key(session, false));
-    const auto wrapped = crypto::wrap_data_key(session, wrapping_key, writing.get());
-    const ObjectGuard reading(session, crypto::unwrap_data_key(session, wrapping_key, wrapped));
+    const auto wrapped = crypto::wrap_data_key(session, wrapping_key.way, wrapping_key.handle, writing.get());
+    const ObjectGuard reading(
+        session, crypto::unwrap_data_key(session, wrapping_key.way, wrapping_key.handle, wrapped));
     const ObjectGuard spare(session, crypto::generate_data_key(session, false));
     Attempts attempts;
     attempts.expect_refusal("a data key for encryption decrypts", try_decrypt(session, writing.get()));
     attempts.expect_refusal("a data key for decryption encrypts", try_encrypt(session, reading.get()));
     attempts.expect_refusal("an unwrapped data key is wrapped again",
                             try_wrap(session, wrapping_key, reading.get()));
-    attempts.expect_refusal("a data key wraps", try_wrap(session, writing.get(), spare.get()));
-    attempts.expect_refusal("a master key encrypts", try_encrypt(session, wrapping_key));
-    attempts.expect_refusal("a master key decrypts", try_decrypt(session, wrapping_key));
+    attempts.expect_refusal("a data key wraps",
+                            try_wrap(session, {writing.get(), wrapping_key.way}, spare.get()));
+    attempts.expect_refusal("a master key encrypts", try_encrypt(session, wrapping_key.handle));
+    attempts.expect_refusal("a master key decrypts", try_decrypt(session, wrapping_key.handle));
     return attempts.verdict("the daemon never does these; who has the token's login could");
 }
 
-TrustFinding find_trust(const Session& session, CK_OBJECT_HANDLE untrusted_key,
-                        std::optional<CK_OBJECT_HANDLE> trusted_key) {
+TrustFinding find_trust(const Session& session, const WrappingKey& untrusted_key,
+                        const std::optional<WrappingKey>& trusted_key) {
     TrustFinding finding;
     try {
         const ObjectGuard key(session, crypto::generate_data_key(session, true));
@@ -119,16 +121,16 @@ Verdict describe(const TrustFinding& finding) {
             .advice = "who has the token's login can wrap data keys under a key of his own: guard the PIN"};
 }
 
-bool can_copy(const Session& session, CK_OBJECT_HANDLE token_key, bool wrap_with_trusted) {
+bool can_copy(const Session& session, const WrappingKey& token_key, bool wrap_with_trusted) {
     try {
-        const ObjectGuard copy(session, copy_to_session(session, token_key));
+        const ObjectGuard copy(session, copy_to_session(session, token_key.handle));
         require_unreadable(session, copy.get(), "a copied master key");
         if (crypto::read_boolean(session, copy.get(), CKA_SENSITIVE) != true ||
             crypto::read_boolean(session, copy.get(), CKA_EXTRACTABLE) != false) {
             return false;
         }
         const ObjectGuard key(session, crypto::generate_data_key(session, wrap_with_trusted));
-        return try_wrap(session, copy.get(), key.get()) == CKR_OK;
+        return try_wrap(session, {copy.get(), token_key.way}, key.get()) == CKR_OK;
     } catch (const crypto::Pkcs11Error&) {
         return false;
     }

@@ -53,6 +53,8 @@ std::string profile_as_toml(const crypto::Profile& profile, const std::string& h
     out += fmt::format("threads = {}\n", profile.threads);
     out += fmt::format("max_call_bytes = {}\n", profile.max_call_bytes);
     out += fmt::format("iv_mode = \"{}\"\n", to_text(profile.iv_mode));
+    out += fmt::format("key_wrap_mechanism = {:#x}\n", profile.key_wrap.mechanism);
+    out += fmt::format("unwrap_with_value_len = {}\n", profile.key_wrap.unwrap_with_value_len);
     out += fmt::format("data_key_handles = {}\n", profile.data_key_handles);
     out += fmt::format("copy_master_keys = {}\n", profile.copy_master_keys);
     out += fmt::format("wrap_with_trusted = {}\n", profile.wrap_with_trusted);

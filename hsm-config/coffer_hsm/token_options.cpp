@@ -14,7 +14,7 @@ crypto::Profile profile_of(const TokenOptions& options) {
 std::unique_ptr<crypto::Module> load_module(const TokenOptions& options, const crypto::Profile& profile) {
     const crypto::HsmConfig config{.module = options.module,
                                    .token_dir = options.token_dir,
-                                   .token_uri = options.token_uri,
+                                   .token_uris = {options.token_uri},
                                    .pin = crypto::PinSource::from_file(options.pin_file),
                                    .profile = profile};
     return crypto::Module::load(config.module, config.module_arguments());

@@ -2,29 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/access/request_context.hpp"
+
 namespace coffer::access {
 namespace {
 
-TEST(Administrators, MayDoEverything) {
-    const Administrators administrators({"spiffe://bank.example/admin"});
-    EXPECT_NO_THROW(
-        administrators.require({"spiffe://bank.example/admin", "native", "127.0.0.1"}, "DeleteSecret", "*"));
+Decision decision_for(const Administrators& administrators, const std::string& principal) {
+    const auto rights = administrators.rights_of(principal);
+    const RequestContext request(rights->principal, Action::delete_secret,
+                                 "arn:aws:secretsmanager:eu-test-1:111122223333:secret:app/db-a1b2c3");
+    return decide(request, rights->with(nullptr, nullptr));
 }
 
-TEST(Administrators, EverybodyElseIsToldWhatWasRefused) {
-    const Administrators administrators({"spiffe://bank.example/admin"});
+TEST(Administrators, MayDoEverythingAndNobodyElseAnything) {
+    const Administrators administrators({"spiffe://bank.example/admin"}, "111122223333");
+    EXPECT_TRUE(decision_for(administrators, "spiffe://bank.example/admin").allowed());
     for (const std::string principal :
-         {"", "admin", "spiffe://bank.example/admin/x", "SPIFFE://bank.example/admin"}) {
-        try {
-            administrators.require({principal, "native", "127.0.0.1"}, "GetSecretValue", "app/db");
-            ADD_FAILURE() << principal << " was let through";
-        } catch (const AccessDenied& e) {
-            EXPECT_EQ(std::string(e.what()),
-                      "User: " + principal +
-                          " is not authorized to perform: secretsmanager:GetSecretValue on "
-                          "resource: app/db because no identity-based policy allows the "
-                          "secretsmanager:GetSecretValue action");
-        }
+         {"", "admin", "spiffe://bank.example/admin/x", "SPIFFE://bank.example/admin", "*"}) {
+        EXPECT_EQ(decision_for(administrators, principal).outcome, Outcome::implicit_deny) << principal;
     }
 }
 

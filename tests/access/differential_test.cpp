@@ -9,7 +9,7 @@
 namespace coffer::access::test {
 namespace {
 
-constexpr std::size_t kSets = 30'000;
+constexpr std::size_t kSets = 20'000;
 constexpr std::size_t kRequestsEach = 2;
 
 TEST(Differential, BothEvaluatorsAgree) {

@@ -86,6 +86,16 @@ TEST(Findings, Actions) {
                 ElementsAre("ALLOW_WITH_NOT_ACTION@3:1"));
 }
 
+// The largest document of nothing but mistakes is checked, and every mistake is named.
+TEST(Findings, ManyMistakesAreHarmless) {
+    std::string actions = "\"iam:Nothing0\"";
+    for (int i = 1; i < 1'000; ++i) actions += ",\"iam:Nothing" + std::to_string(i) + "\"";
+    const auto text =
+        "{\"Statement\":{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Resource\":\"*\",\"Action\":[" + actions +
+        "]}}";
+    EXPECT_EQ(find(text, DocumentKind::resource).size(), 1'001U);
+}
+
 TEST(Findings, ResourcesThatSuitNoAction) {
     EXPECT_THAT(codes(one("\"Effect\":\"Allow\",\"Action\":[\"secretsmanager:ListSecrets\",\n"
                           "\"secretsmanager:GetSecretValue\"],\n"

@@ -59,6 +59,10 @@ Letters letters(const std::string& text, bool wildcards) {
 
 /// The textbook table, row by row: whether the pattern so far matches the first j letters of the text.
 bool like(const Letters& pattern, const Letters& text) {
+    if (std::none_of(pattern.begin(), pattern.end(), [](const Letter& letter) { return letter.wild; })) {
+        return std::equal(pattern.begin(), pattern.end(), text.begin(), text.end(),
+                          [](const Letter& a, const Letter& b) { return a.character == b.character; });
+    }
     std::vector<char> above(text.size() + 1, 0);
     std::vector<char> row(text.size() + 1, 0);
     above[0] = 1;

@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -12,6 +14,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "test_pki.hpp"
 #include "test_server.hpp"
@@ -36,6 +40,7 @@ protected:
         bool binary = false;
         bool deleted = false;
         std::string token;
+        std::string description;
     };
 
     CommandTest() {
@@ -73,6 +78,29 @@ protected:
     /// With standard error in `out`, too.
     static Result run_both(const std::string& line) { return run("{ " + line + "; } 2>&1"); }
 
+    /// Runs a line of shell on a terminal of its own, and types the next of `lines` at each prompt. What the
+    /// terminal showed.
+    static std::string on_terminal(const std::string& line, const std::vector<std::string>& lines = {}) {
+        int terminal = -1;
+        const auto child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+        if (child == 0) {
+            ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+            ::_exit(127);
+        }
+        std::string shown;
+        std::array<char, 4096> chunk{};
+        auto next = lines.begin();
+        for (ssize_t got = 0; (got = ::read(terminal, chunk.data(), chunk.size())) > 0;) {
+            shown.append(chunk.data(), static_cast<std::size_t>(got));
+            if (next == lines.end() || !shown.ends_with(": ")) continue;
+            const auto typed = *next++ + "\n";
+            EXPECT_EQ(::write(terminal, typed.data(), typed.size()), static_cast<ssize_t>(typed.size()));
+        }
+        ::close(terminal);
+        ::waitpid(child, nullptr, 0);
+        return shown;
+    }
+
     void answer(Session& session, const v1::Request& request) {
         const std::lock_guard lock(mutex);
         v1::Response response;
@@ -93,8 +121,35 @@ protected:
             response.mutable_put_secret_value();
         } else if (request.has_create_secret()) {
             const auto& create = request.create_secret();
+            if (secrets.count(create.name()) > 0) {
+                return session.respond(request, v1::RESOURCE_EXISTS, "It exists.", false);
+            }
             secrets[create.name()] = stored(create);
             response.mutable_create_secret()->set_name(create.name());
+        } else if (request.has_update_secret()) {
+            const auto& update = request.update_secret();
+            auto* secret = find(session, request, update.secret_id());
+            if (secret == nullptr) return;
+            if (update.kms_key_id() == "alias/none") {
+                return session.respond(request, v1::RESOURCE_NOT_FOUND, "'alias/none' names no master key",
+                                       false);
+            }
+            *secret = stored(update);
+            secret->description = update.description();
+            response.mutable_update_secret();
+        } else if (request.has_describe_secret()) {
+            const auto found = secrets.find(request.describe_secret().secret_id());
+            if (found == secrets.end()) {
+                return session.respond(request, v1::RESOURCE_NOT_FOUND,
+                                       "Secrets Manager can't find the specified secret.", false);
+            }
+            response.mutable_describe_secret()->set_name(found->first);
+            if (found->second.deleted) response.mutable_describe_secret()->set_deleted_date(1523477145);
+        } else if (request.has_tag_resource()) {
+            return session.respond(request, v1::LIMIT_EXCEEDED,
+                                   "A secret can have at most 50 tags; this request would make 51.", false);
+        } else if (request.has_untag_resource()) {
+            return session.respond(request, v1::ACCESS_DENIED, "User: tester is not authorized", false);
         } else if (request.has_delete_secret()) {
             const auto& remove = request.delete_secret();
             if (remove.force_delete_without_recovery()) {
@@ -138,7 +193,10 @@ protected:
     template <class M>
     static Stored stored(const M& message) {
         return {message.has_secret_binary() ? message.secret_binary() : message.secret_string(),
-                message.has_secret_binary(), false, message.client_request_token()};
+                message.has_secret_binary(),
+                false,
+                message.client_request_token(),
+                {}};
     }
 
     /// Two a page.
@@ -185,6 +243,43 @@ TEST_F(CommandTest, PutSaysWhatItDidOnStandardError) {
     const auto empty = run_both("$COFFER put b </dev/null");
     EXPECT_EQ(empty.code, 1);
     EXPECT_THAT(empty.out, HasSubstr("empty"));
+}
+
+TEST_F(CommandTest, PutOfAnExistingSecretAppliesWhatIsAskedOrRefuses) {
+    secrets["a"].value = "old";
+    EXPECT_EQ(run("printf new | $COFFER put a --description 'the new one'").code, 0);
+    EXPECT_EQ(secrets.at("a").value, "new");
+    EXPECT_EQ(secrets.at("a").description, "the new one");
+    const auto no_key = run_both("printf newer | $COFFER put a --kms-key-id alias/none");
+    EXPECT_EQ(no_key.code, 254);
+    EXPECT_THAT(no_key.out, HasSubstr("names no master key"));
+    EXPECT_EQ(secrets.at("a").value, "new") << "nothing was stored";
+}
+
+TEST_F(CommandTest, PutOfAnArnCreatesNothing) {
+    const auto arn =
+        run_both("printf x | $COFFER put arn:aws:secretsmanager:us-east-1:111122223333:secret:new-AbCdEf");
+    EXPECT_EQ(arn.code, 1);
+    EXPECT_THAT(arn.out, AllOf(HasSubstr("there is no secret arn:aws:"), HasSubstr("give a name")));
+    EXPECT_TRUE(secrets.empty());
+}
+
+TEST_F(CommandTest, WhatIsTypedIsHiddenAndAskedTwice) {
+    for (const char* line : {"$COFFER put a", "$COFFER put a --file -",
+                             "$COFFER put-secret-value --secret-id a --secret-string -"}) {
+        secrets["a"].value = "old";
+        const auto shown = on_terminal(line, {"pass word", "pass word"});
+        EXPECT_EQ(secrets.at("a").value, "pass word") << line << shown;
+        EXPECT_THAT(shown, AllOf(HasSubstr("again: "), Not(HasSubstr("pass word")))) << line;
+    }
+}
+
+TEST_F(CommandTest, ATerminalIsToldWhatAValueIs) {
+    secrets["escape"].value = "\x1b[2J";
+    EXPECT_THAT(on_terminal("$COFFER get escape"), HasSubstr("text with control characters (4 bytes)"));
+    secrets["binary"].value = "\xff\xfe";
+    EXPECT_THAT(on_terminal("$COFFER get binary"), HasSubstr("is binary (2 bytes)"));
+    EXPECT_THAT(on_terminal("$COFFER get escape --force"), StartsWith("\x1b[2J"));
 }
 
 TEST_F(CommandTest, PutMayBeToldTheKind) {
@@ -239,6 +334,72 @@ TEST_F(CommandTest, ErrorsAreTheAwsClis) {
     EXPECT_THAT(later.out, HasSubstr("(NotImplementedException) when calling the RotateSecret operation"));
 }
 
+TEST_F(CommandTest, ErrorsNameTheSecretAndWhatToDo) {
+    secrets["a"].value = "{}";
+    EXPECT_THAT(run_both("$COFFER exec --secret a --secret b -- true").out, HasSubstr("\nSecret: b\n"));
+    EXPECT_THAT(run_both("$COFFER tag-resource --secret-id a --tags Key=k,Value=v").out,
+                HasSubstr("untag-resource"));
+    const auto denied = run_both("$COFFER untag-resource --secret-id a --tag-keys k");
+    EXPECT_THAT(denied.out, AllOf(HasSubstr("Secret: a"), HasSubstr("coffer iam")));
+}
+
+TEST_F(CommandTest, WhatIsMisspeltIsFound) {
+    EXPECT_THAT(run_both("$COFFER gett a").out,
+                StartsWith("coffer: 'gett' is not a verb of coffer; did you mean 'get'? coffer --help"));
+    EXPECT_THAT(run_both("$COFFER get-secret-valeu").out, HasSubstr("did you mean 'get-secret-value'?"));
+    EXPECT_THAT(
+        run_both("$COFFER get a --feild x").out,
+        StartsWith("coffer: there is no option '--feild'; did you mean '--field'? (coffer get --help)"));
+    EXPECT_THAT(run_both("$COFFER --verison").out, HasSubstr("did you mean '--version'?"));
+    EXPECT_THAT(run_both("$COFFER").out, HasSubstr("a verb is missing"));
+    EXPECT_THAT(run_both("$COFFER get a --endpiont x").out, HasSubstr("did you mean '--endpoint'?"));
+    EXPECT_THAT(run_both("$COFFER put a s3cret").out,
+                AllOf(HasSubstr("an argument too many"), Not(HasSubstr("s3cret"))));
+    for (const char* line :
+         {"$COFFER", "$COFFER get", "$COFFER get --timeout x a", "$COFFER get --output x a"}) {
+        const auto wrong = run_both(line);
+        EXPECT_EQ(wrong.code, 2) << line;
+        EXPECT_THAT(wrong.out, StartsWith("coffer: ")) << line;
+    }
+}
+
+TEST_F(CommandTest, TimeoutsHaveARange) {
+    EXPECT_THAT(run_both("$COFFER ls --timeout 0").out, AllOf(HasSubstr("0.001"), HasSubstr("86400")));
+    EXPECT_EQ(run_both("$COFFER ls --timeout nan").code, 2);
+    EXPECT_EQ(run_both("$COFFER ls --timeout 86401").code, 2);
+    EXPECT_EQ(run_both("$COFFER ls --timeout 86400").code, 0);
+}
+
+TEST_F(CommandTest, OutputIsHonouredOrRefused) {
+    secrets["a"].value = "{}";
+    for (const char* line : {"get a", "put a", "rm a", "restore a", "exec --secret a -- true", "ping",
+                             "completion bash", "ls --names"}) {
+        const auto refused = run_both(std::string("printf x | $COFFER --output json ") + line);
+        EXPECT_EQ(refused.code, 2) << line << refused.out;
+        EXPECT_THAT(refused.out, HasSubstr("--output")) << line;
+    }
+    EXPECT_EQ(secrets.at("a").value, "{}") << "nothing was done";
+    EXPECT_THAT(run("$COFFER whoami --output text").out,
+                AllOf(HasSubstr("\ttester"), Not(HasSubstr("principal"))));
+    EXPECT_THAT(run("$COFFER whoami --output table").out, StartsWith("principal"));
+}
+
+TEST_F(CommandTest, BrokenJsonIsShownByItsPlace) {
+    const auto broken = [](const std::string& json) {
+        return run_both("printf '%s' '" + json +
+                        "' >$HOME/r.json; $COFFER create-secret --cli-input-json file://$HOME/r.json")
+            .out;
+    };
+    EXPECT_THAT(broken("{\n  \"Name\": \"a\"\n  \"SecretString\": \"s3cret\"\n}"),
+                AllOf(HasSubstr("--cli-input-json is not JSON: line 3, column 3: a comma"),
+                      Not(HasSubstr("s3cret"))));
+    EXPECT_THAT(broken("{\"Name\": \"a\",}"),
+                HasSubstr("line 1, column 14: a comma before it is one too many"));
+    EXPECT_THAT(broken("{\"Name\": \"a\""), HasSubstr("it ends in the middle"));
+    EXPECT_THAT(broken("{Name: 1}"), HasSubstr("line 1, column 2: a value, or a name in double quotes"));
+    EXPECT_THAT(broken("{\"Name\": \"a\"}\n\n x"), HasSubstr("line 3, column 2: something follows"));
+}
+
 TEST_F(CommandTest, UsageErrorsAreTwo) {
     EXPECT_EQ(run_both("$COFFER").code, 2);
     EXPECT_THAT(run_both("$COFFER fetch a").out, HasSubstr("'fetch' is not a verb"));
@@ -279,11 +440,17 @@ TEST_F(CommandTest, LsListsAllPages) {
               "app/a  2018-04-11 20:05\n"
               "app/b  2018-04-11 20:05\n"
               "app/c  2018-04-11 20:05\n");
-    EXPECT_THAT(run("$COFFER ls --all").out, HasSubstr("app/old  2018-04-11 20:05  2018-04-11"));
+    EXPECT_THAT(run("$COFFER ls --all").out,
+                AllOf(HasSubstr("MARKED"), HasSubstr("app/old  2018-04-11 20:05  2018-04-11")));
     EXPECT_THAT(run("$COFFER ls --output json").out,
                 AllOf(StartsWith("{\n    \"SecretList\": ["), HasSubstr("\"app/c\"")));
     const auto cut = run("$COFFER list-secrets --max-items 3 --output text");
-    EXPECT_THAT(cut.out, AllOf(HasSubstr("app/c"), Not(HasSubstr("other"))));
+    EXPECT_THAT(cut.out, AllOf(StartsWith("SECRETLIST\t"), HasSubstr("app/c"), Not(HasSubstr("other")),
+                               HasSubstr("\nNEXTTOKEN\tey")));
+    const auto none = run_both("$COFFER ls nothing/");
+    EXPECT_EQ(none.code, 0);
+    EXPECT_THAT(none.out, StartsWith("no secret's name begins with 'nothing/'"));
+    EXPECT_EQ(run("$COFFER ls nothing/").out, "") << "it goes to standard error";
     EXPECT_THAT(run("$COFFER list-secrets --no-paginate").out, HasSubstr("\"NextToken\": \"app/c\""));
 }
 
@@ -294,6 +461,14 @@ TEST_F(CommandTest, RmCanBeTakenBackAndForceAsks) {
     EXPECT_EQ(deleted.code, 254);
     EXPECT_THAT(deleted.out, HasSubstr("coffer restore"));
     EXPECT_EQ(run("$COFFER restore a && $COFFER get a").out, "a is restored\nv");
+    EXPECT_EQ(run("$COFFER restore a").out, "a was not deleted; nothing to do\n");
+    for (const char* line : {"$COFFER rm none --force --yes", "$COFFER rm none", "$COFFER restore none"}) {
+        const auto none = run_both(line);
+        EXPECT_EQ(none.code, 1) << line;
+        EXPECT_THAT(none.out, StartsWith("coffer: there is no secret none")) << line;
+    }
+    EXPECT_EQ(run("$COFFER delete-secret --secret-id none --force-delete-without-recovery").code, 0)
+        << "as at AWS";
     const auto unasked = run_both("$COFFER rm a --force");
     EXPECT_EQ(unasked.code, 2) << "there is no terminal to ask on";
     EXPECT_EQ(secrets.count("a"), 1U);
@@ -313,8 +488,14 @@ TEST_F(CommandTest, ExecGivesFieldsToAProgram) {
             .out,
         "app mailer -x --secret\n");
     EXPECT_EQ(run("$COFFER exec --secret db -- sh -c 'exit 7'").code, 7);
-    EXPECT_THAT(run_both("$COFFER exec --secret db -- /no/such/program").out,
-                HasSubstr("/no/such/program cannot be run"));
+    const auto missing = run_both("$COFFER exec --secret db -- /no/such/program");
+    EXPECT_EQ(missing.code, 127);
+    EXPECT_THAT(missing.out, HasSubstr("/no/such/program cannot be run"));
+    EXPECT_EQ(run_both("$COFFER exec --secret db -- /").code, 126) << "a folder";
+    EXPECT_THAT(run("$COFFER exec --help").out, HasSubstr("-- PROGRAM [ARGUMENTS]"));
+    const auto no_dashes = run_both("$COFFER exec --secret db sh -c true");
+    EXPECT_EQ(no_dashes.code, 2);
+    EXPECT_THAT(no_dashes.out, HasSubstr("goes after --"));
     EXPECT_EQ(run_both("$COFFER exec --secret db").code, 2);
     EXPECT_THAT(run_both("$COFFER exec --secret db --secret db -- true").out, HasSubstr("--prefix"));
     EXPECT_EQ(run_both("$COFFER exec --prefix A_ --secret db -- true").code, 2);

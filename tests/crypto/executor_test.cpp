@@ -10,6 +10,7 @@
 #include "crypto/breaker.hpp"
 #include "crypto/hsm_impl.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/token.hpp"
 #include "tests/crypto/test_hsm.hpp"
 
 namespace coffer::crypto {
@@ -51,6 +52,29 @@ protected:
         std::promise<void> released_;
     };
 };
+
+// Every event that an observer hears of, with none to hear it.
+TEST(ExecutorWithoutObserver, WorksRecoversAndGoesNotReady) {
+    const TestToken test_token = TestToken::make(TokenKind::softhsm2);
+    test_token.use();
+    Token token(test_token.hsm_config());
+    Executor executor({.threads = 1, .queue_capacity = 8, .breaker_failures = 1, .probe_interval = 5ms},
+                      token, nullptr);
+    const auto run = [&](auto work) {
+        return wait_for<Done>([&](Completion<Done> completion) {
+            executor.submit(make_job<Done>(JobOptions{}, std::move(completion), work));
+        });
+    };
+    (void)run([](HsmContext&) { return Done{}; });
+    bool lost = false;
+    (void)run([&](HsmContext&) {
+        if (!std::exchange(lost, true)) throw Pkcs11Error("C_Sign", CKR_SESSION_HANDLE_INVALID);
+        return Done{};
+    });
+    EXPECT_THROW((void)run([](HsmContext&) -> Done { throw IntegrityError("altered"); }), IntegrityError);
+    executor.close();
+    token.close();
+}
 
 TEST_F(ExecutorTest, TheMoreUrgentLaneGoesFirstAndEachIsAFifo) {
     std::mutex mutex;

@@ -246,6 +246,55 @@ TEST_F(FaultTest, AMissingMechanismIsNamedAtTheStart) {
     }
 }
 
+TEST_F(FaultTest, AKeyWrapByItsVendorsNumberIsUsedAsTheProfileSays) {
+    for (const auto& [rules, way] :
+         {std::pair{"renumber-mechanism CKM_AES_KEY_WRAP 0x80000170\nunwrap-wants-value-len",
+                    KeyWrap{.mechanism = 0x80000170, .unwrap_with_value_len = true}},
+          std::pair{"renumber-mechanism CKM_AES_KEY_WRAP 0x80002109",
+                    KeyWrap{.mechanism = 0x80002109, .unwrap_with_value_len = false}}}) {
+        shim().set("");
+        SealedPayload written_by_standard;
+        {
+            TestHsm hsm(config());
+            written_by_standard = hsm.seal(kIdentity, kText);
+        }
+        shim().set(rules);
+        auto vendors = config();
+        vendors.profile.key_wrap = way;
+        TestHsm hsm(vendors);
+        const auto sealed = hsm.seal(kIdentity, kText);
+        EXPECT_EQ(sealed.wrapped_key.size(), 40U);
+        EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+        EXPECT_EQ(hsm.open(kIdentity, written_by_standard), kText) << "the number is not in what is stored";
+        auto bad = sealed;
+        bad.wrapped_key[7] ^= 1;
+        EXPECT_THROW((void)hsm.open(kIdentity, bad), IntegrityError);
+        shim().power_cycle();
+        EXPECT_EQ(hsm.open(kIdentity, sealed, within(kPatience)), kText);
+        EXPECT_THROW((void)TestHsm(config()), Error) << "the standard's number is refused";
+    }
+}
+
+TEST_F(FaultTest, ATokenWithShortHmacCallsSealsLongMessages) {
+    const Bytes long_message(100'000, 'x');
+    Bytes by_unlimited;
+    {
+        TestHsm hsm(config());
+        by_unlimited = hsm.hsm().seals().make(long_message, {});
+    }
+    shim().set("max-hmac-bytes 16288");  // AWS CloudHSM's limit
+    {
+        TestHsm hsm(config());
+        EXPECT_TRUE(hsm.hsm().seals().check(long_message, by_unlimited, {})) << "the same on every token";
+        EXPECT_EQ(hsm.hsm().seals().make_all({{1}, long_message}, {}).back(), by_unlimited);
+        auto altered = long_message;
+        altered.back() ^= 1;
+        EXPECT_FALSE(hsm.hsm().seals().check(altered, by_unlimited, {}));
+    }
+    shim().set("max-hmac-bytes 4095");
+    EXPECT_THROW((void)TestHsm(config()), Error) << "found at the start, not at the first long message";
+}
+
 TEST_F(FaultTest, ATokenWithShortCallsIsUsedInSegments) {
     shim().set("max-call-bytes 128");
     auto segmented = config();

@@ -86,6 +86,8 @@ name = "Example HSM"
 threads = 8
 max_call_bytes = 4080
 iv_mode = "written-back"
+key_wrap_mechanism = 0x80002109
+unwrap_with_value_len = true
 data_key_handles = 500
 copy_master_keys = false
 wrap_with_trusted = true
@@ -95,6 +97,7 @@ module_arguments = "configdir='{dir}'"
     EXPECT_EQ(profile.threads, 8U);
     EXPECT_EQ(profile.max_call_bytes, 4080U);
     EXPECT_EQ(profile.iv_mode, IvMode::written_back);
+    EXPECT_EQ(profile.key_wrap, (KeyWrap{.mechanism = 0x80002109, .unwrap_with_value_len = true}));
     EXPECT_EQ(profile.data_key_handles, 500U);
     EXPECT_FALSE(profile.copy_master_keys);
     EXPECT_TRUE(profile.wrap_with_trusted);
@@ -111,6 +114,13 @@ TEST_F(FilesTest, AProfileThatIsNotRightIsNamedWithKeyAndLine) {
     EXPECT_THAT(refusal("name = 'x'\nthreads = '1'\n"), HasSubstr("whole number"));
     EXPECT_THAT(refusal("name = 'x'\nthreads = 1.5\n"), HasSubstr("whole number"));
     EXPECT_THAT(refusal("name = 'x'\nmax_call_bytes = 65537\n"), HasSubstr("16 to 65536"));
+    EXPECT_THAT(refusal("name = 'x'\nkey_wrap_mechanism = 0\n"), HasSubstr("0x1 to 0xffffffff"));
+    EXPECT_THAT(refusal("name = 'x'\nkey_wrap_mechanism = 0x100000000\n"), HasSubstr("0xffffffff"));
+    for (const auto* padded : {"0x210A", "0x210B", "0x210C"}) {
+        EXPECT_THAT(refusal(std::string("name = 'x'\nkey_wrap_mechanism = ") + padded + "\n"),
+                    AllOf(HasSubstr("file:2"), HasSubstr("RFC 3394")));
+    }
+    EXPECT_THAT(refusal("name = 'x'\nunwrap_with_value_len = 1\n"), HasSubstr("true or false"));
     EXPECT_THAT(refusal("name = 'x'\niv_mode = 'mine'\n"), HasSubstr("written-back"));
     EXPECT_THAT(refusal("name = 'x'\ncopy_master_keys = 1\n"), HasSubstr("true or false"));
     EXPECT_THAT(refusal("name = 3\n"), HasSubstr("string"));
@@ -124,7 +134,7 @@ TEST_F(FilesTest, AProfileThatIsNotRightIsNamedWithKeyAndLine) {
 TEST_F(FilesTest, TheTokensDirectoryIsFilledIn) {
     HsmConfig config{.module = "m",
                      .token_dir = "/var/lib/token",
-                     .token_uri = "pkcs11:token=t",
+                     .token_uris = {"pkcs11:token=t"},
                      .pin = PinSource::from_file("pin"),
                      .profile = {}};
     EXPECT_EQ(config.module_arguments(), "");

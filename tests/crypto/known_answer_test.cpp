@@ -1,6 +1,9 @@
 // The standards' own vectors, through the token: keys with known bytes are imported as session objects.
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include <array>
 
@@ -9,6 +12,7 @@
 #include "crypto/gcm.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/seal_form.hpp"
 #include "tests/support/tokens.hpp"
 
 namespace coffer::crypto {
@@ -129,12 +133,12 @@ TEST_P(KnownAnswerTest, KeyWrapIsRfc3394) {
                        from_hex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")));
         const auto key_data = from_hex("00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f");
         const ObjectGuard key(session, import_key(session, CKK_AES, key_data));
-        const auto wrapped = wrap_data_key(session, kek.get(), key.get());
+        const auto wrapped = wrap_data_key(session, {}, kek.get(), key.get());
         EXPECT_EQ(to_hex(wrapped),
                   "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21");
 
         // The unwrapped key is the same one, and tells nobody its bytes.
-        const ObjectGuard unwrapped(session, unwrap_data_key(session, kek.get(), wrapped));
+        const ObjectGuard unwrapped(session, unwrap_data_key(session, {}, kek.get(), wrapped));
         EXPECT_EQ(read_attribute(session, unwrapped.get(), CKA_VALUE), std::nullopt);
         Bytes stored;
         gcm_encrypt(session, key.get(), IvMode::caller, kGcmIvBytes, {}, key_data, stored);
@@ -144,7 +148,7 @@ TEST_P(KnownAnswerTest, KeyWrapIsRfc3394) {
 
         auto altered = wrapped;
         altered[7] ^= 1;
-        EXPECT_THROW((void)unwrap_data_key(session, kek.get(), altered), Pkcs11Error);
+        EXPECT_THROW((void)unwrap_data_key(session, {}, kek.get(), altered), Pkcs11Error);
     });
 }
 
@@ -182,6 +186,57 @@ TEST_P(KnownAnswerTest, SealsAreHmacSha256) {
     });
 }
 
+/// HMAC-SHA256 by another implementation.
+Bytes openssl_hmac(ByteView key, ByteView message) {
+    Bytes mac(kSealBytes);
+    unsigned size = 0;
+    EXPECT_NE(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
+                   mac.data(), &size),
+              nullptr);
+    EXPECT_EQ(size, mac.size());
+    return mac;
+}
+
+// The two forms of crypto/README.md, "Seals of long messages", spelled out byte by byte.
+TEST_P(KnownAnswerTest, LongMessagesAreSealedByTheirDigest) {
+    const Bytes key_bytes(64, 0xaa);
+    with_session([&](const Session& session) {
+        const ObjectGuard key(session, import_key(session, CKK_GENERIC_SECRET, key_bytes));
+        for (const std::size_t size : {0U, 1U, 4095U, 4096U, 4097U, 16288U, 16289U, 300000U}) {
+            const Bytes message(size, 0xdd);
+            Bytes input = message;
+            if (size > 4096) {
+                input = from_hex(
+                    "730000000000000013"
+                    "636f666665722f6c6f6e672d7365616c2f7631"
+                    "620000000000000020");
+                std::array<std::uint8_t, 32> digest{};
+                SHA256(message.data(), message.size(), digest.data());
+                input.insert(input.end(), digest.begin(), digest.end());
+                ASSERT_EQ(input.size(), 69U);
+            }
+            Bytes seal(kSealBytes);
+            compute_seal(session, key.get(), message, seal);
+            EXPECT_EQ(to_hex(seal), to_hex(openssl_hmac(key_bytes, input))) << size;
+        }
+    });
+}
+
+TEST_P(KnownAnswerTest, NoSealIsMadeOverAReservedDomain) {
+    with_session([&](const Session& session) {
+        const ObjectGuard key(session, import_key(session, CKK_GENERIC_SECRET, Bytes(64, 0xaa)));
+        Bytes seal(kSealBytes);
+        for (const auto* domain : {"coffer/long-seal/v1", "coffer/derive/v1"}) {
+            for (const std::size_t size : {32U, 5000U}) {
+                const auto message = CanonicalEncoder(domain).bytes(Bytes(size, 1)).take();
+                EXPECT_THROW(compute_seal(session, key.get(), message, seal), Error) << domain;
+            }
+        }
+        EXPECT_NO_THROW(compute_seal(
+            session, key.get(), CanonicalEncoder("coffer/long-seal/v10").bytes(Bytes(32, 1)).take(), seal));
+    });
+}
+
 TEST_P(KnownAnswerTest, DataKeysCanDoNoMoreThanTheirStepNeeds) {
     with_session([](const Session& session) {
         const ObjectGuard kek(
@@ -195,7 +250,8 @@ TEST_P(KnownAnswerTest, DataKeysCanDoNoMoreThanTheirStepNeeds) {
         EXPECT_EQ(read_boolean(session, fresh.get(), CKA_TOKEN), false);
         EXPECT_EQ(read_attribute(session, fresh.get(), CKA_VALUE), std::nullopt);
         const ObjectGuard reading(
-            session, unwrap_data_key(session, kek.get(), wrap_data_key(session, kek.get(), fresh.get())));
+            session,
+            unwrap_data_key(session, {}, kek.get(), wrap_data_key(session, {}, kek.get(), fresh.get())));
         EXPECT_EQ(read_boolean(session, reading.get(), CKA_ENCRYPT), false);
         EXPECT_EQ(read_boolean(session, reading.get(), CKA_DECRYPT), true);
         EXPECT_EQ(read_boolean(session, reading.get(), CKA_SENSITIVE), true);

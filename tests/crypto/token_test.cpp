@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 
 #include "crypto/attributes.hpp"
 #include "crypto/key_factory.hpp"
@@ -16,6 +17,7 @@
 namespace coffer::crypto {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::TestToken;
@@ -155,14 +157,14 @@ TEST_P(TokenTest, ARefusedPinIsNotTriedAgainUntilItsFileChanges) {
     const auto token = TestToken::make(GetParam());
     const auto config = token.hsm_config();
     const auto module = Module::load(config.module, config.module_arguments());
-    const auto slot = find_token(*module, TokenUri::parse(config.token_uri)).slot;
+    const auto slot = find_token(*module, parse_token_uris(config.token_uris)).slot;
     PinGuard guard;
     const auto open = [&] { (void)AnchorSession::open(*module, slot, config.pin, guard); };
 
     token.write_pin_file("wrong-pin");
     EXPECT_THAT(message_of(open), HasSubstr("refused the PIN in " + token.pin_file().string()));
     const auto second = message_of(open);
-    EXPECT_THAT(second, HasSubstr("it is not tried again until the file changes"));
+    EXPECT_THAT(second, HasSubstr("does not try it again until the file changes"));
     EXPECT_THAT(second, Not(HasSubstr("wrong-pin")));
     token.write_pin_file(TestToken::pin());
     EXPECT_NO_THROW(open());
@@ -184,7 +186,7 @@ TEST_P(TokenTest, SurvivesBeingReinitialized) {
     const auto module = Module::load(config.module, config.module_arguments());
     for (int round = 0; round < 3; ++round) {
         {
-            const auto slot = find_token(*module, TokenUri::parse(config.token_uri)).slot;
+            const auto slot = find_token(*module, parse_token_uris(config.token_uris)).slot;
             PinGuard guard;
             auto anchor = AnchorSession::open(*module, slot, config.pin, guard);
             EXPECT_EQ(find_keys(anchor.session()).master_keys.size(), 1U);
@@ -218,6 +220,47 @@ TEST(SoftHsmTokens, TwoWithOneLabelAreRefusedWithTheirSerials) {
     EXPECT_THAT(message, HasSubstr(serials[1]));
     const auto one = find_token(*module, TokenUri::parse(token.uri() + ";serial=" + serials[1]));
     EXPECT_EQ(one.serial, serials[1]);
+}
+
+TEST(SoftHsmTokens, OfAListOfUrisExactlyOneTokenMayBeThere) {
+    const auto token = TestToken::make(TokenKind::softhsm2, false);
+    token.add_token("spare");
+    const auto module = Module::load(token.module(), "");
+    std::map<std::string, std::string> serials;
+    for (const auto& info : list_tokens(*module)) serials[info.label] = info.serial;
+    ASSERT_EQ(serials.size(), 2U);
+    const auto by_serial = [&](const std::string& label) { return "pkcs11:serial=" + serials.at(label); };
+    const auto find = [&](const std::vector<std::string>& uris) {
+        return find_token(*module, parse_token_uris(uris));
+    };
+    // The other is not there, in whatever order.
+    EXPECT_EQ(find({"pkcs11:serial=0000", by_serial("spare")}).label, "spare");
+    EXPECT_EQ(find({by_serial("coffer-test"), "pkcs11:serial=0000"}).label, "coffer-test");
+    // One token that two URIs name is one token.
+    EXPECT_EQ(find({"pkcs11:token=spare", by_serial("spare")}).label, "spare");
+    // Both are there.
+    const auto both = message_of([&] { (void)find({by_serial("coffer-test"), by_serial("spare")}); });
+    for (const auto& [label, serial] : serials) {
+        EXPECT_THAT(both, AllOf(HasSubstr("\"" + label + "\""), HasSubstr("serial \"" + serial + "\"")));
+    }
+    EXPECT_THAT(both, HasSubstr("only one"));
+    // Neither is.
+    const auto neither = message_of([&] { (void)find({"pkcs11:serial=0000", "pkcs11:token=gone"}); });
+    EXPECT_THAT(neither, AllOf(HasSubstr("pkcs11:serial=0000"), HasSubstr("pkcs11:token=gone"),
+                               HasSubstr(serials.at("spare"))));
+}
+
+TEST(TokenUris, AListHasOneToSixteenGoodUris) {
+    EXPECT_THAT(message_of([] { (void)parse_token_uris({}); }), HasSubstr("no token URI"));
+    const std::vector<std::string> many(17, "pkcs11:token=t");
+    EXPECT_THAT(message_of([&] { (void)parse_token_uris(many); }), AllOf(HasSubstr("17"), HasSubstr("16")));
+    EXPECT_EQ(parse_token_uris({many.begin(), many.end() - 1}).size(), 16U);
+    EXPECT_THAT(message_of([] {
+                    (void)parse_token_uris({"pkcs11:token=t", "pkcs11:slot-id=1"});
+                }),
+                HasSubstr("slot"));
+    EXPECT_THAT(message_of([] { (void)TokenUri::parse(std::string("pkcs11:token=t\0;x", 17)); }),
+                HasSubstr("NUL"));
 }
 
 TEST(TokenUriTest, RefusesWhatIsFragileOrSecret) {

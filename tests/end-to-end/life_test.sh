@@ -55,3 +55,26 @@ what "binary values too"
 
 coffer get-secret-value --secret-id demo/a --version-stage AWSPREVIOUS >/dev/null
 expect_equal "up of a running appliance changes nothing" "$(daemon_pid)" "$(appliance up >/dev/null && daemon_pid)"
+
+# What an operator does: another client, a changed configuration, the token looked at.
+pid=$(daemon_pid)
+expect_contains "a certificate for another client" spiffe://coffer.local/billing "$(appliance client billing)"
+as_billing() { COFFER_CERT_FILE="$state/tls/billing.crt" COFFER_KEY_FILE="$state/tls/billing.key" coffer "$@"; }
+expect_refused "which is refused as long as it is no user" AccessDeniedException as_billing get demo/a
+coffer iam create-user --user-name billing >/dev/null
+coffer iam add-user-identity --user-name billing --identity Kind=spiffe,Value=spiffe://coffer.local/billing >/dev/null
+coffer iam attach-user-policy --user-name billing --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite
+expect_equal "and let in at once when it is one" second "$(as_billing get demo/a)"
+as_owner sed -i 's|^\[health\]|[log]\nlevel = "debug"\n&|' "$state/etc/cofferd.toml"
+expect_contains "up says that a changed configuration wants a restart" "appliance.sh restart" "$(appliance up)"
+expect_equal "and leaves the daemon as it is" "$pid" "$(daemon_pid)"
+appliance restart >/dev/null
+expect_equal "after a restart the client is still let in" second "$(as_billing get demo/a)"
+[ "$pid" != "$(daemon_pid)" ] || fail "restart left the old daemon"
+pid=$(daemon_pid)
+as_owner cp "$state/etc/cofferd.toml" "$state/etc/cofferd.toml.good"
+as_owner sed -i 's|^account|acount|' "$state/etc/cofferd.toml"
+expect_refused "restart refuses a configuration with mistakes" acount appliance restart
+expect_equal "and the daemon goes on" "$pid" "$(daemon_pid)"
+as_owner mv "$state/etc/cofferd.toml.good" "$state/etc/cofferd.toml"
+expect_contains "check looks at the appliance's token" "find token" "$(appliance check)"

@@ -101,6 +101,52 @@ TEST_P(Check, FindsATokenThatAppendsItsIv) {
     EXPECT_EQ(text(step_of(found, "IV mode"), "detail"), "\"appended\", 16 bytes");
 }
 
+// Thales Luna's number and its template; AWS CloudHSM's number.
+TEST_P(Check, FindsAKeyWrapByItsVendorsNumber) {
+    TokenUnderTool tool(GetParam());
+    tool.through_shim().set("renumber-mechanism CKM_AES_KEY_WRAP 0x80000170\nunwrap-wants-value-len");
+    const auto found = report(tool, 0);
+    EXPECT_THAT(text(step_of(found, "key wrap"), "detail"),
+                AllOf(HasSubstr("0x80000170"), HasSubstr("CKA_VALUE_LEN")));
+    EXPECT_THAT(text(step_of(found, "wrap"), "detail"), HasSubstr("RFC 3394 matches"));
+    EXPECT_EQ(found.at("profile").at("key_wrap_mechanism").as_int64(), 0x80000170);
+    EXPECT_TRUE(found.at("profile").at("unwrap_with_value_len").as_bool());
+
+    tool.through_shim().set("renumber-mechanism CKM_AES_KEY_WRAP 0x80002109");
+    const auto file = tool.token().dir() / "measured.toml";
+    static_cast<void>(report(tool, 0, {"--write-profile", file.string()}));
+    EXPECT_EQ(crypto::load_profile(file).key_wrap,
+              (crypto::KeyWrap{.mechanism = 0x80002109, .unwrap_with_value_len = false}));
+}
+
+TEST_P(Check, SaysByWhichNumbersItLookedForTheKeyWrap) {
+    TokenUnderTool tool(GetParam());
+    tool.through_shim().set("renumber-mechanism CKM_AES_KEY_WRAP 0x80001234");
+    const auto found = report(tool, 1);
+    EXPECT_THAT(text(step_of(found, "mechanisms"), "detail"),
+                AllOf(HasSubstr("0x2109"), HasSubstr("0x80000170"), HasSubstr("0x80002109")));
+}
+
+// Another vendor may use such a number for something else: here for the relative with padding, RFC 5649.
+TEST_P(Check, TakesNoOtherMechanismForAKeyWrap) {
+    TokenUnderTool tool(GetParam());
+    tool.through_shim().set(
+        "hide-mechanism CKM_AES_KEY_WRAP\nrenumber-mechanism CKM_AES_KEY_WRAP_KWP 0x80002109\n"
+        "renumber-mechanism CKM_AES_KEY_WRAP_PAD 0x80000170");
+    const auto found = report(tool, 1);
+    EXPECT_FALSE(found.at("usable").as_bool());
+    EXPECT_THAT(text(step_of(found, "wrap"), "detail"), HasSubstr("not that of RFC 3394"));
+}
+
+TEST_P(Check, AnHmacOfShortCallsIsNamedWithTheLengthThatIsNeeded) {
+    TokenUnderTool tool(GetParam());
+    tool.through_shim().set("max-hmac-bytes 4095");
+    const auto found = report(tool, 1);
+    EXPECT_EQ(text(step_of(found, "seals"), "result"), "failed");
+    EXPECT_THAT(text(step_of(found, "seals"), "detail"),
+                AllOf(HasSubstr("4096 bytes"), HasSubstr("CKR_DATA_LEN_RANGE")));
+}
+
 TEST_P(Check, CountsSessions) {
     TokenUnderTool tool(GetParam());
     auto& shim = tool.through_shim();

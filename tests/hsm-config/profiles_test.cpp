@@ -44,6 +44,8 @@ TEST(Profiles, ThoseOfTestedTokensAreWhatTheTokensMeasure) {
         EXPECT_EQ(measured.at("max_call_bytes").to_number<std::size_t>(), shipped.max_call_bytes);
         EXPECT_EQ(measured.at("data_key_handles").to_number<std::size_t>(), shipped.data_key_handles);
         EXPECT_EQ(measured.at("copy_master_keys").as_bool(), shipped.copy_master_keys);
+        EXPECT_EQ(measured.at("key_wrap_mechanism").to_number<unsigned long>(), shipped.key_wrap.mechanism);
+        EXPECT_EQ(measured.at("unwrap_with_value_len").as_bool(), shipped.key_wrap.unwrap_with_value_len);
         EXPECT_EQ(measured.at("wrap_with_trusted").as_bool(), shipped.wrap_with_trusted);
     }
 }
@@ -54,6 +56,7 @@ TEST(Profiles, TextComesBackAsItWas) {
     profile.threads = 16;
     profile.max_call_bytes = 16224;
     profile.iv_mode = crypto::IvMode::written_back;
+    profile.key_wrap = {.mechanism = 0x80000170, .unwrap_with_value_len = true};
     profile.data_key_handles = 0;
     profile.copy_master_keys = false;
     profile.wrap_with_trusted = true;
@@ -67,6 +70,7 @@ TEST(Profiles, TextComesBackAsItWas) {
     EXPECT_EQ(again.threads, profile.threads);
     EXPECT_EQ(again.max_call_bytes, profile.max_call_bytes);
     EXPECT_EQ(again.iv_mode, profile.iv_mode);
+    EXPECT_EQ(again.key_wrap, profile.key_wrap);
     EXPECT_EQ(again.data_key_handles, profile.data_key_handles);
     EXPECT_EQ(again.copy_master_keys, profile.copy_master_keys);
     EXPECT_EQ(again.wrap_with_trusted, profile.wrap_with_trusted);

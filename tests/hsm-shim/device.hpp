@@ -31,6 +31,7 @@ struct Session {
     CK_SESSION_HANDLE real = 0;
     CK_SLOT_ID slot = 0;
     std::optional<OwnIv> own_iv;
+    CK_MECHANISM_TYPE signing = 0;  ///< that of the last C_SignInit
 };
 
 /// Many calls at once, or one that nothing runs beside. One that waits for exclusion is not overtaken.

@@ -12,7 +12,8 @@ struct Call {
     Device& device;
     Rules& rules;
     const CK_FUNCTION_LIST& real;
-    Session* session;  ///< null outside the scopes session and key
+    Session* session;                       ///< null outside the scopes session and key
+    CK_MECHANISM mechanism{0, nullptr, 0};  ///< the caller's, by the real module's number
 };
 
 /// In the modes written-back and appended the real module is given an IV of the shim's making.

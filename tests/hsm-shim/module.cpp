@@ -43,17 +43,20 @@ CK_RV get_mechanism_list(Call& call, CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR list
     if (const auto code = call.real.C_GetMechanismList(slot, types.data(), &real_count); code != CKR_OK)
         return code;
     types.resize(real_count);
-    std::erase_if(types, [&](CK_MECHANISM_TYPE type) { return call.rules.hides(type); });
-    const auto room = std::exchange(*count, types.size());
+    std::vector<CK_MECHANISM_TYPE> shown;
+    for (const auto type : types) {
+        if (const auto number = call.rules.shown_mechanism(type)) shown.push_back(*number);
+    }
+    const auto room = std::exchange(*count, shown.size());
     if (list == nullptr) return CKR_OK;
-    if (room < types.size()) return CKR_BUFFER_TOO_SMALL;
-    std::ranges::copy(types, list);
+    if (room < shown.size()) return CKR_BUFFER_TOO_SMALL;
+    std::ranges::copy(shown, list);
     return CKR_OK;
 }
 
 CK_RV get_mechanism_info(Call& call, CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info) {
-    if (call.rules.hides(type)) return CKR_MECHANISM_INVALID;
-    return call.real.C_GetMechanismInfo(slot, type, info);
+    const auto real = call.rules.real_mechanism(type);
+    return real ? call.real.C_GetMechanismInfo(slot, *real, info) : CKR_MECHANISM_INVALID;
 }
 
 CK_RV open_session(Call& call, CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR /*application*/,
@@ -78,6 +81,35 @@ CK_RV login(Call& call, CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHA
     const auto code = call.real.C_Login(session, user, pin, size);
     if (code == CKR_OK) call.device.logged_in(call.session->slot);
     return code;
+}
+
+CK_RV sign_init(Call& call, CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
+    const auto code = call.real.C_SignInit(session, mechanism, key);
+    if (code == CKR_OK) call.session->signing = mechanism->mechanism;
+    return code;
+}
+
+CK_RV sign(Call& call, CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG size, CK_BYTE_PTR signature,
+           CK_ULONG_PTR signature_size) {
+    if (call.rules.max_hmac_bytes && call.session->signing == CKM_SHA256_HMAC &&
+        size > *call.rules.max_hmac_bytes) {
+        end_operation(call.real, session, "C_Sign"_fn);
+        return CKR_DATA_LEN_RANGE;
+    }
+    return call.real.C_Sign(session, data, size, signature, signature_size);
+}
+
+CK_RV unwrap_key(Call& call, CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key,
+                 CK_BYTE_PTR wrapped, CK_ULONG wrapped_size, CK_ATTRIBUTE_PTR attributes, CK_ULONG count,
+                 CK_OBJECT_HANDLE_PTR unwrapped) {
+    std::vector<CK_ATTRIBUTE> left(attributes, attributes + count);
+    if (call.rules.unwrap_wants_value_len) {
+        // The real modules keep to the standard, which forbids it.
+        if (std::erase_if(left, [](const CK_ATTRIBUTE& a) { return a.type == CKA_VALUE_LEN; }) == 0)
+            return CKR_TEMPLATE_INCOMPLETE;
+    }
+    return call.real.C_UnwrapKey(session, mechanism, key, wrapped, wrapped_size, left.data(), left.size(),
+                                 unwrapped);
 }
 
 CK_RV find_objects(Call& call, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE_PTR objects, CK_ULONG room,
@@ -122,6 +154,12 @@ inline constexpr auto kHandler<"C_EncryptUpdate"_fn> = &encrypt_update;
 template <>
 inline constexpr auto kHandler<"C_Decrypt"_fn> = &decrypt;
 template <>
+inline constexpr auto kHandler<"C_SignInit"_fn> = &sign_init;
+template <>
+inline constexpr auto kHandler<"C_Sign"_fn> = &sign;
+template <>
+inline constexpr auto kHandler<"C_UnwrapKey"_fn> = &unwrap_key;
+template <>
 inline constexpr auto kHandler<"C_WaitForSlotEvent"_fn> = &wait_for_slot_event;
 
 [[nodiscard]] constexpr bool has(unsigned mask, std::size_t position) {
@@ -150,19 +188,24 @@ void to_caller(const Call& call, Argument argument) {
     }
 }
 
+/// Makes a mechanism among the arguments the real module's. False: callers cannot know it by this number.
 template <class Argument>
-[[nodiscard]] bool hidden(const Rules& rules, Argument argument) {
+[[nodiscard]] bool renumber(Call& call, Argument& argument) {
     if constexpr (std::is_same_v<Argument, CK_MECHANISM_PTR>) {
-        return argument != nullptr && rules.hides(argument->mechanism);
-    } else {
-        return false;
+        if (argument == nullptr) return true;
+        const auto real = call.rules.real_mechanism(argument->mechanism);
+        if (!real) return false;
+        call.mechanism = *argument;
+        call.mechanism.mechanism = *real;
+        argument = &call.mechanism;
     }
+    return true;
 }
 
 /// Calls the handler of function `I`, or the real module, with handles translated on both ways.
 template <std::size_t I, class... Arguments, std::size_t... Position>
 CK_RV forward(Call& call, std::index_sequence<Position...> /*positions*/, Arguments... arguments) {
-    if ((hidden(call.rules, arguments) || ...)) return CKR_MECHANISM_INVALID;
+    if (!(renumber(call, arguments) && ...)) return CKR_MECHANISM_INVALID;
     CK_RV code = CKR_OK;
     if constexpr (std::is_same_v<decltype(kHandler<I>), const std::nullptr_t>) {
         code = (call.real.*std::get<I>(kFunctions).member)(to_real<I, Position>(call, arguments)...);
@@ -186,7 +229,7 @@ CK_RV run_admitted(Device& device, Rules& rules, const CK_FUNCTION_LIST& real, A
     constexpr bool in_session = function.scope == Scope::session || function.scope == Scope::key;
     std::shared_ptr<Session> session;
     if constexpr (in_session) session = device.find_session(session_of(arguments...));
-    Call call{device, rules, real, session.get()};
+    Call call{device, rules, real, session.get(), {}};
 
     const auto refuse = [&](CK_RV code) {
         if (session) end_operation(real, session->real, I);

@@ -128,6 +128,18 @@ std::optional<CK_RV> Rules::failure(std::size_t function) noexcept {
     return std::nullopt;
 }
 
+std::optional<CK_MECHANISM_TYPE> Rules::real_mechanism(CK_MECHANISM_TYPE shown) const {
+    if (hides(shown) || shown_as_.contains(shown)) return std::nullopt;
+    const auto renumbered = std::ranges::find(shown_as_, shown, [](const auto& pair) { return pair.second; });
+    return renumbered != shown_as_.end() ? renumbered->first : shown;
+}
+
+std::optional<CK_MECHANISM_TYPE> Rules::shown_mechanism(CK_MECHANISM_TYPE real) const {
+    if (hides(real)) return std::nullopt;
+    const auto renumbered = shown_as_.find(real);
+    return renumbered != shown_as_.end() ? renumbered->second : real;
+}
+
 std::shared_ptr<Rules> Rules::parse(std::string_view text) {
     auto rules = std::make_shared<Rules>();
     for (std::size_t line_number = 1; !text.empty(); ++line_number) {
@@ -148,9 +160,17 @@ void Rules::add_line(const Words& words) {
     const auto verb = words.front();
     if (verb == "fail") return add_fail(words);
     if (verb == "power-cycle") return add_power_cycle(words);
+    if (verb == "unwrap-wants-value-len") {
+        unwrap_wants_value_len = true;
+        return end_at(words, 1);
+    }
     const auto argument = word_at(words, 1);
     if (verb == "latency") {
         latencies_.push_back({pattern_of(argument), duration_of(word_at(words, 2))});
+        return end_at(words, 3);
+    }
+    if (verb == "renumber-mechanism") {
+        shown_as_[mechanism_of(argument)] = mechanism_of(word_at(words, 2));
         return end_at(words, 3);
     }
     if (verb == "hang") {
@@ -161,6 +181,8 @@ void Rules::add_line(const Words& words) {
         max_sessions = positive(argument);
     } else if (verb == "max-call-bytes") {
         max_call_bytes = positive(argument);
+    } else if (verb == "max-hmac-bytes") {
+        max_hmac_bytes = positive(argument);
     } else if (verb == "iv") {
         iv_mode = iv_mode_of(argument);
     } else if (verb == "hide-mechanism") {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -79,12 +80,19 @@ public:
     /// The first fail rule that strikes this call. Every call is to be asked about once.
     [[nodiscard]] std::optional<CK_RV> failure(std::size_t function) noexcept;
     [[nodiscard]] bool hides(CK_MECHANISM_TYPE type) const { return hidden_.contains(type); }
+    /// The real module's number of the mechanism that callers know as `shown`; nothing when it is hidden, or
+    /// has another number here.
+    [[nodiscard]] std::optional<CK_MECHANISM_TYPE> real_mechanism(CK_MECHANISM_TYPE shown) const;
+    /// What callers know the real module's mechanism as; nothing when it is hidden.
+    [[nodiscard]] std::optional<CK_MECHANISM_TYPE> shown_mechanism(CK_MECHANISM_TYPE real) const;
 
     std::optional<PowerCycle> power_cycle;
     std::uint64_t forget_login = 0;           ///< 0: never
     std::optional<std::size_t> max_sessions;  ///< sessions open at once
     std::optional<CK_ULONG> max_call_bytes;   ///< plaintext of one C_Encrypt or C_Decrypt
+    std::optional<CK_ULONG> max_hmac_bytes;   ///< message of one C_Sign by an HMAC
     IvMode iv_mode = IvMode::caller;
+    bool unwrap_wants_value_len = false;
 
 private:
     void add_line(const std::vector<std::string_view>& words);
@@ -95,6 +103,7 @@ private:
     std::vector<LatencyRule> latencies_;
     std::vector<Pattern> hangs_;
     std::set<CK_MECHANISM_TYPE> hidden_;
+    std::map<CK_MECHANISM_TYPE, CK_MECHANISM_TYPE> shown_as_;  ///< by the real number
 };
 
 }  // namespace coffer::shim

@@ -32,6 +32,17 @@ TEST(Rules, AnEmptyFileOnlyForwards) {
     EXPECT_FALSE(rules->max_sessions);
 }
 
+TEST(Rules, AMechanismIsKnownByItsNewNumberOnly) {
+    const auto rules = Rules::parse("renumber-mechanism CKM_AES_KEY_WRAP 0x80000170\nunwrap-wants-value-len");
+    EXPECT_EQ(rules->real_mechanism(0x80000170), CK_MECHANISM_TYPE{CKM_AES_KEY_WRAP});
+    EXPECT_EQ(rules->real_mechanism(CKM_AES_KEY_WRAP), std::nullopt);
+    EXPECT_EQ(rules->real_mechanism(CKM_AES_GCM), CK_MECHANISM_TYPE{CKM_AES_GCM});
+    EXPECT_EQ(rules->shown_mechanism(CKM_AES_KEY_WRAP), CK_MECHANISM_TYPE{0x80000170});
+    EXPECT_TRUE(rules->unwrap_wants_value_len);
+    EXPECT_THAT(refusal("renumber-mechanism CKM_AES_KEY_WRAP"), HasSubstr("missing"));
+    EXPECT_THAT(refusal("unwrap-wants-value-len 32"), HasSubstr("32"));
+}
+
 TEST(Rules, ARuleForOneFunctionBeatsTheRuleForAll) {
     const auto rules =
         Rules::parse("latency C_Decrypt 5ms\nlatency * 250us # network\nlatency C_Initialize 1s");

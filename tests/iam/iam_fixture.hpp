@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/access/administrators.hpp"
+#include "daemon/access/access_denied.hpp"
 #include "daemon/iam/managed_policies.hpp"
 #include "daemon/iam/operations.hpp"
 

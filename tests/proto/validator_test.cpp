@@ -116,12 +116,41 @@ TEST(Validator, EnumValueSet) {
 
 TEST(Validator, MembersInsideAListAreCountedFromOne) {
     v1::ListSecretsRequest request;
-    request.add_filters()->set_key("name");
-    request.add_filters()->set_key("Name");
+    for (const char* key : {"name", "Name"}) {
+        auto& filter = *request.add_filters();
+        filter.set_key(key);
+        filter.add_values("a");
+    }
     EXPECT_EQ(error_of(request),
               one("Value 'Name' at 'filters.2.member.key' failed to satisfy constraint: Member must satisfy "
                   "enum value set: [description, name, tag-key, tag-value, primary-region, owning-service, "
                   "all]"));
+}
+
+TEST(Validator, AFilterHasAKeyAndValues) {
+    v1::ListSecretsRequest request;
+    request.add_filters()->set_key("name");
+    EXPECT_EQ(
+        error_of(request),
+        one("Value null at 'filters.1.member.values' failed to satisfy constraint: Member must not be null"));
+    request.mutable_filters(0)->clear_key();
+    request.mutable_filters(0)->add_values("a");
+    EXPECT_EQ(
+        error_of(request),
+        one("Value null at 'filters.1.member.key' failed to satisfy constraint: Member must not be null"));
+}
+
+TEST(Validator, FilterValuesAreAnyText) {
+    v1::ListSecretsRequest request;
+    auto& filter = *request.add_filters();
+    filter.set_key("description");
+    for (const char* text : {"100%", "C:\\keys", "größe", "(a|b)*"}) filter.add_values(text);
+    std::string longest;
+    for (int i = 0; i < 512; ++i) longest += "ö";
+    filter.add_values(longest);
+    EXPECT_EQ(validation_error(request), std::nullopt);
+    filter.add_values(longest + "ö");
+    EXPECT_THAT(error_of(request), testing::HasSubstr("less than or equal to 512"));
 }
 
 TEST(Validator, ElementsOfAListOfTextsAreJudgedTogether) {
@@ -312,8 +341,9 @@ TEST(Validator, ThreadsShareTheRules) {
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([] {
             for (int i = 0; i < 500; ++i) {
-                v1::ListSecretsRequest request;
-                request.add_filters()->add_values(i % 2 == 0 ? "fine" : "not<fine>");
+                v1::RemoveRegionsFromReplicationRequest request;
+                request.set_secret_id("a");
+                request.add_remove_replica_regions(i % 2 == 0 ? "eu-west-1" : "not<fine>");
                 EXPECT_EQ(validation_error(request).has_value(), i % 2 != 0);
             }
         });

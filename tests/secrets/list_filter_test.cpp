@@ -49,6 +49,16 @@ TEST(ListFilter, CharactersOfLikeAreLiteral) {
     EXPECT_FALSE(matches("name", "a.", secret("a_b/x")));
 }
 
+// AWS refuses such values, so that these descriptions cannot be found there.
+TEST(ListFilter, AnyTextIsLiteral) {
+    EXPECT_TRUE(matches("description", "100%", secret("n", "100% of it")));
+    EXPECT_FALSE(matches("description", "1%", secret("n", "100% of it")));
+    EXPECT_TRUE(matches("description", R"(C:\keys)", secret("n", R"(under C:\keys\a)")));
+    EXPECT_TRUE(matches("description", "größe", secret("n", "die größe")));
+    EXPECT_TRUE(matches("tag-value", "(a|b)*", secret("n", "", {{"k", "(a|b)*c"}})));
+    EXPECT_FALSE(matches("tag-value", "(a|b)*", secret("n", "", {{"k", "ab"}})));
+}
+
 TEST(ListFilter, DescriptionMatchesByBeginningsOfWords) {
     EXPECT_TRUE(matches("description", "a secret", secret("n", "a secret")));
     EXPECT_TRUE(matches("description", "a secret", secret("n", "an secret")));

@@ -18,7 +18,7 @@ Deadline patience() {
 
 Node::Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<CountingObserver> observer,
            const Clock& clock)
-    : hsm_(hsm), seals_(std::make_shared<TokenSealKeeper>(hsm.seals())), authorizer_(clock) {
+    : hsm_(hsm), seals_(std::make_shared<TokenSealKeeper>(hsm.seals())) {
     storage::DatabaseConfig config;
     config.conninfo = conninfo;
     config.connections = 4;
@@ -32,8 +32,8 @@ Node::Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<Counti
         std::make_unique<PageTokens>(wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
             hsm_.seals().derive("page-tokens", JobOptions{Priority::write, patience()}, std::move(done));
         }));
-    service_ = std::make_unique<SecretsService>(ServiceParts{
-        kIdentity, authorizer_, hsm_, *database_, *cache_, *accesses_, *master_keys_, *page_tokens_, clock});
+    service_ = std::make_unique<SecretsService>(
+        ServiceParts{kIdentity, hsm_, *database_, *cache_, *accesses_, *master_keys_, *page_tokens_, clock});
     pipeline_ = std::make_unique<Pipeline>(*service_, std::move(observer));
     thread_ = std::jthread([this] { io_.run(); });
 }
@@ -44,24 +44,6 @@ Node::~Node() {
     if (thread_.joinable()) thread_.join();
 }
 
-namespace {
-
-/// The administrators of the tests may do everything; everybody else has no policy.
-access::RightsPtr rights_of(const std::string& principal) {
-    auto rights = std::make_shared<access::Rights>();
-    rights->principal.arn = principal;
-    rights->principal.account = Node::kIdentity.account;
-    rights->principal.name = principal;
-    if (principal == "admin" || principal == "other-admin") {
-        rights->identity.push_back(access::Policy::parse(
-            R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})", "all",
-            {.kind = access::DocumentKind::identity}));
-    }
-    return rights;
-}
-
-}  // namespace
-
 v1::Response Node::answer(const google::protobuf::Message& message, const std::string& principal) {
     auto request = std::make_unique<v1::Request>();
     request->set_id(1);
@@ -71,8 +53,9 @@ v1::Response Node::answer(const google::protobuf::Message& message, const std::s
         if (field->message_type() != message.GetDescriptor()) continue;
         request->GetReflection()->MutableMessage(request.get(), field)->CopyFrom(message);
     }
-    CallContext context{
-        {principal, "test", "127.0.0.1", rights_of(principal), {}}, patience(), Uuid::random().text(), ""};
+    CallContext context{{principal, "test", "127.0.0.1"}, patience(), Uuid::random().text(), ""};
+    const auto rights = rights_.find(principal);
+    context.caller.rights = rights == rights_.end() ? administrators_.rights_of(principal) : rights->second;
     return boost::asio::co_spawn(io_, pipeline_->answer(std::move(context), std::move(request)),
                                  boost::asio::use_future)
         .get();

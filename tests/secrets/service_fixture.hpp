@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "crypto/hsm.hpp"
+#include "daemon/access/administrators.hpp"
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/secrets/service.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
@@ -95,6 +97,11 @@ public:
     template <class Request>
     auto call(const Request& request, const std::string& principal = "admin");
 
+    /// From now on `principal` calls with these rights.
+    void set_rights(const std::string& principal, access::RightsPtr rights) {
+        rights_[principal] = std::move(rights);
+    }
+
     [[nodiscard]] storage::Database& database() { return *database_; }
     [[nodiscard]] crypto::Hsm& hsm() { return hsm_; }
 
@@ -110,7 +117,8 @@ private:
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<MasterKeys> master_keys_;
     std::unique_ptr<PageTokens> page_tokens_;
-    Authorizer authorizer_;
+    access::Administrators administrators_{{"admin", "other-admin"}, kIdentity.account};
+    std::map<std::string, access::RightsPtr> rights_;
     std::unique_ptr<SecretsService> service_;
     std::unique_ptr<Pipeline> pipeline_;
     boost::asio::io_context io_;
@@ -140,8 +148,12 @@ COFFER_RESPONSE_OF(RestoreSecret)
 COFFER_RESPONSE_OF(TagResource)
 COFFER_RESPONSE_OF(UntagResource)
 COFFER_RESPONSE_OF(GetRandomPassword)
-COFFER_RESPONSE_OF(RotateSecret)
 COFFER_RESPONSE_OF(PutResourcePolicy)
+COFFER_RESPONSE_OF(GetResourcePolicy)
+COFFER_RESPONSE_OF(DeleteResourcePolicy)
+COFFER_RESPONSE_OF(ValidateResourcePolicy)
+COFFER_RESPONSE_OF(ReplicateSecretToRegions)
+COFFER_RESPONSE_OF(RotateSecret)
 #undef COFFER_RESPONSE_OF
 
 template <class Request>

@@ -34,7 +34,8 @@ std::string fresh(const std::string& stem) {
 class ServiceTest : public ::testing::Test {
 protected:
     void TearDown() override {
-        if (HasFailure()) std::cerr << "Last inner reason of a failure: " << observer().last_internal() << "\n";
+        if (HasFailure())
+            std::cerr << "Last inner reason of a failure: " << observer().last_internal() << "\n";
     }
     Node& node() { return Environment::get().node(); }
     TestClock& clock() { return Environment::get().clock(); }
@@ -454,8 +455,7 @@ TEST_F(ServiceTest, LabelsMoveAsAwsMovesThem) {
               "AWSCURRENT is "
               "currently attached to version " +
                   v1_id + ", so you must explicitly reference that version in RemoveFromVersionId.");
-    EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v2, v2)),
-                StartsWith("InvalidParameterException"));
+    EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v2, v2)), StartsWith("InvalidParameterException"));
     EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v1_id, "")),
                 StartsWith("InvalidParameterException"));
     EXPECT_THAT(refusal(stage_request(name, "AWSCURRENT", v1_id, token())),
@@ -872,10 +872,10 @@ TEST_F(ServiceTest, OperationsOfLaterVersionsSaySo) {
     rotate.set_secret_id("any");
     EXPECT_EQ(refusal(rotate),
               "NotImplementedException: RotateSecret is not implemented in this version of Coffer.");
-    v1::PutResourcePolicyRequest policy;
-    policy.set_secret_id("any");
-    policy.set_resource_policy("{}");
-    EXPECT_THAT(refusal(policy), StartsWith("NotImplementedException: PutResourcePolicy"));
+    v1::ReplicateSecretToRegionsRequest replicate;
+    replicate.set_secret_id("any");
+    replicate.add_add_replica_regions()->set_region("eu-test-2");
+    EXPECT_THAT(refusal(replicate), StartsWith("NotImplementedException: ReplicateSecretToRegions"));
 }
 
 // --- what was altered outside

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include "pki.hpp"
@@ -17,7 +18,9 @@
 namespace coffer::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
     int code = -1;
@@ -87,6 +90,38 @@ TEST_F(Commands, CheckConfig) {
     EXPECT_EQ(readable.code, 78);
     EXPECT_THAT(readable.output, HasSubstr("has mode 0644"));
     EXPECT_EQ(cofferd("check-config /nonexistent").code, 78);
+}
+
+TEST_F(Commands, CheckConfigOutsideOfSystemd) {
+    write("");
+    auto text = (std::ostringstream() << std::ifstream(file_).rdbuf()).str();
+    text.replace(text.find("\"pin\""), 5, "\"$CREDENTIALS_DIRECTORY/pin\"");
+    write_private(file_, text);
+    const auto by_hand = cofferd("check-config " + file_.string());
+    EXPECT_EQ(by_hand.code, 0) << by_hand.output;
+    EXPECT_THAT(by_hand.output,
+                AllOf(HasSubstr("[hsm] 'pin_file': $CREDENTIALS_DIRECTORY/pin was not looked at"),
+                      HasSubstr("systemd-run"), HasSubstr(": OK, but")));
+    ASSERT_EQ(::chmod((folder_.path() / "key").c_str(), 0644), 0);
+    const auto rest = cofferd("check-config " + file_.string());
+    EXPECT_EQ(rest.code, 78) << "the rest is checked";
+    EXPECT_THAT(rest.output, HasSubstr("has mode 0644"));
+    ASSERT_EQ(::chmod((folder_.path() / "key").c_str(), 0600), 0);
+    ::setenv("CREDENTIALS_DIRECTORY", folder_.path().c_str(), 1);
+    const auto with_systemd = cofferd("check-config " + file_.string());
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    EXPECT_EQ(with_systemd.output, file_.string() + ": OK\n");
+}
+
+TEST_F(Commands, HelpListsTheOptionsThatThereAre) {
+    for (const char* command : {"", "run", "migrate", "check-config"}) {
+        EXPECT_THAT(cofferd(std::string(command) + " --help").output,
+                    AllOf(HasSubstr("Usage: cofferd"), HasSubstr("-c,--config FILE")))
+            << command;
+    }
+    EXPECT_THAT(cofferd("version --help").output, Not(HasSubstr("--config FILE  ")));
+    EXPECT_EQ(cofferd("check-config").code, 64);
+    EXPECT_EQ(cofferd("--config " + file_.string() + " check-config").code, 0) << "before the command, too";
 }
 
 TEST_F(Commands, VersionAndUsage) {

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "daemon/server/units.hpp"
@@ -14,7 +17,9 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::string_view kSmallest = R"([node]
 account = "111122223333"
@@ -86,6 +91,19 @@ TEST(ConfigFile, TheSmallestOneHasTheDocumentedDefaults) {
     EXPECT_EQ(config.log.level, LogLevel::info);
     EXPECT_EQ(config.log.requests, RequestLog::writes);
     EXPECT_TRUE(config.process.syscall_filter);
+}
+
+TEST(ConfigFile, ATokenIsOneUriOrAList) {
+    EXPECT_THAT(parse(std::string(kSmallest)).hsm.tokens, ElementsAre("pkcs11:token=coffer"));
+    const std::string one = "\"pkcs11:token=coffer\"";
+    std::string text(kSmallest);
+    text.replace(text.find(one), one.size(), R"(["pkcs11:serial=17", "pkcs11:serial=18"])");
+    EXPECT_THAT(parse(text).hsm.tokens, ElementsAre("pkcs11:serial=17", "pkcs11:serial=18"));
+    EXPECT_THAT(problems_after(one, "[]"), HasSubstr("1 to 16"));
+    EXPECT_THAT(problems_after(one, R"(["pkcs11:serial=17", "18"])"), HasSubstr("RFC 7512"));
+    EXPECT_THAT(problems_after(one, R"(["pkcs11:serial=17?pin-value=1234"])"),
+                AllOf(HasSubstr("PIN"), Not(HasSubstr("1234"))));
+    EXPECT_THAT(problems_after(one, "17"), HasSubstr("'token'"));
 }
 
 TEST(ConfigFile, EverySectionIsRead) {
@@ -231,6 +249,20 @@ TEST(ConfigFile, AFileThatIsNotThere) {
     } catch (const ConfigError& error) {
         EXPECT_THAT(error.what(), HasSubstr("/nonexistent/cofferd.toml: there is no such file"));
     }
+}
+
+TEST(ConfigFile, AFileThatChangedSinceItWasRead) {
+    std::string pattern = ::testing::TempDir() + "coffer-config-XXXXXX";
+    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    const auto file = folder / "cofferd.toml";
+    std::ofstream(file) << kSmallest;
+    const auto config = load_config(file);
+    EXPECT_EQ(config.source, kSmallest);
+    EXPECT_FALSE(has_changed(config));
+    std::ofstream(file, std::ios::app) << "# a line more\n";
+    EXPECT_TRUE(has_changed(config));
+    std::filesystem::remove_all(folder);
+    EXPECT_TRUE(has_changed(config));
 }
 
 TEST(Units, Durations) {

@@ -148,7 +148,7 @@ crypto::Profile TestToken::profile() const {
 crypto::HsmConfig TestToken::hsm_config() const {
     return {.module = module(),
             .token_dir = dir_,
-            .token_uri = uri(),
+            .token_uris = {uri()},
             .pin = crypto::PinSource::from_file(pin_file()),
             .profile = profile()};
 }

@@ -78,7 +78,7 @@ void TestToken::with_session(Work work) const {
     use();
     const auto config = hsm_config();
     const auto loaded = crypto::Module::load(config.module, config.module_arguments());
-    const auto token = crypto::find_token(*loaded, crypto::TokenUri::parse(config.token_uri));
+    const auto token = crypto::find_token(*loaded, crypto::parse_token_uris(config.token_uris));
     crypto::PinGuard guard;
     auto anchor =
         crypto::AnchorSession::open(*loaded, token.slot, config.pin, guard, crypto::SessionMode::read_write);

@@ -1,0 +1,48 @@
+#include "crypto/seal_form.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+
+#include "crypto/canary.hpp"
+#include "daemon/base/errors.hpp"
+
+namespace coffer::crypto {
+
+namespace {
+
+constexpr std::string_view kLongSealDomain = "coffer/long-seal/v1";
+constexpr std::size_t kDigestBytes = 32;
+
+bool begins_with(ByteView message, std::string_view domain) {
+    const auto prefix = CanonicalEncoder(domain).take();
+    return message.size() >= prefix.size() && std::ranges::equal(message.first(prefix.size()), prefix);
+}
+
+void require_unreserved(ByteView message) {
+    for (const auto domain : {kLongSealDomain, kDeriveDomain}) {
+        if (!begins_with(message, domain)) continue;
+        throw Error(fmt::format("no seal is made over the domain \"{}\"", domain));
+    }
+}
+
+std::array<std::uint8_t, kDigestBytes> sha256(ByteView message) {
+    std::array<std::uint8_t, kDigestBytes> digest{};
+    if (EVP_Digest(message.data(), message.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
+        throw Error("OpenSSL cannot compute SHA-256");
+    }
+    return digest;
+}
+
+}  // namespace
+
+void compute_seal(const Session& session, CK_OBJECT_HANDLE key, ByteView message,
+                  std::span<std::uint8_t> out) {
+    require_unreserved(message);
+    if (message.size() <= kSealCallBytesMax) return hmac_sha256(session, key, message, out);
+    hmac_sha256(session, key, CanonicalEncoder(kLongSealDomain).bytes(sha256(message)).result(), out);
+}
+
+}  // namespace coffer::crypto

@@ -1,0 +1,108 @@
+#include "daemon/audit/checkpointer.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "daemon/audit/journal_store.hpp"
+
+namespace coffer::audit {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// How often the number of records is looked at between two intervals.
+constexpr std::chrono::milliseconds kLookInterval{100};
+/// After a failure, so that a token that is away is not asked all the time.
+constexpr std::chrono::seconds kPauseAfterFailure{2};
+
+}  // namespace
+
+Checkpointer::Checkpointer(const JournalConfig& config, const Clock& clock,
+                           std::shared_ptr<CheckpointSigner> signer, JournalWriter& writer,
+                           JournalQueue& queue, JournalObserver& observer, std::optional<Digest> previous)
+    : config_(config),
+      clock_(clock),
+      signer_(std::move(signer)),
+      writer_(writer),
+      queue_(queue),
+      observer_(observer),
+      previous_(previous.value_or(Digest{})) {
+    if (signer_) thread_ = std::thread([this] { run(); });
+}
+
+Checkpointer::~Checkpointer() {
+    stop();
+}
+
+void Checkpointer::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    stirred_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+std::uint64_t Checkpointer::signed_sequence() const {
+    const std::lock_guard lock(mutex_);
+    return signed_sequence_;
+}
+
+bool Checkpointer::due(std::uint64_t durable, Deadline last) const {
+    const std::lock_guard lock(mutex_);
+    if (durable <= own_sequence_) return false;  // nothing but the last checkpoint itself
+    return signed_sequence_ == 0 || durable - signed_sequence_ >= config_.checkpoint_records ||
+           steady_clock::now() - last >= config_.checkpoint_interval;
+}
+
+void Checkpointer::run() {
+    auto last = steady_clock::now();
+    auto pause_until = last;
+    while (true) {
+        {
+            std::unique_lock lock(mutex_);
+            if (stirred_.wait_for(lock, std::min(kLookInterval, config_.checkpoint_interval),
+                                  [this] { return stopping_; })) {
+                return;
+            }
+        }
+        if (steady_clock::now() < pause_until || !due(writer_.durable().sequence, last)) continue;
+        try {
+            write_now(false);
+            last = steady_clock::now();
+        } catch (const std::exception& error) {
+            pause_until = steady_clock::now() + kPauseAfterFailure;
+            observer_.checkpoint_failed(error.what());
+        }
+    }
+}
+
+void Checkpointer::write_now(bool closing) {
+    if (!signer_) throw Error("there is no key to sign checkpoints with");
+    const std::lock_guard writing(write_mutex_);
+    Checkpoint checkpoint;
+    checkpoint.journal = writer_.journal();
+    checkpoint.node = config_.node;
+    checkpoint.state = writer_.durable();
+    checkpoint.previous = previous_;
+    checkpoint.time = clock_.now();
+    checkpoint.closing = closing;
+    checkpoint.key = signer_->key_id();
+    checkpoint.signature = signer_->sign(signed_digest(checkpoint));
+    const auto json = to_json(checkpoint);
+    const auto receipt = wait_for<Receipt>([&](Completion<Receipt> done) {
+        queue_.push_internal({RecordKind::checkpoint, Admission::operator_action, json, std::move(done)});
+    });
+    // In the journal: the next one continues it, whether or not the head file can be written.
+    previous_ = sha256(json);
+    {
+        const std::lock_guard lock(mutex_);
+        signed_sequence_ = checkpoint.state.sequence;
+        own_sequence_ = receipt.sequence;
+    }
+    write_head(config_.directory, json);
+    observer_.checkpoint_written(checkpoint.state.sequence, json);
+}
+
+}  // namespace coffer::audit

@@ -1,0 +1,132 @@
+#include <boost/json.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "daemon/audit/coffer_audit/commands.hpp"
+#include "daemon/audit/journal_directory.hpp"
+#include "daemon/audit/verifier.hpp"
+#include "daemon/base/errors.hpp"
+
+namespace coffer::audit::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kKeyFileBytesMax = 64 * 1024;
+
+std::string read_required(const std::string& file) {
+    auto text = read_small_file(file, kKeyFileBytesMax);
+    if (!text) throw Error("there is no file " + file);
+    return *text;
+}
+
+/// A checkpoint as the head file has it, or as a sink got it: {"checkpoint":...}, with or without a line
+/// feed.
+std::string read_head(const std::string& file) {
+    constexpr std::string_view kWrapping = "{\"checkpoint\":";
+    auto text = read_required(file);
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    if (text.starts_with(kWrapping) && text.ends_with('}')) {
+        text = text.substr(kWrapping.size(), text.size() - kWrapping.size() - 1);
+    }
+    return text + "\n";
+}
+
+CheckpointKeys read_keys(const std::vector<std::string>& files) {
+    CheckpointKeys keys;
+    for (const auto& file : files) {
+        try {
+            keys.add_pem(read_required(file));
+        } catch (const Error& error) {
+            throw Error(file + ": " + error.what());
+        }
+    }
+    return keys;
+}
+
+std::int64_t number(std::uint64_t value) {
+    return static_cast<std::int64_t>(value);
+}
+
+json::object to_object(const Finding& finding) {
+    return {{"kind", json::string_view(to_text(finding.kind).data(), to_text(finding.kind).size())},
+            {"message", finding.message},
+            {"sequence", number(finding.sequence)},
+            {"eventID", finding.event_id},
+            {"eventTime", finding.event_time},
+            {"file", finding.file},
+            {"offset", number(finding.offset)},
+            {"lastGoodEventID", finding.event_id_before}};
+}
+
+void print_json(const VerifyReport& report) {
+    json::array findings;
+    for (const auto& finding : report.findings) findings.push_back(to_object(finding));
+    json::array notes;
+    for (const auto& note : report.notes) notes.push_back(json::string(note));
+    std::cout << json::serialize(json::object{{"good", report.good()},
+                                              {"findings", findings},
+                                              {"notes", notes},
+                                              {"journal", report.journal},
+                                              {"node", report.node},
+                                              {"segments", number(report.segments)},
+                                              {"records", number(report.records)},
+                                              {"events", number(report.events)},
+                                              {"checkpoints", number(report.checkpoints)},
+                                              {"firstSequence", number(report.first_sequence)},
+                                              {"lastSequence", number(report.last_sequence)},
+                                              {"lastSignedSequence", number(report.last_signed_sequence)},
+                                              {"firstEventTime", report.first_event_time},
+                                              {"lastEventTime", report.last_event_time},
+                                              {"live", report.live}})
+              << "\n";
+}
+
+void print_finding(const Finding& finding) {
+    std::cout << "WRONG: " << to_text(finding.kind) << ": " << terminal_text(finding.message) << "\n";
+    if (finding.sequence > 0) std::cout << "  sequence         " << finding.sequence << "\n";
+    if (!finding.event_id.empty()) std::cout << "  event            " << finding.event_id << "\n";
+    if (!finding.event_time.empty()) std::cout << "  time             " << finding.event_time << "\n";
+    if (!finding.file.empty()) {
+        std::cout << "  place            " << terminal_text(finding.file) << ", byte " << finding.offset
+                  << "\n";
+    }
+    if (!finding.event_id_before.empty()) {
+        std::cout << "  last good event  " << finding.event_id_before << "\n";
+    }
+}
+
+void print_table(const VerifyReport& report) {
+    std::cout << "journal " << report.journal << " of node \"" << terminal_text(report.node) << "\""
+              << (report.live ? ", being written now" : "") << "\n"
+              << report.segments << " segments, " << report.records << " records checked ("
+              << report.first_sequence << " to " << report.last_sequence << "), " << report.events
+              << " of them events, " << report.checkpoints << " signed checkpoints\n";
+    if (!report.first_event_time.empty()) {
+        std::cout << "events from " << report.first_event_time << " to " << report.last_event_time << "\n";
+    }
+    for (const auto& note : report.notes) std::cout << "note: " << terminal_text(note) << "\n";
+    for (const auto& finding : report.findings) print_finding(finding);
+    if (report.good()) {
+        std::cout << "GOOD: nothing was changed, removed, reordered or cut off; signed up to record "
+                  << report.last_signed_sequence << "\n";
+    }
+}
+
+}  // namespace
+
+int run_verify(const VerifyCommand& command) {
+    const auto keys = read_keys(command.public_keys);
+    VerifyOptions options;
+    for (const auto& file : command.heads) options.heads.push_back(read_head(file));
+    const auto report = verify_journal(command.directory, keys, options);
+    if (command.output == Output::json) {
+        print_json(report);
+    } else {
+        print_table(report);
+    }
+    return report.good() ? kExitGood : kExitFound;
+}
+
+}  // namespace coffer::audit::cli

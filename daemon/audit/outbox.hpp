@@ -1,0 +1,33 @@
+#pragma once
+// Changes that were committed with their event, and whose event may not be in the journal since the node died
+// between the two. The database's side is implemented where the database is known.
+
+#include <string>
+#include <vector>
+
+#include "daemon/audit/journal.hpp"
+
+namespace coffer::audit {
+
+/// An event that was stored in the transaction of its change.
+struct OutboxEvent {
+    std::string event_id;
+    std::string json;  ///< as audit::to_json() gave it
+};
+
+/// Of this node's changes. Calls block.
+class ChangeOutbox {
+public:
+    virtual ~ChangeOutbox() = default;
+    /// Up to `count_max` events that are not known to be journaled, oldest first.
+    [[nodiscard]] virtual std::vector<OutboxEvent> pending(std::size_t count_max) = 0;
+    /// The events are in the journal, durable: they need not be kept.
+    virtual void journaled(const std::vector<std::string>& event_ids) = 0;
+};
+
+/// Appends the pending events that the journal does not hold, and reports all as journaled: no change without
+/// its event, and none twice. To be called before the node serves. Reads the whole journal once when anything
+/// is pending. Answers how many were appended. Throws what reading and appending throw.
+std::size_t journal_pending_changes(Journal& journal, ChangeOutbox& outbox);
+
+}  // namespace coffer::audit

@@ -1,0 +1,58 @@
+#include "daemon/audit/ship_position.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <sstream>
+
+#include "daemon/audit/journal_directory.hpp"
+#include "daemon/audit/posix_file.hpp"
+
+namespace coffer::audit {
+
+namespace {
+
+constexpr std::string_view kFormat = "coffer-position/1";
+constexpr std::size_t kFileBytesMax = 512;
+constexpr mode_t kFileMode = 0600;
+
+std::string encode(Uuid journal, const JournalPosition& position) {
+    auto text = std::string(kFormat) + " " + journal.text() + " " + std::to_string(position.segment) + " " +
+                std::to_string(position.offset) + " " + std::to_string(position.sequence) + " ";
+    const auto digest = to_text(sha256(text));
+    return text + digest + "\n";
+}
+
+}  // namespace
+
+std::optional<JournalPosition> load_position(const std::filesystem::path& file, Uuid journal) {
+    std::optional<std::string> text;
+    try {
+        text = read_small_file(file, kFileBytesMax);
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+    if (!text) return std::nullopt;
+    std::istringstream in(*text);
+    std::string format;
+    std::string id;
+    JournalPosition position;
+    if (!(in >> format >> id >> position.segment >> position.offset >> position.sequence))
+        return std::nullopt;
+    if (encode(journal, position) != *text) return std::nullopt;
+    return position;
+}
+
+void save_position(const std::filesystem::path& file, Uuid journal, const JournalPosition& position) {
+    auto temporary = file;
+    temporary += ".new";
+    {
+        const auto out = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, kFileMode);
+        write_at(out.get(), encode(journal, position), 0, temporary.string());
+        sync_data(out.get(), temporary.string());
+    }
+    if (::rename(temporary.c_str(), file.c_str()) != 0) throw FileError("rename", temporary.string(), errno);
+}
+
+}  // namespace coffer::audit

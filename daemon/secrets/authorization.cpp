@@ -1,0 +1,63 @@
+#include "daemon/secrets/authorization.hpp"
+
+#include "daemon/access/access_denied.hpp"
+#include "daemon/access/evaluation.hpp"
+#include "daemon/access/request_context.hpp"
+
+namespace coffer::secrets {
+
+namespace {
+
+std::vector<access::Tag> tags_of(const storage::StoredSecret& secret) {
+    std::vector<access::Tag> tags;
+    if (!secret.tags) return tags;
+    tags.reserve(secret.tags->size());
+    for (const auto& tag : *secret.tags) tags.push_back({tag.key, tag.value});
+    return tags;
+}
+
+void fill_in(access::RequestContext& request, const Facts& facts) {
+    for (const auto& [key, value] : facts.values) request.set(key, value);
+    if (facts.request_tags) request.set_request_tags(*facts.request_tags);
+    if (facts.tag_keys) request.set_tag_keys(*facts.tag_keys);
+}
+
+}  // namespace
+
+access::PolicyPtr ResourcePolicies::get(const std::string& text, const std::string& arn) {
+    const auto key = arn + '\n' + text;
+    {
+        const std::shared_lock lock(mutex_);
+        if (const auto found = by_arn_and_text_.find(key); found != by_arn_and_text_.end())
+            return found->second;
+    }
+    auto policy = access::Policy::parse(text, arn, {.kind = access::DocumentKind::resource});
+    const std::unique_lock lock(mutex_);
+    if (by_arn_and_text_.size() >= kMostPolicies) by_arn_and_text_.clear();
+    return by_arn_and_text_.emplace(key, std::move(policy)).first->second;
+}
+
+void Authorization::require(const CallContext& call, access::Action action, const Target& target,
+                            const Facts& facts) const {
+    const auto& caller = call.caller;
+    access::RequestContext request(caller.rights->principal, action, target.arn);
+    request.set_time(clock_.now());
+    request.set(access::Key::source_ip, caller.source_address);
+    request.set(access::Key::source_vpce, caller.listener);
+    request.set_boolean(access::Key::secure_transport, true);  // there is no other
+    access::PolicyPtr resource_policy;
+    if (target.secret != nullptr) {
+        request.set(access::Key::sm_secret_id, target.secret->arn);
+        request.set_resource_tags(tags_of(*target.secret));
+        if (target.secret->resource_policy) {
+            resource_policy = resource_policies_.get(*target.secret->resource_policy, target.secret->arn);
+        }
+    }
+    fill_in(request, facts);
+    const auto policies = caller.rights->with(resource_policy.get(), caller.listener_policy.get());
+    const auto decision = access::decide(request, policies);
+    if (!decision.allowed())
+        throw access::AccessDenied(access::denial_message(request, decision, target.shown));
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,155 @@
+// PutResourcePolicy, GetResourcePolicy, DeleteResourcePolicy, ValidateResourcePolicy.
+
+#include <algorithm>
+
+#include "daemon/access/access_denied.hpp"
+#include "daemon/access/document_parser.hpp"
+#include "daemon/access/findings.hpp"
+#include "daemon/access/malformed_policy.hpp"
+#include "daemon/secrets/service_support.hpp"
+
+namespace coffer::secrets {
+
+using boost::asio::awaitable;
+
+namespace {
+
+access::PolicyDocument parse_resource_policy(const std::string& text) {
+    try {
+        return access::parse_policy(text, {.kind = access::DocumentKind::resource});
+    } catch (const access::MalformedPolicy& malformed) {
+        throw ServiceError(v1::MALFORMED_POLICY_DOCUMENT, malformed.what());
+    }
+}
+
+void refuse_public(const access::PolicyDocument& document) {
+    if (!access::is_public(document)) return;
+    throw ServiceError(v1::PUBLIC_POLICY,
+                       "You can't attach a resource-based policy that allows broad access to the secret.");
+}
+
+void add_error(v1::ValidateResourcePolicyResponse& response, const std::string& check,
+               const std::string& text) {
+    auto& entry = *response.add_validation_errors();
+    entry.set_check_name(check);
+    entry.set_error_message(text);
+}
+
+/// What makes a policy not work or opens it to everybody; advice on style is for `coffer iam lint`.
+void add_findings(v1::ValidateResourcePolicyResponse& response, const access::PolicyDocument& document,
+                  const access::FindingOptions& options) {
+    for (const auto& finding : access::find_problems(document, options)) {
+        if (finding.severity != access::Severity::error &&
+            finding.severity != access::Severity::security_warning) {
+            continue;
+        }
+        const auto where = finding.statement == 0 ? std::string()
+                                                  : " (line " + std::to_string(finding.at.line) +
+                                                        ", column " + std::to_string(finding.at.column) + ")";
+        add_error(response, finding.code, finding.message + where + " " + finding.advice);
+    }
+}
+
+}  // namespace
+
+awaitable<v1::PutResourcePolicyResponse> SecretsService::put_resource_policy(
+    Call call, v1::PutResourcePolicyRequest request) {
+    auto ref = SecretRef::parse(request.secret_id(), parts_.node);
+    Facts facts;
+    if (request.has_block_public_policy()) {
+        facts.add(access::Key::sm_block_public_policy, request.block_public_policy());
+    }
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::put_resource_policy, std::move(facts));
+    const auto document = parse_resource_policy(request.resource_policy());
+    if (request.block_public_policy()) refuse_public(document);
+    UniqueFunction<v1::PutResourcePolicyResponse(Edit&)> edit = [policy = request.resource_policy(),
+                                                                 now = parts_.clock.now()](Edit& e) {
+        refuse_deleted(e.secret);
+        e.changed = e.secret.resource_policy != policy;
+        if (e.changed) e.secret.last_changed = now;
+        e.secret.resource_policy = policy;
+        v1::PutResourcePolicyResponse response;
+        response.set_arn(e.secret.arn);
+        response.set_name(e.secret.name);
+        return response;
+    };
+    co_return co_await change<v1::PutResourcePolicyResponse>(call, secret, std::move(edit));
+}
+
+awaitable<v1::GetResourcePolicyResponse> SecretsService::get_resource_policy(
+    Call call, v1::GetResourcePolicyRequest request) {
+    auto ref = SecretRef::parse(request.secret_id(), parts_.node);
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::get_resource_policy, {});
+    refuse_deleted(*secret);
+    v1::GetResourcePolicyResponse response;
+    response.set_arn(secret->arn);
+    response.set_name(secret->name);
+    if (secret->resource_policy) response.set_resource_policy(*secret->resource_policy);
+    co_return response;
+}
+
+awaitable<v1::DeleteResourcePolicyResponse> SecretsService::delete_resource_policy(
+    Call call, v1::DeleteResourcePolicyRequest request) {
+    auto ref = SecretRef::parse(request.secret_id(), parts_.node);
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::delete_resource_policy, {});
+    UniqueFunction<v1::DeleteResourcePolicyResponse(Edit&)> edit = [now = parts_.clock.now()](Edit& e) {
+        refuse_deleted(e.secret);
+        e.changed = e.secret.resource_policy.has_value();
+        if (e.changed) e.secret.last_changed = now;
+        e.secret.resource_policy.reset();
+        v1::DeleteResourcePolicyResponse response;
+        response.set_arn(e.secret.arn);
+        response.set_name(e.secret.name);
+        return response;
+    };
+    co_return co_await change<v1::DeleteResourcePolicyResponse>(call, secret, std::move(edit));
+}
+
+awaitable<v1::ValidateResourcePolicyResponse> SecretsService::validate_resource_policy(
+    Call call, v1::ValidateResourcePolicyRequest request) {
+    SecretPtr secret;
+    Target target{"*", "*", nullptr};
+    std::optional<SecretRef> ref;
+    if (request.has_secret_id()) {
+        ref = SecretRef::parse(request.secret_id(), parts_.node);
+        secret = co_await find_secret(call, *ref);
+        target = target_of(*ref, secret.get());
+    }
+    authorization_.require(*call, access::Action::validate_resource_policy, target, {});
+    // As AWS: who asks what a policy would do to a secret needs the right to attach it.
+    if (ref) authorization_.require(*call, access::Action::put_resource_policy, target, {});
+    if (ref && !secret) throw secret_not_found();
+
+    v1::ValidateResourcePolicyResponse response;
+    try {
+        const auto document =
+            access::parse_policy(request.resource_policy(), {.kind = access::DocumentKind::resource});
+        add_findings(response, document,
+                     {.partition = "aws", .account = parts_.node.account, .now = parts_.clock.now()});
+        if (secret) add_lock_out(response, *call, *secret, request.resource_policy());
+    } catch (const access::MalformedPolicy& malformed) {
+        add_error(response, "SYNTAX", malformed.what());
+    }
+    response.set_policy_validation_passed(response.validation_errors_size() == 0);
+    co_return response;
+}
+
+void SecretsService::add_lock_out(v1::ValidateResourcePolicyResponse& response, const CallContext& call,
+                                  const storage::StoredSecret& secret, const std::string& policy) const {
+    auto with_policy = secret;
+    with_policy.resource_policy = policy;
+    try {
+        for (const auto action :
+             {access::Action::put_resource_policy, access::Action::delete_resource_policy}) {
+            authorization_.require(call, action, {secret.arn, secret.arn, &with_policy}, {});
+        }
+    } catch (const access::AccessDenied&) {
+        add_error(response, "LOCK_OUT",
+                  "Your requested changes will not allow you to manage this secret in the future.");
+    }
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,325 @@
+// Policies where they meet the operations: what a request says, what is stored, and what is refused. The
+// language itself is tested in tests/access. Expected answers follow AWS's documentation of the condition
+// keys and of policy evaluation.
+
+#include <gmock/gmock.h>
+
+#include "service_environment.hpp"
+
+namespace coffer::secrets {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr const char* kArnPrefix = "arn:aws:secretsmanager:eu-test-1:111122223333:secret:";
+
+std::string allow(const std::string& action, const std::string& resource,
+                  const std::string& condition = "{}") {
+    return R"({"Effect":"Allow","Action":")" + action + R"(","Resource":")" + resource + R"(","Condition":)" +
+           condition + "}";
+}
+
+class PoliciesTest : public ::testing::Test {
+protected:
+    Node& node() { return Environment::get().node(); }
+
+    /// From now on alice has these statements, and nothing else.
+    void alice_may(const std::string& statements) {
+        access::Rights rights;
+        rights.principal.arn = "arn:aws:iam::111122223333:user/alice";
+        rights.principal.account = "111122223333";
+        rights.principal.id = "AIDAALICE";
+        rights.principal.name = "alice";
+        rights.principal.tags = {{"team", "payments"}};
+        rights.identity.push_back(access::Policy::parse(
+            R"({"Version":"2012-10-17","Statement":[)" + statements + "]}", "alice", {}));
+        node().set_rights("alice", std::make_shared<const access::Rights>(std::move(rights)));
+    }
+
+    std::string create(const std::string& name, const std::vector<access::Tag>& tags = {}) {
+        v1::CreateSecretRequest request;
+        request.set_name(name);
+        request.set_client_request_token(Uuid::random().text());
+        request.set_secret_string("s3cret");
+        for (const auto& tag : tags) {
+            auto& added = *request.add_tags();
+            added.set_key(tag.key);
+            added.set_value(tag.value);
+        }
+        return node().call(request).arn();
+    }
+
+    template <class Request>
+    std::string as_alice(const Request& request) {
+        try {
+            static_cast<void>(node().call(request, "alice"));
+            return "allowed";
+        } catch (const CallError& e) {
+            return e.what();
+        }
+    }
+    std::string get(const std::string& id, const std::string& stage = "", const std::string& version = "") {
+        v1::GetSecretValueRequest request;
+        request.set_secret_id(id);
+        if (!stage.empty()) request.set_version_stage(stage);
+        if (!version.empty()) request.set_version_id(version);
+        return as_alice(request);
+    }
+    std::string describe(const std::string& id) {
+        v1::DescribeSecretRequest request;
+        request.set_secret_id(id);
+        return as_alice(request);
+    }
+
+    std::string attach(const std::string& policy, bool block_public = false) {
+        v1::PutResourcePolicyRequest request;
+        request.set_secret_id(name_);
+        request.set_resource_policy(policy);
+        if (block_public) request.set_block_public_policy(true);
+        try {
+            return node().call(request).name();
+        } catch (const CallError& e) {
+            return e.what();
+        }
+    }
+    v1::GetResourcePolicyResponse attached() {
+        v1::GetResourcePolicyRequest request;
+        request.set_secret_id(name_);
+        return node().call(request);
+    }
+
+    const std::string name_ = "policies/" + Uuid::random().text().substr(0, 8);
+};
+
+TEST_F(PoliciesTest, TheStoredArnDecidesHoweverTheSecretIsNamed) {
+    const auto arn = create(name_);
+    const auto partial = arn.substr(0, arn.size() - 7);
+    const std::vector<std::string> spellings{name_, partial, arn};
+    for (const auto& [resource, allowed] :
+         std::vector<std::pair<std::string, bool>>{{partial, false},
+                                                   {partial + "-??????", true},
+                                                   {partial + "*", true},
+                                                   {arn, true},
+                                                   {"*", true}}) {
+        alice_may(allow("secretsmanager:GetSecretValue", resource));
+        for (const auto& spelling : spellings) {
+            if (allowed) {
+                EXPECT_EQ(get(spelling), "allowed") << resource << " " << spelling;
+            } else {
+                EXPECT_EQ(
+                    get(spelling),
+                    "AccessDeniedException: User: arn:aws:iam::111122223333:user/alice is not authorized to "
+                    "perform: secretsmanager:GetSecretValue on resource: " +
+                        arn +
+                        " because no identity-based policy allows the "
+                        "secretsmanager:GetSecretValue action");
+            }
+        }
+    }
+    alice_may(allow("secretsmanager:*", "*") +
+              R"(,{"Effect":"Deny","Action":"secretsmanager:GetSecretValue","Resource":")" + partial +
+              "-*\"}");
+    for (const auto& spelling : spellings) {
+        EXPECT_THAT(get(spelling), HasSubstr("with an explicit deny in an identity-based policy"))
+            << spelling;
+    }
+    EXPECT_EQ(describe(name_), "allowed");
+}
+
+TEST_F(PoliciesTest, WhoMayNotLookIsNotToldWhetherItIsThere) {
+    alice_may(allow("secretsmanager:GetSecretValue", kArnPrefix + std::string("other/*")));
+    EXPECT_THAT(get("no/such"), StartsWith("AccessDeniedException"));
+    EXPECT_THAT(get("no/such"), HasSubstr("on resource: no/such because"));
+    alice_may(allow("secretsmanager:GetSecretValue", "*"));
+    EXPECT_THAT(get("no/such"), StartsWith("ResourceNotFoundException"));
+}
+
+TEST_F(PoliciesTest, OnlyWhatTheRequestSaysIsAFact) {
+    create(name_);
+    alice_may(allow("secretsmanager:*", "*",
+                    R"({"ForAnyValue:StringEquals":{"secretsmanager:VersionStage":"AWSCURRENT"}})"));
+    EXPECT_EQ(get(name_, "AWSCURRENT"), "allowed");
+    EXPECT_THAT(get(name_), StartsWith("AccessDeniedException"));
+    EXPECT_THAT(get(name_, "AWSPREVIOUS"), StartsWith("AccessDeniedException"));
+    EXPECT_THAT(describe(name_), StartsWith("AccessDeniedException"));
+}
+
+TEST_F(PoliciesTest, TagsOfTheSecretDecideAtOnce) {
+    create(name_, {{"team", "payments"}});
+    for (const std::string key : {"secretsmanager:ResourceTag/team", "aws:ResourceTag/team"}) {
+        alice_may(allow("secretsmanager:GetSecretValue", "*",
+                        R"({"StringEquals":{")" + key + R"(":"${aws:PrincipalTag/team}"}})"));
+        EXPECT_EQ(get(name_), "allowed") << key;
+    }
+    v1::UntagResourceRequest untag;
+    untag.set_secret_id(name_);
+    untag.add_tag_keys("team");
+    node().call(untag);
+    EXPECT_THAT(get(name_), StartsWith("AccessDeniedException"));
+}
+
+TEST_F(PoliciesTest, WhoCreatesWithTagsMayTag) {
+    v1::CreateSecretRequest request;
+    request.set_name(name_);
+    request.set_client_request_token(Uuid::random().text());
+    auto& tag = *request.add_tags();
+    tag.set_key("team");
+    tag.set_value("payments");
+    alice_may(allow("secretsmanager:CreateSecret", "*"));
+    EXPECT_THAT(as_alice(request), HasSubstr("secretsmanager:TagResource on resource: " + name_));
+    alice_may(
+        allow("secretsmanager:CreateSecret", "*") + "," +
+        allow("secretsmanager:TagResource", "*", R"({"StringEquals":{"aws:RequestTag/team":"billing"}})"));
+    EXPECT_THAT(as_alice(request), HasSubstr("secretsmanager:TagResource"));
+    alice_may(
+        allow("secretsmanager:*", "*",
+              R"({"StringLike":{"secretsmanager:Name":"policies/*"},"StringEquals":{"aws:RequestTag/team":)"
+              R"("payments"},"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}})") +
+        "," +
+        allow("secretsmanager:TagResource", "*", R"({"StringEquals":{"aws:RequestTag/team":"payments"}})"));
+    EXPECT_EQ(as_alice(request), "allowed");
+}
+
+TEST_F(PoliciesTest, DeletionCanBeLimitedToTheRecoverable) {
+    create(name_);
+    alice_may(allow("secretsmanager:DeleteSecret", "*") +
+              R"(,{"Effect":"Deny","Action":"secretsmanager:DeleteSecret","Resource":"*","Condition":)"
+              R"({"Bool":{"secretsmanager:ForceDeleteWithoutRecovery":"true"}}},)"
+              R"({"Effect":"Deny","Action":"secretsmanager:DeleteSecret","Resource":"*","Condition":)"
+              R"({"NumericLessThan":{"secretsmanager:RecoveryWindowInDays":"14"}}})");
+    v1::DeleteSecretRequest request;
+    request.set_secret_id(name_);
+    request.set_force_delete_without_recovery(true);
+    EXPECT_THAT(as_alice(request), HasSubstr("explicit deny"));
+    request.clear_force_delete_without_recovery();
+    request.set_recovery_window_in_days(7);
+    EXPECT_THAT(as_alice(request), HasSubstr("explicit deny"));
+    request.set_recovery_window_in_days(14);
+    EXPECT_EQ(as_alice(request), "allowed");
+}
+
+TEST_F(PoliciesTest, WhereTheCallerIsCounts) {
+    create(name_);
+    alice_may(allow("secretsmanager:GetSecretValue", "*",
+                    R"({"IpAddress":{"aws:SourceIp":"127.0.0.0/8"},"StringEquals":{"aws:SourceVpce":"test"},)"
+                    R"("Bool":{"aws:SecureTransport":"true"},)"
+                    R"("DateLessThan":{"aws:CurrentTime":"2100-01-01T00:00:00Z"}})"));
+    EXPECT_EQ(get(name_), "allowed");
+    alice_may(
+        allow("secretsmanager:GetSecretValue", "*", R"({"NotIpAddress":{"aws:SourceIp":"127.0.0.1"}})"));
+    EXPECT_THAT(get(name_), StartsWith("AccessDeniedException"));
+}
+
+constexpr const char* kAliceMayRead =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":)"
+    R"({"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+constexpr const char* kEverybodyMayRead =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",)"
+    R"("Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+constexpr const char* kNobodyMayRead =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",)"
+    R"("Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+
+TEST_F(PoliciesTest, AResourcePolicyGrantsAndDenies) {
+    const auto arn = create(name_);
+    EXPECT_FALSE(attached().has_resource_policy());
+    alice_may(allow("secretsmanager:ListSecrets", "*"));
+    EXPECT_THAT(get(name_), StartsWith("AccessDeniedException"));
+
+    EXPECT_EQ(attach(kAliceMayRead), name_);
+    EXPECT_EQ(attached().resource_policy(), kAliceMayRead);
+    EXPECT_EQ(attached().arn(), arn);
+    EXPECT_EQ(get(name_), "allowed");
+    EXPECT_THAT(describe(name_), StartsWith("AccessDeniedException"));
+
+    EXPECT_EQ(attach(kNobodyMayRead), name_);
+    alice_may(allow("*", "*"));
+    EXPECT_THAT(get(name_), HasSubstr("with an explicit deny in a resource-based policy"));
+
+    v1::DeleteResourcePolicyRequest remove;
+    remove.set_secret_id(name_);
+    EXPECT_EQ(node().call(remove).arn(), arn);
+    EXPECT_EQ(get(name_), "allowed");
+    EXPECT_FALSE(attached().has_resource_policy());
+    EXPECT_EQ(node().call(remove).name(), name_) << "also when there is none";
+}
+
+TEST_F(PoliciesTest, BrokenAndPublicPoliciesAreNotAttached) {
+    create(name_);
+    ASSERT_EQ(attach(kAliceMayRead), name_);
+    EXPECT_THAT(attach(R"({"Version":"2012-10-17","Statement":[{"Effect":"allow"}]})"),
+                StartsWith("MalformedPolicyDocumentException"));
+    EXPECT_THAT(attach("{"), StartsWith("MalformedPolicyDocumentException"));
+    EXPECT_THAT(attach(std::string(20'481, ' ')), StartsWith("ValidationException"));
+    EXPECT_EQ(
+        attach(kEverybodyMayRead, true),
+        "PublicPolicyException: You can't attach a resource-based policy that allows broad access to the "
+        "secret.");
+    EXPECT_EQ(attached().resource_policy(), kAliceMayRead);
+    EXPECT_EQ(attach(kNobodyMayRead, true), name_) << "a Deny for everybody is not public";
+    EXPECT_EQ(attach(kEverybodyMayRead), name_) << "as AWS: only refused on request";
+}
+
+TEST_F(PoliciesTest, ADeletedSecretKeepsItsPolicy) {
+    create(name_);
+    ASSERT_EQ(attach(kAliceMayRead), name_);
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id(name_);
+    node().call(remove);
+    EXPECT_THAT(attach(kNobodyMayRead), HasSubstr("marked for deletion"));
+    v1::GetResourcePolicyRequest request;
+    request.set_secret_id(name_);
+    EXPECT_THROW(node().call(request), CallError);
+    v1::RestoreSecretRequest restore;
+    restore.set_secret_id(name_);
+    node().call(restore);
+    EXPECT_EQ(attached().resource_policy(), kAliceMayRead);
+}
+
+TEST_F(PoliciesTest, ValidationSaysWhatIsWrong) {
+    create(name_);
+    const auto validate = [&](const std::string& policy) {
+        v1::ValidateResourcePolicyRequest request;
+        request.set_secret_id(name_);
+        request.set_resource_policy(policy);
+        return node().call(request);
+    };
+    const auto good = validate(kAliceMayRead);
+    EXPECT_TRUE(good.policy_validation_passed());
+    EXPECT_EQ(good.validation_errors_size(), 0);
+    const auto broken = validate("{]");
+    EXPECT_FALSE(broken.policy_validation_passed());
+    ASSERT_EQ(broken.validation_errors_size(), 1);
+    EXPECT_THAT(broken.validation_errors(0).error_message(), HasSubstr("line 1, column 2"));
+    EXPECT_FALSE(validate(kEverybodyMayRead).policy_validation_passed());
+    const auto locked = validate(R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",)"
+                                 R"("Action":"secretsmanager:*","Resource":"*"}]})");
+    ASSERT_EQ(locked.validation_errors_size(), 1);
+    EXPECT_EQ(locked.validation_errors(0).error_message(),
+              "Your requested changes will not allow you to manage this secret in the future.");
+}
+
+TEST_F(PoliciesTest, ABatchNamesWhatItMayNotRead) {
+    create(name_ + "-a");
+    create(name_ + "-b");
+    alice_may(allow("secretsmanager:BatchGetSecretValue", "*") + "," +
+              allow("secretsmanager:GetSecretValue", kArnPrefix + name_ + "-a-*"));
+    v1::BatchGetSecretValueRequest request;
+    request.add_secret_id_list(name_ + "-a");
+    request.add_secret_id_list(name_ + "-b");
+    const auto answer = node().call(request, "alice");
+    ASSERT_EQ(answer.secret_values_size(), 1);
+    EXPECT_EQ(answer.secret_values(0).name(), name_ + "-a");
+    ASSERT_EQ(answer.errors_size(), 1);
+    EXPECT_EQ(answer.errors(0).error_code(), "AccessDeniedException");
+    EXPECT_EQ(answer.errors(0).secret_id(), name_ + "-b");
+    v1::BatchGetSecretValueRequest filtered;
+    auto& filter = *filtered.add_filters();
+    filter.set_key("name");
+    filter.add_values(name_);
+    EXPECT_THAT(as_alice(filtered), HasSubstr("secretsmanager:ListSecrets on resource: *"));
+}
+
+}  // namespace
+}  // namespace coffer::secrets
