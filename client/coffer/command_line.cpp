@@ -199,7 +199,7 @@ void CommandLine::run() {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
             throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
-                             "; the verbs of aws secretsmanager, ls, history and whoami have it");
+                             "; the verbs of aws secretsmanager and coffer iam, ls, history and whoami have it");
         }
         return command.run(context);
     }
