@@ -198,8 +198,9 @@ void CommandLine::run() {
     for (const auto& command : commands_) {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
-            throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
-                             "; the verbs of aws secretsmanager and coffer iam, ls, history and whoami have it");
+            throw UsageError(
+                "--output has no meaning for coffer " + command.app->get_name() +
+                "; the verbs of aws secretsmanager and coffer iam, ls, history and whoami have it");
         }
         return command.run(context);
     }
