@@ -33,7 +33,8 @@ private:
     [[nodiscard]] std::string unexpected() const;
     [[nodiscard]] static bool is_verb(const CLI::App& app, const std::string& name);
     /// Where the next verb is among the arguments; their number when there is none.
-    [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments, std::size_t from) const;
+    [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments,
+                                            std::size_t from) const;
 
     GlobalOptions options_;
     Commands commands_;

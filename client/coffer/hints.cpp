@@ -40,7 +40,8 @@ std::string hint_for(const ServiceFailure& error) {
             }
             return {};
         case v1::ACCESS_DENIED:
-            return "coffer whoami shows who the daemon takes you for. An administrator gives rights with coffer iam "
+            return "coffer whoami shows who the daemon takes you for. An administrator gives rights with "
+                   "coffer iam "
                    "(docs/iam.md); coffer iam simulate shows what is missing";
         case v1::LIMIT_EXCEEDED:
             return limit_hint(error);
