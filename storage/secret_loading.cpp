@@ -26,14 +26,6 @@ std::optional<std::pair<VersionId, StoredPayload>> read_value(const pqxx::row& r
     return std::pair(VersionId(row[first].c_str()), read_payload(row, first + 1));
 }
 
-void report(ReadTransaction& tx, const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const IntegrityError& broken) {
-        tx.report_integrity_failure(broken.what());
-    }
-}
-
 }  // namespace
 
 std::vector<Statement> loading_statements() {
@@ -66,7 +58,8 @@ std::vector<Outcome<LoadedSecret>> SecretRepository::find_all(ReadTransaction& t
             auto secret = unchecked_secret(row);
             loaded.push_back({std::nullopt, read_value(row)});
             unchecked.push_back(std::move(secret));
-        } catch (const IntegrityError&) {
+        } catch (const IntegrityError& broken) {
+            tx.report_integrity_failure(broken.what());
             found.insert_or_assign(row["name"].c_str(), std::current_exception());
         }
     }
@@ -80,9 +73,6 @@ std::vector<Outcome<LoadedSecret>> SecretRepository::find_all(ReadTransaction& t
                                }));
     }
 
-    for (auto& [name, outcome] : found) {
-        if (!outcome.has_value()) report(tx, outcome.error());
-    }
     std::vector<Outcome<LoadedSecret>> outcomes;
     outcomes.reserve(names.size());
     for (const auto& name : names) {

@@ -161,7 +161,9 @@ std::vector<Outcome<StoredSecret>> check_seals(ReadTransaction& tx, std::vector<
         if (good[i]) {
             checked.emplace_back(std::move(secrets[i]));
         } else {
-            checked.emplace_back(std::make_exception_ptr(broken_seal(secrets[i].name)));
+            const auto broken = broken_seal(secrets[i].name);
+            tx.report_integrity_failure(broken.what());
+            checked.emplace_back(std::make_exception_ptr(broken));
         }
     }
     return checked;

@@ -22,7 +22,7 @@ namespace coffer::storage {
 [[nodiscard]] StoredSecret unchecked_secret(const pqxx::row& row);
 
 /// Checks the seals of secrets that came from unchecked_secret(), all in one go. Each secret, or the
-/// IntegrityError that names it, in their order.
+/// IntegrityError that names it, which is reported as well, in their order.
 [[nodiscard]] std::vector<Outcome<StoredSecret>> check_seals(ReadTransaction& tx,
                                                              std::vector<StoredSecret> secrets);
 

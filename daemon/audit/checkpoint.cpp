@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "daemon/base/errors.hpp"
+#include "daemon/base/free_with.hpp"
 
 namespace coffer::audit {
 
@@ -23,17 +24,10 @@ namespace json = boost::json;
 constexpr std::string_view kDomain = "coffer/audit/checkpoint/v1";
 constexpr std::size_t kHalf = 32;
 
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const noexcept {
-        Free(object);
-    }
-};
-using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
-using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
-using EcdsaPtr = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>>;
-using BignumPtr = std::unique_ptr<BIGNUM, Freer<BN_free>>;
+using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
+using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>>;
+using EcdsaPtr = std::unique_ptr<ECDSA_SIG, FreeWith<ECDSA_SIG_free>>;
+using BignumPtr = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
 
 /// The signature as OpenSSL wants it: DER. Empty when it cannot be made.
 Bytes to_der(const EcdsaSignature& raw) {
@@ -160,7 +154,7 @@ void CheckpointKeys::add_pem(std::string_view pem) {
     if (raw == nullptr) {
         throw Error("not a public key in PEM: expected a block that begins with -----BEGIN PUBLIC KEY-----");
     }
-    std::shared_ptr<EVP_PKEY> key(raw, Freer<EVP_PKEY_free>{});
+    std::shared_ptr<EVP_PKEY> key(raw, FreeWith<EVP_PKEY_free>{});
     if (!is_p256(raw))
         throw Error("not an EC key on the curve P-256, which audit checkpoints are signed with");
     keys_.push_back({key_id_of(raw), std::move(key)});

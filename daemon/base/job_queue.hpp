@@ -90,16 +90,14 @@ public:
     template <class Wanted>
     [[nodiscard]] std::vector<Item> take_if(Priority priority, std::size_t most, Wanted wanted) {
         std::vector<Item> taken;
+        taken.reserve(most);
         const std::lock_guard lock(mutex_);
         auto& lane = lanes_[static_cast<std::size_t>(priority)];
         const auto end = lane.begin() + static_cast<std::ptrdiff_t>(std::min(lane.size(), kMostLookedAt));
-        const auto first_left = std::stable_partition(lane.begin(), end, [&](const Item& job) {
-            if (taken.size() + 1 > most || !wanted(*job)) return false;
-            taken.emplace_back();
-            return true;
-        });
-        std::move(lane.begin(), first_left, taken.begin());
-        lane.erase(lane.begin(), first_left);
+        for (auto item = lane.begin(); item != end && taken.size() < most; ++item) {
+            if (wanted(std::as_const(**item))) taken.push_back(std::move(*item));
+        }
+        lane.erase(std::remove(lane.begin(), end, nullptr), end);
         size_ -= taken.size();
         return taken;
     }

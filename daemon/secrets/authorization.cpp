@@ -25,16 +25,16 @@ void fill_in(access::RequestContext& request, const Facts& facts) {
 }  // namespace
 
 access::PolicyPtr ResourcePolicies::get(const std::string& text, const std::string& arn) {
-    const auto key = arn + '\n' + text;
     {
         const std::shared_lock lock(mutex_);
-        if (const auto found = by_arn_and_text_.find(key); found != by_arn_and_text_.end())
-            return found->second;
+        const auto found = by_arn_.find(arn);
+        if (found != by_arn_.end() && found->second.text == text) return found->second.policy;
     }
     auto policy = access::Policy::parse(text, arn, {.kind = access::DocumentKind::resource});
     const std::unique_lock lock(mutex_);
-    if (by_arn_and_text_.size() >= kMostPolicies) by_arn_and_text_.clear();
-    return by_arn_and_text_.emplace(key, std::move(policy)).first->second;
+    if (by_arn_.size() >= kMostPolicies) by_arn_.clear();
+    by_arn_.insert_or_assign(arn, Compiled{text, policy});
+    return policy;
 }
 
 void Authorization::require(const CallContext& call, access::Action action, const Target& target,

@@ -31,7 +31,7 @@ struct Facts {
         values.emplace_back(key, std::move(value));
         return *this;
     }
-    Facts& add(access::Key key, bool value) { return add(key, std::string(value ? "true" : "false")); }
+    Facts& add_boolean(access::Key key, bool value) { return add(key, value ? "true" : "false"); }
 };
 
 /// What a request is for.

@@ -1,5 +1,6 @@
 // DeleteSecret, RestoreSecret, TagResource, UntagResource.
 
+#include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/service_support.hpp"
 #include "daemon/secrets/tags.hpp"
 
@@ -33,7 +34,7 @@ Facts facts_of(const v1::DeleteSecretRequest& request) {
         facts.add(access::Key::sm_recovery_window_in_days, std::to_string(request.recovery_window_in_days()));
     }
     if (request.has_force_delete_without_recovery()) {
-        facts.add(access::Key::sm_force_delete, request.force_delete_without_recovery());
+        facts.add_boolean(access::Key::sm_force_delete, request.force_delete_without_recovery());
     }
     return facts;
 }
@@ -93,10 +94,7 @@ awaitable<v1::RestoreSecretResponse> SecretsService::restore_secret(Call call,
         if (e.changed) e.secret.last_changed = now;
         e.secret.deleted.reset();
         e.secret.purge_due.reset();
-        v1::RestoreSecretResponse response;
-        response.set_arn(e.secret.arn);
-        response.set_name(e.secret.name);
-        return response;
+        return answer_naming<v1::RestoreSecretResponse>(e.secret);
     };
     co_return co_await change<v1::RestoreSecretResponse>(call, secret, std::move(edit));
 }

@@ -6,6 +6,7 @@
 #include "daemon/access/document_parser.hpp"
 #include "daemon/access/findings.hpp"
 #include "daemon/access/malformed_policy.hpp"
+#include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/service_support.hpp"
 
 namespace coffer::secrets {
@@ -50,6 +51,18 @@ void add_findings(v1::ValidateResourcePolicyResponse& response, const access::Po
     }
 }
 
+/// The change that leaves a secret with this policy, or with none.
+template <class Response>
+auto policy_edit(std::optional<std::string> policy, Timestamp now) {
+    return [policy = std::move(policy), now](auto& edit) {
+        refuse_deleted(edit.secret);
+        edit.changed = edit.secret.resource_policy != policy;
+        if (edit.changed) edit.secret.last_changed = now;
+        edit.secret.resource_policy = policy;
+        return answer_naming<Response>(edit.secret);
+    };
+}
+
 }  // namespace
 
 awaitable<v1::PutResourcePolicyResponse> SecretsService::put_resource_policy(
@@ -57,23 +70,14 @@ awaitable<v1::PutResourcePolicyResponse> SecretsService::put_resource_policy(
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
     Facts facts;
     if (request.has_block_public_policy()) {
-        facts.add(access::Key::sm_block_public_policy, request.block_public_policy());
+        facts.add_boolean(access::Key::sm_block_public_policy, request.block_public_policy());
     }
     const auto secret =
         co_await require_secret(call, std::move(ref), access::Action::put_resource_policy, std::move(facts));
     const auto document = parse_resource_policy(request.resource_policy());
     if (request.block_public_policy()) refuse_public(document);
-    UniqueFunction<v1::PutResourcePolicyResponse(Edit&)> edit = [policy = request.resource_policy(),
-                                                                 now = parts_.clock.now()](Edit& e) {
-        refuse_deleted(e.secret);
-        e.changed = e.secret.resource_policy != policy;
-        if (e.changed) e.secret.last_changed = now;
-        e.secret.resource_policy = policy;
-        v1::PutResourcePolicyResponse response;
-        response.set_arn(e.secret.arn);
-        response.set_name(e.secret.name);
-        return response;
-    };
+    UniqueFunction<v1::PutResourcePolicyResponse(Edit&)> edit =
+        policy_edit<v1::PutResourcePolicyResponse>(request.resource_policy(), parts_.clock.now());
     co_return co_await change<v1::PutResourcePolicyResponse>(call, secret, std::move(edit));
 }
 
@@ -83,9 +87,7 @@ awaitable<v1::GetResourcePolicyResponse> SecretsService::get_resource_policy(
     const auto secret =
         co_await require_secret(call, std::move(ref), access::Action::get_resource_policy, {});
     refuse_deleted(*secret);
-    v1::GetResourcePolicyResponse response;
-    response.set_arn(secret->arn);
-    response.set_name(secret->name);
+    auto response = answer_naming<v1::GetResourcePolicyResponse>(*secret);
     if (secret->resource_policy) response.set_resource_policy(*secret->resource_policy);
     co_return response;
 }
@@ -95,16 +97,8 @@ awaitable<v1::DeleteResourcePolicyResponse> SecretsService::delete_resource_poli
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
     const auto secret =
         co_await require_secret(call, std::move(ref), access::Action::delete_resource_policy, {});
-    UniqueFunction<v1::DeleteResourcePolicyResponse(Edit&)> edit = [now = parts_.clock.now()](Edit& e) {
-        refuse_deleted(e.secret);
-        e.changed = e.secret.resource_policy.has_value();
-        if (e.changed) e.secret.last_changed = now;
-        e.secret.resource_policy.reset();
-        v1::DeleteResourcePolicyResponse response;
-        response.set_arn(e.secret.arn);
-        response.set_name(e.secret.name);
-        return response;
-    };
+    UniqueFunction<v1::DeleteResourcePolicyResponse(Edit&)> edit =
+        policy_edit<v1::DeleteResourcePolicyResponse>(std::nullopt, parts_.clock.now());
     co_return co_await change<v1::DeleteResourcePolicyResponse>(call, secret, std::move(edit));
 }
 

@@ -51,9 +51,7 @@ Facts facts_of(const v1::GetSecretValueRequest& request) {
 
 v1::GetSecretValueResponse to_response(const StoredSecret& secret, const StoredVersion& version,
                                        const crypto::SecretBytes& value) {
-    v1::GetSecretValueResponse response;
-    response.set_arn(secret.arn);
-    response.set_name(secret.name);
+    auto response = answer_naming<v1::GetSecretValueResponse>(secret);
     response.set_version_id(version.id.value());
     if (version.kind == storage::ValueKind::binary) {
         response.set_secret_binary(value.view().data(), value.size());
@@ -138,9 +136,7 @@ awaitable<v1::ListSecretVersionIdsResponse> SecretsService::list_secret_version_
     constexpr std::size_t kDefaultPage = 100;
     const auto page =
         request.has_max_results() ? static_cast<std::size_t>(request.max_results()) : kDefaultPage;
-    v1::ListSecretVersionIdsResponse response;
-    response.set_arn(secret->arn);
-    response.set_name(secret->name);
+    auto response = answer_naming<v1::ListSecretVersionIdsResponse>(*secret);
     const StoredVersion* last = nullptr;
     for (const auto& version : secret->versions) {
         if (after && !after->is_before(version)) continue;

@@ -1,6 +1,6 @@
 #pragma once
-// Compiled resource policies of secrets, so that a read does not parse one. Keyed by the secret and
-// the text: a changed policy is another.
+// Compiled resource policies of secrets, so that a read does not parse one. One for each
+// secret; a changed text replaces it.
 
 #include <mutex>
 #include <shared_mutex>
@@ -21,7 +21,11 @@ public:
 private:
     static constexpr std::size_t kMostPolicies = 4096;
     std::shared_mutex mutex_;
-    std::unordered_map<std::string, access::PolicyPtr> by_arn_and_text_;
+    struct Compiled {
+        std::string text;
+        access::PolicyPtr policy;
+    };
+    std::unordered_map<std::string, Compiled> by_arn_;
 };
 
 }  // namespace coffer::secrets

@@ -10,6 +10,15 @@
 
 namespace coffer::secrets {
 
+/// What most operations answer with: the secret's ARN and name.
+template <class Response>
+[[nodiscard]] Response answer_naming(const storage::StoredSecret& secret) {
+    Response response;
+    response.set_arn(secret.arn);
+    response.set_name(secret.name);
+    return response;
+}
+
 /// The members that DescribeSecret and ListSecrets share. Absent values stay absent.
 template <class Message>
 void fill_metadata(const storage::StoredSecret& secret, std::optional<Timestamp> last_accessed,

@@ -5,6 +5,7 @@
 #include "daemon/base/uuid.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
+#include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/service_support.hpp"
 #include "daemon/secrets/tags.hpp"
 
@@ -61,9 +62,7 @@ CreateOutcome create_or_find(storage::WriteTransaction& tx, const StoredSecret& 
 
 v1::CreateSecretResponse created_response(const StoredSecret& secret, const VersionId& version,
                                           bool has_value) {
-    v1::CreateSecretResponse response;
-    response.set_arn(secret.arn);
-    response.set_name(secret.name);
+    auto response = answer_naming<v1::CreateSecretResponse>(secret);
     if (has_value) response.set_version_id(version.value());
     return response;
 }
@@ -405,10 +404,7 @@ awaitable<v1::UpdateSecretVersionStageResponse> SecretsService::update_secret_ve
         e.changed = !std::ranges::equal(before, e.secret.versions, {}, &StoredVersion::labels,
                                         &StoredVersion::labels);
         if (e.changed) e.secret.last_changed = now;
-        v1::UpdateSecretVersionStageResponse response;
-        response.set_arn(e.secret.arn);
-        response.set_name(e.secret.name);
-        return response;
+        return answer_naming<v1::UpdateSecretVersionStageResponse>(e.secret);
     };
     co_return co_await change<v1::UpdateSecretVersionStageResponse>(call, secret, std::move(edit));
 }

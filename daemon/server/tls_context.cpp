@@ -14,8 +14,8 @@ namespace coffer::server {
 
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, OpensslDeleter<BIO_free_all>>;
-using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, OpensslDeleter<X509_STORE_CTX_free>>;
+using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
+using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
 
 /// OpenSSL's reason for the last failure, and an empty error queue.
 std::string openssl_reason() {
@@ -129,7 +129,7 @@ void require_signature(X509_CRL* list, X509_STORE* store, const std::filesystem:
     const StoreContextPtr context(X509_STORE_CTX_new());
     require(context && X509_STORE_CTX_init(context.get(), store, nullptr, nullptr) == 1,
             "no CRL can be checked");
-    const std::unique_ptr<X509_OBJECT, OpensslDeleter<X509_OBJECT_free>> found(
+    const std::unique_ptr<X509_OBJECT, FreeWith<X509_OBJECT_free>> found(
         X509_STORE_CTX_get_obj_by_subject(context.get(), X509_LU_X509, X509_CRL_get_issuer(list)));
     ERR_clear_error();
     if (!found) return;  // an intermediate CA's, which clients send along

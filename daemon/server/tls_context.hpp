@@ -12,21 +12,15 @@
 #include <vector>
 
 #include "daemon/base/errors.hpp"
+#include "daemon/base/free_with.hpp"
 #include "daemon/server/config.hpp"
 
 namespace coffer::server {
 
-template <auto Free>
-struct OpensslDeleter {
-    template <class T>
-    void operator()(T* object) const noexcept {
-        Free(object);
-    }
-};
-using X509Ptr = std::unique_ptr<X509, OpensslDeleter<X509_free>>;
-using X509CrlPtr = std::unique_ptr<X509_CRL, OpensslDeleter<X509_CRL_free>>;
-using PkeyPtr = std::unique_ptr<EVP_PKEY, OpensslDeleter<EVP_PKEY_free>>;
-using SslContextPtr = std::unique_ptr<SSL_CTX, OpensslDeleter<SSL_CTX_free>>;
+using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
+using X509CrlPtr = std::unique_ptr<X509_CRL, FreeWith<X509_CRL_free>>;
+using PkeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using SslContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
 /// A certificate, key, CA or CRL file cannot be used. `what()` names it and says what to change.
 class TlsSetupError : public Error {

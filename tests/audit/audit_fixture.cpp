@@ -12,20 +12,9 @@
 #include <stdexcept>
 
 #include "daemon/audit/journal_directory.hpp"
+#include "daemon/base/free_with.hpp"
 
 namespace coffer::testing {
-
-namespace {
-
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const noexcept {
-        Free(object);
-    }
-};
-
-}  // namespace
 
 AuditFolder::AuditFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "coffer-audit-XXXXXX").string();
@@ -45,16 +34,16 @@ std::filesystem::path AuditFolder::sub(std::string_view name) const {
     return folder;
 }
 
-OpensslSigner::OpensslSigner() : key_(EVP_EC_gen("P-256"), Freer<EVP_PKEY_free>{}) {}
+OpensslSigner::OpensslSigner() : key_(EVP_EC_gen("P-256"), FreeWith<EVP_PKEY_free>{}) {}
 
 OpensslSigner::OpensslSigner(const std::filesystem::path& private_pem) {
-    const std::unique_ptr<BIO, Freer<BIO_free>> in(BIO_new_file(private_pem.c_str(), "r"));
-    key_.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), Freer<EVP_PKEY_free>{});
+    const std::unique_ptr<BIO, FreeWith<BIO_free>> in(BIO_new_file(private_pem.c_str(), "r"));
+    key_.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), FreeWith<EVP_PKEY_free>{});
     if (!key_) throw std::runtime_error("no private key in " + private_pem.string());
 }
 
 void OpensslSigner::write_private_pem(const std::filesystem::path& file) const {
-    const std::unique_ptr<BIO, Freer<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
+    const std::unique_ptr<BIO, FreeWith<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
     if (PEM_write_bio_PrivateKey(out.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
         throw std::runtime_error("cannot write " + file.string());
     }
@@ -66,7 +55,7 @@ audit::Digest OpensslSigner::key_id() const {
 
 audit::EcdsaSignature raw_signature(const std::vector<unsigned char>& der) {
     const unsigned char* at = der.data();
-    const std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>> signature(
+    const std::unique_ptr<ECDSA_SIG, FreeWith<ECDSA_SIG_free>> signature(
         d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
     audit::EcdsaSignature raw{};
     if (!signature || BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32) != 32 ||
@@ -77,7 +66,7 @@ audit::EcdsaSignature raw_signature(const std::vector<unsigned char>& der) {
 }
 
 audit::EcdsaSignature OpensslSigner::sign(const audit::Digest& digest) {
-    const std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>> context(
+    const std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>> context(
         EVP_PKEY_CTX_new(key_.get(), nullptr));
     std::vector<unsigned char> der(128);
     std::size_t size = der.size();
@@ -90,7 +79,7 @@ audit::EcdsaSignature OpensslSigner::sign(const audit::Digest& digest) {
 }
 
 std::string OpensslSigner::public_pem() const {
-    const std::unique_ptr<BIO, Freer<BIO_free>> out(BIO_new(BIO_s_mem()));
+    const std::unique_ptr<BIO, FreeWith<BIO_free>> out(BIO_new(BIO_s_mem()));
     PEM_write_bio_PUBKEY(out.get(), key_.get());
     char* data = nullptr;
     const auto size = BIO_get_mem_data(out.get(), &data);

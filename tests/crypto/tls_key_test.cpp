@@ -21,6 +21,7 @@
 #include "crypto/hsm_impl.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/key_ring.hpp"
+#include "daemon/base/free_with.hpp"
 #include "tests/crypto/shim_test.hpp"
 
 namespace coffer::crypto {
@@ -29,16 +30,9 @@ namespace {
 using ::testing::HasSubstr;
 using testing::TestHsm;
 
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const noexcept {
-        Free(object);
-    }
-};
-using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, Freer<SSL_free>>;
+using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 
 constexpr auto kKeyUriEnd = ";object=coffer%2Faudit%2F1";
 
@@ -48,7 +42,7 @@ EvpPkeyPtr public_key(const Session& session) {
     auto point = read_attribute(session, keys.audit_public_key.value(), CKA_EC_POINT).value();
     if (point.size() == 67) point.erase(point.begin(), point.begin() + 2);
     EvpPkeyPtr key(EVP_PKEY_new());
-    std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>> context(
+    std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>> context(
         EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
     std::string group = "prime256v1";
     const std::array params = {OSSL_PARAM_construct_utf8_string("group", group.data(), 0),
@@ -193,7 +187,7 @@ TEST_F(TlsKeyTest, RefusesAKeyThatIsNotTheCertificates) {
 TEST_F(TlsKeyTest, PemFilesMustBePrivate) {
     const auto file = token().dir() / "key.pem";
     const EvpPkeyPtr key(EVP_EC_gen("P-256"));
-    std::unique_ptr<BIO, Freer<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
+    std::unique_ptr<BIO, FreeWith<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
     ASSERT_EQ(PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr), 1);
     out.reset();
     using std::filesystem::perms;

@@ -7,13 +7,8 @@
 bring_up
 appliance down >/dev/null
 
-shim="$work/libcoffer-hsm-shim.so"
 stats="$work/shim/stats"
-install -m 755 "$build/lib/libcoffer-hsm-shim.so" "$shim"
-mkdir -m 777 "$work/shim"
-module=$(sed -n 's/^module = "\(.*\)"/\1/p' "$state/etc/cofferd.toml")
-sed -i "s|^module = .*|module = \"$shim\"|" "$state/etc/cofferd.toml"
-printf 'COFFER_SHIM_MODULE=%s\nCOFFER_SHIM_STATS=%s\n' "$module" "$stats" >>"$state/etc/environment"
+load_shim "COFFER_SHIM_STATS=$stats"
 program="$dir/program/bin/cofferd" # of root's appliances
 [ -x "$program" ] || program="$build/bin/cofferd"
 

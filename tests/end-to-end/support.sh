@@ -57,6 +57,17 @@ take_environment() {
   conninfo="host=$state/run user=coffer dbname=coffer"
 }
 
+# load_shim VARIABLE=FILE: from its next start the daemon loads tests/hsm-shim, which forwards to the real module. The
+# variable is one of the shim's; its FILE is best in $work/shim, where the appliance's user may write.
+load_shim() {
+  local shim="$work/libcoffer-hsm-shim.so" module
+  install -m 755 "$build/lib/libcoffer-hsm-shim.so" "$shim"
+  mkdir -m 777 "$work/shim"
+  module=$(sed -n 's/^module = "\(.*\)"/\1/p' "$state/etc/cofferd.toml")
+  sed -i "s|^module = .*|module = \"$shim\"|" "$state/etc/cofferd.toml"
+  printf 'COFFER_SHIM_MODULE=%s\n%s\n' "$module" "$1" >>"$state/etc/environment"
+}
+
 daemon_pid() { cat "$state/run/cofferd.pid"; }
 
 # As the user that owns the appliance: for what must not change the owner of a file.

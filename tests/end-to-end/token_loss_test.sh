@@ -7,14 +7,8 @@
 bring_up
 appliance down >/dev/null
 
-# From now on the daemon loads the shim, which forwards to the real module.
-shim="$work/libcoffer-hsm-shim.so"
 control="$work/shim/control"
-install -m 755 "$build/lib/libcoffer-hsm-shim.so" "$shim"
-mkdir -m 777 "$work/shim"
-module=$(sed -n 's/^module = "\(.*\)"/\1/p' "$state/etc/cofferd.toml")
-sed -i "s|^module = .*|module = \"$shim\"|" "$state/etc/cofferd.toml"
-printf 'COFFER_SHIM_MODULE=%s\nCOFFER_SHIM_CONTROL=%s\n' "$module" "$control" >>"$state/etc/environment"
+load_shim "COFFER_SHIM_CONTROL=$control"
 rules() { printf '%s\n' "$@" >"$control.new"; mv "$control.new" "$control"; }
 rules '# forward everything'
 
