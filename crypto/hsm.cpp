@@ -22,7 +22,8 @@ Hsm::Impl::Impl(const HsmConfig& config, const std::shared_ptr<HsmObserver>& obs
     : token_(std::make_unique<Token>(config)),
       executor_(std::make_unique<Executor>(executor_config(config), *token_, observer)),
       envelope_(hsm),
-      seals_(hsm) {}
+      seals_(hsm),
+      audit_key_(hsm) {}
 
 Hsm::Impl::~Impl() {
     close();
@@ -49,6 +50,10 @@ Envelope& Hsm::envelope() noexcept {
 
 Seals& Hsm::seals() noexcept {
     return impl_->seals();
+}
+
+AuditKey& Hsm::audit_key() noexcept {
+    return impl_->audit_key();
 }
 
 void Hsm::random(std::size_t size, JobOptions options, Completion<SecretBytes> completion) {

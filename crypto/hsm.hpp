@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/audit_key.hpp"
 #include "crypto/envelope.hpp"
 #include "crypto/key_types.hpp"
 #include "crypto/pin_source.hpp"
@@ -80,6 +81,7 @@ public:
 
     [[nodiscard]] Envelope& envelope() noexcept;
     [[nodiscard]] Seals& seals() noexcept;
+    [[nodiscard]] AuditKey& audit_key() noexcept;
 
     /// Random bytes of the token (C_GenerateRandom), up to 65,536.
     void random(std::size_t size, JobOptions options, Completion<SecretBytes> completion);

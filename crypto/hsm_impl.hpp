@@ -21,6 +21,7 @@ public:
     [[nodiscard]] Executor& executor() noexcept { return *executor_; }
     [[nodiscard]] Envelope& envelope() noexcept { return envelope_; }
     [[nodiscard]] Seals& seals() noexcept { return seals_; }
+    [[nodiscard]] AuditKey& audit_key() noexcept { return audit_key_; }
 
     /// Queues `work`, a T(HsmContext&), for a worker.
     template <class T, class Work>
@@ -34,6 +35,7 @@ private:
     std::unique_ptr<Executor> executor_;
     Envelope envelope_;
     Seals seals_;
+    AuditKey audit_key_;
 };
 
 }  // namespace coffer::crypto

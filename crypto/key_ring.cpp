@@ -140,7 +140,8 @@ FoundKeys find_keys(const Session& session) {
     return keys;
 }
 
-KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy) : copied_(copy) {
+KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy)
+    : audit_key_(keys.audit_private_key), audit_public_key_(keys.audit_public_key), copied_(copy) {
     if (keys.master_keys.empty() || !keys.seal_key) {
         throw Error(fmt::format(
             "the token holds no {}: run coffer-hsm init",

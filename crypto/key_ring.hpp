@@ -49,6 +49,11 @@ public:
     /// The newest generation of `id`; nothing when the token has no such key.
     [[nodiscard]] std::optional<MasterKeyRef> newest(MasterKeyId id) const;
     [[nodiscard]] CK_OBJECT_HANDLE seal_key() const noexcept { return seal_key_; }
+    /// Nothing when the token has no audit key. Not copied: it signs a few times a minute.
+    [[nodiscard]] std::optional<CK_OBJECT_HANDLE> audit_key() const noexcept { return audit_key_; }
+    [[nodiscard]] std::optional<CK_OBJECT_HANDLE> audit_public_key() const noexcept {
+        return audit_public_key_;
+    }
     /// By name.
     [[nodiscard]] const std::vector<MasterKeyInfo>& infos() const noexcept { return infos_; }
     /// All generations of all keys, in the order of FoundKeys.
@@ -61,6 +66,8 @@ private:
     std::vector<MasterKeyInfo> infos_;
     std::vector<MasterKeyRef> refs_;
     CK_OBJECT_HANDLE seal_key_ = CK_INVALID_HANDLE;
+    std::optional<CK_OBJECT_HANDLE> audit_key_;
+    std::optional<CK_OBJECT_HANDLE> audit_public_key_;
     bool copied_ = false;
 };
 

@@ -10,6 +10,7 @@
 
 #include "crypto/anchor_session.hpp"
 #include "crypto/tls_key.hpp"
+#include "daemon/audit_observers.hpp"
 #include "daemon/backend_configs.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
@@ -63,6 +64,7 @@ int Appliance::run() {
         open_token();
         if (!open_database()) return kExitDone;
         verify_master_keys();
+        open_audit();
         open_directory();
         make_service();
         open_listeners();
@@ -114,7 +116,8 @@ bool Appliance::open_database() {
     while (true) {
         std::string why;
         try {
-            database_ = storage::Database::open(database_config(config_.database), seals, recorder);
+            database_ = storage::Database::open(database_config(config_.database, config_.audit.enabled),
+                                                seals, recorder);
             break;
         } catch (const Unavailable& error) {
             why = error.what();
@@ -133,10 +136,33 @@ bool Appliance::open_database() {
 }
 
 void Appliance::verify_master_keys() {
-    const auto missing = secrets::verify_and_register_master_keys(
-        *hsm_, *database_, clock_, std::chrono::steady_clock::now() + kMasterKeyPatience);
+    const auto deadline = std::chrono::steady_clock::now() + kMasterKeyPatience;
+    secrets::LeaveEvent leave_event;
+    if (config_.audit.enabled) {
+        outbox_rows_ = outbox_rows(config_, *hsm_, deadline);
+        leave_event = secrets::leave_event(outbox_rows_, event_maker(config_, clock_));
+    }
+    const auto missing =
+        secrets::verify_and_register_master_keys(*hsm_, *database_, clock_, leave_event, deadline);
     for (const auto& line : missing)
         log_->error("the token lacks a master key", {{"key", std::string_view(line)}});
+}
+
+void Appliance::open_audit() {
+    if (!config_.audit.enabled) {
+        log_->warning("audit.enabled = false: what is done is not recorded, and cannot be proven later");
+        return;
+    }
+    audit_ = std::make_unique<AuditParts>(config_, outbox_rows_, *hsm_, *database_, clock_, metrics_, log_,
+                                          std::chrono::steady_clock::now() + kMasterKeyPatience);
+    const auto id = audit_->status().sequence;
+    log_->info("the audit journal is open",
+               {{"directory", std::string_view(config_.audit.directory.native())},
+                {"sequence", static_cast<std::int64_t>(id)}});
+    metrics_->add_sampler([this] { return journal_metrics(audit_->status()); });
+    metrics_->add_sampler([this] { return sink_metrics(audit_->sinks(), audit_->status().sequence); });
+    const std::lock_guard lock(state_mutex_);
+    visible_audit_ = audit_.get();
 }
 
 void Appliance::open_directory() {
@@ -200,8 +226,8 @@ void Appliance::make_service() {
         log->error("purging failed",
                    {{"what", std::string_view(what)}, {"reason", std::string_view(reason)}});
     };
-    purge_worker_ =
-        std::make_unique<secrets::PurgeWorker>(*database_, *hsm_, clock_, kPurgeInterval, std::move(events));
+    purge_worker_ = std::make_unique<secrets::PurgeWorker>(
+        *database_, *hsm_, clock_, audit_ ? &audit_->trail() : nullptr, kPurgeInterval, std::move(events));
     metrics_->add_sampler([this] { return database_metrics(*database_); });
     metrics_->add_sampler([this] { return cache_metrics(cache_->statistics()); });
 }
@@ -209,7 +235,8 @@ void Appliance::make_service() {
 std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto context = std::make_shared<server::ServerContext>();
     auto recorder = std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests);
-    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, iam_service_.get());
+    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, iam_service_.get(),
+                                                    audit_ ? &audit_->trail() : nullptr);
     context->callers = principals_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
@@ -280,6 +307,7 @@ void Appliance::take_apart() {
     if (principals_) principals_->close();
     if (accesses_) accesses_->close();
     if (cache_) cache_->close();
+    if (audit_) audit_->close();
     if (database_) database_->close();
     if (hsm_) hsm_->close();
 }
@@ -349,6 +377,10 @@ std::vector<server::Readiness> Appliance::readiness() const {
     if (visible_database_ != nullptr) {
         const bool reachable = visible_database_->reachable();
         parts.push_back({"database", reachable, reachable ? "" : "the database cannot be reached"});
+    }
+    if (visible_audit_ != nullptr) {
+        const auto status = visible_audit_->status();
+        parts.push_back({"audit", status.available, status.reason});
     }
     parts.push_back({"start", starting_.empty(), starting_});
     parts.push_back({"draining", !stopping_, stopping_ ? "the daemon is shutting down" : ""});

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/audit_parts.hpp"
 #include "daemon/backend_observers.hpp"
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/iam/service.hpp"
@@ -48,6 +49,7 @@ private:
     /// False when the daemon was told to stop while the database was away.
     [[nodiscard]] bool open_database();
     void verify_master_keys();
+    void open_audit();
     void open_directory();
     void make_service();
     void open_listeners();
@@ -84,6 +86,8 @@ private:
 
     std::unique_ptr<crypto::Hsm> hsm_;
     std::unique_ptr<storage::Database> database_;
+    std::shared_ptr<const secrets::OutboxRows> outbox_rows_;
+    std::unique_ptr<AuditParts> audit_;  ///< null where the configuration turns it off
     std::unique_ptr<storage::SecretCache> cache_;
     std::shared_ptr<iam::DirectoryKeeper> principals_;
     std::unique_ptr<iam::IamService> iam_service_;
@@ -104,6 +108,7 @@ private:
     std::string starting_ = "starting";  ///< what is being waited for; empty once all is served
     const crypto::Hsm* visible_hsm_ = nullptr;
     const storage::Database* visible_database_ = nullptr;
+    const AuditParts* visible_audit_ = nullptr;
 };
 
 }  // namespace coffer::daemon

@@ -13,7 +13,7 @@ crypto::HsmConfig hsm_config(const server::HsmSection& section) {
             .breaker_probe_interval = section.breaker_probe_interval};
 }
 
-storage::DatabaseConfig database_config(const server::DatabaseSection& section) {
+storage::DatabaseConfig database_config(const server::DatabaseSection& section, bool audited) {
     storage::DatabaseConfig config;
     config.conninfo = section.conninfo;
     config.connections = section.connections;
@@ -21,6 +21,7 @@ storage::DatabaseConfig database_config(const server::DatabaseSection& section) 
     config.statement_timeout = section.statement_timeout;
     config.lock_timeout = section.lock_timeout;
     config.connect_timeout = section.connect_timeout;
+    config.changes_need_events = audited;
     return config;
 }
 

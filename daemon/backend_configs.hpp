@@ -9,6 +9,7 @@ namespace coffer::daemon {
 
 /// Reads the profile that it names. Throws Error.
 [[nodiscard]] crypto::HsmConfig hsm_config(const server::HsmSection& section);
-[[nodiscard]] storage::DatabaseConfig database_config(const server::DatabaseSection& section);
+/// `audited`: changes are refused that have no event along.
+[[nodiscard]] storage::DatabaseConfig database_config(const server::DatabaseSection& section, bool audited);
 
 }  // namespace coffer::daemon

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "daemon/audit_parts.hpp"
 #include "daemon/backend_configs.hpp"
 #include "daemon/iam/bootstrap.hpp"
 #include "daemon/iam/identities.hpp"
@@ -41,11 +42,17 @@ void bootstrap(const server::Config& config, const BootstrapOptions& options) {
     if (const auto objection = iam::objection_to(identity)) throw Error("--issuer: " + *objection);
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     const auto hsm = crypto::Hsm::open(hsm_config(config.hsm), nullptr);
-    const auto database = storage::Database::open(
-        database_config(config.database), std::make_shared<secrets::TokenSealKeeper>(hsm->seals()), nullptr);
+    const auto database =
+        storage::Database::open(database_config(config.database, config.audit.enabled),
+                                std::make_shared<secrets::TokenSealKeeper>(hsm->seals()), nullptr);
     require_same_token(*database, deadline);
+    const SystemClock clock;
+    secrets::LeaveEvent leave_event;
+    if (config.audit.enabled) {
+        leave_event = secrets::leave_event(outbox_rows(config, *hsm, deadline), event_maker(config, clock));
+    }
     const auto arn = iam::bootstrap(*database, config.node.account, options.name, identity, options.recover,
-                                    SystemClock().now(), deadline);
+                                    clock.now(), leave_event, deadline);
     fmt::print("{} is made: {}, with the policy AdministratorAccess\n", arn, iam::describe(identity));
     database->close();
     hsm->close();

@@ -103,6 +103,7 @@ int guarded(Command command) {
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on files (ulimit -f) is the audit journal's full disk
     // What is wrong with a peer's message is said by us, to the log, and not by the library, to standard
     // error.
     google::protobuf::SetLogHandler(nullptr);

@@ -21,6 +21,15 @@ void check_present(const path& file, const std::string& key, std::vector<std::st
     problems.push_back(fmt::format("{}: {} is not there, or is not a regular file", key, file.string()));
 }
 
+void check_folder(const path& folder, const std::string& key, std::vector<std::string>& problems) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+    problems.push_back(fmt::format(
+        "{}: {} is not there, or is not a folder; make it (mode 0700, the daemon's user's), and mount what is to "
+        "be mounted there",
+        key, folder.string()));
+}
+
 bool is_absent_credential(const path& file) {
     return file.string().starts_with(server::kCredentialsPrefix);
 }
@@ -63,6 +72,18 @@ std::vector<std::string> file_problems(const server::Config& config) {
     check_present(config.hsm.module, "[hsm] 'module'", problems);
     check_present(config.hsm.profile, "[hsm] 'profile'", problems);
     check_private(config.hsm.pin_file, "[hsm] 'pin_file'", problems);
+    if (config.audit.enabled) check_folder(config.audit.directory, "[audit] 'directory'", problems);
+    if (!config.audit.state_directory.empty()) {
+        check_folder(config.audit.state_directory, "[audit] 'state_directory'", problems);
+    }
+    const auto check_sink = [&](const std::optional<server::AuditSinkConfig>& sink, const std::string& name) {
+        if (!sink) return;
+        check_present(sink->ca, name + " 'ca'", problems);
+        if (!sink->certificate.empty()) check_present(sink->certificate, name + " 'certificate'", problems);
+        if (!sink->key.empty()) check_private(sink->key, name + " 'key'", problems);
+    };
+    check_sink(config.audit.syslog, "[audit.syslog]");
+    check_sink(config.audit.https, "[audit.https]");
     for (const auto& listener : config.listeners) {
         const auto key = [&](const char* name) {
             return fmt::format("listener '{}' '{}'", listener.name, name);

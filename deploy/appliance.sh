@@ -100,7 +100,7 @@ choose_build() {
 
 check_build() {
   local program
-  for program in cofferd coffer-hsm coffer; do
+  for program in cofferd coffer-hsm coffer coffer-audit; do
     [ -x "$bin/$program" ] || fail "$bin/$program is not there" \
       "build first: cmake --preset release -DCOFFER_TESTS=OFF -DCOFFER_BENCH=OFF && cmake --build --preset release" \
       "or name another build folder with --build"
@@ -144,7 +144,7 @@ copy_program() {
   local file target
   [ "$build" != "$dir/program" ] || return 0
   install -d -m 755 "$dir/program" "$dir/program/bin" "$dir/program/deploy" "$dir/program/deploy/lib" "$dir/program/hsm-config"
-  for file in bin/cofferd bin/coffer-hsm bin/coffer; do
+  for file in bin/cofferd bin/coffer-hsm bin/coffer bin/coffer-audit; do
     cmp -s "$build/$file" "$dir/program/$file" || install -m 755 "$build/$file" "$dir/program/$file"
   done
   (cd "$root" && printf '%s\n' deploy/appliance.sh deploy/appliance.toml.in deploy/lib/*.sh hsm-config/*.toml) |
@@ -164,6 +164,7 @@ prepare_as_root() {
   chown root:root "$dir"
   chmod 755 "$dir"
   [ -d "$state" ] || install -d -m 700 -o "$appliance_user" -g "$appliance_user" "$state"
+  [ -d "$(audit_directory)" ] || install -d -m 700 -o "$appliance_user" -g "$appliance_user" "$(audit_directory)"
   copy_program
   # More locked memory than the usual 8 MiB, for the heap of keys; where that is refused the daemon says so.
   ulimit -l unlimited 2>/dev/null || true
@@ -174,6 +175,19 @@ as_user_again() {
   [ -z "$asked_token" ] || arguments+=(--token "$asked_token")
   cd /
   as_user bash "$dir/program/deploy/appliance.sh" "${arguments[@]}"
+}
+
+keep_audit_key() {
+  [ -e "$(audit_public_key)" ] || install -m 644 "$(audit_public_key_of_user)" "$(audit_public_key)"
+}
+
+# ---- the audit journal ---------------------------------------------------------------------------------
+
+audit_directory() { printf '%s/audit' "$dir"; }
+
+make_audit_directory() {
+  [ -d "$(audit_directory)" ] || install -d -m 700 "$(audit_directory)"
+  mkdir -p "$state/audit"
 }
 
 # ---- the actions --------------------------------------------------------------------------------------
@@ -198,6 +212,8 @@ up() {
   make_token
   write_profile
   make_keys
+  export_audit_key
+  make_audit_directory
   make_postgres
   start_postgres
   make_database
@@ -259,6 +275,7 @@ status() {
   load_settings
   pg=$(postgresql_programs)
   printf '%-11s %s, token %s, user %s\n' appliance "$dir" "$token" "$(stat -c %U "$state")"
+  printf '%-11s %s, public key %s\n' audit "$(audit_directory)" "$(audit_public_key)"
   if postgres_is_running; then
     printf '%-11s pid %s, psql "%s"\n' postgresql "$(postgres_pid)" "$(postgres_conninfo)"
   else
@@ -299,7 +316,7 @@ destroy() {
     case "$answer" in y|Y|yes) ;; *) fail "nothing was deleted" ;; esac
   fi
   if [ "$(id -u)" -eq 0 ]; then action=down as_user_again; else down; fi
-  rm -rf -- "$state" "$dir/program"
+  rm -rf -- "$state" "$(audit_directory)" "$(audit_public_key)" "$dir/program"
   rmdir -- "$dir" 2>/dev/null || true
   step "deleted $dir"
 }
@@ -308,7 +325,7 @@ destroy() {
 if [ "$(id -u)" -eq 0 ]; then
   case "$action" in
     restart) must_exist ;;&
-    up|restart) choose_build; check_build; check_socket_length; prepare_as_root; as_user_again ;;
+    up|restart) choose_build; check_build; check_socket_length; prepare_as_root; as_user_again; keep_audit_key ;;
     down|status|client|check) must_exist; as_user_again ;;
     env) print_environment ;;
     destroy) destroy ;;

@@ -1,5 +1,6 @@
 #include "proto/names.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -61,6 +62,15 @@ std::string_view operation_name(v1::Request::OperationCase operation) noexcept {
     std::string_view name = field->message_type()->name();
     name.remove_suffix(kSuffix.size());
     return name;
+}
+
+bool is_read_only(v1::Request::OperationCase operation) noexcept {
+    if (operation == v1::Request::OPERATION_NOT_SET) return true;
+    constexpr std::array<std::string_view, 9> kReads{"Get",      "List",   "BatchGet", "Describe", "Validate",
+                                                     "Simulate", "WhoCan", "WhatCan",  "Lint"};
+    const auto name = operation_name(operation);
+    return std::any_of(kReads.begin(), kReads.end(),
+                       [name](std::string_view read) { return name.starts_with(read); });
 }
 
 }  // namespace coffer::proto

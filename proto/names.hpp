@@ -18,4 +18,8 @@ namespace coffer::proto {
 /// AWS's name of the operation, e.g. "GetSecretValue"; "Unknown" when none is set.
 [[nodiscard]] std::string_view operation_name(v1::Request::OperationCase operation) noexcept;
 
+/// Whether the operation changes nothing (CloudTrail's readOnly), which its name tells: Get*, List*, ...
+/// Also true when none is set.
+[[nodiscard]] bool is_read_only(v1::Request::OperationCase operation) noexcept;
+
 }  // namespace coffer::proto

@@ -28,6 +28,8 @@ struct DatabaseConfig {
     std::chrono::milliseconds statement_timeout{5000};
     std::chrono::milliseconds lock_timeout{3000};
     std::chrono::milliseconds connect_timeout{3000};
+    /// Refuse to commit a change of sealed rows that has no audit event along (std::logic_error).
+    bool changes_need_events = false;
 };
 
 /// A unit of work as the storage threads see it; made by Database::read and write alone.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "storage/commit_outcome.hpp"
@@ -175,6 +176,9 @@ void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
         job.attempt(tx);
         changed = tx.changed_secrets();
         for (const auto& what : tx.integrity_failures()) context_.observer.integrity_failure(what);
+        if (context_.config.changes_need_events && tx.lacks_event()) {
+            throw std::logic_error("a change of sealed rows has no audit event");
+        }
         if (Clock::now() >= deadline) throw DeadlineExceeded(kTooLate);
         sql.commit();
     } catch (const CommitInDoubt&) {

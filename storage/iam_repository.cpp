@@ -251,6 +251,7 @@ StoredIam IamRepository::lock(WriteTransaction& tx, const StoredIam* known) {
 StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
                                const std::vector<IamChange>& changes) {
     ++locked.revision;
+    std::vector<SealedRow> rows;
     for (const auto& [key, document, claims] : changes) {
         const std::string kind(iam_kind_name(key.kind));
         locked.entities.erase(key);
@@ -258,6 +259,7 @@ StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
         locked.listed.erase(key);
         if (!document) {
             tx.sql().exec_prepared("iam_delete", kind, key.name);
+            rows.push_back({"iam_entities", kind + "/" + key.name, locked.revision, {}});
             continue;
         }
         StoredIamEntity row{key, locked.revision, storable("document", *document), {}};
@@ -265,11 +267,15 @@ StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
         tx.sql().exec_prepared("iam_put", kind, storable("name", key.name), row.revision, row.document,
                                binary(row.seal));
         locked.listed.emplace(key, IamListing{row.revision, row.seal, claims});
+        rows.push_back({"iam_entities", kind + "/" + key.name, row.revision, row.seal});
         locked.entities.emplace(key, std::make_shared<const StoredIamEntity>(std::move(row)));
     }
     locked.seal = tx.seals().make(manifest_message(locked.revision, locked.listed), tx.deadline());
     tx.sql().exec_prepared("iam_manifest_put", locked.revision, entries_text(locked.listed),
                            binary(locked.seal));
+    // The manifest first: it covers the others.
+    tx.row_sealed({"iam_manifest", "manifest", locked.revision, locked.seal});
+    for (auto& row : rows) tx.row_sealed(std::move(row));
     return locked;
 }
 

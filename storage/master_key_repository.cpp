@@ -88,6 +88,8 @@ void MasterKeyRepository::add(WriteTransaction& tx, const std::vector<StoredMast
               [](const auto& a, const auto& b) { return order_of(a) < order_of(b); });
     const auto seal = tx.seals().make(master_keys_seal_message(stored), tx.deadline());
     tx.sql().exec_prepared("master_keys_seal", binary(seal));
+    // Keys are only ever added, so their number grows with every change.
+    tx.row_sealed({"set_seals", "master_keys", static_cast<std::int64_t>(stored.size()), seal});
 }
 
 }  // namespace coffer::storage

@@ -291,6 +291,7 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
         tx.sql().exec_prepared("secret_add_labels", id, labels);
     }
     tx.secret_changed(stored.name);
+    tx.row_sealed({"secrets", id, stored.revision, stored.seal});
     tx.remember_locked(stored);
     return true;
 }
@@ -356,6 +357,7 @@ void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const 
     if (!gone_versions.empty())
         tx.sql().exec_prepared("secret_remove_versions", id, json_list(gone_versions));
     tx.secret_changed(changed.name);
+    tx.row_sealed({"secrets", id, changed.revision, changed.seal});
     tx.remember_locked(changed);
 }
 
@@ -367,9 +369,11 @@ std::vector<Bytes> SecretRepository::wrapped_keys(ReadTransaction& tx, SecretId 
     return keys;
 }
 
-void SecretRepository::purge(WriteTransaction& tx, SecretId secret, const std::string& name) {
-    tx.sql().exec_prepared("secret_purge", secret.value().text());
-    tx.secret_changed(name);
+void SecretRepository::purge(WriteTransaction& tx, const StoredSecret& locked) {
+    const auto id = locked.id.value().text();
+    tx.sql().exec_prepared("secret_purge", id);
+    tx.secret_changed(locked.name);
+    tx.row_sealed({"secrets", id, locked.revision + 1, {}});
 }
 
 std::vector<std::string> SecretRepository::due_for_purge(ReadTransaction& tx, Timestamp now,

@@ -87,8 +87,8 @@ public:
     /// The wrapped data keys of all its versions; to have the token forget them when it is deleted.
     [[nodiscard]] static std::vector<Bytes> wrapped_keys(ReadTransaction& tx, SecretId secret);
 
-    /// Deletes the secret, its versions and payloads for good.
-    static void purge(WriteTransaction& tx, SecretId secret, const std::string& name);
+    /// Deletes the secret that lock() gave, its versions and payloads, for good.
+    static void purge(WriteTransaction& tx, const StoredSecret& locked);
 
     /// Secrets in the order asked for, behind the cursor: `query.limit` rows, of which those that match.
     [[nodiscard]] static ListResult list(ReadTransaction& tx, const ListQuery& query);

@@ -13,6 +13,7 @@ namespace coffer::storage {
 [[nodiscard]] std::vector<Statement> access_statements();
 [[nodiscard]] std::vector<Statement> master_key_statements();
 [[nodiscard]] std::vector<Statement> iam_statements();
+[[nodiscard]] std::vector<Statement> outbox_statements();
 
 /// All of them.
 [[nodiscard]] const std::vector<Statement>& all_statements();

@@ -1,6 +1,7 @@
 #pragma once
 // What a job of the database gets to work with. The libpqxx types stay behind this header.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -42,7 +43,15 @@ private:
     std::vector<std::string> integrity_failures_;
 };
 
-/// A transaction that commits when its job returns. Remembers which secrets it changed.
+/// A sealed row as a transaction leaves it.
+struct SealedRow {
+    std::string table;
+    std::string key;            ///< the row's primary key; several columns joined by '/'
+    std::int64_t revision = 0;  ///< grows with every change of the row, its removal included
+    Bytes seal;                 ///< empty: the row is gone
+};
+
+/// A transaction that commits when its job returns. Remembers what it changed.
 class WriteTransaction : public ReadTransaction {
 public:
     using ReadTransaction::ReadTransaction;
@@ -57,7 +66,18 @@ public:
     }
     void remember_locked(const StoredSecret& secret) { locked_.insert_or_assign(secret.id, secret); }
 
+    /// A sealed row was written or removed: what the change's audit event will say.
+    void row_sealed(SealedRow row) { sealed_rows_.push_back(std::move(row)); }
+    [[nodiscard]] const std::vector<SealedRow>& sealed_rows() const noexcept { return sealed_rows_; }
+
+    /// The event of all of that was stored along (audit_outbox.hpp).
+    void event_stored() noexcept { has_event_ = true; }
+    /// Whether it changes sealed rows and has no event of that.
+    [[nodiscard]] bool lacks_event() const noexcept { return !sealed_rows_.empty() && !has_event_; }
+
 private:
+    std::vector<SealedRow> sealed_rows_;
+    bool has_event_ = false;
     std::vector<std::string> changed_;
     std::unordered_map<SecretId, StoredSecret> locked_;
 };

@@ -63,6 +63,14 @@ public:
     virtual void recognise(const CertificateIdentity& identity, Recognition& known) const = 0;
 };
 
+/// What a connection is besides, for the record of what was done over it. Shared by its requests.
+struct PeerFacts {
+    std::string certificate_sha256;  ///< lower-case hexadecimal
+    std::string user_agent;          ///< what the client calls itself
+    std::string tls_version;         ///< "TLSv1.3"
+    std::string tls_cipher;          ///< "TLS_AES_256_GCM_SHA384"
+};
+
 struct Caller {
     /// The certificate's name, e.g. "spiffe://bank.example/app/payments" or "app-a".
     std::string principal;
@@ -77,6 +85,7 @@ struct Caller {
     std::shared_ptr<const CertificateIdentity> certificate{};
     /// The policy of the listener; null for none.
     PolicyPtr listener_policy{};
+    std::shared_ptr<const PeerFacts> peer{};
 };
 
 }  // namespace coffer::access

@@ -196,6 +196,14 @@ Decision decide(const RequestContext& request, const PolicySet& policies) {
     return Evaluation(request, policies).decide();
 }
 
+std::string describe(const Decision& decision) {
+    const std::string kind(kind_name(decision.part));
+    if (decision.statement != nullptr) {
+        return decision.statement->label() + " of the " + kind + " " + decision.policy->name();
+    }
+    return decision.allowed() ? "the account's root user" : "no " + kind + " allows it";
+}
+
 std::string denial_message(const RequestContext& request, const Decision& decision,
                            std::string_view resource) {
     const auto& principal = request.principal();
@@ -227,14 +235,8 @@ std::string format_explanation(const RequestContext& request, const Explanation&
     const auto& decision = explanation.decision;
     std::string out = std::string(outcome_name(decision.outcome)) + ": " +
                       std::string(action_info(request.action()).name) + " on " + request.resource();
-    if (decision.statement != nullptr) {
-        out += ", by " + decision.statement->label() + " of the " + std::string(kind_name(decision.part)) +
-               " " + decision.policy->name();
-    } else if (decision.allowed()) {
-        out += ", as the account's root user";
-    } else {
-        out += ": no " + std::string(kind_name(decision.part)) + " allows it";
-    }
+    out += decision.statement != nullptr ? ", by " : decision.allowed() ? ", as " : ": ";
+    out += describe(decision);
     out += '\n';
     for (const auto& policy : explanation.policies) {
         const char* says = !policy.effect                   ? "says nothing"

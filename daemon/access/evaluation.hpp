@@ -59,6 +59,10 @@ struct Decision {
 /// Decides. Pure; takes memory only where policy variables are. Linear in the statements about the action.
 [[nodiscard]] Decision decide(const RequestContext& request, const PolicySet& policies);
 
+/// What decided, in a few words: "Allow-Statement 'Read' of the identity-based policy alice/inline-1", "no
+/// resource-based policy allows it".
+[[nodiscard]] std::string describe(const Decision& decision);
+
 /// AWS's text for a refusal: "User: ARN is not authorized to perform: ACTION on resource: RESOURCE because no
 /// identity-based policy allows the ACTION action". `resource` is what the caller may see: the ARN, or what
 /// was typed when it resolved to nothing.

@@ -106,7 +106,8 @@ json::array seals_array(const std::vector<RowSeal>& seals) {
     json::array out;
     for (const auto& seal : seals) {
         if (out.size() == kSealsMax) break;
-        json::object one{{"table", text(seal.table, 64)}, {"key", text(seal.key, 256)}};
+        json::object one{
+            {"table", text(seal.table, 64)}, {"key", text(seal.key, 256)}, {"revision", seal.revision}};
         put_unless_empty(one, "seal", seal.seal);
         out.push_back(std::move(one));
     }

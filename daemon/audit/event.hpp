@@ -40,7 +40,9 @@ struct EventResource {
 /// compares with, so that a row put back from an earlier time is found.
 struct RowSeal {
     std::string table;
-    std::string key;   ///< the row's primary key
+    std::string key;  ///< the row's primary key
+    /// Grows with every change of the row: events of one row may be journaled in another order.
+    std::int64_t revision = 0;
     std::string seal;  ///< lower-case hexadecimal; empty when the row was removed
 };
 

@@ -38,7 +38,8 @@ User administrator(const std::string& name, const Identity& identity, Timestamp 
 }  // namespace
 
 std::string bootstrap(storage::Database& database, const std::string& account, const std::string& name,
-                      const Identity& identity, bool recover, Timestamp now, Deadline deadline) {
+                      const Identity& identity, bool recover, Timestamp now,
+                      const secrets::LeaveEvent& leave_event, Deadline deadline) {
     if (!is_name(name) || name.size() > kMaxUserName) {
         throw Error(fmt::format("--name: must be 1 to {} letters, digits or _+=,.@-", kMaxUserName));
     }
@@ -55,6 +56,13 @@ std::string bootstrap(storage::Database& database, const std::string& account, c
                 draft.put(administrator(name, identity, now));
                 check_identities(draft.records(), {IamKind::user, name}, {identity});
                 static_cast<void>(storage::IamRepository::store(tx, directory->stored(), draft.changes()));
+                if (leave_event) {
+                    leave_event(
+                        tx, {"BootstrapAdministrator",
+                             "cofferd bootstrap",
+                             {},
+                             {{"userName", name}, {"identity", describe(identity)}, {"recover", recover}}});
+                }
                 return arn_of(account, *draft.records().find<User>(name));
             },
             std::move(done));

@@ -5,6 +5,7 @@
 #include "daemon/access/access_denied.hpp"
 #include "daemon/base/await.hpp"
 #include "daemon/iam/operations.hpp"
+#include "daemon/secrets/request_record.hpp"
 
 namespace coffer::iam {
 
@@ -97,6 +98,7 @@ Changed attempt(const Operation& operation, const secrets::CallContext& call, co
     if (changed.response.has_apply_access_configuration()) {
         changed.response.mutable_apply_access_configuration()->set_revision(revision);
     }
+    secrets::store_change(call, tx);
     return changed;
 }
 
@@ -177,6 +179,7 @@ awaitable<void> IamService::change(secrets::Call call, std::shared_ptr<const v1:
             std::move(done));
     };
     auto changed = co_await await_completion<Changed>(std::move(start));
+    call->record->committed = true;
     if (changed.directory) keeper_.publish(changed.directory);
     changed.response.set_id(response.id());
     changed.response.set_request_id(response.request_id());

@@ -1,6 +1,7 @@
 #include "daemon/iam/work.hpp"
 
 #include "daemon/access/access_denied.hpp"
+#include "daemon/secrets/request_record.hpp"
 
 namespace coffer::iam {
 
@@ -36,6 +37,7 @@ void Work::require(access::Action action, const std::string& resource, const Ask
     if (asked.boundary) request.set(Key::iam_permissions_boundary, *asked.boundary);
     const auto decision = access::decide(
         request, rights().with(resource_policy_of(request), call_.caller.listener_policy.get()));
+    call_.record->statement = access::describe(decision);
     if (!decision.allowed()) {
         throw access::AccessDenied(access::denial_message(request, decision, resource));
     }

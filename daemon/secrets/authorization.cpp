@@ -3,6 +3,7 @@
 #include "daemon/access/access_denied.hpp"
 #include "daemon/access/evaluation.hpp"
 #include "daemon/access/request_context.hpp"
+#include "daemon/secrets/request_record.hpp"
 
 namespace coffer::secrets {
 
@@ -56,6 +57,8 @@ void Authorization::require(const CallContext& call, access::Action action, cons
     fill_in(request, facts);
     const auto policies = caller.rights->with(resource_policy.get(), caller.listener_policy.get());
     const auto decision = access::decide(request, policies);
+    if (target.arn != "*") call.record->concerns(target.arn);
+    call.record->statement = access::describe(decision);
     if (!decision.allowed())
         throw access::AccessDenied(access::denial_message(request, decision, target.shown));
 }

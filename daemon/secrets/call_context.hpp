@@ -9,6 +9,8 @@
 
 namespace coffer::secrets {
 
+struct RequestRecord;
+
 struct CallContext {
     access::Caller caller;
     /// When the caller stops waiting.
@@ -16,6 +18,9 @@ struct CallContext {
     /// The daemon's name for the request, a UUID.
     std::string request_id;
     std::string trace_id;
+    /// What is noted down for the request's audit event, as it goes. Made by the pipeline, before any
+    /// operation runs; front doors leave it null.
+    std::shared_ptr<RequestRecord> record{};
 };
 
 /// Shared by the coroutines of one request.

@@ -2,6 +2,7 @@
 
 #include "crypto/hsm.hpp"
 #include "daemon/access/access_denied.hpp"
+#include "daemon/audit/journal_errors.hpp"
 #include "daemon/base/errors.hpp"
 #include "daemon/secrets/errors.hpp"
 
@@ -37,6 +38,12 @@ MappedError error_of(const std::exception_ptr& exception) noexcept try {
                   "is not in the "
                   "token.",
                   false, e.what());
+} catch (const audit::AuditUnavailable& e) {
+    return mapped(
+        v1::SERVICE_UNAVAILABLE,
+        "The request was not answered because it cannot be recorded: the audit journal takes no events "
+        "at the moment. Try again, and tell the service's operators.",
+        true, e.what());
 } catch (const Unavailable& e) {
     return mapped(v1::SERVICE_UNAVAILABLE, "A part that the service needs is not available now. Try again.",
                   true, e.what());

@@ -66,7 +66,7 @@ awaitable<v1::DeleteSecretResponse> SecretsService::delete_secret(Call call,
         Deletion deletion;
         deletion.wrapped_keys = SecretRepository::wrapped_keys(e.tx, e.secret.id);
         if (force) {
-            SecretRepository::purge(e.tx, e.secret.id, e.secret.name);
+            SecretRepository::purge(e.tx, e.secret);
             e.changed = false;
             deletion.response = deletion_response(e.secret.arn, e.secret.name, now);
             return deletion;

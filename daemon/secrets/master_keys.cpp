@@ -1,6 +1,7 @@
 #include "daemon/secrets/master_keys.hpp"
 
 #include <algorithm>
+#include <boost/json/array.hpp>
 #include <utility>
 
 #include "daemon/secrets/errors.hpp"
@@ -59,6 +60,12 @@ storage::StoredMasterKey make_record(crypto::Hsm& hsm, const crypto::MasterKeyIn
     return {key.id.value(), key.newest_generation, key.name, now, to_stored(std::move(sealed))};
 }
 
+ServiceAction registration_of(const std::vector<storage::StoredMasterKey>& keys) {
+    boost::json::array names;
+    for (const auto& key : keys) names.emplace_back(describe(key));
+    return {"RegisterMasterKeys", "cofferd", {}, {{"keys", std::move(names)}}};
+}
+
 std::vector<storage::StoredMasterKey> load_all(storage::Database& database, JobOptions options) {
     return wait_for<std::vector<storage::StoredMasterKey>>([&](auto done) {
         database.read<std::vector<storage::StoredMasterKey>>(
@@ -94,7 +101,8 @@ crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_ke
 }
 
 std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm, storage::Database& database,
-                                                         const Clock& clock, Deadline deadline) {
+                                                         const Clock& clock, const LeaveEvent& leave_event,
+                                                         Deadline deadline) {
     const JobOptions options{Priority::write, deadline};
     std::vector<storage::StoredMasterKey> known;
     try {
@@ -123,8 +131,9 @@ std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm, stora
         static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
             database.write<Done>(
                 options,
-                [added](storage::WriteTransaction& tx) {
+                [&added, &leave_event](storage::WriteTransaction& tx) {
                     storage::MasterKeyRepository::add(tx, added);
+                    if (leave_event) leave_event(tx, registration_of(added));
                     return Done{};
                 },
                 std::move(done));

@@ -9,6 +9,7 @@
 
 #include "crypto/hsm.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/secrets/service_action.hpp"
 #include "storage/database.hpp"
 
 namespace coffer::secrets {
@@ -36,10 +37,13 @@ private:
 /// token's keys that the database does not know yet. Blocks; for start-up.
 ///
 /// Returns a line for each generation that the token does not have (secrets under it cannot be read until
-/// it is back). Throws Error when a key of the token is not the one the database knows under that id, when
-/// the token has none of the database's keys, or when the seals are another token's.
+/// it is back). `leave_event` may be empty. Throws Error when a key of the token is not the one the database
+/// knows under that id, when the token has none of the database's keys, or when the seals are another
+/// token's.
 [[nodiscard]] std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm,
                                                                        storage::Database& database,
-                                                                       const Clock& clock, Deadline deadline);
+                                                                       const Clock& clock,
+                                                                       const LeaveEvent& leave_event,
+                                                                       Deadline deadline);
 
 }  // namespace coffer::secrets

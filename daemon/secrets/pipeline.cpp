@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "daemon/access/access_denied.hpp"
+#include "daemon/audit/journal_errors.hpp"
+#include "daemon/secrets/audit_trail.hpp"
 #include "daemon/secrets/error_mapping.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/operation_set.hpp"
+#include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/service.hpp"
 #include "proto/names.hpp"
 #include "proto/validator.hpp"
@@ -85,27 +88,50 @@ awaitable<void> dispatch(SecretsService& service, Call call, std::unique_ptr<v1:
 
 }  // namespace
 
+awaitable<void> Pipeline::carry_out(Call call, std::unique_ptr<v1::Request> request, v1::Response& response) {
+    const auto operation = request->operation_case();
+    require_known(*call, operation);
+    if (others_ != nullptr && others_->has(operation)) {
+        co_await hand_on(*others_, std::move(call), std::move(request), response);
+    } else {
+        co_await dispatch(service_, std::move(call), std::move(request), response);
+    }
+}
+
 awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1::Request> request) {
     const auto started = std::chrono::steady_clock::now();
     const auto operation = request->operation_case();
     v1::Response response;
     response.set_id(request->id());
     response.set_request_id(context.request_id);
+    context.record = std::make_shared<RequestRecord>();
     const auto call = std::make_shared<const CallContext>(std::move(context));
+    // Who may use them are those who help when the journal's disk is full.
+    const bool for_operators = others_ != nullptr && others_->has(operation);
 
     std::string internal;
-    try {
-        require_known(*call, operation);
-        if (others_ != nullptr && others_->has(operation)) {
-            co_await hand_on(*others_, call, std::move(request), response);
-        } else {
-            co_await dispatch(service_, call, std::move(request), response);
-        }
-    } catch (...) {
-        auto failure = error_of(std::current_exception());
+    const auto fail = [&](const std::exception_ptr& error) {
+        auto failure = error_of(error);
         if (failure.integrity) observer_->integrity_failure(*call, failure.internal);
         internal = std::move(failure.internal);
+        // Not the answer that was made already, if one was: it may hold a secret, and must not leave.
+        response.clear_result();
         *response.mutable_error() = std::move(failure.error);
+    };
+    bool recorded = trail_ != nullptr;
+    try {
+        if (trail_ != nullptr) trail_->begin(*call, *request, for_operators);
+        co_await carry_out(call, std::move(request), response);
+    } catch (const audit::AuditUnavailable&) {
+        recorded = false;
+        fail(std::current_exception());
+    } catch (...) {
+        fail(std::current_exception());
+    }
+    try {
+        if (recorded) co_await trail_->finish(call, response, for_operators);
+    } catch (...) {
+        fail(std::current_exception());
     }
     const auto code = response.has_error() ? response.error().code() : v1::ERROR_CODE_UNSPECIFIED;
     observer_->request_done(*call, operation, code, internal, std::chrono::steady_clock::now() - started);

@@ -12,6 +12,7 @@
 
 namespace coffer::secrets {
 
+class AuditTrail;
 class OperationSet;
 class SecretsService;
 
@@ -30,19 +31,25 @@ public:
 /// Thread-safe.
 class Pipeline {
 public:
-    /// `others`, if any, has operations besides the service's; it must outlive the pipeline.
+    /// `others`, if any, has operations besides the service's. Without `trail` no events are written. Both
+    /// must outlive the pipeline.
     Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer,
-             OperationSet* others = nullptr)
-        : service_(service), observer_(std::move(observer)), others_(others) {}
+             OperationSet* others = nullptr, AuditTrail* trail = nullptr)
+        : service_(service), observer_(std::move(observer)), others_(others), trail_(trail) {}
 
-    /// Answers `request`. Never throws: whatever goes wrong is the response's error. The coroutine runs on
-    /// the caller's executor; the request is destroyed (and with it its secret bytes) before the answer.
+    /// Answers `request`, once its audit event is on the disk. Never throws: whatever goes wrong is the
+    /// response's error. The coroutine runs on the caller's executor; the request is destroyed (and with it
+    /// its secret bytes) before the answer.
     boost::asio::awaitable<v1::Response> answer(CallContext context, std::unique_ptr<v1::Request> request);
 
 private:
+    boost::asio::awaitable<void> carry_out(Call call, std::unique_ptr<v1::Request> request,
+                                           v1::Response& response);
+
     SecretsService& service_;
     std::shared_ptr<RequestObserver> observer_;
     OperationSet* others_;
+    AuditTrail* trail_;
 };
 
 }  // namespace coffer::secrets

@@ -20,24 +20,35 @@ JobOptions patient() {
     return {Priority::rotation, std::chrono::steady_clock::now() + kPatience};
 }
 
-/// The wrapped keys of a secret that was purged; nothing when it was not due any more.
-using Purged = std::optional<std::vector<Bytes>>;
+/// A secret that was purged.
+struct Purge {
+    std::vector<Bytes> wrapped_keys;
+    std::optional<ChangeEvent> event;
+};
+/// Nothing when it was not due any more.
+using Purged = std::optional<Purge>;
 
-Purged purge_if_due(storage::WriteTransaction& tx, const std::string& name, Timestamp now) {
+Purged purge_if_due(storage::WriteTransaction& tx, const std::string& name, Timestamp now,
+                    AuditTrail* trail) {
     const auto secret = SecretRepository::lock(tx, name);
     if (!secret || !secret->purge_due || *secret->purge_due > now) return std::nullopt;
-    auto wrapped_keys = SecretRepository::wrapped_keys(tx, secret->id);
-    SecretRepository::purge(tx, secret->id, name);
-    return wrapped_keys;
+    Purge purge{SecretRepository::wrapped_keys(tx, secret->id), std::nullopt};
+    SecretRepository::purge(tx, *secret);
+    if (trail != nullptr) {
+        purge.event = trail->store_action(
+            {"EndSecretVersionDelete", "purge worker", {secret->arn}, {{"SecretId", secret->arn}}}, tx);
+    }
+    return purge;
 }
 
 }  // namespace
 
-PurgeWorker::PurgeWorker(storage::Database& database, crypto::Hsm& hsm, const Clock& clock,
+PurgeWorker::PurgeWorker(storage::Database& database, crypto::Hsm& hsm, const Clock& clock, AuditTrail* trail,
                          std::chrono::milliseconds interval, Events events)
     : database_(database),
       hsm_(hsm),
       clock_(clock),
+      trail_(trail),
       interval_(interval),
       events_(std::move(events)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
@@ -84,13 +95,17 @@ std::size_t PurgeWorker::run_once(const std::stop_token& stop) {
 
 bool PurgeWorker::purge(const std::string& name, Timestamp now) {
     try {
-        const auto wrapped_keys = wait_for<Purged>([&](Completion<Purged> done) {
+        auto purged = wait_for<Purged>([&](Completion<Purged> done) {
             database_.write<Purged>(
-                patient(), [name, now](storage::WriteTransaction& tx) { return purge_if_due(tx, name, now); },
+                patient(),
+                [name, now, trail = trail_](storage::WriteTransaction& tx) {
+                    return purge_if_due(tx, name, now, trail);
+                },
                 std::move(done));
         });
-        if (!wrapped_keys) return false;
-        for (const auto& wrapped_key : *wrapped_keys) hsm_.envelope().forget(wrapped_key);
+        if (!purged) return false;
+        for (const auto& wrapped_key : purged->wrapped_keys) hsm_.envelope().forget(wrapped_key);
+        if (purged->event) trail_->action_committed(std::move(*purged->event));
         events_.purged(name);
         return true;
     } catch (const std::exception& e) {

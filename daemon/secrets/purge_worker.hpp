@@ -11,6 +11,7 @@
 
 #include "crypto/hsm.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/secrets/audit_trail.hpp"
 #include "storage/database.hpp"
 
 namespace coffer::secrets {
@@ -25,7 +26,8 @@ public:
         std::function<void(const std::string& what, const std::string& reason)> failed;
     };
 
-    PurgeWorker(storage::Database& database, crypto::Hsm& hsm, const Clock& clock,
+    /// `trail` may be null: then no events are written.
+    PurgeWorker(storage::Database& database, crypto::Hsm& hsm, const Clock& clock, AuditTrail* trail,
                 std::chrono::milliseconds interval, Events events);
     ~PurgeWorker();
     PurgeWorker(const PurgeWorker&) = delete;
@@ -45,6 +47,7 @@ private:
     storage::Database& database_;
     crypto::Hsm& hsm_;
     const Clock& clock_;
+    AuditTrail* const trail_;
     const std::chrono::milliseconds interval_;
     const Events events_;
     std::mutex mutex_;

@@ -42,12 +42,15 @@ awaitable<crypto::SealedPayload> SecretsService::seal_value(Call call, crypto::P
                   key](Completion<crypto::SealedPayload> done) mutable {
         parts_.hsm.envelope().seal(std::move(identity), std::move(value), key, options, std::move(done));
     };
-    co_return co_await await_completion<crypto::SealedPayload>(std::move(start));
+    auto sealed = co_await await_completion<crypto::SealedPayload>(std::move(start));
+    call->record->uses(sealed.master_key.id.value(), sealed.master_key.generation);
+    co_return sealed;
 }
 
 awaitable<crypto::SecretBytes> SecretsService::open_payload(
     Call call, crypto::PayloadIdentity identity, std::shared_ptr<const crypto::SealedPayload> payload) {
     const JobOptions options{Priority::read, call->deadline};
+    call->record->uses(payload->master_key.id.value(), payload->master_key.generation);
     auto start = [this, options, identity = std::move(identity),
                   payload = std::move(payload)](Completion<crypto::SecretBytes> done) mutable {
         parts_.hsm.envelope().open(std::move(identity), std::move(payload), options, std::move(done));

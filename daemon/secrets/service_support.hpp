@@ -3,6 +3,7 @@
 
 #include "daemon/base/await.hpp"
 #include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/service.hpp"
 
 namespace coffer::secrets {
@@ -25,16 +26,24 @@ template <class T>
 boost::asio::awaitable<T> SecretsService::write(Call call,
                                                 UniqueFunction<T(storage::WriteTransaction&)> job) {
     const JobOptions options{Priority::write, call->deadline};
-    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
+    UniqueFunction<T(storage::WriteTransaction&)> recorded =
+        [call, job = std::move(job)](storage::WriteTransaction& tx) mutable {
+            T result = job(tx);
+            store_change(*call, tx);
+            return result;
+        };
+    auto start = [this, options, job = std::move(recorded)](Completion<T> done) mutable {
         parts_.database.write<T>(options, std::move(job), std::move(done));
     };
-    co_return co_await await_completion<T>(std::move(start));
+    auto result = co_await await_completion<T>(std::move(start));
+    call->record->committed = true;
+    co_return result;
 }
 
 template <class T>
 boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit) {
     UniqueFunction<T(storage::WriteTransaction&)> job =
-        [seen, edit = std::move(edit)](storage::WriteTransaction& tx) mutable -> T {
+        [call, seen, edit = std::move(edit)](storage::WriteTransaction& tx) mutable -> T {
         auto locked = storage::SecretRepository::lock(tx, seen->name, seen.get());
         if (!locked) throw secret_not_found();
         if (locked->id != seen->id) {
@@ -44,12 +53,13 @@ boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, Uniq
         }
         Edit change_of_secret{tx, *locked, {}, true};
         T result = edit(change_of_secret);
+        call->record->answers(locked->arn, locked->name);
         if (change_of_secret.changed) {
             storage::SecretRepository::update(tx, std::move(*locked), change_of_secret.payloads);
         }
         return result;
     };
-    co_return co_await write<T>(std::move(call), std::move(job));
+    co_return co_await write<T>(call, std::move(job));
 }
 
 }  // namespace coffer::secrets

@@ -124,6 +124,8 @@ awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
         payloads.emplace_back(token, to_stored(std::move(sealed)));
     }
 
+    if (value) call->record->version = token.value();
+    call->record->answers(secret.arn, secret.name);
     UniqueFunction<CreateOutcome(storage::WriteTransaction&)> job = [secret, payloads,
                                                                      token](storage::WriteTransaction& tx) {
         return create_or_find(tx, secret, payloads, token);
@@ -198,6 +200,7 @@ awaitable<v1::PutSecretValueResponse> SecretsService::put_secret_value(Call call
     const auto key = parts_.master_keys.resolve(secret->kms_key_id);
     auto sealed = co_await seal_value(call, std::move(identity), value->bytes.clone(), key);
 
+    call->record->version = token.value();
     std::vector<StagingLabel> labels;
     for (const auto& label : request.version_stages()) {
         if (std::ranges::find(labels, label, &StagingLabel::value) == labels.end())
@@ -272,6 +275,7 @@ awaitable<v1::UpdateSecretResponse> SecretsService::try_update(
         crypto::PayloadIdentity identity{secret->arn, token.value(), to_payload_kind(value->kind)};
         auto sealed = co_await seal_value(call, std::move(identity), value->bytes.clone(), key);
         payload = to_stored(std::move(sealed));
+        call->record->version = token.value();
     }
 
     const bool changes_metadata = request->has_description() || request->has_kms_key_id();

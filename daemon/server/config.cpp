@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "daemon/server/audit_config.hpp"
 #include "daemon/server/toml_reader.hpp"
 
 namespace coffer::server {
@@ -314,6 +315,7 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     if (read_section(root, "health", Need::optional, health, read_health, problems)) config.health = health;
     read_section(root, "limits", Need::optional, config.limits, read_limits, problems);
     read_section(root, "log", Need::optional, config.log, read_log, problems);
+    read_audit(root, config.audit, problems);
     read_section(root, "process", Need::optional, config.process, read_process, problems);
     root.finish();
     return config;

@@ -102,6 +102,34 @@ struct LogConfig {
     RequestLog requests = RequestLog::writes;
 };
 
+/// Where a sink of audit events is, and how it is spoken to.
+struct AuditSinkConfig {
+    std::string host;
+    std::uint16_t port = 0;
+    std::string path;  ///< of an HTTPS sink: the request's target
+    std::filesystem::path ca;
+    std::filesystem::path certificate;  ///< shown to the sink; with `key`, or both empty
+    std::filesystem::path key;
+    std::chrono::milliseconds connect_timeout{10'000};
+    std::chrono::milliseconds io_timeout{15'000};
+};
+
+struct AuditConfig {
+    /// Without it nothing that is done can be proven: for measuring what it costs.
+    bool enabled = true;
+    std::filesystem::path directory;
+    /// Where sinks' positions are kept.
+    std::filesystem::path state_directory;
+    std::chrono::milliseconds keep_for{400LL * 24 * 3'600'000};
+    std::size_t segment_size = 64U * 1024 * 1024;
+    std::uint64_t checkpoint_records = 10'000;
+    std::chrono::milliseconds checkpoint_interval{10'000};
+    std::size_t reserve = 8U * 1024 * 1024;
+    std::size_t low_water = 256U * 1024 * 1024;
+    std::optional<AuditSinkConfig> syslog;
+    std::optional<AuditSinkConfig> https;
+};
+
 struct ProcessConfig {
     bool syscall_filter = true;
     bool lock_memory = true;
@@ -117,6 +145,7 @@ struct Config {
     std::optional<HealthConfig> health;
     LimitsConfig limits;
     LogConfig log;
+    AuditConfig audit;
     ProcessConfig process;
 
     std::filesystem::path file;  ///< what load_config was given; empty after parse_config

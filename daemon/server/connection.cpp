@@ -483,6 +483,9 @@ void Connection::take_hello(const v1::Hello& hello) {
     reply->set_account(server.account);
     reply->set_region(server.region);
     reply->set_listener(listener_->name);
+    caller_.peer = std::make_shared<const access::PeerFacts>(
+        access::PeerFacts{fingerprint_of(peer_.leaf.get()), hello.client().substr(0, kMaxClientNameBytes),
+                          tls_->version(), tls_->cipher()});
     recognise_caller();
     if (caller_.rights) reply->set_arn(caller_.rights->principal.arn);
     send(frame);

@@ -40,6 +40,11 @@ std::string code_label(v1::ErrorCode code) {
     return code == v1::ERROR_CODE_UNSPECIFIED ? "OK" : std::string(proto::error_name(code));
 }
 
+/// Numbers that are no operation share the name of the one that is none.
+std::string operation_label(std::size_t operation) {
+    return std::string(proto::operation_name(static_cast<v1::Request::OperationCase>(operation)));
+}
+
 prometheus::Histogram& histogram(prometheus::Registry& registry, const std::string& name,
                                  const std::string& help) {
     return BuildHistogram().Name(name).Help(help).Register(registry).Add({}, latency_buckets());
@@ -94,6 +99,18 @@ Metrics::Metrics(const std::string& version)
                    .Name("coffer_tls_reloads_total")
                    .Help("Reloads of certificates, CAs and CRLs, by result.")
                    .Register(registry_)),
+      audit_incidents_(
+          BuildCounter()
+              .Name("coffer_audit_incidents_total")
+              .Help("What went wrong with the audit journal or a sink and was got around, by kind.")
+              .Register(registry_)),
+      audit_events_(&BuildCounter()
+                         .Name("coffer_audit_records_total")
+                         .Help("Records that were made durable in the audit journal.")
+                         .Register(registry_)
+                         .Add({})),
+      audit_batch_seconds_(&histogram(registry_, "coffer_audit_batch_seconds",
+                                      "How long making a batch of audit records durable took.")),
       hsm_queue_seconds_(
           &histogram(registry_, "coffer_hsm_queue_seconds", "How long jobs waited for the token.")),
       hsm_job_seconds_(
@@ -108,27 +125,34 @@ Metrics::Metrics(const std::string& version)
         .Register(registry_)
         .Add({{"version", version}})
         .Set(1);
-    for (std::size_t i = 0; i < kOperations; ++i) {
-        // Numbers that are no operation share the name of the one that is none.
-        const std::string name(proto::operation_name(static_cast<v1::Request::OperationCase>(i)));
-        Operation& operation = operations_[i];
-        operation.seconds = &request_seconds_.Add({{"operation", name}}, latency_buckets());
-        for (std::size_t code = 0; code < kCodes; ++code) {
-            operation.by_code[code] =
-                &requests_.Add({{"operation", name}, {"code", code_label(static_cast<v1::ErrorCode>(code))}});
-        }
-    }
+}
+
+prometheus::Histogram& Metrics::seconds_of(std::size_t operation) {
+    auto& known = operations_[operation].seconds;
+    if (auto* found = known.load(std::memory_order_acquire)) return *found;
+    // Whoever is second gets the same one.
+    auto& made = request_seconds_.Add({{"operation", operation_label(operation)}}, latency_buckets());
+    known.store(&made, std::memory_order_release);
+    return made;
+}
+
+prometheus::Counter& Metrics::counter_of(std::size_t operation, std::size_t code) {
+    auto& known = operations_[operation].by_code[code];
+    if (auto* found = known.load(std::memory_order_acquire)) return *found;
+    auto& made = requests_.Add(
+        {{"operation", operation_label(operation)}, {"code", code_label(static_cast<v1::ErrorCode>(code))}});
+    known.store(&made, std::memory_order_release);
+    return made;
 }
 
 void Metrics::request_done(v1::Request::OperationCase operation, v1::ErrorCode code,
                            std::chrono::nanoseconds took) {
-    const auto number = static_cast<std::size_t>(operation);
-    const Operation& counted = operations_[number < kOperations ? number : 0];
-    const auto code_number = static_cast<std::size_t>(code);
-    counted
-        .by_code[code_number < kCodes ? code_number : static_cast<std::size_t>(v1::INTERNAL_SERVICE_ERROR)]
-        ->Increment();
-    counted.seconds->Observe(seconds(took));
+    auto number = static_cast<std::size_t>(operation);
+    if (number >= kOperations) number = 0;
+    auto code_number = static_cast<std::size_t>(code);
+    if (code_number >= kCodes) code_number = static_cast<std::size_t>(v1::INTERNAL_SERVICE_ERROR);
+    counter_of(number, code_number).Increment();
+    seconds_of(number).Observe(seconds(took));
 }
 
 void Metrics::connection_opened(const std::string& listener) {
@@ -163,6 +187,13 @@ void Metrics::database_job(std::chrono::nanoseconds queued, std::chrono::nanosec
     database_queue_seconds_->Observe(seconds(queued));
     database_job_seconds_->Observe(seconds(ran));
 }
+void Metrics::audit_batch(std::size_t records, std::chrono::nanoseconds took) {
+    audit_events_->Increment(static_cast<double>(records));
+    audit_batch_seconds_->Observe(seconds(took));
+}
+void Metrics::audit_incident(const std::string& kind) {
+    audit_incidents_.Add({{"kind", kind}}).Increment();
+}
 void Metrics::reload(bool succeeded) {
     reloads_.Add({{"result", succeeded ? "done" : "failed"}}).Increment();
 }
@@ -174,14 +205,6 @@ void Metrics::add_sampler(std::function<std::vector<prometheus::MetricFamily>()>
 
 std::string Metrics::render() const {
     auto families = registry_.Collect();
-    // Operations and codes that never occurred say nothing; there are hundreds of them.
-    for (auto& family : families) {
-        if (family.name != "coffer_requests_total" && family.name != "coffer_request_duration_seconds")
-            continue;
-        std::erase_if(family.metric, [](const prometheus::ClientMetric& metric) {
-            return metric.counter.value == 0 && metric.histogram.sample_count == 0;
-        });
-    }
     {
         const std::lock_guard lock(samplers_mutex_);
         for (const auto& sample : samplers_) {

@@ -9,6 +9,7 @@
 #include <prometheus/registry.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -46,6 +47,10 @@ public:
     void hsm_recovered(const std::string& recovery);
     void hsm_job(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran);
     void database_job(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran);
+    /// The audit journal made so many records durable in one go.
+    void audit_batch(std::size_t records, std::chrono::nanoseconds took);
+    /// "journal", "checkpoint", "sink", "gap", "outbox".
+    void audit_incident(const std::string& kind);
     void reload(bool succeeded);
 
     /// `sample` is asked for families whenever the metrics are read, on the reading thread. It must not own
@@ -56,12 +61,16 @@ public:
     [[nodiscard]] std::string render() const;
 
 private:
-    static constexpr std::size_t kOperations = 40;
-    static constexpr std::size_t kCodes = 20;
+    /// Above the highest numbers of the schema.
+    static constexpr std::size_t kOperations = 256;
+    static constexpr std::size_t kCodes = 32;
+    /// Made when it is first counted, and then found by number.
     struct Operation {
-        prometheus::Histogram* seconds = nullptr;
-        std::array<prometheus::Counter*, kCodes> by_code{};
+        std::atomic<prometheus::Histogram*> seconds = nullptr;
+        std::array<std::atomic<prometheus::Counter*>, kCodes> by_code{};
     };
+    prometheus::Histogram& seconds_of(std::size_t operation);
+    prometheus::Counter& counter_of(std::size_t operation, std::size_t code);
 
     prometheus::Registry registry_;
     prometheus::Family<prometheus::Counter>& requests_;
@@ -75,6 +84,9 @@ private:
     prometheus::Family<prometheus::Counter>& integrity_failures_;
     prometheus::Family<prometheus::Counter>& hsm_recoveries_;
     prometheus::Family<prometheus::Counter>& reloads_;
+    prometheus::Family<prometheus::Counter>& audit_incidents_;
+    prometheus::Counter* audit_events_;
+    prometheus::Histogram* audit_batch_seconds_;
     prometheus::Histogram* hsm_queue_seconds_;
     prometheus::Histogram* hsm_job_seconds_;
     prometheus::Histogram* database_queue_seconds_;

@@ -14,30 +14,13 @@ bool is_our_fault(v1::ErrorCode code) noexcept {
 
 }  // namespace
 
-bool is_write(v1::Request::OperationCase operation) noexcept {
-    switch (operation) {
-        case v1::Request::kBatchGetSecretValue:
-        case v1::Request::kDescribeSecret:
-        case v1::Request::kGetRandomPassword:
-        case v1::Request::kGetResourcePolicy:
-        case v1::Request::kGetSecretValue:
-        case v1::Request::kListSecretVersionIds:
-        case v1::Request::kListSecrets:
-        case v1::Request::kValidateResourcePolicy:
-        case v1::Request::OPERATION_NOT_SET:
-            return false;
-        default:
-            return true;
-    }
-}
-
 void RequestRecorder::request_done(const secrets::CallContext& context, v1::Request::OperationCase operation,
                                    v1::ErrorCode code, std::string_view internal,
                                    std::chrono::nanoseconds took) {
     metrics_->request_done(operation, code, took);
     const bool failed = code != v1::ERROR_CODE_UNSPECIFIED;
     const bool wanted = logged_ == RequestLog::all || (failed && logged_ != RequestLog::none) ||
-                        (logged_ == RequestLog::writes && is_write(operation)) ||
+                        (logged_ == RequestLog::writes && !proto::is_read_only(operation)) ||
                         (failed && is_our_fault(code));
     if (!wanted) return;
     const double took_ms = std::chrono::duration<double, std::milli>(took).count();

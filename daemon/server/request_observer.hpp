@@ -25,7 +25,4 @@ private:
     RequestLog logged_;
 };
 
-/// Whether the operation changes something (TagResource), as opposed to reading (ListSecrets).
-[[nodiscard]] bool is_write(v1::Request::OperationCase operation) noexcept;
-
 }  // namespace coffer::server

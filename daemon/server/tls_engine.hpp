@@ -63,6 +63,9 @@ public:
     /// Appends the bytes that are to be sent to `out`.
     void take_output(Bytes& out);
 
+    /// What was agreed on, after the handshake: "TLSv1.3", "TLS_AES_256_GCM_SHA384".
+    [[nodiscard]] std::string version() const { return SSL_get_version(ssl_.get()); }
+    [[nodiscard]] std::string cipher() const { return SSL_get_cipher_name(ssl_.get()); }
     /// The client's certificates, after the handshake.
     [[nodiscard]] PeerCertificates peer_certificates() const;
 

@@ -49,15 +49,29 @@ choose_ports() {
 # Configurations of before there were users said who may do everything.
 drop_administrators() { sed -i '/^\[access\]$/,/^administrators = \[.*\]$/d' "$(config_file)"; }
 
+# Configurations of before there was a journal do not say where it is to be.
+add_audit() {
+  grep -q '^\[audit\]$' "$(config_file)" ||
+    sed -n '/^\[audit\]$/,$p' "$root/deploy/appliance.toml.in" | { echo; fill_in; } >>"$(config_file)"
+}
+
+bring_up_to_date() {
+  drop_administrators
+  add_audit
+}
+
+fill_in() {
+  sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" -e "s|@TOKEN@|$token|" \
+    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@AUDIT@|$(audit_directory)|"
+}
+
 write_configuration() {
   if [ -e "$(config_file)" ]; then
-    drop_administrators
+    bring_up_to_date
     return
   fi
   step "writing $(config_file)"
-  sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" -e "s|@TOKEN@|$token|" \
-    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" \
-    "$root/deploy/appliance.toml.in" >"$(config_file).new"
+  fill_in <"$root/deploy/appliance.toml.in" >"$(config_file).new"
   mv "$(config_file).new" "$(config_file)"
 }
 
@@ -94,7 +108,7 @@ say_what_wants_a_restart() {
 # Before a restart: a mistake must not stop what runs.
 check_configuration() {
   local output
-  drop_administrators
+  bring_up_to_date
   output=$("$bin/cofferd" check-config "$(config_file)" 2>&1) || fail "the configuration has mistakes:" "$output" "${@}"
 }
 

@@ -96,6 +96,21 @@ make_keys() {
   touch "$state/token/.keys"
 }
 
+# The public half of the audit key, for whoever verifies the journal. Where root prepares the appliance, root
+# keeps it, out of the daemon's reach.
+audit_public_key() { printf '%s/audit-public.pem' "$dir"; }
+audit_public_key_of_user() { printf '%s/etc/audit-public.pem' "$state"; }
+
+export_audit_key() {
+  [ -e "$(audit_public_key_of_user)" ] || {
+    "$bin/coffer-hsm" audit-key --module "$(token_module)" --token "$(token_uri)" --profile "$state/etc/profile.toml" \
+      --token-dir "$state/token/$token" --pin-file "$(pin_file)" >"$(audit_public_key_of_user).new" 2>"$log/audit-key.log" ||
+      fail "the audit key's public half cannot be had; $log/audit-key.log says:" "$(tail -n 3 "$log/audit-key.log")"
+    mv "$(audit_public_key_of_user).new" "$(audit_public_key_of_user)"
+  }
+  [ -e "$(audit_public_key)" ] || [ ! -w "$dir" ] || install -m 644 "$(audit_public_key_of_user)" "$(audit_public_key)"
+}
+
 check_token() {
   "$bin/coffer-hsm" check --module "$(token_module)" --token "$(token_uri)" --profile "$state/etc/profile.toml" \
     --token-dir "$state/token/$token" --pin-file "$(pin_file)"

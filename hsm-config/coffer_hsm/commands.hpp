@@ -38,4 +38,7 @@ int check_command(const CheckOptions& options);
 /// Lists tokens and, with a PIN, Coffer's keys in one.
 int list_command(const TokenOptions& options);
 
+/// Prints the public half of the audit key, in PEM: what coffer-audit verifies the journal with.
+int audit_key_command(const TokenOptions& options);
+
 }  // namespace coffer::hsm_config

@@ -107,6 +107,19 @@ void add_list(CLI::App& app, TokenOptions& options) {
         "--pin-file pin");
 }
 
+void add_audit_key(CLI::App& app, TokenOptions& options) {
+    auto& command =
+        *app.add_subcommand("audit-key", "print the public key that audit journals are verified with (PEM)");
+    add_token_options(command, options, Need::required);
+    command.footer(
+        "Keep it where nobody who can change the journal can change it as well.\n"
+        "Example:\n"
+        "  coffer-hsm audit-key --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' "
+        "\\\n"
+        "      --pin-file pin > audit-public.pem\n"
+        "  coffer-audit verify /var/lib/coffer/audit --public-key audit-public.pem");
+}
+
 /// Runs a command; a module that does not start gets a word about why.
 template <class Command>
 int explained(const TokenOptions& token, Command command) {
@@ -128,9 +141,11 @@ int run(int argc, char** argv) {
     InitOptions init;
     CheckOptions check;
     TokenOptions list;
+    TokenOptions audit_key;
     add_init(app, init);
     add_check(app, check);
     add_list(app, list);
+    add_audit_key(app, audit_key);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -139,6 +154,9 @@ int run(int argc, char** argv) {
     static_cast<void>(coffer::crypto::init_secure_heap(kSecureHeapBytes));
     if (app.got_subcommand("init")) return explained(init.token, [&] { return init_command(init); });
     if (app.got_subcommand("check")) return explained(check.token, [&] { return check_command(check); });
+    if (app.got_subcommand("audit-key")) {
+        return explained(audit_key, [&] { return audit_key_command(audit_key); });
+    }
     return explained(list, [&] { return list_command(list); });
 }
 

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "daemon/iam/record_json.hpp"
+#include "daemon/secrets/request_record.hpp"
 #include "proto/names.hpp"
 
 namespace coffer::iam {
@@ -58,6 +59,7 @@ World::World() {
 
 secrets::CallContext World::context_of(const std::string& caller) const {
     secrets::CallContext context;
+    context.record = std::make_shared<secrets::RequestRecord>();
     context.caller.principal = caller;
     context.caller.listener = "local";
     context.caller.source_address = "10.0.0.1";

@@ -15,6 +15,7 @@
 
 #include "crypto/hsm.hpp"
 #include "daemon/iam/bootstrap.hpp"
+#include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "storage/migrations.hpp"
 #include "tests/iam/iam_fixture.hpp"
@@ -116,6 +117,7 @@ public:
         const auto known = recognise(spiffe_id);
         if (!known.rights) throw access::AccessDenied(known.refusal);
         auto context = std::make_shared<secrets::CallContext>();
+        context->record = std::make_shared<secrets::RequestRecord>();
         context->caller.rights = known.rights;
         context->caller.certificate = std::make_shared<const access::CertificateIdentity>(spiffe(spiffe_id));
         context->deadline = patience();
@@ -155,7 +157,7 @@ protected:
     std::string first(const std::string& name, bool recover = false) {
         return bootstrap(*node_->database, kAccount, name,
                          {IdentityKind::spiffe, "spiffe://t/" + name, std::nullopt}, recover,
-                         Timestamp::from_millis(1'790'000'000'000), patience());
+                         Timestamp::from_millis(1'790'000'000'000), {}, patience());
     }
 
     static void wait_until(const std::function<bool()>& condition) {

@@ -47,7 +47,7 @@ Node& Environment::second_node() {
 }
 
 void Environment::purge() {
-    PurgeWorker worker(node_->database(), *hsm_, clock_, std::chrono::hours(1),
+    PurgeWorker worker(node_->database(), *hsm_, clock_, nullptr, std::chrono::hours(1),
                        {[](const auto&) {}, [](const auto&, const auto&) {}});
     worker.run_once();
 }

@@ -23,7 +23,7 @@ Node::Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<Counti
     config.conninfo = conninfo;
     config.connections = 4;
     database_ = storage::Database::open(config, seals_, observer);
-    const auto missing = verify_and_register_master_keys(hsm_, *database_, clock, patience());
+    const auto missing = verify_and_register_master_keys(hsm_, *database_, clock, {}, patience());
     if (!missing.empty()) throw std::runtime_error(missing.front());
     cache_ = std::make_unique<storage::SecretCache>(*database_, storage::CacheConfig{});
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});

@@ -34,6 +34,9 @@ profile = "../profiles/softhsm2.toml"
 [database]
 conninfo = "host=/run/postgresql dbname=coffer"
 
+[audit]
+directory = "audit"
+
 [[listener]]
 name = "inner"
 address = "127.0.0.1"
@@ -165,7 +168,7 @@ TEST(ConfigFile, AnUnknownKeyIsAnErrorWithItsLineAndAGuess) {
     EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("unknown key 'limit'"));
     EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("did you mean 'limits'?"));
     EXPECT_THAT(problems_with("[log]\nxyzzy = 1\n"),
-                AllOf(HasSubstr(":22: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
+                AllOf(HasSubstr(":25: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
 }
 
 TEST(ConfigFile, AllProblemsAreListedAtOnce) {
@@ -176,11 +179,11 @@ idle_timeout = 30
 [log]
 level = "loud"
 )");
-    EXPECT_THAT(problems, HasSubstr(":22: [limits] 'max_frame': must be a size"));
+    EXPECT_THAT(problems, HasSubstr(":25: [limits] 'max_frame': must be a size"));
     EXPECT_THAT(problems,
-                HasSubstr(":23: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
-    EXPECT_THAT(problems, HasSubstr(":24: [limits] 'idle_timeout': must be a duration with its unit"));
-    EXPECT_THAT(problems, HasSubstr(":26: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
+                HasSubstr(":26: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
+    EXPECT_THAT(problems, HasSubstr(":27: [limits] 'idle_timeout': must be a duration with its unit"));
+    EXPECT_THAT(problems, HasSubstr(":29: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
 }
 
 TEST(ConfigFile, TypesAreNotConverted) {
@@ -193,6 +196,39 @@ TEST(ConfigFile, TypesAreNotConverted) {
                 HasSubstr("must be text, not a whole number"));
     EXPECT_THAT(problems_with("[process]\nsyscall_filter = \"no\"\n"),
                 HasSubstr("must be true or false, not text"));
+}
+
+TEST(ConfigFile, TheAuditJournalIsNeverLeftOutByMistake) {
+    EXPECT_THAT(problems_after("[audit]\ndirectory = \"audit\"\n", ""),
+                HasSubstr("the table [audit] is missing"));
+    EXPECT_THAT(problems_after("directory = \"audit\"", ""), HasSubstr("[audit] lacks 'directory'"));
+    std::string text(kSmallest);
+    text.replace(text.find("directory = \"audit\""), 19, "enabled = false");
+    EXPECT_FALSE(parse(text).audit.enabled);
+    EXPECT_EQ(parse(std::string(kSmallest)).audit.directory, "/etc/coffer/audit");
+}
+
+TEST(ConfigFile, AuditSinks) {
+    const std::string directory = "directory = \"audit\"";
+    EXPECT_THAT(problems_after(directory, directory + "\n[audit.syslog]\nhost = \"log\"\nca = \"ca\""),
+                HasSubstr("'state_directory': is required with a sink"));
+    const std::string with_state = directory + "\nstate_directory = \"state\"\n";
+    EXPECT_THAT(problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = \"x\""),
+                HasSubstr("[audit.https] 'path': must begin with '/'"));
+    EXPECT_THAT(problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = "
+                                                       "\"/x\"\nkey = \"k\""),
+                HasSubstr("'certificate' and 'key' go together"));
+    EXPECT_THAT(problems_after(directory, with_state + "keep_for = \"59m\""), HasSubstr("'keep_for'"));
+    std::string text(kSmallest);
+    text.replace(text.find(directory), directory.size(),
+                 with_state + "keep_for = \"30d\"\n[audit.syslog]\nhost = \"log\"\nca = \"/ca\"\n"
+                              "[audit.https]\nhost = \"h\"\nport = 8443\npath = \"/v1\"\nca = \"ca\"\n");
+    const auto audit = parse(text).audit;
+    EXPECT_EQ(audit.keep_for, milliseconds(30LL * 86'400'000));
+    EXPECT_EQ(audit.syslog->port, 6514);  // RFC 5425, 4.1
+    EXPECT_EQ(audit.syslog->ca, "/ca");
+    EXPECT_EQ(audit.https->port, 8443);
+    EXPECT_EQ(audit.https->path, "/v1");
 }
 
 TEST(ConfigFile, SaysWhatReplacedTheListOfAdministrators) {
@@ -239,7 +275,7 @@ TEST(ConfigFile, MissingAndDoubleTables) {
     EXPECT_THAT(problems_with(std::string(kSmallest.substr(kSmallest.find("[[listener]]")))),
                 HasSubstr("names another listener as well"));
     EXPECT_THAT(problems_with("[node]\n"), HasSubstr("not valid TOML"));
-    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:21: not valid TOML"));
+    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:24: not valid TOML"));
 }
 
 TEST(ConfigFile, AFileThatIsNotThere) {

@@ -172,7 +172,7 @@ TEST_F(SecretCacheTest, ChangeThroughAnotherNodeIsSeen) {
         EXPECT_EQ(find_in(cache, "app/db")->description, std::to_string(i));
     }
     write_now<Done>(*other_node, [&](WriteTransaction& tx) {
-        SecretRepository::purge(tx, made_.secret.id, "app/db");
+        SecretRepository::purge(tx, made_.secret);
         return Done{};
     });
     wait_until([&] { return cache.peek("app/db") == nullptr; }, "the purge to be heard of");

@@ -294,7 +294,7 @@ TEST_F(SecretRepositoryTest, PurgeLeavesNothing) {
     });
     write_now<Done>(database(), [&](WriteTransaction& tx) {
         const auto locked = SecretRepository::lock(tx, "gone").value();
-        SecretRepository::purge(tx, locked.id, locked.name);
+        SecretRepository::purge(tx, locked);
         return Done{};
     });
     EXPECT_FALSE(find("gone"));

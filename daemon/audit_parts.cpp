@@ -1,0 +1,158 @@
+#include "daemon/audit_parts.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "daemon/audit/https_sink.hpp"
+#include "daemon/audit/syslog_sink.hpp"
+#include "daemon/audit_observers.hpp"
+#include "daemon/checkpoint_signer.hpp"
+
+namespace coffer::daemon {
+
+namespace {
+
+constexpr std::chrono::hours kRetentionInterval{1};
+
+audit::JournalConfig journal_config(const server::Config& config) {
+    audit::JournalConfig journal;
+    journal.directory = config.audit.directory;
+    journal.node = config.node.name;
+    journal.segment_bytes_max = config.audit.segment_size;
+    journal.checkpoint_records = config.audit.checkpoint_records;
+    journal.checkpoint_interval = config.audit.checkpoint_interval;
+    journal.reserve_bytes = config.audit.reserve;
+    journal.low_water_bytes = config.audit.low_water;
+    return journal;
+}
+
+audit::TlsTarget target_of(const server::AuditSinkConfig& sink) {
+    return {.host = sink.host,
+            .port = sink.port,
+            .ca_file = sink.ca,
+            .certificate_file = sink.certificate,
+            .key_file = sink.key,
+            .connect_timeout = sink.connect_timeout,
+            .io_timeout = sink.io_timeout};
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "-";
+}
+
+secrets::OutboxEvents outbox_events(std::shared_ptr<server::Metrics> metrics,
+                                    std::shared_ptr<server::Log> log) {
+    secrets::OutboxEvents events;
+    events.forged = [metrics, log](const std::vector<Uuid>& ids) {
+        for (const auto& id : ids) {
+            metrics->integrity_failure("outbox");
+            const auto text = id.text();
+            log->error(
+                "integrity failure: an event in the audit outbox was made or altered by somebody else than "
+                "Coffer; it was removed and is not in the journal",
+                {{"event_id", std::string_view(text)}});
+        }
+    };
+    events.caught_up = [log](std::size_t count) {
+        log->warning("events of changes that were committed and not journaled are in the journal now",
+                     {{"events", static_cast<std::int64_t>(count)}});
+    };
+    events.failed = [metrics, log](const std::string& reason) {
+        metrics->audit_incident("outbox");
+        log->error("events of changes could not be moved from the outbox to the journal; tried again",
+                   {{"reason", std::string_view(reason)}});
+    };
+    return events;
+}
+
+}  // namespace
+
+std::shared_ptr<const secrets::OutboxRows> outbox_rows(const server::Config& config, crypto::Hsm& hsm,
+                                                       Deadline deadline) {
+    auto key = wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+        hsm.seals().derive("audit-outbox", {Priority::read, deadline}, std::move(done));
+    });
+    return std::make_shared<const secrets::OutboxRows>(std::move(key), config.node.name);
+}
+
+secrets::EventMaker event_maker(const server::Config& config, const Clock& clock) {
+    return {{config.node.region, config.node.account}, config.node.name, clock};
+}
+
+AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secrets::OutboxRows> rows,
+                       crypto::Hsm& hsm, storage::Database& database, const Clock& clock,
+                       std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log,
+                       Deadline deadline)
+    : clock_(clock),
+      metrics_(std::move(metrics)),
+      log_(std::move(log)),
+      keep_for_(std::chrono::duration_cast<std::chrono::hours>(config.audit.keep_for)),
+      rows_(std::move(rows)),
+      journal_(audit::Journal::open(journal_config(config), std::make_shared<CheckpointSigner>(hsm),
+                                    std::make_shared<JournalRecorder>(metrics_, log_), clock)),
+      outbox_(std::make_unique<secrets::ChangeOutbox>(database, *journal_, *rows_,
+                                                      outbox_events(metrics_, log_))) {
+    outbox_->open(deadline);
+    trail_ = std::make_unique<secrets::AuditTrail>(*journal_, *outbox_, *rows_, event_maker(config, clock));
+    start_sinks(config);
+    retention_ = std::jthread([this](const std::stop_token& stop) { apply_retention(stop); });
+}
+
+AuditParts::~AuditParts() {
+    close();
+}
+
+void AuditParts::start_sinks(const server::Config& config) {
+    const auto start = [&](std::unique_ptr<audit::Sink> sink) {
+        audit::ShipperConfig shipping;
+        shipping.state_directory = config.audit.state_directory;
+        shippers_.push_back(std::make_unique<audit::Shipper>(std::move(shipping), *journal_, std::move(sink),
+                                                             std::make_shared<SinkRecorder>(metrics_, log_)));
+    };
+    if (const auto& syslog = config.audit.syslog) {
+        start(std::make_unique<audit::SyslogSink>("syslog", target_of(*syslog),
+                                                  audit::SyslogIdentity{.host_name = host_name()}));
+    }
+    if (const auto& https = config.audit.https) {
+        start(std::make_unique<audit::HttpsSink>("https", target_of(*https), https->path));
+    }
+}
+
+std::vector<audit::ShipperStatus> AuditParts::sinks() const {
+    std::vector<audit::ShipperStatus> statuses;
+    for (const auto& shipper : shippers_) statuses.push_back(shipper->status());
+    return statuses;
+}
+
+void AuditParts::apply_retention(const std::stop_token& stop) {
+    std::vector<const audit::Shipper*> shippers;
+    for (const auto& shipper : shippers_) shippers.push_back(shipper.get());
+    while (!stop.stop_requested()) {
+        try {
+            const auto removed = audit::apply_retention(*journal_, shippers, keep_for_, clock_);
+            if (removed > 0) {
+                log_->info("old audit segments were removed",
+                           {{"segments", static_cast<std::int64_t>(removed)}});
+            }
+        } catch (const std::exception& error) {
+            metrics_->audit_incident("journal");
+            log_->error("old audit segments could not be removed; tried again",
+                        {{"reason", std::string_view(error.what())}});
+        }
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, stop, kRetentionInterval, [] { return false; });
+    }
+}
+
+void AuditParts::close() {
+    if (std::exchange(closed_, true)) return;
+    retention_ = {};
+    for (const auto& shipper : shippers_) shipper->stop();
+    outbox_->close();
+    journal_->close();
+}
+
+}  // namespace coffer::daemon

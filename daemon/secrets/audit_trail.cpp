@@ -1,0 +1,227 @@
+#include "daemon/secrets/audit_trail.hpp"
+
+#include <utility>
+
+#include "daemon/audit/journal_errors.hpp"
+#include "daemon/base/await.hpp"
+#include "proto/names.hpp"
+#include "proto/request_parameters.hpp"
+
+namespace coffer::secrets {
+
+using boost::asio::awaitable;
+
+namespace {
+
+constexpr std::string_view kSecretsSource = "secretsmanager.amazonaws.com";
+constexpr std::string_view kIamSource = "iam.amazonaws.com";
+
+audit::IdentityType identity_type(access::PrincipalType type) noexcept {
+    switch (type) {
+        case access::PrincipalType::account:
+            return audit::IdentityType::root;
+        case access::PrincipalType::user:
+            return audit::IdentityType::iam_user;
+        case access::PrincipalType::assumed_role:
+        case access::PrincipalType::federated_user:
+            return audit::IdentityType::assumed_role;
+        case access::PrincipalType::service:
+            return audit::IdentityType::aws_service;
+    }
+    return audit::IdentityType::unknown;
+}
+
+audit::UserIdentity identity_of(const access::Caller& caller) {
+    audit::UserIdentity identity;
+    if (!caller.rights) {
+        identity.principal_id = caller.principal;
+        return identity;
+    }
+    const auto& principal = caller.rights->principal;
+    identity.type = identity_type(principal.type);
+    identity.principal_id = principal.id;
+    identity.arn = principal.arn;
+    identity.account_id = principal.account;
+    identity.user_name = principal.name;
+    return identity;
+}
+
+std::vector<audit::EventResource> resources_of(const std::vector<std::string>& arns,
+                                               const std::string& account) {
+    std::vector<audit::EventResource> resources;
+    for (const auto& arn : arns) resources.push_back({.arn = arn, .account_id = account});
+    return resources;
+}
+
+/// CloudTrail's word for a refusal is not the exception's.
+std::string error_code_of(v1::ErrorCode code) {
+    return code == v1::ACCESS_DENIED ? "AccessDenied" : std::string(proto::error_name(code));
+}
+
+const google::protobuf::Message* operation_message(const v1::Request& request) {
+    const auto* oneof = v1::Request::descriptor()->FindOneofByName("operation");
+    const auto* field = request.GetReflection()->GetOneofFieldDescriptor(request, oneof);
+    return field == nullptr ? nullptr : &request.GetReflection()->GetMessage(request, field);
+}
+
+}  // namespace
+
+// ---- what events say ------------------------------------------------------------------------------------
+
+audit::Event EventMaker::of_request(const CallContext& call) const {
+    const auto& record = *call.record;
+    audit::Event event;
+    event.user_identity = identity_of(call.caller);
+    event.time = clock_.now();
+    event.source = record.source;
+    event.name = record.operation;
+    event.region = identity_.region;
+    event.source_address = call.caller.source_address;
+    event.request_parameters = record.parameters;
+    event.request_id = call.request_id;
+    event.read_only = record.read_only;
+    event.resources = resources_of(record.resources, identity_.account);
+    event.recipient_account_id = identity_.account;
+    event.additional.node = node_;
+    event.additional.listener = call.caller.listener;
+    event.additional.statement = record.statement;
+    event.additional.trace_id = call.trace_id;
+    if (record.master_key) {
+        event.additional.master_key_id = record.master_key->text();
+        event.additional.master_key_generation = record.master_key_generation;
+    }
+    if (const auto& peer = call.caller.peer) {
+        event.user_agent = peer->user_agent;
+        event.tls_version = peer->tls_version;
+        event.tls_cipher = peer->tls_cipher;
+        event.additional.certificate_sha256 = peer->certificate_sha256;
+    }
+    return event;
+}
+
+audit::Event EventMaker::of_service(const ServiceAction& action) const {
+    audit::Event event;
+    event.user_identity.type = audit::IdentityType::aws_service;
+    event.user_identity.invoked_by = action.invoked_by;
+    event.time = clock_.now();
+    event.name = action.name;
+    event.region = identity_.region;
+    event.type = audit::EventType::service_event;
+    event.resources = resources_of(action.resources, identity_.account);
+    event.recipient_account_id = identity_.account;
+    event.additional.node = node_;
+    event.additional.details = action.details;
+    return event;
+}
+
+void EventMaker::add_seals(const storage::WriteTransaction& tx, audit::Event& event) {
+    for (const auto& row : tx.sealed_rows()) {
+        event.additional.seals.push_back({row.table, row.key, row.revision, to_hex(row.seal)});
+    }
+}
+
+namespace {
+
+/// Stores the event in the transaction whose seals it has.
+ChangeEvent store(const OutboxRows& rows, storage::WriteTransaction& tx, audit::Event event) {
+    EventMaker::add_seals(tx, event);
+    ChangeEvent change{event.event_id, audit::to_json(event)};
+    storage::AuditOutbox::store(tx, rows.make(change.id, change.json));
+    return change;
+}
+
+}  // namespace
+
+LeaveEvent leave_event(std::shared_ptr<const OutboxRows> rows, EventMaker maker) {
+    return [rows = std::move(rows), maker = std::move(maker)](storage::WriteTransaction& tx,
+                                                              const ServiceAction& action) {
+        if (tx.lacks_event()) static_cast<void>(store(*rows, tx, maker.of_service(action)));
+    };
+}
+
+// ---- requests -------------------------------------------------------------------------------------------
+
+void AuditTrail::require_room(bool operator_action) const {
+    if (operator_action) return;
+    if (const auto refusal = journal_.refusal()) throw audit::AuditUnavailable(*refusal);
+}
+
+void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool operator_action) {
+    auto& record = *call.record;
+    record.recorder = this;
+    record.operation = proto::operation_name(request.operation_case());
+    record.read_only = proto::is_read_only(request.operation_case());
+    record.source = operator_action ? kIamSource : kSecretsSource;
+    if (const auto* message = operation_message(request)) {
+        record.parameters = proto::request_parameters(*message);
+    }
+    require_room(operator_action);
+}
+
+void AuditTrail::store_change(const CallContext& call, storage::WriteTransaction& tx) {
+    auto& change = call.record->change;
+    if (change) outbox_.abandon(change->id);  // of an attempt that was not committed
+    change.reset();
+    if (!tx.lacks_event()) return;
+    auto event = maker_.of_request(call);
+    event.response_elements = call.record->response_elements;
+    // Known before anybody can find it in the table.
+    outbox_.expect(event.event_id);
+    try {
+        change = store(rows_, tx, event);
+    } catch (...) {
+        outbox_.abandon(event.event_id);
+        throw;
+    }
+}
+
+awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool operator_action) {
+    auto& record = *call->record;
+    std::optional<Uuid> committed;
+    std::string json;
+    if (record.change && record.committed) {
+        committed = record.change->id;
+        json = std::move(record.change->json);
+    } else {
+        // Where the outcome of a COMMIT is not known, the outbox finds out.
+        if (record.change) outbox_.abandon(record.change->id);
+        auto event = maker_.of_request(*call);
+        if (response.has_error()) {
+            event.error_code = error_code_of(response.error().code());
+            event.error_message = response.error().message();
+        }
+        json = audit::to_json(event);
+    }
+    const auto admission =
+        operator_action || committed ? audit::Admission::operator_action : audit::Admission::request;
+    auto start = [this, json = std::move(json), admission](Completion<audit::Receipt> done) mutable {
+        journal_.append_json(std::move(json), admission, std::move(done));
+    };
+    try {
+        co_await await_completion<audit::Receipt>(std::move(start));
+    } catch (...) {
+        if (committed) outbox_.abandon(*committed);
+        throw;
+    }
+    if (committed) outbox_.journaled(*committed);
+}
+
+// ---- what the service does by itself --------------------------------------------------------------------
+
+ChangeEvent AuditTrail::store_action(const ServiceAction& action, storage::WriteTransaction& tx) {
+    return store(rows_, tx, maker_.of_service(action));
+}
+
+void AuditTrail::action_committed(ChangeEvent event) {
+    outbox_.expect(event.id);
+    try {
+        static_cast<void>(wait_for<audit::Receipt>([&](Completion<audit::Receipt> done) {
+            journal_.append_json(std::move(event.json), audit::Admission::operator_action, std::move(done));
+        }));
+        outbox_.journaled(event.id);
+    } catch (const Error&) {
+        outbox_.abandon(event.id);
+    }
+}
+
+}  // namespace coffer::secrets

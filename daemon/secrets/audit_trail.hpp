@@ -1,0 +1,77 @@
+#pragma once
+// The audit event of each request, and of each thing the service does by itself: what it says, and that
+// nothing is answered before it is on the disk. A change's event is stored in the change's own transaction.
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "coffer/v1/frame.pb.h"
+#include "daemon/audit/event.hpp"
+#include "daemon/audit/journal.hpp"
+#include "daemon/base/time.hpp"
+#include "daemon/secrets/call_context.hpp"
+#include "daemon/secrets/change_outbox.hpp"
+#include "daemon/secrets/request_record.hpp"
+#include "daemon/secrets/secret_ref.hpp"
+#include "daemon/secrets/service_action.hpp"
+#include "storage/transaction.hpp"
+
+namespace coffer::secrets {
+
+/// What an event says where nobody but Coffer's own parts act: the node's names. Immutable, thread-safe.
+class EventMaker {
+public:
+    EventMaker(NodeIdentity identity, std::string node, const Clock& clock)
+        : identity_(std::move(identity)), node_(std::move(node)), clock_(clock) {}
+
+    /// The event of a request that has ended so, or of the change that `tx` is about to commit.
+    [[nodiscard]] audit::Event of_request(const CallContext& call) const;
+    [[nodiscard]] audit::Event of_service(const ServiceAction& action) const;
+    /// Adds what `tx` did to sealed rows.
+    static void add_seals(const storage::WriteTransaction& tx, audit::Event& event);
+
+private:
+    NodeIdentity identity_;
+    std::string node_;
+    const Clock& clock_;
+};
+
+/// Keeps its arguments. What it leaves is journaled when the node starts, or within a minute when it runs.
+[[nodiscard]] LeaveEvent leave_event(std::shared_ptr<const OutboxRows> rows, EventMaker maker);
+
+/// Thread-safe.
+class AuditTrail final : public ChangeRecorder {
+public:
+    /// All must outlive it.
+    AuditTrail(audit::Journal& journal, ChangeOutbox& outbox, const OutboxRows& rows, EventMaker maker)
+        : journal_(journal), outbox_(outbox), rows_(rows), maker_(std::move(maker)) {}
+
+    /// Begins the record of a request, before its message is taken apart. Throws audit::AuditUnavailable when
+    /// its event could not be written now: nothing is carried out that cannot be recorded. With
+    /// `operator_action` the journal's reserve counts as room.
+    void begin(const CallContext& call, const v1::Request& request, bool operator_action);
+
+    /// To be called in the transaction of a request's change, after the last row was written.
+    void store_change(const CallContext& call, storage::WriteTransaction& tx) override;
+
+    /// Writes the event of a request that was answered so. When it returns, the event is on the disk; throws
+    /// audit::AuditUnavailable, Overloaded: then the answer must not leave.
+    boost::asio::awaitable<void> finish(Call call, const v1::Response& response, bool operator_action);
+
+    /// The same pair for what the service does by itself: in the transaction, and after it was committed. The
+    /// second blocks; a failure is no matter, since the outbox has the event.
+    [[nodiscard]] ChangeEvent store_action(const ServiceAction& action, storage::WriteTransaction& tx);
+    void action_committed(ChangeEvent event);
+
+private:
+    void require_room(bool operator_action) const;
+
+    audit::Journal& journal_;
+    ChangeOutbox& outbox_;
+    const OutboxRows& rows_;
+    const EventMaker maker_;
+};
+
+}  // namespace coffer::secrets

@@ -1,0 +1,204 @@
+#include "daemon/secrets/change_outbox.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace coffer::secrets {
+
+namespace {
+
+constexpr std::size_t kMacBytes = 32;
+/// How long an event stays in the table after it was journaled.
+constexpr std::chrono::milliseconds kRemoveInterval{200};
+/// How many are removed in one transaction.
+constexpr std::size_t kRemovedTogether = 1000;
+constexpr std::chrono::seconds kCatchUpInterval{10};
+/// Older than any transaction that is still under way on this node and not known to be so.
+constexpr std::chrono::seconds kLeftBehind{30};
+constexpr std::chrono::seconds kPatience{10};
+
+Deadline soon() {
+    return std::chrono::steady_clock::now() + kPatience;
+}
+
+}  // namespace
+
+// ---- rows -----------------------------------------------------------------------------------------------
+
+Bytes OutboxRows::mac(const storage::OutboxRow& row) const {
+    const auto message = CanonicalEncoder("coffer/audit/outbox/v1")
+                             .text(row.event_id.text())
+                             .text(row.node)
+                             .text(row.event)
+                             .take();
+    Bytes out(kMacBytes);
+    unsigned size = 0;
+    if (HMAC(EVP_sha256(), key_.view().data(), static_cast<int>(key_.size()), message.data(), message.size(),
+             out.data(), &size) == nullptr ||
+        size != kMacBytes) {
+        throw Error("OpenSSL could not authenticate an audit event");
+    }
+    return out;
+}
+
+storage::OutboxRow OutboxRows::make(Uuid event_id, std::string json) const {
+    storage::OutboxRow row{event_id, node_, std::move(json), {}};
+    row.mac = mac(row);
+    return row;
+}
+
+bool OutboxRows::is_genuine(const storage::OutboxRow& row) const {
+    return crypto::constant_time_equal(mac(row), row.mac);
+}
+
+// ---- the table ------------------------------------------------------------------------------------------
+
+/// The rows that were left behind, for audit::journal_pending_changes().
+class ChangeOutbox::Pending final : public audit::ChangeOutbox {
+public:
+    Pending(secrets::ChangeOutbox& outbox, std::chrono::milliseconds age, Deadline deadline)
+        : outbox_(outbox), age_(age), options_{Priority::write, deadline} {}
+
+    [[nodiscard]] std::vector<audit::OutboxEvent> pending(std::size_t count_max) override {
+        using Rows = std::vector<storage::OutboxRow>;
+        auto rows = wait_for<Rows>([&](Completion<Rows> done) {
+            outbox_.database_.read<Rows>(
+                options_,
+                [&](storage::ReadTransaction& tx) {
+                    return storage::AuditOutbox::pending(tx, outbox_.rows_.node(), age_, count_max);
+                },
+                std::move(done));
+        });
+        std::vector<audit::OutboxEvent> events;
+        std::vector<Uuid> forged;
+        for (auto& row : rows) {
+            if (outbox_.is_known(row.event_id)) continue;
+            if (!outbox_.rows_.is_genuine(row)) {
+                forged.push_back(row.event_id);
+            } else {
+                events.push_back({row.event_id.text(), std::move(row.event)});
+            }
+        }
+        if (!forged.empty()) {
+            outbox_.events_.forged(forged);
+            outbox_.remove(std::move(forged), options_);
+        }
+        return events;
+    }
+
+    void journaled(const std::vector<std::string>& event_ids) override {
+        std::vector<Uuid> ids;
+        for (const auto& text : event_ids) ids.push_back(Uuid::parse(text).value());
+        outbox_.remove(std::move(ids), options_);
+    }
+
+private:
+    secrets::ChangeOutbox& outbox_;
+    const std::chrono::milliseconds age_;
+    const JobOptions options_;
+};
+
+ChangeOutbox::ChangeOutbox(storage::Database& database, audit::Journal& journal, const OutboxRows& rows,
+                           OutboxEvents events)
+    : database_(database), journal_(journal), rows_(rows), events_(std::move(events)) {}
+
+ChangeOutbox::~ChangeOutbox() {
+    close();
+}
+
+void ChangeOutbox::open(Deadline deadline) {
+    catch_up(std::chrono::milliseconds(0), deadline);
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void ChangeOutbox::close() {
+    if (!thread_.joinable()) return;
+    thread_.request_stop();
+    thread_.join();
+    remove_journaled();
+}
+
+void ChangeOutbox::expect(Uuid event_id) {
+    const std::lock_guard lock(mutex_);
+    under_way_.insert(event_id);
+}
+
+void ChangeOutbox::journaled(Uuid event_id) {
+    const std::lock_guard lock(mutex_);
+    // Once it is to be removed it stays known, until it is.
+    journaled_.push_back(event_id);
+}
+
+void ChangeOutbox::abandon(Uuid event_id) {
+    const std::lock_guard lock(mutex_);
+    under_way_.erase(event_id);
+}
+
+bool ChangeOutbox::is_known(const Uuid& event_id) {
+    const std::lock_guard lock(mutex_);
+    return under_way_.contains(event_id);
+}
+
+void ChangeOutbox::remove(std::vector<Uuid> ids, JobOptions options) {
+    static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
+        database_.write<Done>(
+            options,
+            [&ids](storage::WriteTransaction& tx) {
+                storage::AuditOutbox::remove(tx, ids);
+                return Done{};
+            },
+            std::move(done));
+    }));
+}
+
+void ChangeOutbox::remove_journaled() {
+    while (true) {
+        std::vector<Uuid> ids;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto count = std::min(journaled_.size(), kRemovedTogether);
+            ids.assign(journaled_.end() - static_cast<std::ptrdiff_t>(count), journaled_.end());
+        }
+        if (ids.empty()) return;
+        try {
+            remove(ids, {Priority::write, soon()});
+        } catch (const Error&) {
+            return;  // kept for the next time; the database's own observer knows what is wrong
+        }
+        const std::lock_guard lock(mutex_);
+        for (const auto& id : ids) under_way_.erase(id);
+        std::erase_if(journaled_, [this](const Uuid& id) { return !under_way_.contains(id); });
+    }
+}
+
+void ChangeOutbox::catch_up(std::chrono::milliseconds age, Deadline deadline) {
+    Pending pending(*this, age, deadline);
+    const auto appended = audit::journal_pending_changes(journal_, pending);
+    if (appended > 0) events_.caught_up(appended);
+}
+
+void ChangeOutbox::run(const std::stop_token& stop) {
+    auto next_catch_up = std::chrono::steady_clock::now() + kCatchUpInterval;
+    while (!stop.stop_requested()) {
+        {
+            std::unique_lock lock(mutex_);
+            stirred_.wait_for(lock, stop, kRemoveInterval, [] { return false; });
+        }
+        remove_journaled();
+        if (std::chrono::steady_clock::now() < next_catch_up) continue;
+        next_catch_up = std::chrono::steady_clock::now() + kCatchUpInterval;
+        try {
+            catch_up(kLeftBehind, soon());
+        } catch (const Unavailable&) {
+            // Said by whoever is away.
+        } catch (const std::exception& error) {
+            events_.failed(error.what());
+        }
+    }
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,97 @@
+#pragma once
+// Looks after the events that lie in the database until they are in the journal: those of this node's
+// changes. An event leaves the table after it is durable in the journal; one that is left behind (the node
+// died between the two, or a COMMIT's outcome was never learned) is journaled at the next start, or half a
+// minute later.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "crypto/secret_bytes.hpp"
+#include "daemon/audit/outbox.hpp"
+#include "daemon/base/uuid.hpp"
+#include "storage/audit_outbox.hpp"
+#include "storage/database.hpp"
+
+namespace coffer::secrets {
+
+/// Makes the table's rows, and knows its own again: the database is not trusted to say what happened. The key
+/// is derived in the token (Seals::derive), the same on every node. Thread-safe.
+class OutboxRows {
+public:
+    /// `key` has 32 bytes.
+    OutboxRows(crypto::SecretBytes key, std::string node) : key_(std::move(key)), node_(std::move(node)) {}
+
+    [[nodiscard]] storage::OutboxRow make(Uuid event_id, std::string json) const;
+    [[nodiscard]] bool is_genuine(const storage::OutboxRow& row) const;
+    [[nodiscard]] const std::string& node() const noexcept { return node_; }
+
+private:
+    [[nodiscard]] Bytes mac(const storage::OutboxRow& row) const;
+
+    const crypto::SecretBytes key_;
+    const std::string node_;
+};
+
+/// Told what operators want to know. Called on the outbox's thread; must not block or throw.
+struct OutboxEvents {
+    /// These rows were not made by Coffer: they are not journaled, and removed.
+    std::function<void(const std::vector<Uuid>& event_ids)> forged;
+    /// Events that had been left behind are in the journal now.
+    std::function<void(std::size_t events)> caught_up;
+    std::function<void(const std::string& reason)> failed;
+};
+
+/// Thread-safe.
+class ChangeOutbox {
+public:
+    ChangeOutbox(storage::Database& database, audit::Journal& journal, const OutboxRows& rows,
+                 OutboxEvents events);
+    ~ChangeOutbox();
+    ChangeOutbox(const ChangeOutbox&) = delete;
+    ChangeOutbox& operator=(const ChangeOutbox&) = delete;
+
+    /// Journals what the last run of this node left behind, then starts the thread. Blocks until `deadline`
+    /// at most. Throws what the database and the journal throw.
+    void open(Deadline deadline);
+
+    /// A change with this event is under way: its row is not to be taken for one that was left behind.
+    void expect(Uuid event_id);
+    /// The event is durable in the journal.
+    void journaled(Uuid event_id);
+    /// Nobody waits for the change any more, whether it was committed or not.
+    void abandon(Uuid event_id);
+
+    /// Removes what was journaled from the table and ends the thread.
+    void close();
+
+private:
+    class Pending;
+
+    void run(const std::stop_token& stop);
+    void catch_up(std::chrono::milliseconds age, Deadline deadline);
+    void remove_journaled();
+    void remove(std::vector<Uuid> ids, JobOptions options);
+    [[nodiscard]] bool is_known(const Uuid& event_id);
+
+    storage::Database& database_;
+    audit::Journal& journal_;
+    const OutboxRows& rows_;
+    const OutboxEvents events_;
+
+    std::mutex mutex_;
+    std::condition_variable_any stirred_;
+    std::unordered_set<Uuid> under_way_;  ///< expected, and not removed or abandoned yet
+    std::vector<Uuid> journaled_;         ///< those of them that can be removed
+    std::jthread thread_;
+};
+
+}  // namespace coffer::secrets

@@ -1,0 +1,48 @@
+#include "storage/audit_outbox.hpp"
+
+#include <pqxx/result>
+#include <pqxx/transaction_base>
+
+#include "storage/sql_values.hpp"
+#include "storage/statements.hpp"
+
+namespace coffer::storage {
+
+std::vector<Statement> outbox_statements() {
+    return {
+        {"outbox_store",
+         "INSERT INTO audit_outbox (event_id, node, event, mac) VALUES ($1::uuid, $2, $3, $4::bytea)"},
+        {"outbox_pending",
+         "SELECT event_id::text, node, event, mac FROM audit_outbox WHERE node = $1 "
+         "AND stored <= now() - $2::bigint * interval '1 millisecond' ORDER BY stored, event_id "
+         "LIMIT $3::bigint"},
+        {"outbox_remove",
+         "DELETE FROM audit_outbox WHERE event_id IN (SELECT json_array_elements_text($1::json)::uuid)"},
+    };
+}
+
+void AuditOutbox::store(WriteTransaction& tx, const OutboxRow& row) {
+    tx.sql().exec_prepared("outbox_store", row.event_id.text(), storable("node", row.node),
+                           storable("event", row.event), binary(row.mac));
+    tx.event_stored();
+}
+
+std::vector<OutboxRow> AuditOutbox::pending(ReadTransaction& tx, const std::string& node,
+                                            std::chrono::milliseconds age, std::size_t most) {
+    std::vector<OutboxRow> rows;
+    for (const auto& row : tx.sql().exec_prepared("outbox_pending", node, age.count(), most)) {
+        rows.push_back(
+            {Uuid::parse(row[0].c_str()).value(), row[1].c_str(), row[2].c_str(), bytes_of(row[3])});
+    }
+    return rows;
+}
+
+void AuditOutbox::remove(WriteTransaction& tx, const std::vector<Uuid>& event_ids) {
+    if (event_ids.empty()) return;
+    std::vector<std::string> texts;
+    texts.reserve(event_ids.size());
+    for (const auto& id : event_ids) texts.push_back(id.text());
+    tx.sql().exec_prepared("outbox_remove", json_list(texts));
+}
+
+}  // namespace coffer::storage
