@@ -51,7 +51,7 @@ if [ ! -e "$build/CMakeCache.txt" ]; then
 elif ! grep -q '^COFFER_BENCH:BOOL=ON' "$build/CMakeCache.txt"; then # quickstart.sh configures without
   cmake -DCOFFER_BENCH=ON "$build" >/dev/null
 fi
-cmake --build "$build" --target cofferd coffer-hsm coffer benchmarks >&2
+cmake --build "$build" --target cofferd coffer-hsm coffer coffer-audit benchmarks >&2
 
 # Short, since PostgreSQL's socket is in it; open to the user that the appliance runs as.
 work=$(mktemp -d /tmp/coffer-bench-XXXXXX)
@@ -122,6 +122,15 @@ measure_appliance() {
   step "cofferd has $(daemon_memory_mb) MB of resident memory"
 }
 
+# What the audit journal costs: the same without it.
+measure_unaudited() {
+  appliance down
+  sed -i 's/^\[audit\]$/[audit]\nenabled = false/' "$state/etc/cofferd.toml"
+  appliance up
+  load measure --seconds "$seconds" --secrets "$cold_secrets" get_hot put --in-flight 64 |
+    sed 's/"name":"\([a-z_]*\)"/"name":"\1_unaudited"/' | keep
+}
+
 measure_growth() {
   local count stored=0
   for count in ${growth//,/ }; do
@@ -136,6 +145,7 @@ measure_growth() {
 for token in ${tokens//,/ }; do
   state="$work/$token/state"
   measure_appliance
+  measure_unaudited
   appliance destroy --yes
   if [ -n "$growth" ]; then
     appliance up --build "$build" --token "$token"

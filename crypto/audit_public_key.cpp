@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "crypto/attributes.hpp"
+#include "daemon/base/errors.hpp"
 #include "daemon/base/free_with.hpp"
 
 namespace coffer::crypto {

@@ -296,69 +296,117 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
     return true;
 }
 
-void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const Payloads& payloads) {
-    const StoredSecret* before = tx.locked(changed.id);
-    if (before == nullptr || before->revision != changed.revision) {
-        throw std::logic_error("update() of a secret that was not got from lock() in this transaction");
+namespace {
+
+/// The first new version with a value goes along in the last statement; the others, and values that replace
+/// others, want statements of their own before it.
+struct VersionChanges {
+    VersionParameters along;
+    std::vector<std::pair<const StoredVersion*, const StoredPayload*>> added;
+    std::vector<std::pair<const StoredVersion*, const StoredPayload*>> replaced;
+    std::vector<std::string> gone;
+    [[nodiscard]] bool one_statement() const { return added.empty() && replaced.empty(); }
+};
+
+VersionChanges version_changes(const StoredSecret& before, const StoredSecret& changed,
+                               const Payloads& payloads) {
+    VersionChanges changes;
+    for (const auto& version : changed.versions) {
+        const auto* payload = find_payload(payloads, version.id);
+        const bool is_new = find_version(before, version.id) == nullptr;
+        if (is_new && payload != nullptr && !changes.along.id) {
+            changes.along = VersionParameters(version, *payload);
+        } else if (is_new) {
+            changes.added.emplace_back(&version, payload);
+        } else if (payload != nullptr) {
+            changes.replaced.emplace_back(&version, payload);
+        }
     }
-    if (changed.name != before->name || changed.arn != before->arn || changed.created != before->created ||
-        changed.creation_token != before->creation_token) {
+    for (const auto& version : before.versions) {
+        if (find_version(changed, version.id) == nullptr) changes.gone.push_back(version.id.value());
+    }
+    return changes;
+}
+
+struct LabelChanges {
+    Labels placed;
+    std::vector<std::string> gone;
+};
+
+LabelChanges label_changes(const StoredSecret& before, const StoredSecret& changed) {
+    LabelChanges changes{labels_of(changed), {}};
+    for (const auto& [label, place] : labels_of(before)) {
+        const auto now = changes.placed.find(label);
+        if (now == changes.placed.end()) {
+            changes.gone.push_back(label.value());
+        } else if (now->second == place) {
+            changes.placed.erase(now);  // where it was
+        }
+    }
+    return changes;
+}
+
+void require_change(const StoredSecret& before, const StoredSecret& changed) {
+    if (changed.name != before.name || changed.arn != before.arn || changed.created != before.created ||
+        changed.creation_token != before.creation_token) {
         throw std::logic_error("a secret's name, ARN and creation never change");
     }
     check_texts(changed);
-    sort_versions(changed);
+}
+
+/// Writes `changed` over `before`. False, and nothing written by the last statement, when the row has another
+/// revision.
+bool write_update(WriteTransaction& tx, const StoredSecret& before, StoredSecret& changed,
+                  const VersionChanges& versions) {
     const auto id = changed.id.value().text();
+    for (const auto& [version, payload] : versions.added) add_version(tx, id, *version, payload);
+    for (const auto& [version, payload] : versions.replaced) replace_payload(tx, id, *version, *payload);
 
-    // New versions and values. The first new version with a value goes along in the last statement.
-    VersionParameters p;
-    for (const auto& version : changed.versions) {
-        const auto* payload = find_payload(payloads, version.id);
-        const bool is_new = find_version(*before, version.id) == nullptr;
-        if (is_new && payload != nullptr && !p.id) {
-            p = VersionParameters(version, *payload);
-        } else if (is_new) {
-            add_version(tx, id, version, payload);
-        } else if (payload != nullptr) {
-            replace_payload(tx, id, version, *payload);
-        }
-    }
-
-    const auto old_labels = labels_of(*before);
-    auto new_labels = labels_of(changed);
-    std::vector<std::string> gone_labels;
-    for (const auto& [label, place] : old_labels) {
-        const auto now = new_labels.find(label);
-        if (now == new_labels.end()) {
-            gone_labels.push_back(label.value());
-        } else if (now->second == place) {
-            new_labels.erase(now);  // where it was
-        }
-    }
-    std::vector<std::string> gone_versions;
-    for (const auto& version : before->versions) {
-        if (find_version(changed, version.id) == nullptr) gone_versions.push_back(version.id.value());
-    }
-
-    const auto old_revision = changed.revision;
-    changed.revision = old_revision + 1;
+    const auto labels = label_changes(before, changed);
+    changed.revision = before.revision + 1;
     changed.seal = make_seal(tx, changed);
     const auto deleted = millis_text(changed.deleted);
     const auto purge_due = millis_text(changed.purge_due);
     const auto tags = tags_json(changed.tags);
+    const auto& p = versions.along;
     const auto rows = tx.sql().exec_prepared(
-        "secret_update", id, old_revision, nullable(changed.description), nullable(changed.kms_key_id),
+        "secret_update", id, before.revision, nullable(changed.description), nullable(changed.kms_key_id),
         changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags),
         binary(changed.seal), nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key),
-        nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(new_labels),
+        nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(labels.placed),
         nullable(changed.resource_policy));
-    if (rows.empty()) throw std::logic_error("a locked secret's row is gone");
+    if (rows.empty()) return false;
     // After the labels have moved: a version that goes takes those that are still on it along.
-    if (!gone_labels.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(gone_labels));
-    if (!gone_versions.empty())
-        tx.sql().exec_prepared("secret_remove_versions", id, json_list(gone_versions));
+    if (!labels.gone.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(labels.gone));
+    if (!versions.gone.empty())
+        tx.sql().exec_prepared("secret_remove_versions", id, json_list(versions.gone));
     tx.secret_changed(changed.name);
     tx.row_sealed({"secrets", id, changed.revision, changed.seal});
     tx.remember_locked(changed);
+    return true;
+}
+
+}  // namespace
+
+void SecretRepository::update(WriteTransaction& tx, StoredSecret changed, const Payloads& payloads) {
+    const StoredSecret* locked = tx.locked(changed.id);
+    if (locked == nullptr || locked->revision != changed.revision) {
+        throw std::logic_error("update() of a secret that was not got from lock() in this transaction");
+    }
+    const auto before = *locked;
+    require_change(before, changed);
+    sort_versions(changed);
+    if (!write_update(tx, before, changed, version_changes(before, changed, payloads))) {
+        throw std::logic_error("a locked secret's row is gone");
+    }
+}
+
+bool SecretRepository::update_as_seen(WriteTransaction& tx, const StoredSecret& seen, StoredSecret changed,
+                                      const Payloads& payloads) {
+    require_change(seen, changed);
+    sort_versions(changed);
+    const auto versions = version_changes(seen, changed, payloads);
+    return versions.one_statement() && write_update(tx, seen, changed, versions);
 }
 
 std::vector<Bytes> SecretRepository::wrapped_keys(ReadTransaction& tx, SecretId secret) {

@@ -87,6 +87,14 @@ public:
     /// The wrapped data keys of all its versions; to have the token forget them when it is deleted.
     [[nodiscard]] static std::vector<Bytes> wrapped_keys(ReadTransaction& tx, SecretId secret);
 
+    /// The same for a secret that was not locked, but seen in this state some time ago: a statement less.
+    /// False, and nothing stored, when the row has another revision by now, or the change needs the lock
+    /// (several new values at once). Waits for a transaction that has the row locked. What else somebody
+    /// altered in the row by hand is overwritten, or found by its seal at the next read.
+    [[nodiscard]] static bool update_as_seen(
+        WriteTransaction& tx, const StoredSecret& seen, StoredSecret changed,
+        const std::vector<std::pair<VersionId, StoredPayload>>& payloads);
+
     /// Deletes the secret that lock() gave, its versions and payloads, for good.
     static void purge(WriteTransaction& tx, const StoredSecret& locked);
 

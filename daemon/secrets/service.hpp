@@ -115,9 +115,12 @@ private:
     template <class T>
     Awaitable<T> write(Call call, UniqueFunction<T(storage::WriteTransaction&)> job);
     /// Locks the secret that `seen` is, runs `edit`, stores what it changed. Throws secret_not_found when it
-    /// is gone, or another secret has its name now.
+    /// is gone, or another secret has its name now. With Haste::as_seen the lock is left away as long as the
+    /// secret is as it was seen; `edit` may then run twice.
+    enum class Haste : std::uint8_t { locked, as_seen };
     template <class T>
-    Awaitable<T> change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit);
+    Awaitable<T> change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit,
+                        Haste haste = Haste::locked);
     /// Throws token_in_use unless the version that `outcome` found holds the same value.
     Awaitable<void> require_same_value(Call call, std::string arn, std::string token, ValueKindAndBytes value,
                                        storage::ValueKind existing_kind, storage::StoredPayload existing);

@@ -1,6 +1,8 @@
 #pragma once
 // The templates that SecretsService's operations are made of; for the .cpp files of this folder.
 
+#include <optional>
+
 #include "daemon/base/await.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/request_record.hpp"
@@ -40,10 +42,35 @@ boost::asio::awaitable<T> SecretsService::write(Call call,
     co_return result;
 }
 
+/// Runs `edit` on the secret as it was seen, and stores what it changed. Nothing, and nothing stored, when it
+/// is not so any more, or `edit` had an objection, or nothing to change: then the row itself must be asked.
+template <class T, class Edit>
+std::optional<T> edit_as_seen(storage::WriteTransaction& tx, const storage::StoredSecret& seen,
+                              UniqueFunction<T(Edit&)>& edit) {
+    auto secret = seen;
+    Edit change_of_secret{tx, secret, {}, true};
+    std::optional<T> result;
+    try {
+        result.emplace(edit(change_of_secret));
+    } catch (const ServiceError&) {
+        return std::nullopt;
+    }
+    if (!change_of_secret.changed ||
+        !storage::SecretRepository::update_as_seen(tx, seen, std::move(secret), change_of_secret.payloads)) {
+        return std::nullopt;
+    }
+    return result;
+}
+
 template <class T>
-boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit) {
-    UniqueFunction<T(storage::WriteTransaction&)> job =
-        [call, seen, edit = std::move(edit)](storage::WriteTransaction& tx) mutable -> T {
+boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit,
+                                                 Haste haste) {
+    UniqueFunction<T(storage::WriteTransaction&)> job = [call, seen, edit = std::move(edit),
+                                                         haste](storage::WriteTransaction& tx) mutable -> T {
+        call->record->answers(seen->arn, seen->name);
+        if (haste == Haste::as_seen) {
+            if (auto result = edit_as_seen<T, Edit>(tx, *seen, edit)) return std::move(*result);
+        }
         auto locked = storage::SecretRepository::lock(tx, seen->name, seen.get());
         if (!locked) throw secret_not_found();
         if (locked->id != seen->id) {
@@ -53,7 +80,6 @@ boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, Uniq
         }
         Edit change_of_secret{tx, *locked, {}, true};
         T result = edit(change_of_secret);
-        call->record->answers(locked->arn, locked->name);
         if (change_of_secret.changed) {
             storage::SecretRepository::update(tx, std::move(*locked), change_of_secret.payloads);
         }

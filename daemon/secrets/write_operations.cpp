@@ -210,7 +210,7 @@ awaitable<v1::PutSecretValueResponse> SecretsService::put_secret_value(Call call
                                               kind = value->kind, now = parts_.clock.now()](Edit& e) {
         return put_version(e, token, kind, payload, labels, now);
     };
-    auto outcome = co_await change<PutOutcome>(call, secret, std::move(edit));
+    auto outcome = co_await change<PutOutcome>(call, secret, std::move(edit), Haste::as_seen);
     if (outcome.existing) {
         auto given = value->clone();
         co_await require_same_value(call, outcome.arn, token.value(), std::move(given),
@@ -410,7 +410,8 @@ awaitable<v1::UpdateSecretVersionStageResponse> SecretsService::update_secret_ve
         if (e.changed) e.secret.last_changed = now;
         return answer_naming<v1::UpdateSecretVersionStageResponse>(e.secret);
     };
-    co_return co_await change<v1::UpdateSecretVersionStageResponse>(call, secret, std::move(edit));
+    co_return co_await change<v1::UpdateSecretVersionStageResponse>(call, secret, std::move(edit),
+                                                                    Haste::as_seen);
 }
 
 }  // namespace coffer::secrets

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -57,6 +58,27 @@ std::string value_of(const std::string& version_id) {
     for (std::size_t i = 0; i < repetitions; ++i) value += fmt::format("{:03}:{}", i, version_id);
     return value;
 }
+
+/// Every answer, a line each, for whoever looks for its audit event: "write NAME VERSION", "read NAME". Thread-safe.
+class Answers {
+public:
+    /// Without a file nothing is kept.
+    explicit Answers(const std::string& file) {
+        if (!file.empty()) out_.open(file, std::ios::trunc);
+    }
+    void write(const std::string& name, const std::string& version) {
+        const std::lock_guard lock(mutex_);
+        if (out_.is_open()) out_ << "write " << name << ' ' << version << '\n';
+    }
+    void read(const std::string& name) {
+        const std::lock_guard lock(mutex_);
+        if (out_.is_open()) out_ << "read " << name << '\n';
+    }
+
+private:
+    std::mutex mutex_;
+    std::ofstream out_;
+};
 
 /// What all workers found, for the report. Thread-safe.
 class Findings {
@@ -142,8 +164,8 @@ void require_current(Findings& findings, const WrittenSecret& secret,
 /// Writes secrets one after the other, reading each value back now and then.
 class Worker {
 public:
-    Worker(Client& client, Findings& findings, std::string prefix)
-        : client_(client), findings_(findings), prefix_(std::move(prefix)) {}
+    Worker(Client& client, Findings& findings, Answers& answers, std::string prefix)
+        : client_(client), findings_(findings), answers_(answers), prefix_(std::move(prefix)) {}
 
     void run() {
         while (!stop_requested) {
@@ -174,8 +196,7 @@ private:
             });
             if (result == Result::failed) return false;
             if (result == Result::done) {
-                write.acknowledged = true;
-                findings_.acknowledged();
+                acknowledged(secret, write);
                 return true;
             }
             std::this_thread::sleep_for(kPauseAfterError);
@@ -193,23 +214,29 @@ private:
             request.set_secret_string(value_of(write.version_id));
             static_cast<void>(client_.put_secret_value(std::move(request), call_options()));
         });
-        if (result == Result::done) {
-            write.acknowledged = true;
-            findings_.acknowledged();
-        }
+        if (result == Result::done) acknowledged(secret, write);
         return result;
+    }
+
+    void acknowledged(const WrittenSecret& secret, Write& write) {
+        write.acknowledged = true;
+        findings_.acknowledged();
+        answers_.write(secret.name, write.version_id);
     }
 
     void read(const WrittenSecret& secret) {
         attempt(findings_, "GetSecretValue " + secret.name, [&] {
             v1::GetSecretValueRequest request;
             request.set_secret_id(secret.name);
-            require_current(findings_, secret, client_.get_secret_value(std::move(request), call_options()));
+            const auto answer = client_.get_secret_value(std::move(request), call_options());
+            answers_.read(secret.name);
+            require_current(findings_, secret, answer);
         });
     }
 
     Client& client_;
     Findings& findings_;
+    Answers& answers_;
     std::string prefix_;
     std::vector<WrittenSecret> secrets_;
 };
@@ -301,16 +328,17 @@ extern "C" void request_stop(int) {
     stop_requested = true;
 }
 
-int run(unsigned worker_count) {
+int run(unsigned worker_count, const std::string& answers_file) {
     auto config = coffer::client::load_config();
     config.client_name = "e2e_load";
     Client client(std::move(config));
     Findings findings;
+    Answers answers(answers_file);
 
     const auto run_id = coffer::Uuid::random().text();
     std::vector<Worker> workers;
     for (unsigned i = 0; i < worker_count; ++i) {
-        workers.emplace_back(client, findings, fmt::format("load/{}/{}", run_id, i));
+        workers.emplace_back(client, findings, answers, fmt::format("load/{}/{}", run_id, i));
     }
     write_until_stopped(workers, findings);
 
@@ -333,11 +361,13 @@ int main(int argc, char** argv) {
         "command."};
     unsigned workers = 8;
     app.add_option("--workers", workers, "threads that write and read")->check(CLI::Range(1, 256));
+    std::string answers;
+    app.add_option("--answers", answers, "a file for a line about every answer");
     CLI11_PARSE(app, argc, argv);
     std::signal(SIGTERM, request_stop);
     std::signal(SIGINT, request_stop);
     try {
-        return run(workers);
+        return run(workers, answers);
     } catch (const std::exception& e) {
         fmt::print(stderr, "e2e_load: {}\n", e.what());
         return 1;

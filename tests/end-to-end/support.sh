@@ -119,7 +119,7 @@ skip() { printf '%s: skipped: %s\n' "$program_name" "$1"; exit 77; }
 
 # start_load: writers and readers in the background (load.cpp), until stop_load. Its output grows while it runs.
 start_load() {
-  "$build/bin/e2e_load" --workers 8 >"$work/load.out" 2>&1 &
+  "$build/bin/e2e_load" --workers 8 --answers "$work/answers" >"$work/load.out" 2>&1 &
   load_pid=$!
   background+=("$load_pid")
   wait_until "the load begins" load_goes_on

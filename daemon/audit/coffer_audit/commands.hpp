@@ -29,6 +29,8 @@ struct VerifyCommand {
     std::string directory;
     std::vector<std::string> public_keys;
     std::vector<std::string> heads;
+    std::string conninfo;                    ///< of the database to compare with; empty: none
+    std::vector<std::string> more_journals;  ///< of the other nodes, for that
     Output output = Output::table;
 };
 [[nodiscard]] int run_verify(const VerifyCommand& command);

@@ -40,11 +40,27 @@ void add_verify(CLI::App& app, VerifyCommand& options) {
         ->type_name("FILE")
         ->take_all()
         ->expected(1);
+    auto* database =
+        command
+            .add_option(
+                "--against-database", options.conninfo,
+                "also compare the sealed rows of this database with what the journal says was done last "
+                "(libpq's connection string, without a password)")
+            ->type_name("CONNINFO");
+    command
+        .add_option("--journal", options.more_journals,
+                    "the journal of another node that writes to the database; again for each")
+        ->type_name("DIR")
+        ->take_all()
+        ->expected(1)
+        ->needs(database);
     add_output(command, options.output);
     command.footer(
         "Exit codes: 0 good, 1 something is wrong, 2 wrong usage, 3 could not be read.\n"
         "Examples:\n"
         "  coffer-audit verify /var/lib/coffer/audit --public-key audit-public.pem\n"
+        "  coffer-audit verify /var/lib/coffer/audit --public-key audit-public.pem \\\n"
+        "      --against-database 'host=/run/postgresql dbname=coffer'\n"
         "  coffer-audit verify copy-of-audit --public-key audit-public.pem --head head-of-yesterday --output "
         "json");
 }

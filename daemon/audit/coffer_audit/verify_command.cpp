@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "daemon/audit/coffer_audit/against_database.hpp"
 #include "daemon/audit/coffer_audit/commands.hpp"
 #include "daemon/audit/journal_directory.hpp"
 #include "daemon/audit/verifier.hpp"
@@ -60,12 +61,34 @@ json::object to_object(const Finding& finding) {
             {"lastGoodEventID", finding.event_id_before}};
 }
 
-void print_json(const VerifyReport& report) {
+json::object to_object(const RowFinding& finding) {
+    return {{"kind", "row"},
+            {"message", finding.table + " " + finding.key + " " + finding.message},
+            {"table", finding.table},
+            {"key", finding.key},
+            {"eventID", finding.event_id},
+            {"eventTime", finding.event_time}};
+}
+
+/// What the database was found to be, where it was asked for.
+using Compared = std::optional<DatabaseReport>;
+
+bool is_good(const VerifyReport& report, const Compared& database) {
+    return report.good() && (!database || database->findings.empty());
+}
+
+void print_json(const VerifyReport& report, const Compared& database) {
     json::array findings;
     for (const auto& finding : report.findings) findings.push_back(to_object(finding));
+    if (database) {
+        for (const auto& finding : database->findings) findings.push_back(to_object(finding));
+    }
     json::array notes;
     for (const auto& note : report.notes) notes.push_back(json::string(note));
-    std::cout << json::serialize(json::object{{"good", report.good()},
+    if (database) {
+        for (const auto& note : database->notes) notes.push_back(json::string(note));
+    }
+    std::cout << json::serialize(json::object{{"good", is_good(report, database)},
                                               {"findings", findings},
                                               {"notes", notes},
                                               {"journal", report.journal},
@@ -79,6 +102,7 @@ void print_json(const VerifyReport& report) {
                                               {"lastSignedSequence", number(report.last_signed_sequence)},
                                               {"firstEventTime", report.first_event_time},
                                               {"lastEventTime", report.last_event_time},
+                                              {"rowsCompared", number(database ? database->rows : 0)},
                                               {"live", report.live}})
               << "\n";
 }
@@ -114,19 +138,57 @@ void print_table(const VerifyReport& report) {
     }
 }
 
+void print_table(const DatabaseReport& report) {
+    std::cout << "database: " << report.rows << " sealed rows compared\n";
+    for (const auto& note : report.notes) std::cout << "note: " << terminal_text(note) << "\n";
+    for (const auto& finding : report.findings) {
+        std::cout << "WRONG: row: "
+                  << terminal_text(finding.table + " " + finding.key + " " + finding.message) << "\n";
+        if (!finding.event_id.empty()) std::cout << "  last event       " << finding.event_id << "\n";
+        if (!finding.event_time.empty()) std::cout << "  time             " << finding.event_time << "\n";
+    }
+    if (report.findings.empty()) {
+        std::cout << "GOOD: every sealed row of the database is as its last event left it\n";
+    }
+}
+
+/// Adds what is wrong with the other nodes' journals.
+void verify_others(const VerifyCommand& command, const CheckpointKeys& keys, VerifyReport& report) {
+    for (const auto& directory : command.more_journals) {
+        auto other = verify_journal(directory, keys);
+        for (auto& finding : other.findings) {
+            finding.file = directory + "/" + finding.file;
+            report.findings.push_back(std::move(finding));
+        }
+    }
+}
+
+std::vector<std::filesystem::path> journals_of(const VerifyCommand& command) {
+    std::vector<std::filesystem::path> directories{command.directory};
+    directories.insert(directories.end(), command.more_journals.begin(), command.more_journals.end());
+    return directories;
+}
+
 }  // namespace
 
 int run_verify(const VerifyCommand& command) {
     const auto keys = read_keys(command.public_keys);
     VerifyOptions options;
     for (const auto& file : command.heads) options.heads.push_back(read_head(file));
-    const auto report = verify_journal(command.directory, keys, options);
+    auto report = verify_journal(command.directory, keys, options);
+    verify_others(command, keys, report);
+    Compared database;
+    // A journal that is not what was written proves nothing about the database.
+    if (!command.conninfo.empty() && report.good()) {
+        database = compare_with_database(journals_of(command), command.conninfo);
+    }
     if (command.output == Output::json) {
-        print_json(report);
+        print_json(report, database);
     } else {
         print_table(report);
+        if (database) print_table(*database);
     }
-    return report.good() ? kExitGood : kExitFound;
+    return is_good(report, database) ? kExitGood : kExitFound;
 }
 
 }  // namespace coffer::audit::cli

@@ -1,0 +1,41 @@
+#pragma once
+// What the events of journals say about sealed rows of the database: the last known state of each, to hold
+// the tables against.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace coffer::audit {
+
+/// A row by its table and primary key.
+using RowKey = std::pair<std::string, std::string>;
+
+/// A row as the newest event about it left it.
+struct RowState {
+    std::int64_t revision = 0;
+    std::string seal;  ///< lower-case hexadecimal; empty: the row was removed
+    std::string event_id;
+    std::string event_time;
+    std::int64_t first_revision = 0;  ///< the lowest that an event tells of
+    std::int64_t events = 0;          ///< that are about the row
+};
+
+/// Not thread-safe.
+class RowStates {
+public:
+    /// Takes in an event's JSON. Events of one row may come in any order: the highest revision counts. JSON
+    /// that is no event, or says nothing of rows, is passed over.
+    void take(std::string_view event_json);
+
+    [[nodiscard]] const std::map<RowKey, RowState>& rows() const noexcept { return rows_; }
+    /// Null when no event is about the row.
+    [[nodiscard]] const RowState* find(const RowKey& key) const;
+
+private:
+    std::map<RowKey, RowState> rows_;
+};
+
+}  // namespace coffer::audit
