@@ -90,10 +90,10 @@ expect_refused "an event that was changed is named" "changed" "$audit" verify "$
 # ---- no audit, no answer --------------------------------------------------------------------------------------------
 
 appliance up >/dev/null
-as_owner mv "$journal" "$state/away"
+mv "$journal" "$state/away"
 expect_refused "without the journal's folder nothing is answered" "it cannot be recorded" coffer --timeout 3 get audit/a
 expect_contains "the daemon is not ready, and says why" "audit" "$(http_get "$metrics_port" /readyz)"
-as_owner mv "$state/away" "$journal"
+mv "$state/away" "$journal"
 wait_until "the folder is back" coffer get audit/a
 verify >/dev/null
 what "and it goes on where it was"
