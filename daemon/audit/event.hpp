@@ -95,7 +95,4 @@ inline constexpr std::size_t kAdditionalBytesMax = 28 * 1024;
 /// their limit become {"omitted":true,"bytes":N}. At most kRecordJsonBytesMax (record.hpp) by these limits.
 [[nodiscard]] std::string to_json(const Event& event);
 
-/// `text` as well-formed UTF-8 of at most `bytes_max` bytes, cut between characters.
-[[nodiscard]] std::string clean_utf8(std::string_view text, std::size_t bytes_max);
-
 }  // namespace coffer::audit

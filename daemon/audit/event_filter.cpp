@@ -5,6 +5,7 @@
 
 #include "daemon/audit/event.hpp"
 #include "daemon/audit/utc_time.hpp"
+#include "daemon/audit/utf8.hpp"
 
 namespace coffer::audit {
 

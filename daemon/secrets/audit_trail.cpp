@@ -77,7 +77,6 @@ audit::Event EventMaker::of_request(const CallContext& call) const {
     event.name = record.operation;
     event.region = identity_.region;
     event.source_address = call.caller.source_address;
-    event.request_parameters = record.parameters;
     event.request_id = call.request_id;
     event.read_only = record.read_only;
     event.resources = resources_of(record.resources, identity_.account);
@@ -164,6 +163,7 @@ void AuditTrail::store_change(const CallContext& call, storage::WriteTransaction
     change.reset();
     if (!tx.lacks_event()) return;
     auto event = maker_.of_request(call);
+    event.request_parameters = call.record->parameters;
     event.response_elements = call.record->response_elements;
     // Known before anybody can find it in the table.
     outbox_.expect(event.event_id);
@@ -186,6 +186,7 @@ awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool
         // Where the outcome of a COMMIT is not known, the outbox finds out.
         if (record.change) outbox_.abandon(record.change->id);
         auto event = maker_.of_request(*call);
+        event.request_parameters = std::move(record.parameters);
         if (response.has_error()) {
             event.error_code = error_code_of(response.error().code());
             event.error_message = response.error().message();

@@ -26,7 +26,8 @@ public:
     EventMaker(NodeIdentity identity, std::string node, const Clock& clock)
         : identity_(std::move(identity)), node_(std::move(node)), clock_(clock) {}
 
-    /// The event of a request that has ended so, or of the change that `tx` is about to commit.
+    /// The event of a request that has ended so, or of the change that `tx` is about to commit. Without the
+    /// request's parameters and the answer's elements: the caller copies or moves those.
     [[nodiscard]] audit::Event of_request(const CallContext& call) const;
     [[nodiscard]] audit::Event of_service(const ServiceAction& action) const;
     /// Adds what `tx` did to sealed rows.

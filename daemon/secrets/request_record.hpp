@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/base/uuid.hpp"
@@ -35,8 +36,8 @@ struct ChangeEvent {
 struct RequestRecord {
     /// Null: no events are written.
     ChangeRecorder* recorder = nullptr;
-    std::string source;     ///< eventSource
-    std::string operation;  ///< eventName
+    std::string_view source;     ///< eventSource; static
+    std::string_view operation;  ///< eventName; static
     bool read_only = true;
     std::optional<boost::json::object> parameters;
     /// ARNs of the secrets that it is about, each once, in the order in which they came up.

@@ -11,6 +11,7 @@
 #include "audit_fixture.hpp"
 #include "daemon/audit/record.hpp"
 #include "daemon/audit/utc_time.hpp"
+#include "daemon/audit/utf8.hpp"
 
 namespace coffer::audit {
 namespace {
@@ -59,6 +60,14 @@ TEST(Event, HostileTextStaysOneLineOfUtf8) {
     EXPECT_FALSE(error);
 }
 
+TEST(Event, SaysWhatBecameOfRows) {
+    auto event = testing::sample_event("a");
+    event.additional.seals = {{"secrets", "id-1", 7, "0a0b"}, {"secrets", "id-2", 8, ""}};
+    EXPECT_THAT(to_json(event),
+                HasSubstr(R"("seals":[{"table":"secrets","key":"id-1","revision":7,"seal":"0a0b"},)"
+                          R"({"table":"secrets","key":"id-2","revision":8}])"));
+}
+
 TEST(Event, LimitsOfCloudTrail) {
     auto event = testing::sample_event("a");
     event.request_parameters = boost::json::object{{"description", std::string(kParametersBytesMax, 'x')}};
@@ -83,7 +92,7 @@ TEST(Event, TheLargestFitsARecord) {
     event.request_parameters = boost::json::object{{"x", std::string(16'000, '\x01')}};
     event.response_elements = event.request_parameters;
     event.additional = {worst, worst, worst, worst, 1, worst, worst, {}, {{"x", worst}}};
-    event.additional.seals.assign(200, RowSeal{worst, worst, std::string(64, 'a')});
+    event.additional.seals.assign(200, RowSeal{worst, worst, 1, std::string(64, 'a')});
     event.resources.assign(50, EventResource{worst, worst});
     EXPECT_LE(to_json(event).size(), kRecordJsonBytesMax);
 }
