@@ -15,9 +15,25 @@ constexpr std::chrono::seconds kSpaceInterval{1};
 /// What of the reserve is given up at once, at least, in bytes.
 constexpr std::uint64_t kReservePieceBytes = 64 * 1024;
 
-/// A batch waits for stragglers for this share of what the disk takes, and no longer than that.
+/// A batch waits for those who were answered together and come back together: for a part of what the disk takes.
 constexpr int kGatherShare = 4;
 constexpr std::chrono::milliseconds kGatherMax{1};
+/// From so many records on it waits for twice as many: each fdatasync costs processors as well, which many
+/// requests at a time have better use for.
+constexpr std::size_t kBusyRecords = 8;
+constexpr std::chrono::microseconds kGatherBusy{600};
+
+struct Gathering {
+    std::size_t records = 0;
+    std::chrono::nanoseconds time{0};
+};
+
+Gathering gathering_after(std::size_t records, std::chrono::nanoseconds took) {
+    if (records >= kBusyRecords) {
+        return {2 * records, std::clamp<std::chrono::nanoseconds>(took, kGatherBusy, kGatherMax)};
+    }
+    return {records, std::min<std::chrono::nanoseconds>(took / kGatherShare, kGatherMax)};
+}
 
 std::size_t bytes_of(const std::vector<PendingRecord>& batch) {
     std::size_t bytes = 0;
@@ -56,8 +72,9 @@ void JournalWriter::run() {
         const bool last = stopping_;
         auto until = std::max(steady_clock::now(), next_space_look_);
         if (refusing_) until = std::min(until, std::max(steady_clock::now(), next_retry_));
-        auto batch = queue_.pop(config_.batch_bytes_max, last ? steady_clock::now() : until, last_records_,
-                                std::min<std::chrono::nanoseconds>(last_took_ / kGatherShare, kGatherMax));
+        const auto gathering = gathering_after(last_records_, last_took_);
+        auto batch = queue_.pop(config_.batch_bytes_max, last ? steady_clock::now() : until,
+                                gathering.records, gathering.time);
         if (batch.empty() && last) return;
         if (!batch.empty()) write(std::move(batch));
         if (refusing_ && steady_clock::now() >= next_retry_) try_to_resume();
