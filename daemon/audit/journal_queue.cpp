@@ -13,6 +13,7 @@ std::optional<QueueRefusal> JournalQueue::push(PendingRecord& record) {
         }
         bytes_ += record.json.size();
         records_.push_back(std::move(record));
+        if (records_.size() < wanted_) return std::nullopt;
     }
     ready_.notify_one();
     return std::nullopt;
@@ -23,6 +24,7 @@ void JournalQueue::push_internal(PendingRecord record) {
         const std::lock_guard lock(mutex_);
         bytes_ += record.json.size();
         records_.push_back(std::move(record));
+        if (records_.size() < wanted_) return;
     }
     ready_.notify_one();
 }
@@ -31,11 +33,14 @@ std::vector<PendingRecord> JournalQueue::pop(std::size_t bytes_max, Deadline unt
                                              std::chrono::nanoseconds gather_for) {
     std::vector<PendingRecord> out;
     std::unique_lock lock(mutex_);
+    wanted_ = 1;
     (void)ready_.wait_until(lock, until, [this] { return !records_.empty() || woken_; });
     if (!records_.empty() && !woken_ && !closed_ && records_.size() < gather_count) {
+        wanted_ = gather_count;
         (void)ready_.wait_for(lock, gather_for,
                               [&] { return records_.size() >= gather_count || woken_ || closed_; });
     }
+    wanted_ = kNobodyWaits;
     woken_ = false;
     std::size_t bytes = 0;
     while (!records_.empty() && (out.empty() || bytes + records_.front().json.size() <= bytes_max)) {
@@ -56,8 +61,11 @@ void JournalQueue::wake() {
 }
 
 void JournalQueue::close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
+    ready_.notify_one();
 }
 
 std::size_t JournalQueue::size() const {

@@ -56,6 +56,9 @@ private:
     std::condition_variable ready_;
     std::deque<PendingRecord> records_;
     std::size_t bytes_ = 0;
+    /// So many records end the wait in pop(): waking it for each would cost two switches of threads a record.
+    static constexpr std::size_t kNobodyWaits = SIZE_MAX;
+    std::size_t wanted_ = kNobodyWaits;
     bool closed_ = false;
     bool woken_ = false;
 };

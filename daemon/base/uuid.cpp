@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -9,12 +10,37 @@
 
 namespace coffer {
 
-Uuid Uuid::random() {
-    std::array<std::uint8_t, 16> b{};
-    // Requests of up to 256 bytes are never cut short by a signal once the pool is seeded (getrandom(2)).
-    if (getrandom(b.data(), b.size(), 0) != static_cast<ssize_t>(b.size())) {
-        throw std::system_error(errno, std::generic_category(), "getrandom");
+namespace {
+
+/// Random bytes for the ids of one thread, got many at a time: the system call costs more than all the rest.
+class RandomBytes {
+public:
+    std::array<std::uint8_t, 16> take() {
+        if (left_ == 0) refill();
+        std::array<std::uint8_t, 16> out{};
+        left_ -= out.size();
+        std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(left_), out.size(), out.begin());
+        return out;
     }
+
+private:
+    void refill() {
+        // Requests of up to 256 bytes are never cut short by a signal once the pool is seeded (getrandom(2)).
+        if (getrandom(bytes_.data(), bytes_.size(), 0) != static_cast<ssize_t>(bytes_.size())) {
+            throw std::system_error(errno, std::generic_category(), "getrandom");
+        }
+        left_ = bytes_.size();
+    }
+
+    std::array<std::uint8_t, 256> bytes_{};
+    std::size_t left_ = 0;
+};
+
+}  // namespace
+
+Uuid Uuid::random() {
+    thread_local RandomBytes random;
+    auto b = random.take();
     b[6] = static_cast<std::uint8_t>((b[6] & 0x0FU) | 0x40U);
     b[8] = static_cast<std::uint8_t>((b[8] & 0x3FU) | 0x80U);
     return Uuid(b);
