@@ -1,8 +1,16 @@
 #include "daemon/audit/journal_queue.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace coffer::audit {
+
+namespace {
+
+/// Long enough for one of many that are on their way to arrive.
+constexpr std::chrono::microseconds kLull{100};
+
+}  // namespace
 
 std::optional<QueueRefusal> JournalQueue::push(PendingRecord& record) {
     {
@@ -29,17 +37,28 @@ void JournalQueue::push_internal(PendingRecord record) {
     ready_.notify_one();
 }
 
+void JournalQueue::gather(std::unique_lock<std::mutex>& lock, std::size_t count,
+                          std::chrono::nanoseconds time) {
+    const auto enough = [&] { return records_.size() >= count || woken_ || closed_; };
+    const auto until = std::chrono::steady_clock::now() + time;
+    wanted_ = count;
+    while (!enough()) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= until) return;
+        const auto before = records_.size();
+        (void)ready_.wait_until(lock, std::min(until, now + kLull), enough);
+        // Everybody waits for us already.
+        if (records_.size() == before) return;
+    }
+}
+
 std::vector<PendingRecord> JournalQueue::pop(std::size_t bytes_max, Deadline until, std::size_t gather_count,
                                              std::chrono::nanoseconds gather_for) {
     std::vector<PendingRecord> out;
     std::unique_lock lock(mutex_);
     wanted_ = 1;
     (void)ready_.wait_until(lock, until, [this] { return !records_.empty() || woken_; });
-    if (!records_.empty() && !woken_ && !closed_ && records_.size() < gather_count) {
-        wanted_ = gather_count;
-        (void)ready_.wait_for(lock, gather_for,
-                              [&] { return records_.size() >= gather_count || woken_ || closed_; });
-    }
+    if (!records_.empty()) gather(lock, gather_count, gather_for);
     wanted_ = kNobodyWaits;
     woken_ = false;
     std::size_t bytes = 0;

@@ -38,8 +38,8 @@ public:
     /// The same without bounds, also after close().
     void push_internal(PendingRecord record);
     /// The oldest records of at most `bytes_max` together, one at least. Waits until there is one, `until`,
-    /// or wake(). Once there is one, waits up to `gather_for` until there are `gather_count`: those who were
-    /// just answered together come back together, and one sync is cheaper than two.
+    /// or wake(). Once there is one, waits up to `gather_for` until there are `gather_count`, or no more
+    /// come: those who were just answered together come back together, and one sync is cheaper than two.
     [[nodiscard]] std::vector<PendingRecord> pop(std::size_t bytes_max, Deadline until,
                                                  std::size_t gather_count = 1,
                                                  std::chrono::nanoseconds gather_for = {});
@@ -50,6 +50,8 @@ public:
     [[nodiscard]] std::size_t size() const;
 
 private:
+    void gather(std::unique_lock<std::mutex>& lock, std::size_t count, std::chrono::nanoseconds time);
+
     const std::size_t records_max_;
     const std::size_t bytes_max_;
     mutable std::mutex mutex_;

@@ -20,7 +20,7 @@ constexpr int kGatherShare = 4;
 constexpr std::chrono::milliseconds kGatherMax{1};
 /// From so many records on it waits for twice as many: each fdatasync costs processors as well, which many
 /// requests at a time have better use for.
-constexpr std::size_t kBusyRecords = 8;
+constexpr std::size_t kBusyRecords = 6;
 constexpr std::chrono::microseconds kGatherBusy{600};
 
 struct Gathering {
