@@ -30,7 +30,7 @@ void Environment::SetUp() {
     conninfo_ = server_->conninfo();
     storage::migrate(conninfo_, [](const std::string&) {});
     hsm_ = crypto::Hsm::open(token_->hsm_config(), observer_);
-    node_ = std::make_unique<Node>(conninfo_, *hsm_, observer_, clock_);
+    node_ = std::make_unique<Node>("node-1", conninfo_, *hsm_, observer_, clock_);
 }
 
 void Environment::TearDown() {
@@ -42,12 +42,12 @@ void Environment::TearDown() {
 }
 
 Node& Environment::second_node() {
-    if (!second_) second_ = std::make_unique<Node>(conninfo_, *hsm_, observer_, clock_);
+    if (!second_) second_ = std::make_unique<Node>("node-2", conninfo_, *hsm_, observer_, clock_);
     return *second_;
 }
 
 void Environment::purge() {
-    PurgeWorker worker(node_->database(), *hsm_, clock_, nullptr, std::chrono::hours(1),
+    PurgeWorker worker(node_->database(), *hsm_, clock_, &node_->trail(), std::chrono::hours(1),
                        {[](const auto&) {}, [](const auto&, const auto&) {}});
     worker.run_once();
 }

@@ -2,7 +2,10 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <boost/json.hpp>
 #include <chrono>
+
+#include "daemon/audit/journal_reader.hpp"
 
 namespace coffer::secrets {
 
@@ -16,14 +19,25 @@ Deadline patience() {
 
 }  // namespace
 
-Node::Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<CountingObserver> observer,
-           const Clock& clock)
-    : hsm_(hsm), seals_(std::make_shared<TokenSealKeeper>(hsm.seals())) {
+Node::Node(const std::string& name, const std::string& conninfo, crypto::Hsm& hsm,
+           std::shared_ptr<CountingObserver> observer, const Clock& clock)
+    : hsm_(hsm),
+      name_(name),
+      clock_(clock),
+      observer_(std::move(observer)),
+      seals_(std::make_shared<TokenSealKeeper>(hsm.seals())) {
     storage::DatabaseConfig config;
     config.conninfo = conninfo;
     config.connections = 4;
-    database_ = storage::Database::open(config, seals_, observer);
-    const auto missing = verify_and_register_master_keys(hsm_, *database_, clock, {}, patience());
+    config.changes_need_events = true;
+    database_ = storage::Database::open(config, seals_, observer_);
+    outbox_rows_ = std::make_shared<const OutboxRows>(
+        wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+            hsm_.seals().derive("audit-outbox", JobOptions{Priority::write, patience()}, std::move(done));
+        }),
+        name_);
+    const auto missing = verify_and_register_master_keys(
+        hsm_, *database_, clock, leave_event(outbox_rows_, {kIdentity, name_, clock}), patience());
     if (!missing.empty()) throw std::runtime_error(missing.front());
     cache_ = std::make_unique<storage::SecretCache>(*database_, storage::CacheConfig{});
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
@@ -34,8 +48,46 @@ Node::Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<Counti
         }));
     service_ = std::make_unique<SecretsService>(
         ServiceParts{kIdentity, hsm_, *database_, *cache_, *accesses_, *master_keys_, *page_tokens_, clock});
-    pipeline_ = std::make_unique<Pipeline>(*service_, std::move(observer));
+    open_audit();
     thread_ = std::jthread([this] { io_.run(); });
+}
+
+void Node::open_audit() {
+    audit::JournalConfig config;
+    config.directory = folder_.sub("audit");
+    config.node = name_;
+    config.reserve_bytes = 0;
+    journal_ = audit::Journal::open(config, nullptr, nullptr, clock_);
+    OutboxEvents events;
+    events.forged = [this](const std::vector<Uuid>& ids) {
+        observer_->forged_events += static_cast<int>(ids.size());
+    };
+    events.caught_up = [](std::size_t) {};
+    events.failed = [](const std::string&) {};
+    outbox_ = std::make_unique<ChangeOutbox>(*database_, *journal_, *outbox_rows_, std::move(events));
+    outbox_->open(patience());
+    trail_ = std::make_unique<AuditTrail>(*journal_, *outbox_, *outbox_rows_,
+                                          EventMaker(kIdentity, name_, clock_));
+    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, nullptr, trail_.get());
+}
+
+void Node::restart_audit() {
+    pipeline_.reset();
+    trail_.reset();
+    outbox_.reset();
+    journal_.reset();
+    open_audit();
+}
+
+std::vector<boost::json::object> Node::events() const {
+    std::vector<boost::json::object> events;
+    audit::JournalReader reader(journal_->directory());
+    while (const auto record = reader.next(journal_->status().sequence)) {
+        if (record->kind != audit::RecordKind::event) continue;
+        auto event = boost::json::parse(record->json).as_object();
+        if (event.at("eventSource").as_string() != "audit.coffer") events.push_back(std::move(event));
+    }
+    return events;
 }
 
 Node::~Node() {

@@ -8,6 +8,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <boost/json/object.hpp>
 #include <future>
 #include <map>
 #include <memory>
@@ -17,8 +18,11 @@
 #include <thread>
 #include <vector>
 
+#include "audit_fixture.hpp"
 #include "crypto/hsm.hpp"
 #include "daemon/access/administrators.hpp"
+#include "daemon/audit/journal.hpp"
+#include "daemon/secrets/audit_trail.hpp"
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/secrets/service.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
@@ -77,6 +81,7 @@ public:
     std::atomic<int> request_integrity_failures = 0;
     std::atomic<int> stored_integrity_failures = 0;
     std::atomic<int> recoveries = 0;
+    std::atomic<int> forged_events = 0;
 
 private:
     mutable std::mutex mutex_;
@@ -87,8 +92,9 @@ private:
 /// since a module is initialized once for a process.
 class Node {
 public:
-    Node(const std::string& conninfo, crypto::Hsm& hsm, std::shared_ptr<CountingObserver> observer,
-         const Clock& clock);
+    /// `name` is the node's own.
+    Node(const std::string& name, const std::string& conninfo, crypto::Hsm& hsm,
+         std::shared_ptr<CountingObserver> observer, const Clock& clock);
     ~Node();
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
@@ -104,13 +110,28 @@ public:
 
     [[nodiscard]] storage::Database& database() { return *database_; }
     [[nodiscard]] crypto::Hsm& hsm() { return hsm_; }
+    [[nodiscard]] audit::Journal& journal() { return *journal_; }
+    [[nodiscard]] AuditTrail& trail() { return *trail_; }
+    [[nodiscard]] const OutboxRows& rows() const { return *outbox_rows_; }
+
+    /// Ends the node as kill -9 would as far as its audit journal is concerned, and opens that again.
+    void restart_audit();
+    /// All events of the journal, oldest first, as JSON.
+    [[nodiscard]] std::vector<boost::json::object> events() const;
 
     static inline const NodeIdentity kIdentity{"eu-test-1", "111122223333"};
 
 private:
     v1::Response answer(const google::protobuf::Message& request, const std::string& principal);
+    void open_audit();
+    void make_pipeline();
 
     crypto::Hsm& hsm_;
+    const std::string name_;
+    const Clock& clock_;
+    const std::shared_ptr<CountingObserver> observer_;
+    testing::AuditFolder folder_;
+    std::shared_ptr<const OutboxRows> outbox_rows_;
     std::shared_ptr<TokenSealKeeper> seals_;
     std::unique_ptr<storage::Database> database_;
     std::unique_ptr<storage::SecretCache> cache_;
@@ -120,6 +141,9 @@ private:
     access::Administrators administrators_{{"admin", "other-admin"}, kIdentity.account};
     std::map<std::string, access::RightsPtr> rights_;
     std::unique_ptr<SecretsService> service_;
+    std::unique_ptr<audit::Journal> journal_;
+    std::unique_ptr<ChangeOutbox> outbox_;
+    std::unique_ptr<AuditTrail> trail_;
     std::unique_ptr<Pipeline> pipeline_;
     boost::asio::io_context io_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};

@@ -1,0 +1,283 @@
+// What is left on record: an event for every request, one event for every change whatever becomes of the
+// node, and no answer that is not recorded. Members as in AWS CloudTrail; revisions and seals by what the
+// table has.
+
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+
+#include "daemon/audit/journal_errors.hpp"
+#include "service_environment.hpp"
+
+namespace coffer::secrets {
+namespace {
+
+namespace json = boost::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class EventsTest : public ::testing::Test {
+protected:
+    static Node& node() { return Environment::get().node(); }
+
+    /// The events since the last call.
+    std::vector<json::object> news() {
+        auto all = node().events();
+        std::vector<json::object> out(all.begin() + static_cast<std::ptrdiff_t>(seen_), all.end());
+        seen_ = all.size();
+        return out;
+    }
+
+    static v1::CreateSecretRequest create(const std::string& name) {
+        v1::CreateSecretRequest request;
+        request.set_name(name);
+        request.set_client_request_token(Uuid::random().text());
+        request.set_secret_string("a-value-that-nobody-may-see");
+        return request;
+    }
+
+    static std::string text(const json::object& event, const char* pointer) {
+        return std::string(json::value(event).at_pointer(pointer).as_string());
+    }
+    static const json::array& seals(const json::object& event) {
+        static const json::array kNone;
+        const auto* found = event.at("additionalEventData").as_object().if_contains("seals");
+        return found == nullptr ? kNone : found->as_array();
+    }
+    /// What the table has of the secret, as "REVISION SEAL".
+    static std::string stored(const std::string& name) {
+        return wait_for<std::string>([&](Completion<std::string> done) {
+            node().database().read<std::string>(
+                {},
+                [name](storage::ReadTransaction& tx) {
+                    const auto secret = storage::SecretRepository::find(tx, name);
+                    return std::to_string(secret->revision) + " " + to_hex(secret->seal);
+                },
+                std::move(done));
+        });
+    }
+    static std::size_t outbox_rows() {
+        return wait_for<std::size_t>([&](Completion<std::size_t> done) {
+            node().database().read<std::size_t>(
+                {},
+                [](storage::ReadTransaction& tx) {
+                    return storage::AuditOutbox::pending(tx, "node-1", std::chrono::milliseconds(0), 1000)
+                        .size();
+                },
+                std::move(done));
+        });
+    }
+    static void store_in_outbox(storage::OutboxRow row) {
+        static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
+            node().database().write<Done>(
+                {},
+                [row](storage::WriteTransaction& tx) {
+                    storage::AuditOutbox::store(tx, row);
+                    return Done{};
+                },
+                std::move(done));
+        }));
+    }
+
+private:
+    std::size_t seen_ = node().events().size();
+};
+
+TEST_F(EventsTest, AChangeSaysWhatBecameOfItsRow) {
+    const auto created = node().call(create("events/change"));
+    const auto events = news();
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(text(events[0], "/eventName"), "CreateSecret");
+    EXPECT_EQ(text(events[0], "/responseElements/arn"), created.arn());
+    EXPECT_EQ(text(events[0], "/responseElements/versionId"), created.version_id());
+    EXPECT_EQ(text(events[0], "/requestParameters/name"), "events/change");
+    EXPECT_EQ(text(events[0], "/resources/0/ARN"), created.arn());
+    EXPECT_FALSE(events[0].at("readOnly").as_bool());
+    ASSERT_THAT(seals(events[0]), SizeIs(1));
+    const auto& seal = seals(events[0])[0].as_object();
+    EXPECT_EQ(std::to_string(seal.at("revision").as_int64()) + " " + std::string(seal.at("seal").as_string()),
+              stored("events/change"));
+    EXPECT_THAT(json::serialize(events[0]), ::testing::Not(HasSubstr("a-value-that-nobody-may-see")));
+}
+
+TEST_F(EventsTest, EveryOperationThatChangesHasOneEventAndOneRevisionMore) {
+    const auto created = node().call(create("events/all"));
+    v1::PutSecretValueRequest put;
+    put.set_secret_id("events/all");
+    put.set_secret_string("b");
+    put.set_client_request_token(Uuid::random().text());
+    node().call(put);
+    v1::UpdateSecretRequest update;
+    update.set_secret_id("events/all");
+    update.set_description("d");
+    node().call(update);
+    v1::UpdateSecretVersionStageRequest move;
+    move.set_secret_id("events/all");
+    move.set_version_stage("MINE");
+    move.set_move_to_version_id(created.version_id());
+    node().call(move);
+    v1::TagResourceRequest tag;
+    tag.set_secret_id("events/all");
+    auto* added = tag.add_tags();
+    added->set_key("k");
+    added->set_value("v");
+    node().call(tag);
+    v1::UntagResourceRequest untag;
+    untag.set_secret_id("events/all");
+    untag.add_tag_keys("k");
+    node().call(untag);
+    v1::PutResourcePolicyRequest policy;
+    policy.set_secret_id("events/all");
+    policy.set_resource_policy(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"111122223333"},)"
+        R"("Action":"secretsmanager:DeleteSecret","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]})");
+    node().call(policy);
+    v1::DeleteResourcePolicyRequest no_policy;
+    no_policy.set_secret_id("events/all");
+    node().call(no_policy);
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id("events/all");
+    node().call(remove);
+    v1::RestoreSecretRequest restore;
+    restore.set_secret_id("events/all");
+    node().call(restore);
+    remove.set_force_delete_without_recovery(true);
+    node().call(remove);
+
+    std::vector<std::string> names;
+    std::int64_t revision = 0;
+    for (const auto& event : news()) {
+        names.push_back(text(event, "/eventName"));
+        ASSERT_THAT(seals(event), SizeIs(1)) << names.back();
+        const auto& seal = seals(event)[0].as_object();
+        EXPECT_EQ(seal.at("revision").as_int64(), revision++) << names.back();
+        EXPECT_EQ(seal.contains("seal"), revision < 11) << "a removed row has none";
+    }
+    EXPECT_THAT(names,
+                ElementsAre("CreateSecret", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage",
+                            "TagResource", "UntagResource", "PutResourcePolicy", "DeleteResourcePolicy",
+                            "DeleteSecret", "RestoreSecret", "DeleteSecret"));
+}
+
+TEST_F(EventsTest, WhatChangesNothingSaysSo) {
+    const auto request = create("events/again");
+    node().call(request);
+    node().call(request);
+    const auto events = news();
+    ASSERT_THAT(events, SizeIs(2));
+    EXPECT_THAT(seals(events[0]), SizeIs(1));
+    EXPECT_THAT(seals(events[1]), IsEmpty());
+    EXPECT_FALSE(events[1].contains("errorCode"));
+}
+
+TEST_F(EventsTest, ReadsAndRefusals) {
+    node().call(create("events/read"));
+    news();
+    v1::GetSecretValueRequest get;
+    get.set_secret_id("events/read");
+    node().call(get);
+    EXPECT_THROW(node().call(get, "nobody"), CallError);
+    get.set_secret_id("events/absent");
+    EXPECT_THROW(node().call(get), CallError);
+    const auto events = news();
+    ASSERT_THAT(events, SizeIs(3));
+    EXPECT_TRUE(events[0].at("readOnly").as_bool());
+    EXPECT_TRUE(events[0].at("responseElements").is_null());
+    EXPECT_EQ(events[0].at("additionalEventData").as_object().at("masterKeyGeneration").as_int64(), 1);
+    EXPECT_EQ(text(events[1], "/errorCode"), "AccessDenied");
+    EXPECT_EQ(text(events[2], "/errorCode"), "ResourceNotFoundException");
+    EXPECT_EQ(text(events[2], "/requestParameters/secretId"), "events/absent");
+}
+
+TEST_F(EventsTest, DestructionAfterTheRecoveryWindow) {
+    const auto created = node().call(create("events/purged"));
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id("events/purged");
+    remove.set_recovery_window_in_days(7);
+    node().call(remove);
+    news();
+    Environment::get().clock().advance(std::chrono::hours(24 * 7));
+    Environment::get().purge();
+    // Other tests' secrets may be due as well.
+    auto events = news();
+    std::erase_if(events, [&](const auto& event) { return text(event, "/resources/0/ARN") != created.arn(); });
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(text(events[0], "/eventName"), "EndSecretVersionDelete");
+    EXPECT_EQ(text(events[0], "/eventType"), "AwsServiceEvent");
+    EXPECT_FALSE(seals(events[0])[0].as_object().contains("seal"));
+}
+
+TEST_F(EventsTest, WhatTheLastRunLeftBehindIsJournaledOnce) {
+    const auto id = Uuid::random();
+    const auto line =
+        R"({"eventSource":"secretsmanager.amazonaws.com","eventName":"Left","eventID":")" + id.text() + "\"}";
+    store_in_outbox(node().rows().make(id, line));
+    node().restart_audit();
+    auto events = news();
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(text(events[0], "/eventID"), id.text());
+    EXPECT_EQ(outbox_rows(), 0U);
+    // The row again, as when the node died between journaling and removing it.
+    store_in_outbox(node().rows().make(id, line));
+    node().restart_audit();
+    EXPECT_THAT(news(), IsEmpty());
+    EXPECT_EQ(outbox_rows(), 0U);
+}
+
+TEST_F(EventsTest, AnEventThatSomebodyPutInTheOutboxIsNotBelieved) {
+    auto row = node().rows().make(Uuid::random(), R"({"eventName":"Genuine"})");
+    row.event = R"({"eventName":"Forged"})";
+    store_in_outbox(row);
+    const int before = Environment::get().observer().forged_events;
+    node().restart_audit();
+    EXPECT_THAT(news(), IsEmpty());
+    EXPECT_EQ(Environment::get().observer().forged_events, before + 1);
+    EXPECT_EQ(outbox_rows(), 0U);
+}
+
+TEST_F(EventsTest, NothingIsAnsweredThatIsNotRecorded) {
+    node().call(create("events/unrecorded"));
+    const auto directory = node().journal().directory();
+    const auto away = directory.string() + ".away";
+    std::filesystem::rename(directory, away);
+    v1::GetSecretValueRequest get;
+    get.set_secret_id("events/unrecorded");
+    try {
+        node().call(get);
+        FAIL() << "answered";
+    } catch (const CallError& error) {
+        EXPECT_EQ(error.error().code(), v1::SERVICE_UNAVAILABLE);
+        EXPECT_TRUE(error.error().retryable());
+        EXPECT_THAT(error.what(), HasSubstr("cannot be recorded"));
+    }
+    std::filesystem::rename(away, directory);
+    for (int i = 0; i < 100 && node().journal().refusal(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_EQ(node().call(get).secret_string(), "a-value-that-nobody-may-see");
+}
+
+TEST_F(EventsTest, AChangeWithoutAnEventIsNotCommitted) {
+    node().call(create("events/forgotten"));
+    EXPECT_THROW(wait_for<Done>([](Completion<Done> done) {
+                     node().database().write<Done>(
+                         {},
+                         [](storage::WriteTransaction& tx) {
+                             auto secret = *storage::SecretRepository::lock(tx, "events/forgotten");
+                             secret.description = "changed";
+                             storage::SecretRepository::update(tx, std::move(secret), {});
+                             return Done{};
+                         },
+                         std::move(done));
+                 }),
+                 std::logic_error);
+    v1::DescribeSecretRequest describe;
+    describe.set_secret_id("events/forgotten");
+    EXPECT_FALSE(node().call(describe).has_description());
+}
+
+}  // namespace
+}  // namespace coffer::secrets
