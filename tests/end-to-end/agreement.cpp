@@ -178,7 +178,9 @@ private:
 
     void set_boundary() {
         if (!dice_.one_in(3)) {
+            if (!bounded_) return;
             call([](v1::Request& r) { r.mutable_delete_user_permissions_boundary()->set_user_name(kUser); });
+            bounded_ = false;
             return;
         }
         const auto document = policy(dice_);
@@ -198,6 +200,7 @@ private:
             call([&](v1::Request& r) { r.mutable_delete_policy()->set_policy_arn(boundary_); });
         }
         boundary_ = arn;
+        bounded_ = true;
         shown_ += "\nboundary: " + document;
     }
 
@@ -298,7 +301,8 @@ private:
     Client& eve_;
     Dice dice_;
     std::vector<std::string> arns_;
-    std::string boundary_;
+    std::string boundary_;  ///< the managed policy that was one last
+    bool bounded_ = false;
     unsigned boundaries_ = 0;
     std::string shown_;
     unsigned allowed_ = 0;

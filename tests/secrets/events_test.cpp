@@ -203,7 +203,8 @@ TEST_F(EventsTest, DestructionAfterTheRecoveryWindow) {
     Environment::get().purge();
     // Other tests' secrets may be due as well.
     auto events = news();
-    std::erase_if(events, [&](const auto& event) { return text(event, "/resources/0/ARN") != created.arn(); });
+    std::erase_if(events,
+                  [&](const auto& event) { return text(event, "/resources/0/ARN") != created.arn(); });
     ASSERT_THAT(events, SizeIs(1));
     EXPECT_EQ(text(events[0], "/eventName"), "EndSecretVersionDelete");
     EXPECT_EQ(text(events[0], "/eventType"), "AwsServiceEvent");
@@ -262,7 +263,7 @@ TEST_F(EventsTest, NothingIsAnsweredThatIsNotRecorded) {
 
 TEST_F(EventsTest, AChangeWithoutAnEventIsNotCommitted) {
     node().call(create("events/forgotten"));
-    EXPECT_THROW(wait_for<Done>([](Completion<Done> done) {
+    EXPECT_THROW(static_cast<void>(wait_for<Done>([](Completion<Done> done) {
                      node().database().write<Done>(
                          {},
                          [](storage::WriteTransaction& tx) {
@@ -272,7 +273,7 @@ TEST_F(EventsTest, AChangeWithoutAnEventIsNotCommitted) {
                              return Done{};
                          },
                          std::move(done));
-                 }),
+                 })),
                  std::logic_error);
     v1::DescribeSecretRequest describe;
     describe.set_secret_id("events/forgotten");
