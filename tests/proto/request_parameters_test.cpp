@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "coffer/v1/frame.pb.h"
+#include "coffer/v1/iam.pb.h"
 #include "coffer/v1/options.pb.h"
 #include "coffer/v1/secrets.pb.h"
 
@@ -105,19 +106,34 @@ TEST(RequestParameters, NoOperationShowsASecretValue) {
     EXPECT_GT(messages, 46);  // 23 operations, two messages each
 }
 
+/// The files that define operations.
+std::vector<const google::protobuf::FileDescriptor*> operation_files() {
+    return {v1::CreateSecretRequest::descriptor()->file(), v1::CreateUserRequest::descriptor()->file()};
+}
+
 TEST(RequestParameters, TheListNamesNoFieldThatHoldsAValue) {
-    const auto& file = *v1::CreateSecretRequest::descriptor()->file();
     for (const auto name : audited_fields()) {
         bool found = false;
-        for (int m = 0; m < file.message_type_count(); ++m) {
-            const auto* field = file.message_type(m)->FindFieldByName(std::string(name));
-            if (field == nullptr) continue;
-            found = true;
-            EXPECT_NE(field->type(), FieldDescriptor::TYPE_BYTES) << field->full_name();
-            EXPECT_FALSE(field->options().GetExtension(v1::limits).sensitive()) << field->full_name();
+        for (const auto* file : operation_files()) {
+            for (int m = 0; m < file->message_type_count(); ++m) {
+                const auto* field = file->message_type(m)->FindFieldByName(std::string(name));
+                if (field == nullptr) continue;
+                found = true;
+                EXPECT_NE(field->type(), FieldDescriptor::TYPE_BYTES) << field->full_name();
+                EXPECT_FALSE(field->options().GetExtension(v1::limits).sensitive()) << field->full_name();
+            }
         }
         EXPECT_TRUE(found) << name << " is in no message";
     }
+}
+
+TEST(RequestParameters, OfAUser) {
+    v1::PutUserPolicyRequest request;
+    request.set_user_name("alice");
+    request.set_policy_name("own");
+    request.set_policy_document("{}");
+    EXPECT_EQ(boost::json::serialize(request_parameters(request)),
+              R"({"userName":"alice","policyName":"own","policyDocument":"{}"})");
 }
 
 TEST(RequestParameters, ResponseElementsOfAChange) {

@@ -25,6 +25,7 @@ protected:
         config_.hsm.module = folder_.path() / "module";
         config_.hsm.profile = folder_.path() / "profile";
         config_.hsm.pin_file = folder_.path() / "pin";
+        config_.audit.directory = folder_.path();
         server::ListenerConfig listener;
         listener.name = "inner";
         listener.tls = {folder_.path() / "cert", folder_.path() / "key", {folder_.path() / "ca"}, {}};
@@ -43,6 +44,15 @@ TEST_F(PrivateFiles, GoodOnes) {
     set_mode("cert", 0644);
     set_mode("ca", 0644);
     set_mode("pin", 0400);
+    EXPECT_THAT(file_problems(config_), IsEmpty());
+}
+
+TEST_F(PrivateFiles, TheFolderOfTheAuditJournal) {
+    config_.audit.directory = folder_.path() / "absent";
+    EXPECT_THAT(file_problems(config_), ElementsAre(HasSubstr("[audit] 'directory'")));
+    config_.audit.directory = folder_.path() / "pin";
+    EXPECT_THAT(file_problems(config_), ElementsAre(HasSubstr("is not a folder")));
+    config_.audit.enabled = false;
     EXPECT_THAT(file_problems(config_), IsEmpty());
 }
 
