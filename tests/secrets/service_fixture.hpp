@@ -20,7 +20,6 @@
 
 #include "audit_fixture.hpp"
 #include "crypto/hsm.hpp"
-#include "daemon/access/administrators.hpp"
 #include "daemon/audit/journal.hpp"
 #include "daemon/secrets/audit_trail.hpp"
 #include "daemon/secrets/pipeline.hpp"
@@ -99,7 +98,8 @@ public:
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    /// Answers `request` as `principal`. Throws CallError for an error response.
+    /// Answers `request` as `principal`: "admin" and "other-admin" may do everything, others what
+    /// set_rights() says. Throws CallError for an error response.
     template <class Request>
     auto call(const Request& request, const std::string& principal = "admin");
 
@@ -138,7 +138,6 @@ private:
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<MasterKeys> master_keys_;
     std::unique_ptr<PageTokens> page_tokens_;
-    access::Administrators administrators_{{"admin", "other-admin"}, kIdentity.account};
     std::map<std::string, access::RightsPtr> rights_;
     std::unique_ptr<SecretsService> service_;
     std::unique_ptr<audit::Journal> journal_;
