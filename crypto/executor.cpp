@@ -7,6 +7,7 @@
 
 #include "crypto/anchor_session.hpp"
 #include "crypto/hsm.hpp"
+#include "daemon/base/thread_name.hpp"
 
 namespace coffer::crypto {
 
@@ -71,9 +72,10 @@ Executor::Executor(Config config, TokenKeeper& keeper, std::shared_ptr<HsmObserv
       breaker_(config.breaker_failures),
       slots_(config.threads) {
     watchdog_ = std::thread([this] { watch(); });
+    name_thread(watchdog_, "hsm-watch");
     for (std::size_t i = 0; i < config_.threads; ++i) {
         workers_.emplace_back([this, i] { work(i); });
-        pthread_setname_np(workers_.back().native_handle(), fmt::format("hsm-{}", i).c_str());
+        name_thread(workers_.back(), fmt::format("hsm-{}", i));
     }
 }
 

@@ -12,6 +12,7 @@
 #include "crypto/tls_key.hpp"
 #include "daemon/audit_observers.hpp"
 #include "daemon/backend_configs.hpp"
+#include "daemon/base/thread_name.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/server/request_observer.hpp"
@@ -95,6 +96,7 @@ void Appliance::start_control() {
     await_signal();
     watch();
     control_thread_ = std::thread([this] { control_.run(); });
+    name_thread(control_thread_, "control");
 }
 
 void Appliance::open_token() {

@@ -8,6 +8,7 @@
 #include "daemon/audit/https_sink.hpp"
 #include "daemon/audit/syslog_sink.hpp"
 #include "daemon/audit_observers.hpp"
+#include "daemon/base/thread_name.hpp"
 #include "daemon/checkpoint_signer.hpp"
 
 namespace coffer::daemon {
@@ -99,6 +100,7 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
     trail_ = std::make_unique<secrets::AuditTrail>(*journal_, *outbox_, *rows_, event_maker(config, clock));
     start_sinks(config);
     retention_ = std::jthread([this](const std::stop_token& stop) { apply_retention(stop); });
+    name_thread(retention_, "audit-retain");
 }
 
 AuditParts::~AuditParts() {

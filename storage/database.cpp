@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/base/thread_name.hpp"
 #include "storage/database_session.hpp"
 #include "storage/migrations.hpp"
 #include "storage/pooler_check.hpp"
@@ -82,8 +83,10 @@ public:
         }
         for (auto& session : sessions_) {
             threads_.emplace_back([this, &session = *session] { serve(session); });
+            name_thread(threads_.back(), "db-" + std::to_string(threads_.size() - 1));
         }
         watchdog_ = std::thread([this] { watch(); });
+        name_thread(watchdog_, "db-watch");
     }
 
     ~Impl() { close(); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/audit/journal_store.hpp"
+#include "daemon/base/thread_name.hpp"
 
 namespace coffer::audit {
 
@@ -28,7 +29,9 @@ Checkpointer::Checkpointer(const JournalConfig& config, const Clock& clock,
       queue_(queue),
       observer_(observer),
       previous_(previous.value_or(Digest{})) {
-    if (signer_) thread_ = std::thread([this] { run(); });
+    if (!signer_) return;
+    thread_ = std::thread([this] { run(); });
+    name_thread(thread_, "audit-sign");
 }
 
 Checkpointer::~Checkpointer() {

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "daemon/base/thread_name.hpp"
+
 namespace coffer::audit {
 
 namespace {
@@ -15,7 +17,8 @@ constexpr std::chrono::seconds kSpaceInterval{1};
 /// What of the reserve is given up at once, at least, in bytes.
 constexpr std::uint64_t kReservePieceBytes = 64 * 1024;
 
-/// A batch waits for those who were answered together and come back together: for a part of what the disk takes.
+/// A batch waits for those who were answered together and come back together: for a part of what the disk
+/// takes.
 constexpr int kGatherShare = 4;
 constexpr std::chrono::milliseconds kGatherMax{1};
 /// From so many records on it waits for twice as many: each fdatasync costs processors as well, which many
@@ -55,6 +58,7 @@ JournalWriter::JournalWriter(const JournalConfig& config, const Clock& clock, Jo
     publish();
     look_at_space();
     thread_ = std::thread([this] { run(); });
+    name_thread(thread_, "audit-write");
 }
 
 JournalWriter::~JournalWriter() {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/audit/ship_position.hpp"
+#include "daemon/base/thread_name.hpp"
 
 namespace coffer::audit {
 
@@ -25,6 +26,7 @@ Shipper::Shipper(ShipperConfig config, const Journal& journal, std::unique_ptr<S
     status_.sequence = reader_.position().sequence;
     status_.segment = reader_.position().segment;
     thread_ = std::thread([this] { run(); });
+    name_thread(thread_, "ship-" + status_.sink);
 }
 
 Shipper::~Shipper() {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/base/thread_name.hpp"
+
 namespace coffer::iam {
 
 namespace {
@@ -18,6 +20,7 @@ DirectoryKeeper::DirectoryKeeper(storage::Database& database, std::string accoun
     : database_(database), account_(std::move(account)), clock_(clock), events_(std::move(events)) {
     load(deadline);
     thread_ = std::thread([this] { run(); });
+    name_thread(thread_, "iam");
     listener_.emplace(database_.config(), storage::kIamChannel,
                       storage::ChangeEvents{.listening =
                                                 [this] {

@@ -7,6 +7,8 @@
 #include <array>
 #include <utility>
 
+#include "daemon/base/thread_name.hpp"
+
 namespace coffer::secrets {
 
 namespace {
@@ -113,6 +115,7 @@ ChangeOutbox::~ChangeOutbox() {
 void ChangeOutbox::open(Deadline deadline) {
     catch_up(std::chrono::milliseconds(0), deadline);
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    name_thread(thread_, "outbox");
 }
 
 void ChangeOutbox::close() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "daemon/base/thread_name.hpp"
 #include "daemon/server/connection.hpp"
 
 namespace coffer::server {
@@ -28,6 +29,7 @@ IoShard::IoShard(std::chrono::milliseconds tick)
       last_tick_(std::chrono::steady_clock::now()) {
     boost::asio::post(io_, [this] { this->tick(); });
     thread_ = std::thread([this] { io_.run(); });
+    name_thread(thread_, "io");
 }
 
 IoShard::~IoShard() {
