@@ -128,6 +128,10 @@ private:
             auto& first = static_cast<TransactionJob&>(*job);  // push() takes no other kind
             add_company(first);
             first.run(session);
+            if (first.goes_in_company()) {
+                job.reset();
+                queue_.stir();
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 // PostgreSQL as the daemon uses it: threads that own a connection each, a bounded queue, reconnection, and
 // an answer also when a COMMIT's outcome was lost with its connection.
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -44,6 +45,8 @@ public:
     /// Hands the result of the last attempt to the completion.
     virtual void deliver() = 0;
 
+    /// Whether others may wait for its end to begin.
+    [[nodiscard]] virtual bool goes_in_company() const noexcept { return false; }
     /// How many further jobs it can do along with its own work.
     [[nodiscard]] virtual std::size_t room() const noexcept { return 0; }
     /// Whether it can do `other`'s work as well; then take_over() does so, and `other` may go.
@@ -66,6 +69,15 @@ struct TogetherRead {
     std::size_t most;
     /// The outcome for each input, in their order. What it throws is everybody's outcome.
     std::function<std::vector<Outcome<Out>>(ReadTransaction&, const std::vector<In>&)> run;
+    /// Transactions at the same time, at least 1: those who come meanwhile wait, and go together. As many as
+    /// there are connections would each take one or two.
+    std::size_t at_once = 3;
+    /// How many there are.
+    mutable std::atomic<std::size_t> running = 0;
+
+    TogetherRead(std::size_t most_inputs,
+                 std::function<std::vector<Outcome<Out>>(ReadTransaction&, const std::vector<In>&)> what)
+        : most(most_inputs), run(std::move(what)) {}
 };
 
 /// Told about what operators want to know. Called on storage threads; must not block or throw.
@@ -186,6 +198,21 @@ public:
         members_.push_back(std::move(member));
     }
 
+    ~TogetherJob() override {
+        if (begun_) what_->running.fetch_sub(1, std::memory_order_relaxed);
+    }
+    TogetherJob(const TogetherJob&) = delete;
+    TogetherJob& operator=(const TogetherJob&) = delete;
+
+    /// Only one thread at a time asks: the queue is locked.
+    [[nodiscard]] bool may_begin() noexcept override {
+        if (what_->running.load(std::memory_order_relaxed) >= what_->at_once) return false;
+        what_->running.fetch_add(1, std::memory_order_relaxed);
+        begun_ = true;
+        return true;
+    }
+    [[nodiscard]] bool goes_in_company() const noexcept override { return true; }
+
     [[nodiscard]] std::size_t room() const noexcept override { return what_->most - members_.size(); }
     [[nodiscard]] bool can_take_over(const TransactionJob& other) const noexcept override {
         const auto* same = dynamic_cast<const TogetherJob*>(&other);
@@ -222,6 +249,7 @@ private:
     std::vector<In> inputs_;
     std::vector<Member> members_;
     std::vector<Outcome<Out>> outcomes_;
+    bool begun_ = false;
 };
 
 template <class In, class Out>

@@ -58,9 +58,9 @@ using LoadTogether = TogetherRead<std::string, LoadedSecret>;
 std::shared_ptr<const LoadTogether> make_load(const std::optional<StagingLabel>& value_of) {
     constexpr std::size_t kMostNames = 32;
     return std::make_shared<const LoadTogether>(
-        LoadTogether{kMostNames, [value_of](ReadTransaction& tx, const std::vector<std::string>& names) {
-                         return SecretRepository::find_all(tx, names, value_of);
-                     }});
+        kMostNames, [value_of](ReadTransaction& tx, const std::vector<std::string>& names) {
+            return SecretRepository::find_all(tx, names, value_of);
+        });
 }
 
 }  // namespace

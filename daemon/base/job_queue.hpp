@@ -46,6 +46,10 @@ public:
     /// Calls the completion with `error`: the job is given up.
     virtual void fail(std::exception_ptr error) noexcept = 0;
 
+    /// Whether it may be begun now; once it said yes it will be. A job that says no is passed over until
+    /// JobQueue::stir(). Called with the queue locked: must be quick.
+    [[nodiscard]] virtual bool may_begin() noexcept { return true; }
+
     [[nodiscard]] const JobOptions& options() const noexcept { return options_; }
     [[nodiscard]] bool expired() const noexcept {
         return options_.deadline <= std::chrono::steady_clock::now();
@@ -73,8 +77,9 @@ public:
         }
     }
 
-    /// The next job, most urgent lane first. Waits until `until`; nothing when none came or the queue was
-    /// closed and is empty. Jobs whose deadline passed while queued are failed here, never returned.
+    /// The next job that may begin, most urgent lane first. Waits until `until`; nothing when none came or
+    /// the queue was closed and is empty. Jobs whose deadline passed while queued are failed here, never
+    /// returned.
     [[nodiscard]] Item pop(Deadline until = Deadline::max()) {
         while (true) {
             Item job = next(until);
@@ -123,6 +128,9 @@ public:
         }
     }
 
+    /// A job that may_begin() said no may begin now.
+    void stir() { ready_.notify_one(); }
+
     /// No more jobs are taken in; those queued are still handed out.
     void close() {
         {
@@ -160,17 +168,29 @@ private:
 
     Item next(Deadline until) {
         std::unique_lock lock(mutex_);
-        const auto stirred = [this] { return size_ > 0 || closed_; };
+        Item job;
+        const auto stirred = [&] {
+            job = take_first();
+            return job != nullptr || (closed_ && size_ == 0);
+        };
         // libstdc++ converts time_point::max() to another clock for some waits, which overflows.
         if (until == Deadline::max()) {
             ready_.wait(lock, stirred);
-        } else if (!ready_.wait_until(lock, until, stirred)) {
-            return nullptr;
+        } else {
+            static_cast<void>(ready_.wait_until(lock, until, stirred));
         }
+        return job;
+    }
+
+    /// The first job that may begin, among the first of each lane. Null when there is none.
+    Item take_first() {
         for (auto& lane : lanes_) {
-            if (lane.empty()) continue;
-            Item job = std::move(lane.front());
-            lane.pop_front();
+            const auto end = lane.begin() + static_cast<std::ptrdiff_t>(std::min(lane.size(), kMostLookedAt));
+            const auto first = std::find_if(lane.begin(), end,
+                                            [this](const Item& job) { return closed_ || job->may_begin(); });
+            if (first == end) continue;
+            Item job = std::move(*first);
+            lane.erase(first);
             --size_;
             return job;
         }

@@ -97,6 +97,48 @@ TEST_F(SecretLoadingTest, WhatIsKnownAlreadyIsNotCheckedAgain) {
     EXPECT_THROW(lock(), IntegrityError);
 }
 
+TEST_F(SecretLoadingTest, OnlySoManyGoAtOnceAndTheOthersWaitTogether) {
+    using Texts = std::vector<std::string>;
+    const auto database = open(4);
+    std::promise<void> gate;
+    const auto opened = gate.get_future().share();
+    std::mutex mutex;
+    std::vector<std::size_t> sizes;
+    const auto what = std::make_shared<const TogetherRead<std::string, std::string>>(
+        8, [&](ReadTransaction&, const Texts& inputs) {
+            {
+                const std::lock_guard lock(mutex);
+                sizes.push_back(inputs.size());
+            }
+            opened.wait();
+            return std::vector<Outcome<std::string>>(inputs.begin(), inputs.end());
+        });
+    std::vector<std::future<Outcome<std::string>>> answers;
+    const auto ask = [&] {
+        auto promise = std::make_shared<std::promise<Outcome<std::string>>>();
+        answers.push_back(promise->get_future());
+        database->read_together<std::string, std::string>(
+            {}, what, "x",
+            [promise](Outcome<std::string> outcome) { promise->set_value(std::move(outcome)); });
+    };
+    const auto begun = [&] {
+        const std::lock_guard lock(mutex);
+        return sizes.size();
+    };
+    // Three may go at once, each alone since nobody else waits; the fourth connection is for other work.
+    for (std::size_t i = 1; i <= what->at_once; ++i) {
+        ask();
+        while (begun() < i) std::this_thread::yield();
+    }
+    for (int i = 0; i < 8; ++i) ask();
+    EXPECT_EQ(read_now<int>(*database, [](ReadTransaction&) { return 7; }), 7);
+    EXPECT_EQ(begun(), 3U);
+    gate.set_value();
+    for (auto& answer : answers) EXPECT_EQ(answer.get().take(), "x");
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 1, 8}));
+    database->close();
+}
+
 /// One connection, held by a read until release(): what comes meanwhile waits together.
 class ReadTogetherTest : public SecretLoadingTest {
 protected:
@@ -120,10 +162,10 @@ protected:
     void release() { released_.set_value(); }
 
     std::shared_ptr<const Read> make_read(std::size_t most) {
-        return std::make_shared<const Read>(Read{most, [this](ReadTransaction& tx, const Texts& inputs) {
-                                                     batches_.push_back(inputs);
-                                                     return answer_(tx, inputs);
-                                                 }});
+        return std::make_shared<const Read>(most, [this](ReadTransaction& tx, const Texts& inputs) {
+            batches_.push_back(inputs);
+            return answer_(tx, inputs);
+        });
     }
     std::future<Outcome<std::string>> ask(const std::shared_ptr<const Read>& what, std::string input,
                                           JobOptions options = {}) {
