@@ -62,6 +62,7 @@ profile = "profile"
 conninfo = "host=/nonexistent dbname=coffer"
 [audit]
 directory = "."
+state_directory = "state"
 [[listener]]
 name = "inner"
 address = "127.0.0.1"
