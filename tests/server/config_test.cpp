@@ -169,7 +169,7 @@ TEST(ConfigFile, AnUnknownKeyIsAnErrorWithItsLineAndAGuess) {
     EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("unknown key 'limit'"));
     EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("did you mean 'limits'?"));
     EXPECT_THAT(problems_with("[log]\nxyzzy = 1\n"),
-                AllOf(HasSubstr(":25: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
+                AllOf(HasSubstr(":26: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
 }
 
 TEST(ConfigFile, AllProblemsAreListedAtOnce) {
@@ -180,11 +180,11 @@ idle_timeout = 30
 [log]
 level = "loud"
 )");
-    EXPECT_THAT(problems, HasSubstr(":25: [limits] 'max_frame': must be a size"));
+    EXPECT_THAT(problems, HasSubstr(":26: [limits] 'max_frame': must be a size"));
     EXPECT_THAT(problems,
-                HasSubstr(":26: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
-    EXPECT_THAT(problems, HasSubstr(":27: [limits] 'idle_timeout': must be a duration with its unit"));
-    EXPECT_THAT(problems, HasSubstr(":29: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
+                HasSubstr(":27: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
+    EXPECT_THAT(problems, HasSubstr(":28: [limits] 'idle_timeout': must be a duration with its unit"));
+    EXPECT_THAT(problems, HasSubstr(":30: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
 }
 
 TEST(ConfigFile, TypesAreNotConverted) {
@@ -294,7 +294,7 @@ TEST(ConfigFile, MissingAndDoubleTables) {
     EXPECT_THAT(problems_with(std::string(kSmallest.substr(kSmallest.find("[[listener]]")))),
                 HasSubstr("names another listener as well"));
     EXPECT_THAT(problems_with("[node]\n"), HasSubstr("not valid TOML"));
-    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:24: not valid TOML"));
+    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:25: not valid TOML"));
 }
 
 TEST(ConfigFile, AFileThatIsNotThere) {
