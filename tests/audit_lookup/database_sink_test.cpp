@@ -114,7 +114,8 @@ TEST_F(DatabaseSinkTest, OldDaysAreDropped) {
 
 TEST(EventRows, SecretsByArnAndWhatWasRequestedBesides) {
     auto batch = event();
-    batch.resources = {{.arn = "arn:aws:secretsmanager:local:111122223333:secret:app/db-AbCdEf"}};
+    batch.resources = {
+        {.arn = "arn:aws:secretsmanager:local:111122223333:secret:app/db-AbCdEf", .account_id = ""}};
     batch.request_parameters =
         boost::json::object{{"secretIdList", boost::json::array{"app/db", "app/gone"}}};
     const auto row = row_of(record(2, batch));
