@@ -77,9 +77,9 @@ print("".join(i for i, n in ids.items() if n > 1), end="")' "$work/tail.out")"
 # ---- nothing is lost, nothing is twice ------------------------------------------------------------------------------
 
 wait_until "checkpoints come too" test -n "$(sql 'SELECT 1 FROM audit_checkpoints LIMIT 1')"
+before=$(sql 'SELECT count(*) FROM audit_events WHERE part = 0')
 appliance down >/dev/null
 rm -f "$state/audit/database.position"
-before=$(sql 'SELECT count(*) FROM audit_events WHERE part = 0')
 appliance up >/dev/null
 journaled() { [ "$(cat "$journal"/journal-*.log | cut -c1 | grep -ci e)" -le "$(sql 'SELECT count(*) FROM audit_events WHERE part = 0')" ]; }
 wait_until "everything delivered again, and what was left" journaled
