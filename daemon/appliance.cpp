@@ -237,7 +237,9 @@ void Appliance::make_service() {
 std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto context = std::make_shared<server::ServerContext>();
     auto recorder = std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests);
-    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, iam_service_.get(),
+    audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(*database_, *page_tokens_, clock_);
+    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get()};
+    pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr);
     context->callers = principals_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/audit_lookup/audit_lookup.hpp"
 #include "daemon/audit_parts.hpp"
 #include "daemon/backend_observers.hpp"
 #include "daemon/iam/directory_keeper.hpp"
@@ -95,6 +96,7 @@ private:
     std::unique_ptr<secrets::MasterKeys> master_keys_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
     std::unique_ptr<secrets::SecretsService> service_;
+    std::unique_ptr<audit_lookup::AuditLookup> audit_lookup_;
     std::unique_ptr<secrets::Pipeline> pipeline_;
     std::unique_ptr<secrets::PurgeWorker> purge_worker_;
     std::unique_ptr<server::Server> server_;

@@ -7,6 +7,7 @@
 
 #include "daemon/audit/https_sink.hpp"
 #include "daemon/audit/syslog_sink.hpp"
+#include "daemon/audit_lookup/database_sink.hpp"
 #include "daemon/audit_observers.hpp"
 #include "daemon/base/thread_name.hpp"
 #include "daemon/checkpoint_signer.hpp"
@@ -87,10 +88,13 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
                        crypto::Hsm& hsm, storage::Database& database, const Clock& clock,
                        std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log,
                        Deadline deadline)
-    : clock_(clock),
+    : database_(database),
+      clock_(clock),
       metrics_(std::move(metrics)),
       log_(std::move(log)),
       keep_for_(std::chrono::duration_cast<std::chrono::hours>(config.audit.keep_for)),
+      database_keep_for_(config.audit.database ? std::optional(config.audit.database_keep_for)
+                                               : std::nullopt),
       rows_(std::move(rows)),
       journal_(audit::Journal::open(journal_config(config), std::make_shared<CheckpointSigner>(hsm),
                                     std::make_shared<JournalRecorder>(metrics_, log_), clock)),
@@ -99,7 +103,7 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
     outbox_->open(deadline);
     trail_ = std::make_unique<secrets::AuditTrail>(*journal_, *outbox_, *rows_, event_maker(config, clock));
     start_sinks(config);
-    retention_ = std::jthread([this](const std::stop_token& stop) { apply_retention(stop); });
+    retention_ = std::jthread([this](const std::stop_token& stop) { keep_retention(stop); });
     name_thread(retention_, "audit-retain");
 }
 
@@ -114,6 +118,11 @@ void AuditParts::start_sinks(const server::Config& config) {
         shippers_.push_back(std::make_unique<audit::Shipper>(std::move(shipping), *journal_, std::move(sink),
                                                              std::make_shared<SinkRecorder>(metrics_, log_)));
     };
+    if (database_keep_for_) {
+        start(std::make_unique<audit_lookup::DatabaseSink>(
+            database_, storage::AuditJournalName{config.node.name, journal_->id()}, *database_keep_for_,
+            clock_));
+    }
     if (const auto& syslog = config.audit.syslog) {
         start(std::make_unique<audit::SyslogSink>("syslog", target_of(*syslog),
                                                   audit::SyslogIdentity{.host_name = host_name()}));
@@ -129,21 +138,40 @@ std::vector<audit::ShipperStatus> AuditParts::sinks() const {
     return statuses;
 }
 
-void AuditParts::apply_retention(const std::stop_token& stop) {
+void AuditParts::remove_old_segments(const std::vector<const audit::Shipper*>& shippers) {
+    try {
+        const auto removed = audit::apply_retention(*journal_, shippers, keep_for_, clock_);
+        if (removed > 0) {
+            log_->info("old audit segments were removed", {{"segments", static_cast<std::int64_t>(removed)}});
+        }
+    } catch (const std::exception& error) {
+        metrics_->audit_incident("journal");
+        log_->error("old audit segments could not be removed; tried again",
+                    {{"reason", std::string_view(error.what())}});
+    }
+}
+
+void AuditParts::drop_old_events(const std::stop_token& stop) {
+    if (!database_keep_for_) return;
+    try {
+        const auto dropped = audit_lookup::drop_events(database_, clock_.now() - *database_keep_for_,
+                                                       [&] { return stop.stop_requested(); });
+        for (const auto& table : dropped) {
+            log_->info("a day of audit events was removed from the database; journals keep theirs",
+                       {{"table", std::string_view(table)}});
+        }
+    } catch (const std::exception& error) {
+        log_->warning("old audit events could not be removed from the database; tried again",
+                      {{"reason", std::string_view(error.what())}});
+    }
+}
+
+void AuditParts::keep_retention(const std::stop_token& stop) {
     std::vector<const audit::Shipper*> shippers;
     for (const auto& shipper : shippers_) shippers.push_back(shipper.get());
     while (!stop.stop_requested()) {
-        try {
-            const auto removed = audit::apply_retention(*journal_, shippers, keep_for_, clock_);
-            if (removed > 0) {
-                log_->info("old audit segments were removed",
-                           {{"segments", static_cast<std::int64_t>(removed)}});
-            }
-        } catch (const std::exception& error) {
-            metrics_->audit_incident("journal");
-            log_->error("old audit segments could not be removed; tried again",
-                        {{"reason", std::string_view(error.what())}});
-        }
+        remove_old_segments(shippers);
+        drop_old_events(stop);
         std::unique_lock lock(mutex_);
         wake_.wait_for(lock, stop, kRetentionInterval, [] { return false; });
     }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -49,12 +50,17 @@ public:
 
 private:
     void start_sinks(const server::Config& config);
-    void apply_retention(const std::stop_token& stop);
+    void keep_retention(const std::stop_token& stop);
+    void remove_old_segments(const std::vector<const audit::Shipper*>& shippers);
+    void drop_old_events(const std::stop_token& stop);
 
+    storage::Database& database_;
     const Clock& clock_;
     const std::shared_ptr<server::Metrics> metrics_;
     const std::shared_ptr<server::Log> log_;
     const std::chrono::hours keep_for_;
+    const std::optional<std::chrono::milliseconds>
+        database_keep_for_;  ///< nothing: no events are copied there
     const std::shared_ptr<const secrets::OutboxRows> rows_;
     std::unique_ptr<audit::Journal> journal_;
     std::unique_ptr<secrets::ChangeOutbox> outbox_;

@@ -66,8 +66,8 @@ std::string_view operation_name(v1::Request::OperationCase operation) noexcept {
 
 bool is_read_only(v1::Request::OperationCase operation) noexcept {
     if (operation == v1::Request::OPERATION_NOT_SET) return true;
-    constexpr std::array<std::string_view, 9> kReads{"Get",      "List",   "BatchGet", "Describe", "Validate",
-                                                     "Simulate", "WhoCan", "WhatCan",  "Lint"};
+    constexpr std::array<std::string_view, 10> kReads{
+        "Get", "List", "BatchGet", "Describe", "Validate", "Simulate", "WhoCan", "WhatCan", "Lint", "Lookup"};
     const auto name = operation_name(operation);
     return std::any_of(kReads.begin(), kReads.end(),
                        [name](std::string_view read) { return name.starts_with(read); });

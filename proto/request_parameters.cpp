@@ -93,6 +93,11 @@ constexpr std::array kRequestFields = {
     std::string_view("policy_source_arn"),
     std::string_view("prune"),
     std::string_view("dry_run"),
+    std::string_view("lookup_attributes"),
+    std::string_view("attribute_key"),
+    std::string_view("attribute_value"),
+    std::string_view("start_time"),
+    std::string_view("end_time"),
 };
 
 constexpr std::array kResponseFields = {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "coffer/v1/audit.pb.h"
 #include "coffer/v1/frame.pb.h"
 #include "coffer/v1/iam.pb.h"
 #include "coffer/v1/options.pb.h"
@@ -145,6 +146,7 @@ public:
     Rulebook() {
         add(*v1::GetSecretValueRequest::descriptor()->file());
         add(*v1::GetUserRequest::descriptor()->file());
+        add(*v1::LookupEventsRequest::descriptor()->file());
         add(*v1::Frame::descriptor()->file());
     }
 

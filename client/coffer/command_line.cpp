@@ -110,6 +110,7 @@ CommandLine::CommandLine()
     add_completion(app_, commands_);
     for (const auto& command : commands_) command.app->group("Verbs for hands");
     add_iam(app_, commands_);
+    add_audit(app_, commands_);
     add_aws_verbs(app_, commands_);
 }
 
@@ -128,6 +129,17 @@ std::size_t CommandLine::verb_position(const std::vector<std::string>& arguments
     return arguments.size();
 }
 
+void CommandLine::require_verb_of_group(const std::vector<std::string>& arguments, std::size_t verb) const {
+    const auto& name = arguments[verb];
+    const auto& group = *app_.get_subcommand(name);
+    if (group.get_subcommands(nullptr).empty()) return;
+    const auto second = verb_position(arguments, verb + 1);
+    if (second >= arguments.size() || is_verb(group, arguments[second])) return;
+    throw UsageError("'" + arguments[second] + "' is not a verb of coffer " + name +
+                     did_you_mean(arguments[second], verb_names(group)) + " coffer " + name +
+                     " --help lists them");
+}
+
 void CommandLine::parse(std::vector<std::string> arguments) {
     const auto verb = verb_position(arguments, 0);
     const auto arguments_given = arguments.size();
@@ -135,15 +147,7 @@ void CommandLine::parse(std::vector<std::string> arguments) {
         throw UsageError("'" + arguments[verb] + "' is not a verb of coffer" +
                          did_you_mean(arguments[verb], verb_names(app_)) + " coffer --help lists them");
     }
-    if (verb < arguments.size() && arguments[verb] == "iam") {
-        const auto& iam = *app_.get_subcommand("iam");
-        const auto second = verb_position(arguments, verb + 1);
-        if (second < arguments.size() && !is_verb(iam, arguments[second])) {
-            throw UsageError("'" + arguments[second] + "' is not a verb of coffer iam" +
-                             did_you_mean(arguments[second], verb_names(iam)) +
-                             " coffer iam --help lists them");
-        }
-    }
+    if (verb < arguments.size()) require_verb_of_group(arguments, verb);
     const bool exec = verb < arguments.size() && arguments[verb] == "exec";
     const bool dashes_given = std::find(arguments.begin(), arguments.end(), "--") != arguments.end();
     if (exec) {
@@ -198,9 +202,9 @@ void CommandLine::run() {
     for (const auto& command : commands_) {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
-            throw UsageError(
-                "--output has no meaning for coffer " + command.app->get_name() +
-                "; the verbs of aws secretsmanager and coffer iam, ls, history and whoami have it");
+            throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
+                             "; the verbs of aws secretsmanager, coffer iam and coffer audit, ls, history "
+                             "and whoami have it");
         }
         return command.run(context);
     }

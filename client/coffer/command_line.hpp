@@ -32,6 +32,8 @@ private:
     /// What to say of the arguments that nobody took.
     [[nodiscard]] std::string unexpected() const;
     [[nodiscard]] static bool is_verb(const CLI::App& app, const std::string& name);
+    /// Throws UsageError when `verb` is a group (iam, audit) and what follows is none of its verbs.
+    void require_verb_of_group(const std::vector<std::string>& arguments, std::size_t verb) const;
     /// Where the next verb is among the arguments; their number when there is none.
     [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments,
                                             std::size_t from) const;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <ctime>
@@ -35,6 +36,35 @@ std::string short_time(double epoch_seconds) {
     const std::tm t = local_time(static_cast<std::time_t>(epoch_seconds));
     return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
                        t.tm_min);
+}
+
+namespace {
+
+/// "90m", "24h", "7d" in seconds.
+std::optional<double> parse_age(std::string_view text) {
+    constexpr std::int64_t kMost = 1'000'000;
+    std::int64_t count = 0;
+    const auto* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, count);
+    if (error != std::errc{} || count < 0 || count > kMost || at + 1 != end) return std::nullopt;
+    const auto number = static_cast<double>(count);
+    if (*at == 'm') return number * 60;
+    if (*at == 'h') return number * 3600;
+    if (*at == 'd') return number * 86'400;
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<double> parse_time(std::string_view text, double now) {
+    if (const auto age = parse_age(text)) return now - *age;
+    const std::string copy(text);
+    for (const auto* form : {"%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"}) {
+        std::tm parts{};
+        const auto* end = ::strptime(copy.c_str(), form, &parts);
+        if (end == copy.c_str() + copy.size()) return static_cast<double>(::timegm(&parts));
+    }
+    return std::nullopt;
 }
 
 std::string short_date(double epoch_seconds) {

@@ -1,7 +1,9 @@
 #pragma once
 // Times as the AWS CLI shows them, and as people read them.
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace coffer::cli {
 
@@ -11,6 +13,10 @@ namespace coffer::cli {
 
 /// For tables: "2018-04-11 20:05", local time.
 [[nodiscard]] std::string short_time(double epoch_seconds);
+
+/// Epoch seconds of "2026-11-25", "2026-11-25T12:00:00Z" (UTC), or of
+/// "90m", "24h", "7d" before `now`. Nothing for any other text.
+[[nodiscard]] std::optional<double> parse_time(std::string_view text, double now);
 
 /// For tables: "2018-04-11", local time.
 [[nodiscard]] std::string short_date(double epoch_seconds);

@@ -207,7 +207,7 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      0},
     {Action::iam_get_account_authorization_details, "iam:GetAccountAuthorizationDetails", AccessLevel::read,
      ResourceType::none, 0},
-    {Action::coffer_lookup_events, "coffer:LookupEvents", AccessLevel::read, ResourceType::none, 0},
+    {Action::cloudtrail_lookup_events, "cloudtrail:LookupEvents", AccessLevel::read, ResourceType::none, 0},
     {Action::coffer_get_usage, "coffer:GetUsage", AccessLevel::read, ResourceType::none, 0},
     {Action::coffer_list_unused_secrets, "coffer:ListUnusedSecrets", AccessLevel::read, ResourceType::none,
      0},

@@ -1,8 +1,8 @@
 #pragma once
 // The actions that policies decide over: one table for parsing, evaluation and findings. Secrets Manager's
 // come from the service authorization reference (actions, resource types and condition keys). For Coffer's
-// own management the names of IAM, STS and KMS are used where AWS has such an operation, the service prefix
-// `coffer` where not.
+// own management the names of IAM, STS, KMS and CloudTrail are used where AWS has such an operation, the
+// service prefix `coffer` where not.
 
 #include <bitset>
 #include <cstdint>
@@ -135,7 +135,7 @@ enum class Action : std::uint8_t {
     iam_simulate_principal_policy,
     iam_simulate_custom_policy,
     iam_get_account_authorization_details,
-    coffer_lookup_events,
+    cloudtrail_lookup_events,
     coffer_get_usage,
     coffer_list_unused_secrets,
     coffer_who_can,

@@ -100,11 +100,6 @@ bool outcome_matches(const std::string& wanted, const std::string& error_code) {
     return wanted == error_code;
 }
 
-std::optional<Timestamp> time_of(const EventSummary& summary) {
-    if (summary.time_ms) return Timestamp::from_millis(*summary.time_ms);
-    return parse_utc(summary.time);
-}
-
 /// Characters that change how a terminal shows others: U+0080 to U+009F, U+200B to U+200F, U+2028 to U+202E,
 /// U+2066 to U+2069, U+FEFF; as UTF-8.
 std::size_t invisible_length(std::string_view text) noexcept {
@@ -144,6 +139,32 @@ std::optional<EventSummary> summarize(const json::object& event) {
     }
     out.error_code = text_in(&event, "errorCode");
     out.source_address = text_in(&event, "sourceIPAddress");
+    out.source = text_in(&event, "eventSource");
+    out.user_name = text_in(identity, "userName");
+    out.principal_id = text_in(identity, "principalId");
+    const auto* read_only = event.if_contains("readOnly");
+    out.read_only = read_only != nullptr && read_only->is_bool() && read_only->get_bool();
+    return out;
+}
+
+std::optional<Timestamp> EventSummary::when() const {
+    if (time_ms) return Timestamp::from_millis(*time_ms);
+    return parse_utc(time);
+}
+
+std::vector<EventSecret> secrets_of(const json::object& event) {
+    std::vector<EventSecret> out;
+    std::vector<std::string> known;
+    const auto add = [&](const std::string& secret) {
+        const auto names = names_in_arn(secret);
+        out.push_back({secret, names.empty() ? secret : names[names.size() > 1 ? 1 : 0]});
+        known.push_back(secret);
+        known.insert(known.end(), names.begin(), names.end());
+    };
+    for (const auto& arn : resource_arns(event)) add(arn);
+    for (const auto& requested : requested_secrets(event)) {
+        if (std::find(known.begin(), known.end(), requested) == known.end()) add(requested);
+    }
     return out;
 }
 
@@ -153,7 +174,7 @@ bool EventFilter::matches(const json::object& event) const {
     if (!action.empty() && !glob_matches(lower(action), lower(summary->name))) return false;
     if (!outcome_matches(outcome, summary->error_code)) return false;
     if (since || until) {
-        const auto time = time_of(*summary);
+        const auto time = summary->when();
         if (!time || (since && *time < *since) || (until && *time >= *until)) return false;
     }
     return principal_matches(principal, event) && secret_matches(secret, event);

@@ -11,6 +11,12 @@
 
 namespace coffer::audit {
 
+/// A secret that an event is about.
+struct EventSecret {
+    std::string secret;  ///< its ARN, else what the request called it
+    std::string name;    ///< of an ARN: without the rest and without the six random characters
+};
+
 /// What `show` and `search` know of an event. Texts are as in the event, not yet fit for a terminal.
 struct EventSummary {
     std::string time;  ///< eventTime
@@ -21,10 +27,20 @@ struct EventSummary {
     std::string error_code;
     std::string source_address;
     std::string event_id;
+    std::string source;  ///< eventSource
+    std::string user_name;
+    std::string principal_id;
+    bool read_only = false;
+
+    /// When it happened; nothing when the event has no time.
+    [[nodiscard]] std::optional<Timestamp> when() const;
 };
 
 /// Nothing when `event` has not the shape of one.
 [[nodiscard]] std::optional<EventSummary> summarize(const boost::json::object& event);
+
+/// The secrets that `event` is about: those it was resolved to, then what else the request named.
+[[nodiscard]] std::vector<EventSecret> secrets_of(const boost::json::object& event);
 
 /// Members that are empty match everything. `*` stands for any characters in the three patterns.
 struct EventFilter {

@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::string_view kSecretsSource = "secretsmanager.amazonaws.com";
 constexpr std::string_view kIamSource = "iam.amazonaws.com";
+constexpr std::string_view kCloudTrailSource = "cloudtrail.amazonaws.com";
+
+std::string_view source_of(const v1::Request& request, bool operator_action) noexcept {
+    if (request.has_lookup_events()) return kCloudTrailSource;
+    return operator_action ? kIamSource : kSecretsSource;
+}
 
 audit::IdentityType identity_type(access::PrincipalType type) noexcept {
     switch (type) {
@@ -150,7 +156,7 @@ void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool
     record.recorder = this;
     record.operation = proto::operation_name(request.operation_case());
     record.read_only = proto::is_read_only(request.operation_case());
-    record.source = operator_action ? kIamSource : kSecretsSource;
+    record.source = source_of(request, operator_action);
     if (const auto* message = operation_message(request)) {
         record.parameters = proto::request_parameters(*message);
     }

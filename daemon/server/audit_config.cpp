@@ -64,11 +64,19 @@ void read_audit(TableReader& root, AuditConfig& audit, ConfigProblems& problems)
     const auto need = audit.enabled ? Need::required : Need::optional;
     reader.read_path("directory", audit.directory, need);
     reader.read_path("state_directory", audit.state_directory);
+    reader.read_flag("database", audit.database);
+    reader.read_duration("database_keep_for", audit.database_keep_for, kOneDay, kHundredYears);
     read_limits(reader, audit);
     find_sink(reader, "syslog", SinkKind::syslog, audit.syslog, problems);
     find_sink(reader, "https", SinkKind::https, audit.https, problems);
-    if ((audit.syslog || audit.https) && audit.state_directory.empty()) {
+    if (!audit.state_directory.empty()) return reader.finish();
+    if (audit.syslog || audit.https) {
         reader.complain("state_directory", "is required with a sink: how far each has got is kept there");
+    } else if (audit.enabled && audit.database) {
+        reader.complain(
+            "state_directory",
+            "is required: how far events were copied into the database is kept there. Give a folder "
+            "of the daemon's user that is not the journal's, or set database = false");
     }
     reader.finish();
 }

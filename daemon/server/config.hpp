@@ -126,6 +126,9 @@ struct AuditConfig {
     std::chrono::milliseconds checkpoint_interval{10'000};
     std::size_t reserve = 8U * 1024 * 1024;
     std::size_t low_water = 256U * 1024 * 1024;
+    /// Whether events are copied into PostgreSQL as well, to be searched, and for how long they stay there.
+    bool database = true;
+    std::chrono::milliseconds database_keep_for{90LL * 24 * 3'600'000};
     std::optional<AuditSinkConfig> syslog;
     std::optional<AuditSinkConfig> https;
 };

@@ -62,6 +62,7 @@ profile = "profile"
 conninfo = "host=/nonexistent dbname=coffer"
 [audit]
 directory = "."
+state_directory = "."
 [[listener]]
 name = "inner"
 address = "127.0.0.1"
@@ -85,7 +86,7 @@ TEST_F(Commands, CheckConfig) {
     EXPECT_EQ(typo.code, 78);
     EXPECT_THAT(
         typo.output,
-        HasSubstr(file_.string() + ":21: unknown key 'max_fraem' in [limits]; did you mean 'max_frame'?"));
+        HasSubstr(file_.string() + ":22: unknown key 'max_fraem' in [limits]; did you mean 'max_frame'?"));
     write("");
     ASSERT_EQ(::chmod((folder_.path() / "pin").c_str(), 0644), 0);
     const auto readable = cofferd("check-config --config " + file_.string());

@@ -36,6 +36,7 @@ conninfo = "host=/run/postgresql dbname=coffer"
 
 [audit]
 directory = "audit"
+state_directory = "audit-state"
 
 [[listener]]
 name = "inner"
@@ -168,7 +169,7 @@ TEST(ConfigFile, AnUnknownKeyIsAnErrorWithItsLineAndAGuess) {
     EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("unknown key 'limit'"));
     EXPECT_THAT(problems_with("[limit]\nmax_frame = 1\n"), HasSubstr("did you mean 'limits'?"));
     EXPECT_THAT(problems_with("[log]\nxyzzy = 1\n"),
-                AllOf(HasSubstr(":25: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
+                AllOf(HasSubstr(":26: unknown key 'xyzzy' in [log]"), Not(HasSubstr("did you mean"))));
 }
 
 TEST(ConfigFile, AllProblemsAreListedAtOnce) {
@@ -179,11 +180,11 @@ idle_timeout = 30
 [log]
 level = "loud"
 )");
-    EXPECT_THAT(problems, HasSubstr(":25: [limits] 'max_frame': must be a size"));
+    EXPECT_THAT(problems, HasSubstr(":26: [limits] 'max_frame': must be a size"));
     EXPECT_THAT(problems,
-                HasSubstr(":26: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
-    EXPECT_THAT(problems, HasSubstr(":27: [limits] 'idle_timeout': must be a duration with its unit"));
-    EXPECT_THAT(problems, HasSubstr(":29: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
+                HasSubstr(":27: [limits] 'max_in_flight': 0 is out of range; it must be from 1 to 10000"));
+    EXPECT_THAT(problems, HasSubstr(":28: [limits] 'idle_timeout': must be a duration with its unit"));
+    EXPECT_THAT(problems, HasSubstr(":30: [log] 'level': \"loud\" is not known; choose one of \"debug\""));
 }
 
 TEST(ConfigFile, TypesAreNotConverted) {
@@ -199,7 +200,7 @@ TEST(ConfigFile, TypesAreNotConverted) {
 }
 
 TEST(ConfigFile, TheAuditJournalIsNeverLeftOutByMistake) {
-    EXPECT_THAT(problems_after("[audit]\ndirectory = \"audit\"\n", ""),
+    EXPECT_THAT(problems_after("[audit]\ndirectory = \"audit\"\nstate_directory = \"audit-state\"\n", ""),
                 HasSubstr("the table [audit] is missing"));
     EXPECT_THAT(problems_after("directory = \"audit\"", ""), HasSubstr("[audit] lacks 'directory'"));
     std::string text(kSmallest);
@@ -209,26 +210,44 @@ TEST(ConfigFile, TheAuditJournalIsNeverLeftOutByMistake) {
 }
 
 TEST(ConfigFile, AuditSinks) {
-    const std::string directory = "directory = \"audit\"";
-    EXPECT_THAT(problems_after(directory, directory + "\n[audit.syslog]\nhost = \"log\"\nca = \"ca\""),
+    const std::string directory = "directory = \"audit\"\nstate_directory = \"audit-state\"";
+    const std::string alone = "directory = \"audit\"\ndatabase = false";
+    EXPECT_THAT(problems_after(directory, alone + "\n[audit.syslog]\nhost = \"log\"\nca = \"ca\""),
                 HasSubstr("'state_directory': is required with a sink"));
-    const std::string with_state = directory + "\nstate_directory = \"state\"\n";
-    EXPECT_THAT(problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = \"x\""),
-                HasSubstr("[audit.https] 'path': must begin with '/'"));
+    const std::string with_state = "directory = \"audit\"\nstate_directory = \"state\"\n";
+    EXPECT_THAT(
+        problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = \"x\""),
+        HasSubstr("[audit.https] 'path': must begin with '/'"));
     EXPECT_THAT(problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = "
                                                        "\"/x\"\nkey = \"k\""),
                 HasSubstr("'certificate' and 'key' go together"));
     EXPECT_THAT(problems_after(directory, with_state + "keep_for = \"59m\""), HasSubstr("'keep_for'"));
     std::string text(kSmallest);
     text.replace(text.find(directory), directory.size(),
-                 with_state + "keep_for = \"30d\"\n[audit.syslog]\nhost = \"log\"\nca = \"/ca\"\n"
-                              "[audit.https]\nhost = \"h\"\nport = 8443\npath = \"/v1\"\nca = \"ca\"\n");
+                 with_state +
+                     "keep_for = \"30d\"\n[audit.syslog]\nhost = \"log\"\nca = \"/ca\"\n"
+                     "[audit.https]\nhost = \"h\"\nport = 8443\npath = \"/v1\"\nca = \"ca\"\n");
     const auto audit = parse(text).audit;
     EXPECT_EQ(audit.keep_for, milliseconds(30LL * 86'400'000));
     EXPECT_EQ(audit.syslog->port, 6514);  // RFC 5425, 4.1
     EXPECT_EQ(audit.syslog->ca, "/ca");
     EXPECT_EQ(audit.https->port, 8443);
     EXPECT_EQ(audit.https->path, "/v1");
+}
+
+TEST(ConfigFile, AuditEventsInTheDatabase) {
+    const std::string state = "state_directory = \"audit-state\"";
+    const auto usual = parse(std::string(kSmallest)).audit;
+    EXPECT_TRUE(usual.database);
+    EXPECT_EQ(usual.database_keep_for, milliseconds(90LL * 86'400'000));
+    EXPECT_THAT(problems_after(state, ""), HasSubstr("'state_directory': is required"));
+    EXPECT_EQ(problems_after(state, "database = false"), "none");
+    EXPECT_EQ(problems_after(state, "enabled = false"), "none");
+    EXPECT_THAT(problems_after(state, state + "\ndatabase_keep_for = \"23h\""),
+                HasSubstr("'database_keep_for'"));
+    std::string text(kSmallest);
+    text.replace(text.find(state), state.size(), state + "\ndatabase_keep_for = \"30d\"");
+    EXPECT_EQ(parse(text).audit.database_keep_for, milliseconds(30LL * 86'400'000));
 }
 
 TEST(ConfigFile, SaysWhatReplacedTheListOfAdministrators) {
@@ -275,7 +294,7 @@ TEST(ConfigFile, MissingAndDoubleTables) {
     EXPECT_THAT(problems_with(std::string(kSmallest.substr(kSmallest.find("[[listener]]")))),
                 HasSubstr("names another listener as well"));
     EXPECT_THAT(problems_with("[node]\n"), HasSubstr("not valid TOML"));
-    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:24: not valid TOML"));
+    EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:25: not valid TOML"));
 }
 
 TEST(ConfigFile, AFileThatIsNotThere) {
