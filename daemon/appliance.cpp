@@ -351,7 +351,7 @@ void Appliance::reload() {
     if (server::has_changed(config_)) {
         log_->warning(
             "the configuration file has changed since the start, and only a restart takes it; "
-            "certificates and revocation lists were read again",
+            "certificates, revocation lists and listeners' policies were read again",
             {{"file", std::string_view(config_.file.native())}});
     }
     service_manager_.ready(done ? "serving" : "serving; the last reload failed, see the log");

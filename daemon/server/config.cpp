@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/audit_config.hpp"
 #include "daemon/server/toml_reader.hpp"
 
@@ -176,6 +177,18 @@ std::vector<std::filesystem::path> resolved(const std::vector<std::string>& writ
     return paths;
 }
 
+void read_networks(TableReader& reader, std::vector<std::string>& networks) {
+    static constexpr std::string_view kKey = "allowed_networks";
+    if (!reader.read_text_or_texts(kKey, networks, Need::optional)) return;
+    if (networks.empty() || networks.size() > kMaxAllowedNetworks) {
+        reader.complain(kKey, "must have 1 to " + std::to_string(kMaxAllowedNetworks) +
+                                  " networks; leave the key out to let everybody connect");
+    }
+    for (const auto& network : networks) {
+        if (const auto problem = network_problem(network)) reader.complain(kKey, *problem);
+    }
+}
+
 void read_listener(TableReader& reader, ListenerConfig& listener, const std::filesystem::path& folder) {
     if (reader.read_text("name", listener.name, Need::required) &&
         (listener.name.size() > 64 || !all_of(listener.name, is_name_character))) {
@@ -199,6 +212,8 @@ void read_listener(TableReader& reader, ListenerConfig& listener, const std::fil
     }
     if (reader.read_text_or_texts("crl", files, Need::optional)) listener.tls.crl = resolved(files, folder);
     reader.read_integer("max_connections", listener.max_connections, 1, 1'000'000);
+    read_networks(reader, listener.allowed_networks);
+    reader.read_path("policy", listener.policy);
     reader.finish();
 }
 

@@ -66,7 +66,9 @@ struct ListenerConfig {
     std::string address;
     std::uint16_t port = 0;
     TlsFiles tls;
-    std::size_t max_connections = 0;  ///< 0: LimitsConfig's
+    std::size_t max_connections = 0;            ///< 0: LimitsConfig's
+    std::vector<std::string> allowed_networks;  ///< checked CIDR blocks and addresses; empty: all
+    std::filesystem::path policy;               ///< JSON; empty: none
 };
 
 struct HealthConfig {

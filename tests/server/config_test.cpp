@@ -213,16 +213,18 @@ TEST(ConfigFile, AuditSinks) {
     EXPECT_THAT(problems_after(directory, directory + "\n[audit.syslog]\nhost = \"log\"\nca = \"ca\""),
                 HasSubstr("'state_directory': is required with a sink"));
     const std::string with_state = directory + "\nstate_directory = \"state\"\n";
-    EXPECT_THAT(problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = \"x\""),
-                HasSubstr("[audit.https] 'path': must begin with '/'"));
+    EXPECT_THAT(
+        problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = \"x\""),
+        HasSubstr("[audit.https] 'path': must begin with '/'"));
     EXPECT_THAT(problems_after(directory, with_state + "[audit.https]\nhost = \"h\"\nca = \"ca\"\npath = "
                                                        "\"/x\"\nkey = \"k\""),
                 HasSubstr("'certificate' and 'key' go together"));
     EXPECT_THAT(problems_after(directory, with_state + "keep_for = \"59m\""), HasSubstr("'keep_for'"));
     std::string text(kSmallest);
     text.replace(text.find(directory), directory.size(),
-                 with_state + "keep_for = \"30d\"\n[audit.syslog]\nhost = \"log\"\nca = \"/ca\"\n"
-                              "[audit.https]\nhost = \"h\"\nport = 8443\npath = \"/v1\"\nca = \"ca\"\n");
+                 with_state +
+                     "keep_for = \"30d\"\n[audit.syslog]\nhost = \"log\"\nca = \"/ca\"\n"
+                     "[audit.https]\nhost = \"h\"\nport = 8443\npath = \"/v1\"\nca = \"ca\"\n");
     const auto audit = parse(text).audit;
     EXPECT_EQ(audit.keep_for, milliseconds(30LL * 86'400'000));
     EXPECT_EQ(audit.syslog->port, 6514);  // RFC 5425, 4.1
@@ -328,6 +330,38 @@ TEST(Units, Sizes) {
     }
     EXPECT_EQ(size_text(33'554'432), "32MiB");
     EXPECT_EQ(size_text(1000), "1000B");
+}
+
+TEST(Config, AllowedNetworksOfAListener) {
+    // The smallest configuration ends inside of its listener.
+    EXPECT_TRUE(parse(std::string(kSmallest)).listeners[0].allowed_networks.empty());
+    const auto config = parse(std::string(kSmallest) +
+                              "allowed_networks = [\"10.0.0.0/8\", \"192.0.2.7\", \"2001:db8::/32\", "
+                              "\"::ffff:198.51.100.0/120\"]\npolicy = \"inner.json\"\n");
+    EXPECT_THAT(config.listeners[0].allowed_networks,
+                ElementsAre("10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::ffff:198.51.100.0/120"));
+    EXPECT_EQ(config.listeners[0].policy, "/etc/coffer/inner.json");
+    EXPECT_THAT(
+        parse(std::string(kSmallest) + "allowed_networks = \"10.0.0.0/8\"\n").listeners[0].allowed_networks,
+        ElementsAre("10.0.0.0/8"));
+}
+
+TEST(Config, NetworksThatAreNone) {
+    const auto problem = [](const std::string& block) {
+        return problems_with("allowed_networks = [\"192.0.2.0/24\", \"" + block + "\"]\n");
+    };
+    for (const char* block : {"10.0.0.0/33", "2001:db8::/129", "::ffff:10.0.0.0/129", "10.0.0.0/", "10.0.0/8",
+                              "10.0.0.0/-1", "bank.example", "localhost", "10.0.0.0 /8", "fe80::1%eth0"}) {
+        EXPECT_THAT(problem(block), AllOf(HasSubstr("'allowed_networks'"),
+                                          HasSubstr("\"" + std::string(block) + "\" is not a network")));
+    }
+    for (const char* block :
+         {"10.0.0.1/8", "192.0.2.1/31", "2001:db8::1/32", "::ffff:10.0.0.1/104", "0.0.0.1/0"}) {
+        EXPECT_THAT(problem(block),
+                    HasSubstr("\"" + std::string(block) + "\" has bits set after its prefix"));
+    }
+    EXPECT_THAT(problems_with("allowed_networks = []\n"), HasSubstr("must have 1 to 256 networks"));
+    EXPECT_THAT(problems_with("allowed_networks = 7\n"), HasSubstr("allowed_networks"));
 }
 
 }  // namespace
