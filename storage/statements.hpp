@@ -14,6 +14,7 @@ namespace coffer::storage {
 [[nodiscard]] std::vector<Statement> master_key_statements();
 [[nodiscard]] std::vector<Statement> iam_statements();
 [[nodiscard]] std::vector<Statement> outbox_statements();
+[[nodiscard]] std::vector<Statement> usage_statements();
 
 /// All of them.
 [[nodiscard]] const std::vector<Statement>& all_statements();

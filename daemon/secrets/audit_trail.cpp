@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view kSecretsSource = "secretsmanager.amazonaws.com";
 constexpr std::string_view kIamSource = "iam.amazonaws.com";
+/// Of operations that no service of AWS has.
+constexpr std::string_view kOwnSource = "coffer";
 
 audit::IdentityType identity_type(access::PrincipalType type) noexcept {
     switch (type) {
@@ -62,6 +64,14 @@ const google::protobuf::Message* operation_message(const v1::Request& request) {
     const auto* oneof = v1::Request::descriptor()->FindOneofByName("operation");
     const auto* field = request.GetReflection()->GetOneofFieldDescriptor(request, oneof);
     return field == nullptr ? nullptr : &request.GetReflection()->GetMessage(request, field);
+}
+
+/// The service that has the operation; its messages are in a file of their own.
+std::string_view source_of(const google::protobuf::Message* message) {
+    if (message == nullptr) return kSecretsSource;
+    const auto* file = message->GetDescriptor()->file();
+    if (file == v1::GetSecretValueRequest::descriptor()->file()) return kSecretsSource;
+    return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
 }
 
 }  // namespace
@@ -151,10 +161,9 @@ void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool
     record.recorder = this;
     record.operation = proto::operation_name(request.operation_case());
     record.read_only = proto::is_read_only(request.operation_case());
-    record.source = operator_action ? kIamSource : kSecretsSource;
-    if (const auto* message = operation_message(request)) {
-        record.parameters = proto::request_parameters(*message);
-    }
+    const auto* message = operation_message(request);
+    record.source = source_of(message);
+    if (message != nullptr) record.parameters = proto::request_parameters(*message);
     require_room(operator_action);
 }
 

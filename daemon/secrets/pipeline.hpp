@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "coffer/v1/frame.pb.h"
 #include "daemon/secrets/call_context.hpp"
@@ -31,11 +32,11 @@ public:
 /// Thread-safe.
 class Pipeline {
 public:
-    /// `others`, if any, has operations besides the service's. Without `trail` no events are written. Both
-    /// must outlive the pipeline.
+    /// `others` have operations besides the service's. Without `trail` no events are written. All must
+    /// outlive the pipeline.
     Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer,
-             OperationSet* others = nullptr, AuditTrail* trail = nullptr)
-        : service_(service), observer_(std::move(observer)), others_(others), trail_(trail) {}
+             std::vector<OperationSet*> others = {}, AuditTrail* trail = nullptr)
+        : service_(service), observer_(std::move(observer)), others_(std::move(others)), trail_(trail) {}
 
     /// Answers `request`, once its audit event is on the disk. Never throws: whatever goes wrong is the
     /// response's error. The coroutine runs on the caller's executor; the request is destroyed (and with it
@@ -46,9 +47,12 @@ private:
     boost::asio::awaitable<void> carry_out(Call call, std::unique_ptr<v1::Request> request,
                                            v1::Response& response);
 
+    /// Who has the operation besides the service; null for nobody.
+    [[nodiscard]] OperationSet* other_with(v1::Request::OperationCase operation) const noexcept;
+
     SecretsService& service_;
     std::shared_ptr<RequestObserver> observer_;
-    OperationSet* others_;
+    const std::vector<OperationSet*> others_;
     AuditTrail* trail_;
 };
 

@@ -132,6 +132,13 @@ struct AuditConfig {
     std::optional<AuditSinkConfig> https;
 };
 
+/// What things cost. Prices in millionths of the currency's unit.
+struct UsageSection {
+    std::string currency;  ///< empty: no prices, no costs
+    std::int64_t micros_per_10000_requests = 0;
+    std::int64_t micros_per_secret_month = 0;
+};
+
 struct ProcessConfig {
     bool syscall_filter = true;
     bool lock_memory = true;
@@ -148,6 +155,7 @@ struct Config {
     LimitsConfig limits;
     LogConfig log;
     AuditConfig audit;
+    UsageSection usage;
     ProcessConfig process;
 
     std::filesystem::path file;  ///< what load_config was given; empty after parse_config

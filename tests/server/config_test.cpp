@@ -364,5 +364,39 @@ TEST(Config, NetworksThatAreNone) {
     EXPECT_THAT(problems_with("allowed_networks = 7\n"), HasSubstr("allowed_networks"));
 }
 
+TEST(Config, PricesAreExact) {
+    EXPECT_TRUE(parse(std::string(kSmallest)).usage.currency.empty());
+    const auto usage = parse(std::string(kSmallest) +
+                             "[usage]\ncurrency = \"USD\"\nprice_per_10000_requests = 0.05\n"
+                             "price_per_secret_month = \"0.40\"\n")
+                           .usage;
+    EXPECT_EQ(usage.currency, "USD");
+    EXPECT_EQ(usage.micros_per_10000_requests, 50'000);
+    EXPECT_EQ(usage.micros_per_secret_month, 400'000);
+    const auto price = [](const std::string& written) {
+        return parse(std::string(kSmallest) +
+                     "[usage]\ncurrency = \"X\"\nprice_per_secret_month = " + written)
+            .usage.micros_per_secret_month;
+    };
+    EXPECT_EQ(price("0.000001"), 1);
+    EXPECT_EQ(price("0.1"), 100'000);
+    EXPECT_EQ(price("999.999999"), 999'999'999);
+    EXPECT_EQ(price("1000"), 1'000'000'000);
+    EXPECT_EQ(price("\"3\""), 3'000'000);
+}
+
+TEST(Config, PricesThatAreNone) {
+    const auto problem = [](const std::string& written) {
+        return problems_with("[usage]\ncurrency = \"USD\"\nprice_per_secret_month = " + written + "\n");
+    };
+    for (const char* written :
+         {"-1", "-0.5", "0.0000001", "\"0.4 USD\"", "\".5\"", "\"1.\"", "inf", "nan", "true"}) {
+        EXPECT_THAT(problem(written), HasSubstr("'price_per_secret_month': must be a number")) << written;
+    }
+    EXPECT_THAT(problem("1000.01"), HasSubstr("it must be from 0 to 1000"));
+    EXPECT_THAT(problems_with("[usage]\nprice_per_secret_month = 1\n"), HasSubstr("lacks 'currency'"));
+    EXPECT_THAT(problems_with("[usage]\ncurrency = \"US dollars\"\n"), HasSubstr("'currency'"));
+}
+
 }  // namespace
 }  // namespace coffer::server
