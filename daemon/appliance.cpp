@@ -205,6 +205,7 @@ void Appliance::make_service() {
     cache_ = std::make_unique<storage::SecretCache>(
         *database_, storage::CacheConfig{config_.cache.max_bytes, config_.cache.serve_stale_for});
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
+    usage_ = std::make_unique<UsageParts>(config_, *database_, clock_, log_);
     master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, config_.hsm.default_key);
     page_tokens_ = std::make_unique<secrets::PageTokens>(
         wait_for<crypto::SecretBytes>([this](Completion<crypto::SecretBytes> done) {
@@ -236,16 +237,17 @@ void Appliance::make_service() {
 
 std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto context = std::make_shared<server::ServerContext>();
-    auto recorder = std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests);
+    const auto recorder =
+        usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(*database_, *page_tokens_, clock_);
-    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get()};
+    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr);
     context->callers = principals_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
     };
-    context->observer = std::move(recorder);
+    context->observer = recorder;
     context->metrics = metrics_;
     context->log = log_;
     context->principals = std::make_shared<server::PrincipalLimits>(
@@ -310,6 +312,7 @@ void Appliance::take_apart() {
     shards_.stop();
     if (principals_) principals_->close();
     if (accesses_) accesses_->close();
+    if (usage_) usage_->close();
     if (cache_) cache_->close();
     if (audit_) audit_->close();
     if (database_) database_->close();
@@ -355,7 +358,7 @@ void Appliance::reload() {
     if (server::has_changed(config_)) {
         log_->warning(
             "the configuration file has changed since the start, and only a restart takes it; "
-            "certificates and revocation lists were read again",
+            "certificates, revocation lists and listeners' policies were read again",
             {{"file", std::string_view(config_.file.native())}});
     }
     service_manager_.ready(done ? "serving" : "serving; the last reload failed, see the log");

@@ -26,6 +26,7 @@
 #include "daemon/server/health_server.hpp"
 #include "daemon/server/server.hpp"
 #include "daemon/service_manager.hpp"
+#include "daemon/usage_parts.hpp"
 #include "storage/access_recorder.hpp"
 
 namespace coffer::daemon {
@@ -93,6 +94,7 @@ private:
     std::shared_ptr<iam::DirectoryKeeper> principals_;
     std::unique_ptr<iam::IamService> iam_service_;
     std::unique_ptr<storage::AccessRecorder> accesses_;
+    std::unique_ptr<UsageParts> usage_;
     std::unique_ptr<secrets::MasterKeys> master_keys_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
     std::unique_ptr<secrets::SecretsService> service_;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "daemon/base/private_file_rule.hpp"
+#include "daemon/server/listener_policy.hpp"
 #include "daemon/server/toml_reader.hpp"
 
 namespace coffer::daemon {
@@ -24,10 +25,11 @@ void check_present(const path& file, const std::string& key, std::vector<std::st
 void check_folder(const path& folder, const std::string& key, std::vector<std::string>& problems) {
     struct stat status {};
     if (::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
-    problems.push_back(fmt::format(
-        "{}: {} is not there, or is not a folder; make it (mode 0700, the daemon's user's), and mount what is to "
-        "be mounted there",
-        key, folder.string()));
+    problems.push_back(
+        fmt::format("{}: {} is not there, or is not a folder; make it (mode 0700, the daemon's user's), and "
+                    "mount what is to "
+                    "be mounted there",
+                    key, folder.string()));
 }
 
 bool is_absent_credential(const path& file) {
@@ -44,6 +46,16 @@ void check_private(const path& file, const std::string& key, std::vector<std::st
     }
     if (const auto problem = privacy_problem(file, status)) {
         problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
+    }
+}
+
+void check_policy(const server::ListenerConfig& listener, const std::string& key,
+                  std::vector<std::string>& problems) {
+    if (listener.policy.empty()) return;
+    try {
+        static_cast<void>(server::load_listener_policy(listener.policy, listener.name));
+    } catch (const server::ListenerPolicyError& error) {
+        problems.push_back(fmt::format("{}: {}", key, error.what()));
     }
 }
 
@@ -92,6 +104,7 @@ std::vector<std::string> file_problems(const server::Config& config) {
         if (!listener.tls.key.starts_with("pkcs11:")) check_private(listener.tls.key, key("key"), problems);
         for (const auto& file : listener.tls.client_ca) check_present(file, key("client_ca"), problems);
         for (const auto& file : listener.tls.crl) check_present(file, key("crl"), problems);
+        check_policy(listener, key("policy"), problems);
     }
     return problems;
 }

@@ -32,7 +32,8 @@ const AccessRecorder::Shard& AccessRecorder::shard_of(SecretId secret) const {
     return shards_[std::hash<SecretId>{}(secret) % kShards];
 }
 
-void AccessRecorder::record(SecretId secret, const VersionId& version, Timestamp when) {
+void AccessRecorder::record(SecretId secret, const VersionId& version, Timestamp when,
+                            std::string_view principal) {
     const auto day = when.day();
     auto& shard = shard_of(secret);
     const std::lock_guard lock(shard.mutex);
@@ -49,13 +50,14 @@ void AccessRecorder::record(SecretId secret, const VersionId& version, Timestamp
         std::find_if(days.begin(), days.end(), [&](const auto& d) { return d.version == version; });
     if (known == days.end()) {
         if (make_room(days)) {
-            days.push_back({version, day, false});
+            days.push_back({version, day, false, std::string(principal)});
         } else {
             ++shard.dropped;
         }
     } else if (known->day < day) {
         known->day = day;
         known->written = false;
+        known->principal = principal;
     }
 }
 
@@ -114,7 +116,7 @@ std::vector<SecretRepository::Access> AccessRecorder::unwritten() const {
         const std::lock_guard lock(shard.mutex);
         for (const auto& [secret, days] : shard.secrets) {
             for (const auto& known : days) {
-                if (!known.written) accesses.push_back({secret, known.version, known.day});
+                if (!known.written) accesses.push_back({secret, known.version, known.day, known.principal});
             }
         }
     }

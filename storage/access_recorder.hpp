@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -32,8 +34,9 @@ public:
     AccessRecorder(const AccessRecorder&) = delete;
     AccessRecorder& operator=(const AccessRecorder&) = delete;
 
-    /// `version` of `secret` was read at `when`. Once a day is known, a hash lookup.
-    void record(SecretId secret, const VersionId& version, Timestamp when);
+    /// `version` of `secret` was read at `when`, by the principal with that ARN. Once a day is known, a hash
+    /// lookup; of a day's readers the first one is remembered.
+    void record(SecretId secret, const VersionId& version, Timestamp when, std::string_view principal = {});
 
     /// The latest day recorded here, whether written yet or not; nothing when there is none. The database may
     /// know a later one.
@@ -55,6 +58,7 @@ private:
         VersionId version;
         Timestamp day;
         bool written = false;
+        std::string principal{};
     };
     struct Shard {
         mutable std::mutex mutex;

@@ -113,6 +113,7 @@ public:
         SecretId secret;
         VersionId version;
         Timestamp day;
+        std::string principal{};  ///< one who read it; empty: not known
     };
     static void record_accesses(WriteTransaction& tx, const std::vector<Access>& accesses);
 };

@@ -43,6 +43,8 @@ void add_history(CLI::App& app, Commands& commands);
 void add_remove(CLI::App& app, Commands& commands);
 void add_restore(CLI::App& app, Commands& commands);
 void add_exec(CLI::App& app, Commands& commands);
+void add_usage(CLI::App& app, Commands& commands);
+void add_unused(CLI::App& app, Commands& commands);
 void add_whoami(CLI::App& app, Commands& commands);
 void add_ping(CLI::App& app, Commands& commands);
 void add_completion(CLI::App& app, Commands& commands);

@@ -105,6 +105,8 @@ CommandLine::CommandLine()
     add_remove(app_, commands_);
     add_restore(app_, commands_);
     add_exec(app_, commands_);
+    add_usage(app_, commands_);
+    add_unused(app_, commands_);
     add_whoami(app_, commands_);
     add_ping(app_, commands_);
     add_completion(app_, commands_);
@@ -202,9 +204,10 @@ void CommandLine::run() {
     for (const auto& command : commands_) {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
-            throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
-                             "; the verbs of aws secretsmanager, coffer iam and coffer audit, ls, history "
-                             "and whoami have it");
+            throw UsageError(
+                "--output has no meaning for coffer " + command.app->get_name() +
+                "; the verbs of aws secretsmanager, coffer iam and coffer audit, ls, history, usage, unused "
+                "and whoami have it");
         }
         return command.run(context);
     }

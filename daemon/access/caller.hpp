@@ -31,6 +31,14 @@ enum class NameKind : std::uint8_t { spiffe, dns, email, cn };
     return "";
 }
 
+/// The front door that a request came through.
+enum class Protocol : std::uint8_t { native, aws };
+
+/// "native", "aws": the value of coffer:Protocol.
+[[nodiscard]] constexpr std::string_view protocol_text(Protocol protocol) noexcept {
+    return protocol == Protocol::native ? "native" : "aws";
+}
+
 /// What a verified client certificate says of its owner.
 struct CertificateIdentity {
     NameKind kind = NameKind::cn;
@@ -86,6 +94,7 @@ struct Caller {
     /// The policy of the listener; null for none.
     PolicyPtr listener_policy{};
     std::shared_ptr<const PeerFacts> peer{};
+    Protocol protocol = Protocol::native;
 };
 
 }  // namespace coffer::access

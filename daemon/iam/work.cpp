@@ -1,6 +1,7 @@
 #include "daemon/iam/work.hpp"
 
 #include "daemon/access/access_denied.hpp"
+#include "daemon/access/caller_keys.hpp"
 #include "daemon/secrets/request_record.hpp"
 
 namespace coffer::iam {
@@ -20,16 +21,9 @@ const access::Policy* resource_policy_of(const access::RequestContext& request) 
 
 }  // namespace
 
-void Work::prepare(access::RequestContext& request) const {
-    request.set_time(now_);
-    request.set(Key::source_ip, call_.caller.source_address);
-    request.set(Key::source_vpce, call_.caller.listener);
-    request.set_boolean(Key::secure_transport, true);
-}
-
 void Work::require(access::Action action, const std::string& resource, const Asked& asked) const {
     access::RequestContext request(rights().principal, action, resource);
-    prepare(request);
+    access::set_caller_keys(request, call_.caller, now_);
     request.set_resource_tags(asked.resource_tags);
     if (!asked.request_tags.empty()) request.set_request_tags(asked.request_tags);
     if (!asked.tag_keys.empty()) request.set_tag_keys(asked.tag_keys);

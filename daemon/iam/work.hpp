@@ -71,9 +71,6 @@ public:
     /// Throws access::AccessDenied unless the caller may do `action` to `resource` (an ARN, or "*").
     void require(access::Action action, const std::string& resource, const Asked& asked = {}) const;
 
-    /// Sets the keys that every request of this caller has: time, address, listener, transport.
-    void prepare(access::RequestContext& request) const;
-
 private:
     const Directory& directory_;
     const secrets::CallContext& call_;

@@ -16,11 +16,8 @@ namespace {
 constexpr std::string_view kSecretsSource = "secretsmanager.amazonaws.com";
 constexpr std::string_view kIamSource = "iam.amazonaws.com";
 constexpr std::string_view kCloudTrailSource = "cloudtrail.amazonaws.com";
-
-std::string_view source_of(const v1::Request& request, bool operator_action) noexcept {
-    if (request.has_lookup_events()) return kCloudTrailSource;
-    return operator_action ? kIamSource : kSecretsSource;
-}
+/// Of operations that no service of AWS has.
+constexpr std::string_view kOwnSource = "coffer";
 
 audit::IdentityType identity_type(access::PrincipalType type) noexcept {
     switch (type) {
@@ -68,6 +65,15 @@ const google::protobuf::Message* operation_message(const v1::Request& request) {
     const auto* oneof = v1::Request::descriptor()->FindOneofByName("operation");
     const auto* field = request.GetReflection()->GetOneofFieldDescriptor(request, oneof);
     return field == nullptr ? nullptr : &request.GetReflection()->GetMessage(request, field);
+}
+
+/// The service that has the operation; its messages are in a file of their own.
+std::string_view source_of(const google::protobuf::Message* message) {
+    if (message == nullptr) return kSecretsSource;
+    const auto* file = message->GetDescriptor()->file();
+    if (file == v1::GetSecretValueRequest::descriptor()->file()) return kSecretsSource;
+    if (file == v1::LookupEventsRequest::descriptor()->file()) return kCloudTrailSource;
+    return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
 }
 
 }  // namespace
@@ -156,10 +162,9 @@ void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool
     record.recorder = this;
     record.operation = proto::operation_name(request.operation_case());
     record.read_only = proto::is_read_only(request.operation_case());
-    record.source = source_of(request, operator_action);
-    if (const auto* message = operation_message(request)) {
-        record.parameters = proto::request_parameters(*message);
-    }
+    const auto* message = operation_message(request);
+    record.source = source_of(message);
+    if (message != nullptr) record.parameters = proto::request_parameters(*message);
     require_room(operator_action);
 }
 

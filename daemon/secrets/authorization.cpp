@@ -1,6 +1,7 @@
 #include "daemon/secrets/authorization.hpp"
 
 #include "daemon/access/access_denied.hpp"
+#include "daemon/access/caller_keys.hpp"
 #include "daemon/access/evaluation.hpp"
 #include "daemon/access/request_context.hpp"
 #include "daemon/secrets/request_record.hpp"
@@ -42,10 +43,7 @@ void Authorization::require(const CallContext& call, access::Action action, cons
                             const Facts& facts) const {
     const auto& caller = call.caller;
     access::RequestContext request(caller.rights->principal, action, target.arn);
-    request.set_time(clock_.now());
-    request.set(access::Key::source_ip, caller.source_address);
-    request.set(access::Key::source_vpce, caller.listener);
-    request.set_boolean(access::Key::secure_transport, true);  // there is no other
+    access::set_caller_keys(request, caller, clock_.now());
     access::PolicyPtr resource_policy;
     if (target.secret != nullptr) {
         request.set(access::Key::sm_secret_id, target.secret->arn);

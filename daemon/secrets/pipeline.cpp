@@ -37,14 +37,14 @@ void require_known(const CallContext& call, v1::Request::OperationCase operation
 }
 
 /// Hands an operation of another part on.
-awaitable<void> hand_on(OperationSet& others, Call call, std::unique_ptr<v1::Request> request,
+awaitable<void> hand_on(OperationSet& set, Call call, std::unique_ptr<v1::Request> request,
                         v1::Response& response) {
     const auto& reflection = *request->GetReflection();
     const auto* operation =
         reflection.GetOneofFieldDescriptor(*request, request->GetDescriptor()->FindOneofByName("operation"));
     require_limits(reflection.GetMessage(*request, operation));
     std::shared_ptr<const v1::Request> shared = std::move(request);
-    co_await others.perform(std::move(call), std::move(shared), response);
+    co_await set.perform(std::move(call), std::move(shared), response);
 }
 
 /// Calls the operation that the request names and puts its answer into `response`.
@@ -89,7 +89,7 @@ awaitable<void> dispatch(SecretsService& service, Call call, std::unique_ptr<v1:
 
 }  // namespace
 
-OperationSet* Pipeline::set_of(v1::Request::OperationCase operation) const noexcept {
+OperationSet* Pipeline::other_with(v1::Request::OperationCase operation) const noexcept {
     const auto found =
         std::ranges::find_if(others_, [operation](const auto* set) { return set->has(operation); });
     return found == others_.end() ? nullptr : *found;
@@ -98,8 +98,8 @@ OperationSet* Pipeline::set_of(v1::Request::OperationCase operation) const noexc
 awaitable<void> Pipeline::carry_out(Call call, std::unique_ptr<v1::Request> request, v1::Response& response) {
     const auto operation = request->operation_case();
     require_known(*call, operation);
-    if (auto* const others = set_of(operation)) {
-        co_await hand_on(*others, std::move(call), std::move(request), response);
+    if (auto* other = other_with(operation)) {
+        co_await hand_on(*other, std::move(call), std::move(request), response);
     } else {
         co_await dispatch(service_, std::move(call), std::move(request), response);
     }
@@ -114,7 +114,7 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
     context.record = std::make_shared<RequestRecord>();
     const auto call = std::make_shared<const CallContext>(std::move(context));
     // Who may use them are those who help when the journal's disk is full.
-    const bool for_operators = set_of(operation) != nullptr;
+    const bool for_operators = other_with(operation) != nullptr;
 
     std::string internal;
     const auto fail = [&](const std::exception_ptr& error) {

@@ -49,6 +49,9 @@ private:
     boost::asio::awaitable<void> carry_out(Call call, std::unique_ptr<v1::Request> request,
                                            v1::Response& response);
 
+    /// Who has the operation besides the service; null for nobody.
+    [[nodiscard]] OperationSet* other_with(v1::Request::OperationCase operation) const noexcept;
+
     SecretsService& service_;
     std::shared_ptr<RequestObserver> observer_;
     const std::vector<OperationSet*> others_;

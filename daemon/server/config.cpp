@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/audit_config.hpp"
 #include "daemon/server/toml_reader.hpp"
 
@@ -30,6 +31,8 @@ constexpr milliseconds kOneDay{24 * 3'600'000};
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
+/// Of a price, in units of its currency: costs of any month then fit their type.
+constexpr std::int64_t kMostPrice = 1'000;
 /// A configuration is a page of text; anything larger is some other file.
 constexpr std::size_t kTokensMax = 16;  // crypto/slot.hpp, kTokenUrisMax
 constexpr std::uintmax_t kMaxFileBytes = 1 * kMiB;
@@ -176,6 +179,18 @@ std::vector<std::filesystem::path> resolved(const std::vector<std::string>& writ
     return paths;
 }
 
+void read_networks(TableReader& reader, std::vector<std::string>& networks) {
+    static constexpr std::string_view kKey = "allowed_networks";
+    if (!reader.read_text_or_texts(kKey, networks, Need::optional)) return;
+    if (networks.empty() || networks.size() > kMaxAllowedNetworks) {
+        reader.complain(kKey, "must have 1 to " + std::to_string(kMaxAllowedNetworks) +
+                                  " networks; leave the key out to let everybody connect");
+    }
+    for (const auto& network : networks) {
+        if (const auto problem = network_problem(network)) reader.complain(kKey, *problem);
+    }
+}
+
 void read_listener(TableReader& reader, ListenerConfig& listener, const std::filesystem::path& folder) {
     if (reader.read_text("name", listener.name, Need::required) &&
         (listener.name.size() > 64 || !all_of(listener.name, is_name_character))) {
@@ -199,6 +214,8 @@ void read_listener(TableReader& reader, ListenerConfig& listener, const std::fil
     }
     if (reader.read_text_or_texts("crl", files, Need::optional)) listener.tls.crl = resolved(files, folder);
     reader.read_integer("max_connections", listener.max_connections, 1, 1'000'000);
+    read_networks(reader, listener.allowed_networks);
+    reader.read_path("policy", listener.policy);
     reader.finish();
 }
 
@@ -264,6 +281,19 @@ void read_log(TableReader& reader, LogConfig& log) {
     reader.finish();
 }
 
+void read_usage(TableReader& reader, UsageSection& usage) {
+    const bool requests =
+        reader.read_millionths("price_per_10000_requests", usage.micros_per_10000_requests, kMostPrice);
+    const bool secrets =
+        reader.read_millionths("price_per_secret_month", usage.micros_per_secret_month, kMostPrice);
+    const auto need = requests || secrets ? Need::required : Need::optional;
+    if (reader.read_text("currency", usage.currency, need) &&
+        (usage.currency.size() > 8 || !all_of(usage.currency, is_name_character))) {
+        reader.complain("currency", "must be at most 8 of A-Z, a-z, 0-9, '_', '.' and '-', such as \"USD\"");
+    }
+    reader.finish();
+}
+
 void read_process(TableReader& reader, ProcessConfig& process) {
     reader.read_flag("syscall_filter", process.syscall_filter);
     reader.read_flag("lock_memory", process.lock_memory);
@@ -316,6 +346,7 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     read_section(root, "limits", Need::optional, config.limits, read_limits, problems);
     read_section(root, "log", Need::optional, config.log, read_log, problems);
     read_audit(root, config.audit, problems);
+    read_section(root, "usage", Need::optional, config.usage, read_usage, problems);
     read_section(root, "process", Need::optional, config.process, read_process, problems);
     root.finish();
     return config;

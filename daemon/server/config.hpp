@@ -66,7 +66,9 @@ struct ListenerConfig {
     std::string address;
     std::uint16_t port = 0;
     TlsFiles tls;
-    std::size_t max_connections = 0;  ///< 0: LimitsConfig's
+    std::size_t max_connections = 0;            ///< 0: LimitsConfig's
+    std::vector<std::string> allowed_networks;  ///< checked CIDR blocks and addresses; empty: all
+    std::filesystem::path policy;               ///< JSON; empty: none
 };
 
 struct HealthConfig {
@@ -133,6 +135,13 @@ struct AuditConfig {
     std::optional<AuditSinkConfig> https;
 };
 
+/// What things cost. Prices in millionths of the currency's unit.
+struct UsageSection {
+    std::string currency;  ///< empty: no prices, no costs
+    std::int64_t micros_per_10000_requests = 0;
+    std::int64_t micros_per_secret_month = 0;
+};
+
 struct ProcessConfig {
     bool syscall_filter = true;
     bool lock_memory = true;
@@ -149,6 +158,7 @@ struct Config {
     LimitsConfig limits;
     LogConfig log;
     AuditConfig audit;
+    UsageSection usage;
     ProcessConfig process;
 
     std::filesystem::path file;  ///< what load_config was given; empty after parse_config

@@ -512,6 +512,7 @@ void Connection::take_request(std::unique_ptr<v1::Request> request) {
     const auto patience =
         asked.count() == 0 ? limits().default_deadline : std::min(asked, limits().max_deadline);
     recognise_caller();
+    caller_.listener_policy = listener_->policy->get();
     secrets::CallContext context{caller_, last_activity_ + patience, Uuid::random().text(),
                                  request->trace_id()};
     if (characters(context.trace_id) > kMaxTraceIdCharacters) {

@@ -23,10 +23,11 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr int kBacklog = 1024;
 
 std::string address_text(const asio::ip::address& address) {
-    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-    }
-    return address.to_string();
+    if (!address.is_v6()) return address.to_string();
+    auto v6 = address.to_v6();
+    if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+    v6.scope_id(0);  // the interface of a link-local address is no part of what policies compare
+    return v6.to_string();
 }
 
 }  // namespace
@@ -35,6 +36,7 @@ Listener::Listener(asio::io_context& control, IoShards& shards, ListenerConfig c
                    std::shared_ptr<const ServerContext> server, KeyLoader load_key)
     : shards_(shards),
       config_(std::move(config)),
+      networks_(config_.allowed_networks),
       load_key_(std::move(load_key)),
       tls_(TlsContext::load(config_.tls, load_key_)),
       acceptor_(control),
@@ -46,7 +48,15 @@ Listener::Listener(asio::io_context& control, IoShards& shards, ListenerConfig c
     context->server = std::move(server);
     context->name = config_.name;
     context_ = std::move(context);
+    context_->policy->set(load_policy());
     bind();
+}
+
+access::PolicyPtr Listener::load_policy() const {
+    if (config_.policy.empty()) return nullptr;
+    const ServerContext& server = *context_->server;
+    return load_listener_policy(config_.policy, "arn:aws:coffer:" + server.region + ":" + server.account +
+                                                    ":listener/" + config_.name);
 }
 
 void Listener::bind() {
@@ -90,6 +100,30 @@ std::shared_ptr<const TlsContext> Listener::tls() const {
 }
 
 bool Listener::reload() {
+    // Each on its own: a slip in one must not keep a revocation or a restriction in the other from taking
+    // effect.
+    const bool certificates = reload_certificates();
+    const bool policy = reload_policy();
+    context_->server->metrics->reload(certificates && policy);
+    return certificates && policy;
+}
+
+bool Listener::reload_policy() {
+    if (config_.policy.empty()) return true;
+    const ServerContext& server = *context_->server;
+    try {
+        context_->policy->set(load_policy());
+    } catch (const Error& error) {
+        server.log->error(
+            "the listener's policy was not reloaded; the old one stays in force",
+            {{"listener", std::string_view(config_.name)}, {"reason", std::string_view(error.what())}});
+        return false;
+    }
+    server.log->info("the listener's policy was reloaded", {{"listener", std::string_view(config_.name)}});
+    return true;
+}
+
+bool Listener::reload_certificates() {
     const ServerContext& server = *context_->server;
     std::shared_ptr<const TlsContext> fresh;
     try {
@@ -98,7 +132,6 @@ bool Listener::reload() {
         server.log->error(
             "certificates were not reloaded; the old ones stay in use",
             {{"listener", std::string_view(config_.name)}, {"reason", std::string_view(error.what())}});
-        server.metrics->reload(false);
         return false;
     }
     {
@@ -108,7 +141,6 @@ bool Listener::reload() {
     shards_.for_each_connection([fresh, context = context_](Connection& connection) {
         if (&connection.listener() == context.get()) connection.verify_again(*fresh);
     });
-    server.metrics->reload(true);
     server.log->info("certificates were reloaded", {{"listener", std::string_view(config_.name)}});
     return true;
 }
@@ -156,7 +188,21 @@ bool Listener::note_accept_error(const boost::system::error_code& error) {
     return true;
 }
 
+void Listener::refuse_stranger(const tcp::endpoint& peer) const {
+    const ServerContext& server = *context_->server;
+    server.metrics->connection_refused(config_.name, "network");
+    if (!server.stranger_lines->take(std::chrono::steady_clock::now())) return;
+    const std::string source = address_text(peer.address());
+    server.log->info("a connection from outside of the listener's allowed networks was closed",
+                     {{"listener", std::string_view(config_.name)}, {"source", std::string_view(source)}});
+}
+
 void Listener::take(tcp::socket socket, const tcp::endpoint& peer, IoShard& shard) {
+    // Before the rate is charged: strangers must not use up what others may have.
+    if (!networks_.allows(peer.address())) {
+        refuse_stranger(peer);
+        return;  // and the socket closes
+    }
     if (rate_) (void)rate_->take(std::chrono::steady_clock::now());
     const ServerContext& server = *context_->server;
     const std::size_t most = server.limits.max_connections;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/io_shard.hpp"
 #include "daemon/server/listener_context.hpp"
 #include "daemon/server/tls_context.hpp"
@@ -25,8 +26,8 @@ public:
 /// For one thread: that of the io_context it was made with.
 class Listener : public std::enable_shared_from_this<Listener> {
 public:
-    /// Loads the certificates and binds the address, without accepting yet. Throws TlsSetupError,
-    /// ListenError, or what `load_key` throws.
+    /// Loads the certificates and the policy and binds the address, without accepting yet. Throws
+    /// TlsSetupError, ListenerPolicyError, ListenError, or what `load_key` throws.
     Listener(boost::asio::io_context& control, IoShards& shards, ListenerConfig config,
              std::shared_ptr<const ServerContext> server, KeyLoader load_key);
 
@@ -36,8 +37,9 @@ public:
     void stop();
 
     /// Reads certificate, key, client CAs and CRLs again. New connections get the new ones, and those that
-    /// stand are checked against them. When anything is wrong with the files the old ones stay: false, and a
-    /// line in the log.
+    /// stand are checked against them. Reads the policy again, which is in force for the next request on any
+    /// connection. When anything is wrong with the files of either, the old ones stay: false, and a line in
+    /// the log.
     bool reload();
 
     /// The port that is listened on, also when the configuration said 0.
@@ -53,11 +55,17 @@ private:
               IoShard& shard);
     /// False when the error is the end of accepting.
     [[nodiscard]] bool note_accept_error(const boost::system::error_code& error);
+    [[nodiscard]] access::PolicyPtr load_policy() const;
+    [[nodiscard]] bool reload_certificates();
+    [[nodiscard]] bool reload_policy();
+    /// Closes the socket by not keeping it.
+    void refuse_stranger(const boost::asio::ip::tcp::endpoint& peer) const;
     void bind();
     void log_listening() const;
 
     IoShards& shards_;
     const ListenerConfig config_;
+    const AllowedNetworks networks_;
     std::shared_ptr<const ListenerContext> context_;
     KeyLoader load_key_;
     mutable std::mutex tls_mutex_;

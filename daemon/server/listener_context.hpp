@@ -10,6 +10,7 @@
 #include "coffer/v1/frame.pb.h"
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/server/config.hpp"
+#include "daemon/server/listener_policy.hpp"
 #include "daemon/server/log.hpp"
 #include "daemon/server/metrics.hpp"
 #include "daemon/server/rate_limit.hpp"
@@ -42,6 +43,8 @@ struct ServerContext {
 struct ListenerContext {
     std::shared_ptr<const ServerContext> server;
     std::string name;
+    /// What may be done through it. Replaced by a reload.
+    std::shared_ptr<ListenerPolicy> policy = std::make_shared<ListenerPolicy>();
     /// Connections that are open.
     std::shared_ptr<std::atomic<std::size_t>> open = std::make_shared<std::atomic<std::size_t>>(0);
 };

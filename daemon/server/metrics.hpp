@@ -36,7 +36,8 @@ public:
 
     void connection_opened(const std::string& listener);
     void connection_closed(const std::string& listener);
-    /// A connection was turned away before its handshake: "limit", or "no_descriptors".
+    /// A connection was turned away before its handshake: "limit", "network", or
+    /// "accept_failed".
     void connection_refused(const std::string& listener, const std::string& reason);
     void handshake_done(const std::string& listener);
     void handshake_failed(const std::string& listener, const std::string& reason);

@@ -1,7 +1,10 @@
 #include "daemon/server/toml_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 #include "daemon/base/edit_distance.hpp"
@@ -37,6 +40,20 @@ std::string_view type_name(const toml::node& node) {
 
 std::uint32_t line_of(const toml::node& node) {
     return node.source().begin.line;
+}
+
+/// A number as it was written, or as text; the shortest decimal that is the same floating-point number is
+/// what was written, up to its zeros.
+std::optional<std::string> decimal_of(const toml::node& node) {
+    if (const auto whole = node.value_exact<std::int64_t>()) return std::to_string(*whole);
+    if (const auto text = node.value_exact<std::string>()) return text;
+    const auto number = node.value_exact<double>();
+    if (!number) return std::nullopt;
+    std::array<char, 64> text{};
+    const auto [end, error] =
+        std::to_chars(text.data(), text.data() + text.size(), *number, std::chars_format::fixed);
+    if (error != std::errc{}) return std::nullopt;
+    return std::string(text.data(), end);
 }
 
 }  // namespace
@@ -144,6 +161,23 @@ bool TableReader::read_integer(std::string_view key, std::int64_t& out, std::int
     if (*value < least || *value > most) {
         complain(key, std::to_string(*value) + " is out of range; it must be from " + std::to_string(least) +
                           " to " + std::to_string(most));
+        return false;
+    }
+    out = *value;
+    return true;
+}
+
+bool TableReader::read_millionths(std::string_view key, std::int64_t& out, std::int64_t most) {
+    const toml::node* node = find(key, Need::optional);
+    if (node == nullptr) return false;
+    const auto written = decimal_of(*node);
+    const auto value = written ? parse_millionths(*written) : std::nullopt;
+    if (!value) {
+        wrong_type(key, *node, "a number with at most six decimals and without a sign, such as 0.05");
+        return false;
+    }
+    if (*value > most * kMillionths) {
+        complain(key, *written + " is out of range; it must be from 0 to " + std::to_string(most));
         return false;
     }
     out = *value;

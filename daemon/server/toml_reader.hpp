@@ -63,6 +63,9 @@ public:
         out = static_cast<T>(value);
         return true;
     }
+    /// A decimal number of at most `most` with up to six decimals, such as 0.05 or "0.05", in millionths.
+    /// Exact.
+    bool read_millionths(std::string_view key, std::int64_t& out, std::int64_t most);
     bool read_duration(std::string_view key, std::chrono::milliseconds& out, std::chrono::milliseconds least,
                        std::chrono::milliseconds most);
     bool read_size(std::string_view key, std::size_t& out, std::uint64_t least, std::uint64_t most);

@@ -1,5 +1,6 @@
 #include "daemon/server/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -68,6 +69,29 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
 
 std::string size_text(std::uint64_t bytes) {
     return shown(bytes, kSizeUnits);
+}
+
+std::optional<std::int64_t> parse_millionths(std::string_view text) noexcept {
+    constexpr std::size_t kMostWhole = 9;
+    constexpr std::size_t kDecimals = 6;
+    const auto point = text.find('.');
+    const auto whole = text.substr(0, point);
+    const auto decimals = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
+    if (whole.empty() || whole.size() > kMostWhole || decimals.size() > kDecimals ||
+        (point != std::string_view::npos && decimals.empty())) {
+        return std::nullopt;
+    }
+    std::int64_t value = 0;
+    const auto take = [&value](char c) {
+        value = value * 10 + (c - '0');
+        return c >= '0' && c <= '9';
+    };
+    if (!std::all_of(whole.begin(), whole.end(), take) ||
+        !std::all_of(decimals.begin(), decimals.end(), take)) {
+        return std::nullopt;
+    }
+    for (auto i = decimals.size(); i < kDecimals; ++i) value *= 10;
+    return value;
 }
 
 }  // namespace coffer::server

@@ -20,6 +20,12 @@ namespace coffer::server {
 /// 2^62.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;
 
+inline constexpr std::int64_t kMillionths = 1'000'000;
+
+/// A decimal number with at most nine digits before the point and six after it, without a sign, in
+/// millionths: "0.05" is 50,000. Nothing for any other text.
+[[nodiscard]] std::optional<std::int64_t> parse_millionths(std::string_view text) noexcept;
+
 /// The largest unit that shows `bytes` as a whole number: "32MiB", "1000B".
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 

@@ -164,6 +164,15 @@ protected:
             response.mutable_restore_secret()->set_name(request.restore_secret().secret_id());
         } else if (request.has_list_secrets()) {
             list(request.list_secrets(), *response.mutable_list_secrets());
+        } else if (request.has_get_usage()) {
+            auto& usage = *response.mutable_get_usage();
+            usage.set_month(request.get_usage().month());
+            usage.set_days(30);
+            usage.set_counted_days(30);
+            auto& line = *usage.add_lines();
+            line.set_key("a,\"b\"");
+            line.set_secret_days(60);
+            usage.mutable_total()->set_requests(7);
         } else if (request.has_get_random_password()) {
             const auto length = static_cast<std::size_t>(request.get_random_password().password_length());
             response.mutable_get_random_password()->set_random_password(std::string(length, 'r'));
@@ -232,6 +241,17 @@ TEST_F(CommandTest, PutAndGetKeepEveryByte) {
     std::ofstream(file, std::ios::binary) << bytes;
     EXPECT_EQ(run("$COFFER put demo/b --file " + file.string() + "; $COFFER get demo/b").out, bytes);
     EXPECT_TRUE(secrets.at("demo/b").binary) << "it is not UTF-8";
+}
+
+TEST_F(CommandTest, UsageAsCsvIsQuoted) {
+    // RFC 4180, 2.5 to 2.7
+    EXPECT_EQ(run("$COFFER usage --month 2026-11 --by tag:team --format csv").out,
+              "tag:team,requests,errors,secret-days,scheduled-secret-days\r\n"
+              "\"a,\"\"b\"\"\",0,0,60,0\r\n(total),7,0,0,0\r\n");
+    EXPECT_THAT(run("$COFFER usage --month 2026-11").out, StartsWith("2026-11"));
+    EXPECT_THAT(run("$COFFER usage --month 2026-11 --format json").out, HasSubstr("\"SecretDays\": 60"));
+    EXPECT_THAT(run("$COFFER usage --month 2026-11 --output json").out, HasSubstr("\"SecretDays\": 60"));
+    EXPECT_NE(run("$COFFER usage --format csv --output json").code, 0);
 }
 
 TEST_F(CommandTest, PutSaysWhatItDidOnStandardError) {

@@ -109,7 +109,7 @@ TEST(RequestParameters, NoOperationShowsASecretValue) {
 /// The files that define operations.
 std::vector<const google::protobuf::FileDescriptor*> operation_files() {
     return {v1::CreateSecretRequest::descriptor()->file(), v1::CreateUserRequest::descriptor()->file(),
-            v1::LookupEventsRequest::descriptor()->file()};
+            v1::LookupEventsRequest::descriptor()->file(), v1::GetUsageRequest::descriptor()->file()};
 }
 
 TEST(RequestParameters, TheListNamesNoFieldThatHoldsAValue) {

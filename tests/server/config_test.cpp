@@ -349,5 +349,71 @@ TEST(Units, Sizes) {
     EXPECT_EQ(size_text(1000), "1000B");
 }
 
+TEST(Config, AllowedNetworksOfAListener) {
+    // The smallest configuration ends inside of its listener.
+    EXPECT_TRUE(parse(std::string(kSmallest)).listeners[0].allowed_networks.empty());
+    const auto config = parse(std::string(kSmallest) +
+                              "allowed_networks = [\"10.0.0.0/8\", \"192.0.2.7\", \"2001:db8::/32\", "
+                              "\"::ffff:198.51.100.0/120\"]\npolicy = \"inner.json\"\n");
+    EXPECT_THAT(config.listeners[0].allowed_networks,
+                ElementsAre("10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::ffff:198.51.100.0/120"));
+    EXPECT_EQ(config.listeners[0].policy, "/etc/coffer/inner.json");
+    EXPECT_THAT(
+        parse(std::string(kSmallest) + "allowed_networks = \"10.0.0.0/8\"\n").listeners[0].allowed_networks,
+        ElementsAre("10.0.0.0/8"));
+}
+
+TEST(Config, NetworksThatAreNone) {
+    const auto problem = [](const std::string& block) {
+        return problems_with("allowed_networks = [\"192.0.2.0/24\", \"" + block + "\"]\n");
+    };
+    for (const char* block : {"10.0.0.0/33", "2001:db8::/129", "::ffff:10.0.0.0/129", "10.0.0.0/", "10.0.0/8",
+                              "10.0.0.0/-1", "bank.example", "localhost", "10.0.0.0 /8", "fe80::1%eth0"}) {
+        EXPECT_THAT(problem(block), AllOf(HasSubstr("'allowed_networks'"),
+                                          HasSubstr("\"" + std::string(block) + "\" is not a network")));
+    }
+    for (const char* block :
+         {"10.0.0.1/8", "192.0.2.1/31", "2001:db8::1/32", "::ffff:10.0.0.1/104", "0.0.0.1/0"}) {
+        EXPECT_THAT(problem(block),
+                    HasSubstr("\"" + std::string(block) + "\" has bits set after its prefix"));
+    }
+    EXPECT_THAT(problems_with("allowed_networks = []\n"), HasSubstr("must have 1 to 256 networks"));
+    EXPECT_THAT(problems_with("allowed_networks = 7\n"), HasSubstr("allowed_networks"));
+}
+
+TEST(Config, PricesAreExact) {
+    EXPECT_TRUE(parse(std::string(kSmallest)).usage.currency.empty());
+    const auto usage = parse(std::string(kSmallest) +
+                             "[usage]\ncurrency = \"USD\"\nprice_per_10000_requests = 0.05\n"
+                             "price_per_secret_month = \"0.40\"\n")
+                           .usage;
+    EXPECT_EQ(usage.currency, "USD");
+    EXPECT_EQ(usage.micros_per_10000_requests, 50'000);
+    EXPECT_EQ(usage.micros_per_secret_month, 400'000);
+    const auto price = [](const std::string& written) {
+        return parse(std::string(kSmallest) +
+                     "[usage]\ncurrency = \"X\"\nprice_per_secret_month = " + written)
+            .usage.micros_per_secret_month;
+    };
+    EXPECT_EQ(price("0.000001"), 1);
+    EXPECT_EQ(price("0.1"), 100'000);
+    EXPECT_EQ(price("999.999999"), 999'999'999);
+    EXPECT_EQ(price("1000"), 1'000'000'000);
+    EXPECT_EQ(price("\"3\""), 3'000'000);
+}
+
+TEST(Config, PricesThatAreNone) {
+    const auto problem = [](const std::string& written) {
+        return problems_with("[usage]\ncurrency = \"USD\"\nprice_per_secret_month = " + written + "\n");
+    };
+    for (const char* written :
+         {"-1", "-0.5", "0.0000001", "\"0.4 USD\"", "\".5\"", "\"1.\"", "inf", "nan", "true"}) {
+        EXPECT_THAT(problem(written), HasSubstr("'price_per_secret_month': must be a number")) << written;
+    }
+    EXPECT_THAT(problem("1000.01"), HasSubstr("it must be from 0 to 1000"));
+    EXPECT_THAT(problems_with("[usage]\nprice_per_secret_month = 1\n"), HasSubstr("lacks 'currency'"));
+    EXPECT_THAT(problems_with("[usage]\ncurrency = \"US dollars\"\n"), HasSubstr("'currency'"));
+}
+
 }  // namespace
 }  // namespace coffer::server

@@ -113,8 +113,13 @@ TestServer::TestServer(const TestServerOptions& options) {
 
     server::ListenerConfig listener;
     listener.name = "inner";
-    listener.address = "127.0.0.1";
+    listener.address = options.address;
     listener.max_connections = options.listener_max_connections;
+    listener.allowed_networks = options.allowed_networks;
+    if (!options.policy.empty()) {
+        listener.policy = folder.path() / "policy.json";
+        write_private(listener.policy, options.policy);
+    }
     listener.tls = {
         folder.path() / "server.pem", folder.path() / "server.key", {folder.path() / "clients.pem"}, {}};
     if (options.with_crl) listener.tls.crl = {folder.path() / "clients.crl"};

@@ -50,6 +50,10 @@ struct TestServerOptions {
     unsigned io_threads = 1;
     bool with_crl = false;
     std::size_t listener_max_connections = 0;
+    std::string address = "127.0.0.1";
+    std::vector<std::string> allowed_networks{};
+    /// Text of the listener's policy, kept in policy.json of the server's folder.
+    std::string policy{};
 };
 
 /// The handler answers GetSecretValue: the secret id comes back as the name. "wait/…" waits at the gate

@@ -1,0 +1,16 @@
+#include "daemon/usage/usage_observer.hpp"
+
+#include "proto/names.hpp"
+
+namespace coffer::usage {
+
+void UsageObserver::request_done(const secrets::CallContext& context, v1::Request::OperationCase operation,
+                                 v1::ErrorCode code, std::string_view internal,
+                                 std::chrono::nanoseconds took) {
+    const auto& rights = context.caller.rights;
+    recorder_.record(rights ? std::string_view(rights->principal.arn) : kNobody,
+                     proto::operation_name(operation), clock_.now(), code != v1::ERROR_CODE_UNSPECIFIED);
+    next_->request_done(context, operation, code, internal, took);
+}
+
+}  // namespace coffer::usage

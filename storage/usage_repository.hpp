@@ -1,0 +1,86 @@
+#pragma once
+// What was used, as the tables have it: statistics beside the sealed rows. They decide nothing and are not
+// sealed, so an intruder with the database can falsify them.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/transaction.hpp"
+
+namespace coffer::storage {
+
+/// Requests of one principal for one operation on one UTC day.
+struct RequestCount {
+    Timestamp day;
+    std::string principal;
+    std::string operation;
+    std::int64_t count = 0;
+    std::int64_t errors = 0;  ///< of `count`
+};
+
+/// UTC days: from the first, to before the second.
+struct DayRange {
+    Timestamp from;
+    Timestamp until;
+};
+
+/// What a line of a usage report adds up.
+struct UsageSum {
+    std::string key{};  ///< principal, operation or tag value; empty for a total
+    std::int64_t requests = 0;
+    std::int64_t errors = 0;
+    std::int64_t secret_days = 0;     ///< without the next
+    std::int64_t scheduled_days = 0;  ///< of secrets scheduled for deletion
+};
+
+/// All of a range.
+struct UsageTotal {
+    UsageSum sum;
+    std::int64_t counted_days = 0;  ///< days on which secrets were counted
+};
+
+/// A secret that was created and last read before a day.
+struct UnusedSecret {
+    std::string name;
+    std::string arn;
+    Timestamp created;
+    std::optional<Timestamp> last_accessed{};     ///< UTC day
+    std::optional<std::string> last_principal{};  ///< one who read it on that day
+};
+
+class UsageRepository {
+public:
+    /// Tag keys of a day's snapshot, those on most secrets first, and values of one key. A tag with more
+    /// values names secrets and no cost centre.
+    static constexpr std::size_t kMostTagKeys = 100;
+    static constexpr std::size_t kMostTagValues = 1'000;
+
+    enum class By : std::uint8_t { principal, operation };
+
+    /// Adds to what `node` has counted already.
+    static void add_requests(WriteTransaction& tx, const std::string& node,
+                             const std::vector<RequestCount>& counts);
+
+    /// Counts the secrets of `day`, as they are now, unless that was done for the day already, by whichever
+    /// node. True when it did. Reads the whole table of secrets: let it take as long as its deadline.
+    static bool take_snapshot(WriteTransaction& tx, const std::string& node, Timestamp day);
+
+    /// Removes what is older than `day`.
+    static void forget_before(WriteTransaction& tx, Timestamp day);
+
+    [[nodiscard]] static UsageTotal total(ReadTransaction& tx, const DayRange& days);
+    /// The `most` with the most requests, most first, by key where equal.
+    [[nodiscard]] static std::vector<UsageSum> requests_by(ReadTransaction& tx, By by, const DayRange& days,
+                                                           std::size_t most);
+    /// The values of a tag with the most secret-days, most first.
+    [[nodiscard]] static std::vector<UsageSum> secrets_by_tag(ReadTransaction& tx, const std::string& tag_key,
+                                                              const DayRange& days, std::size_t most);
+
+    /// Up to `most` secrets by name, after the name `after`; without those scheduled for deletion.
+    [[nodiscard]] static std::vector<UnusedSecret> unused_since(ReadTransaction& tx, Timestamp day,
+                                                                const std::string& after, std::size_t most);
+};
+
+}  // namespace coffer::storage
