@@ -13,9 +13,9 @@
 
 namespace coffer::audit_lookup {
 
-/// Yields to everything else: one job at a time, of one batch, in the database's last lane. Events that are
-/// older than what is kept are passed over. Records that are no events (there are none in a journal that
-/// Coffer wrote) are passed over too: they would stop all others behind them.
+/// Yields to everything else: one job at a time, of one batch, in the database's last lane, with rests
+/// between them. Events that are older than what is kept are passed over. Records that are no events (there
+/// are none in a journal that Coffer wrote) are passed over too: they would stop all others behind them.
 class DatabaseSink final : public audit::Sink {
 public:
     /// All must outlive it. `keep_for`: as long as events stay in the table.
@@ -35,12 +35,15 @@ private:
     };
     [[nodiscard]] Batch batch_of(std::span<const audit::ShippedRecord> records) const;
     void write(std::shared_ptr<const Batch> batch);
+    /// Waits until it may go on. Throws SinkError when it was cancelled.
+    void rest() const;
 
     storage::Database& database_;
     const storage::AuditJournalName journal_;
     const std::chrono::milliseconds keep_for_;
     const Clock& clock_;
     std::set<Timestamp> days_;  ///< whose partitions are there, as far as this node knows
+    Deadline rested_{};
     std::atomic<bool> cancelled_{false};
 };
 
