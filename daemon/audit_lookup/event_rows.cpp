@@ -4,6 +4,7 @@
 
 #include "daemon/audit/event.hpp"
 #include "daemon/audit/event_filter.hpp"
+#include "daemon/audit/utf8.hpp"
 
 namespace coffer::audit_lookup {
 
