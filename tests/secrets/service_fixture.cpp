@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "daemon/audit/journal_reader.hpp"
+#include "tests/support/rights.hpp"
 
 namespace coffer::secrets {
 
@@ -15,17 +16,6 @@ constexpr std::chrono::seconds kPatience{30};
 
 Deadline patience() {
     return std::chrono::steady_clock::now() + kPatience;
-}
-
-access::RightsPtr usual_rights(const std::string& principal) {
-    static const auto kEverything = access::Policy::parse(
-        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})",
-        "administrators", {.kind = access::DocumentKind::identity});
-    access::Rights rights;
-    rights.principal.arn = rights.principal.id = rights.principal.name = principal;
-    rights.principal.account = Node::kIdentity.account;
-    if (principal.ends_with("admin")) rights.identity.push_back(kEverything);
-    return std::make_shared<const access::Rights>(std::move(rights));
 }
 
 }  // namespace
@@ -79,7 +69,7 @@ void Node::open_audit() {
     outbox_->open(patience());
     trail_ = std::make_unique<AuditTrail>(*journal_, *outbox_, *outbox_rows_,
                                           EventMaker(kIdentity, name_, clock_));
-    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, nullptr, trail_.get());
+    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, std::vector<OperationSet*>{}, trail_.get());
 }
 
 void Node::restart_audit() {
@@ -118,7 +108,8 @@ v1::Response Node::answer(const google::protobuf::Message& message, const std::s
     }
     CallContext context{{principal, "test", "127.0.0.1"}, patience(), Uuid::random().text(), ""};
     const auto rights = rights_.find(principal);
-    context.caller.rights = rights == rights_.end() ? usual_rights(principal) : rights->second;
+    context.caller.rights =
+        rights == rights_.end() ? test::usual_rights(principal, kIdentity.account) : rights->second;
     return boost::asio::co_spawn(io_, pipeline_->answer(std::move(context), std::move(request)),
                                  boost::asio::use_future)
         .get();

@@ -9,12 +9,12 @@
 #include <thread>
 
 #include "daemon/access/access_denied.hpp"
-#include "daemon/access/administrators.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/usage/service.hpp"
 #include "daemon/usage/snapshot_worker.hpp"
 #include "storage/access_recorder.hpp"
 #include "tests/storage/storage_fixture.hpp"
+#include "tests/support/rights.hpp"
 
 namespace coffer::usage {
 namespace {
@@ -69,11 +69,10 @@ protected:
     v1::Response ask(const Ask& set_request, const std::string& caller = "admin",
                      std::optional<Prices> prices = std::nullopt) {
         UsageService service(database(), clock_, std::move(prices));
-        const access::Administrators people({"admin"}, "111122223333");
         secrets::CallContext context;
         context.caller.principal = caller;
         context.caller.source_address = "127.0.0.1";
-        context.caller.rights = people.rights_of(caller);
+        context.caller.rights = test::usual_rights(caller, "111122223333");
         context.deadline = std::chrono::steady_clock::now() + 30s;
         context.record = std::make_shared<secrets::RequestRecord>();
         auto request = std::make_shared<v1::Request>();
