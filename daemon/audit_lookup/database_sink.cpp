@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kDropPatience{10};
 /// quarter of a processor, here and in PostgreSQL, from requests. What comes faster than that waits in the
 /// journal.
 constexpr int kRest = 3;
-constexpr std::chrono::seconds kRestMax{2};
+constexpr std::chrono::seconds kRestMax{5};
 /// How soon cancelling is noticed.
 constexpr std::chrono::milliseconds kGlance{50};
 
@@ -91,7 +91,8 @@ void DatabaseSink::deliver(std::span<const audit::ShippedRecord> records) {
     }
     days_.insert(batch->new_days.begin(), batch->new_days.end());
     const auto now = std::chrono::steady_clock::now();
-    rested_ = now + std::min<std::chrono::steady_clock::duration>(kRest * (now - begun), kRestMax);
+    rested_ =
+        now + std::clamp<std::chrono::steady_clock::duration>(kRest * (now - begun), rest_min_, kRestMax);
 }
 
 std::vector<std::string> drop_events(storage::Database& database, Timestamp before,

@@ -18,10 +18,18 @@ namespace coffer::audit_lookup {
 /// are none in a journal that Coffer wrote) are passed over too: they would stop all others behind them.
 class DatabaseSink final : public audit::Sink {
 public:
+    /// So long at least from one batch to the next: each is a commit, whose fsync takes the disk from others.
+    static constexpr std::chrono::milliseconds kRestMin{1'000};
+
     /// All must outlive it. `keep_for`: as long as events stay in the table.
     DatabaseSink(storage::Database& database, storage::AuditJournalName journal,
-                 std::chrono::milliseconds keep_for, const Clock& clock)
-        : database_(database), journal_(std::move(journal)), keep_for_(keep_for), clock_(clock) {}
+                 std::chrono::milliseconds keep_for, const Clock& clock,
+                 std::chrono::milliseconds rest_min = kRestMin)
+        : database_(database),
+          journal_(std::move(journal)),
+          keep_for_(keep_for),
+          clock_(clock),
+          rest_min_(rest_min) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "database"; }
     void deliver(std::span<const audit::ShippedRecord> records) override;
@@ -42,6 +50,7 @@ private:
     const storage::AuditJournalName journal_;
     const std::chrono::milliseconds keep_for_;
     const Clock& clock_;
+    const std::chrono::milliseconds rest_min_;
     std::set<Timestamp> days_;  ///< whose partitions are there, as far as this node knows
     Deadline rested_{};
     std::atomic<bool> cancelled_{false};

@@ -45,7 +45,8 @@ protected:
     DatabaseSink& sink() {
         if (!sink_) {
             sink_ = std::make_unique<DatabaseSink>(database(), storage::AuditJournalName{"node-1", journal_},
-                                                   std::chrono::hours(24 * 90), clock_);
+                                                   std::chrono::hours(24 * 90), clock_,
+                                                   std::chrono::milliseconds(0));
         }
         return *sink_;
     }
