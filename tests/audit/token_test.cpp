@@ -2,15 +2,13 @@
 // alone.
 
 #include <gtest/gtest.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include <array>
 #include <memory>
 
 #include "audit_fixture.hpp"
-#include "crypto/attributes.hpp"
+#include "crypto/audit_public_key.hpp"
 #include "crypto/key_ring.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "tests/support/tokens.hpp"
@@ -22,32 +20,15 @@ using testing::TokenKind;
 
 using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 
-/// From CKA_EC_POINT: an OCTET STRING (04 41) around the 65 bytes of an uncompressed point.
-KeyPtr public_key(const crypto::Session& session) {
-    const auto keys = crypto::find_keys(session);
-    auto point = crypto::read_attribute(session, keys.audit_public_key.value(), CKA_EC_POINT).value();
-    if (point.size() == 67) point.erase(point.begin(), point.begin() + 2);
-    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
-        EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr), EVP_PKEY_CTX_free);
-    std::string group = "prime256v1";
-    std::array params = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
-        OSSL_PARAM_construct_end()};
-    EVP_PKEY* raw = nullptr;
-    if (EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &raw, EVP_PKEY_PUBLIC_KEY, params.data()) != 1) {
-        throw std::runtime_error("not a point");
-    }
-    return {raw, EVP_PKEY_free};
+/// The public half of the token's audit key: what daemons and coffer-hsm audit-key give away.
+std::string public_pem(const crypto::Session& session) {
+    return crypto::p256_public_key_pem(session, crypto::find_keys(session).audit_public_key.value());
 }
 
-std::string pem_of(EVP_PKEY* key) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> out(BIO_new(BIO_s_mem()), BIO_free);
-    PEM_write_bio_PUBKEY(out.get(), key);
-    char* data = nullptr;
-    const auto size = BIO_get_mem_data(out.get(), &data);
-    return {data, static_cast<std::size_t>(size)};
+KeyPtr key_of(const std::string& pem) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> in(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    return {PEM_read_bio_PUBKEY(in.get(), nullptr, nullptr, nullptr), EVP_PKEY_free};
 }
 
 class TokenSigner final : public CheckpointSigner {
@@ -81,8 +62,9 @@ TEST_P(TokenTest, SignsCheckpoints) {
     const auto directory = folder.sub("audit");
     CheckpointKeys keys;
     token.with_session([&](const crypto::Session& session, const auto&, auto) {
-        const auto key = public_key(session);
-        keys.add_pem(pem_of(key.get()));
+        const auto pem = public_pem(session);
+        const auto key = key_of(pem);
+        keys.add_pem(pem);
         const auto signer = std::make_shared<TokenSigner>(session, key_id_of(key.get()));
         const auto journal = Journal::open(testing::small_config(directory), signer, nullptr, clock);
         for (int i = 0; i < 5; ++i) {
