@@ -26,8 +26,8 @@ public:
 };
 
 /// Appends the pending events that the journal does not hold, and reports all as journaled: no change without
-/// its event, and none twice. To be called before the node serves. Reads the whole journal once when anything
-/// is pending. Answers how many were appended. Throws what reading and appending throw.
+/// its event, and none twice. When anything is pending, reads the journal from a day before the oldest such
+/// event was made. Answers how many were appended. Throws what reading and appending throw.
 std::size_t journal_pending_changes(Journal& journal, ChangeOutbox& outbox);
 
 }  // namespace coffer::audit
