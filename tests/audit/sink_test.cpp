@@ -114,14 +114,15 @@ TEST_F(SinkTest, SyslogSendsAgainWhatAConnectionMayHaveTakenWithIt) {
             }
         }
     };
-    for (; next <= 8; ++next) {
+    // On beyond the first connection's end, whenever the peer gets round to that.
+    for (; next <= 8 || peer.connections() < 2; ++next) {
         deliver_next();
         ASSERT_TRUE(peer.wait_for(std::min<std::uint64_t>(next, 3)));
     }
     peer.close_after(0);
     std::set<std::string> seen;
     // Until a write finds the last connection that the peer has ended.
-    while (seen.size() < 9) {
+    while (seen.size() < next) {
         deliver_next();
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
         for (const auto& message : peer.received()) seen.insert(message.substr(message.find('{')));
