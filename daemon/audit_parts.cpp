@@ -17,9 +17,6 @@ namespace coffer::daemon {
 namespace {
 
 constexpr std::chrono::hours kRetentionInterval{1};
-/// Few commits: one a second at most, each of so much at most.
-constexpr std::size_t kDatabaseBatch = 2'000;
-constexpr std::size_t kDatabaseBatchBytes = 4 * 1024 * 1024;
 
 audit::JournalConfig journal_config(const server::Config& config) {
     audit::JournalConfig journal;
@@ -115,19 +112,16 @@ AuditParts::~AuditParts() {
 }
 
 void AuditParts::start_sinks(const server::Config& config) {
-    const auto start = [&](std::unique_ptr<audit::Sink> sink, audit::ShipperConfig shipping = {}) {
+    const auto start = [&](std::unique_ptr<audit::Sink> sink) {
+        audit::ShipperConfig shipping;
         shipping.state_directory = config.audit.state_directory;
         shippers_.push_back(std::make_unique<audit::Shipper>(std::move(shipping), *journal_, std::move(sink),
                                                              std::make_shared<SinkRecorder>(metrics_, log_)));
     };
     if (database_keep_for_) {
-        audit::ShipperConfig shipping;
-        shipping.batch_records_max = kDatabaseBatch;
-        shipping.batch_bytes_max = kDatabaseBatchBytes;
         start(std::make_unique<audit_lookup::DatabaseSink>(
-                  database_, storage::AuditJournalName{config.node.name, journal_->id()}, *database_keep_for_,
-                  clock_),
-              std::move(shipping));
+            database_, storage::AuditJournalName{config.node.name, journal_->id()}, *database_keep_for_,
+            clock_));
     }
     if (const auto& syslog = config.audit.syslog) {
         start(std::make_unique<audit::SyslogSink>("syslog", target_of(*syslog),

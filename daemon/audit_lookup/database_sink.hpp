@@ -19,7 +19,7 @@ namespace coffer::audit_lookup {
 class DatabaseSink final : public audit::Sink {
 public:
     /// So long at least from one batch to the next: each is a commit, whose fsync takes the disk from others.
-    static constexpr std::chrono::milliseconds kRestMin{1'000};
+    static constexpr std::chrono::milliseconds kRestMin{250};
 
     /// All must outlive it. `keep_for`: as long as events stay in the table.
     DatabaseSink(storage::Database& database, storage::AuditJournalName journal,
