@@ -204,8 +204,10 @@ awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool
         }
         json = audit::to_json(event);
     }
-    const auto admission =
-        operator_action || committed ? audit::Admission::operator_action : audit::Admission::request;
+    // Whoever is refused is no operator: the reserve must not be used up by asking for what one may not.
+    const bool refused = response.has_error() && response.error().code() == v1::ACCESS_DENIED;
+    const auto admission = committed || (operator_action && !refused) ? audit::Admission::operator_action
+                                                                      : audit::Admission::request;
     auto start = [this, json = std::move(json), admission](Completion<audit::Receipt> done) mutable {
         journal_.append_json(std::move(json), admission, std::move(done));
     };
