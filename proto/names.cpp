@@ -64,6 +64,12 @@ std::string_view operation_name(v1::Request::OperationCase operation) noexcept {
     return name;
 }
 
+const google::protobuf::Message* operation_message(const v1::Request& request) {
+    const auto* field =
+        v1::Request::descriptor()->FindFieldByNumber(static_cast<int>(request.operation_case()));
+    return field == nullptr ? nullptr : &request.GetReflection()->GetMessage(request, field);
+}
+
 bool is_read_only(v1::Request::OperationCase operation) noexcept {
     if (operation == v1::Request::OPERATION_NOT_SET) return true;
     constexpr std::array<std::string_view, 10> kReads{

@@ -18,6 +18,9 @@ namespace coffer::proto {
 /// AWS's name of the operation, e.g. "GetSecretValue"; "Unknown" when none is set.
 [[nodiscard]] std::string_view operation_name(v1::Request::OperationCase operation) noexcept;
 
+/// The message of the operation that the request has; null when none is set. Part of `request`.
+[[nodiscard]] const google::protobuf::Message* operation_message(const v1::Request& request);
+
 /// Whether the operation changes nothing (CloudTrail's readOnly), which its name tells: Get*, List*, ...
 /// Also true when none is set.
 [[nodiscard]] bool is_read_only(v1::Request::OperationCase operation) noexcept;

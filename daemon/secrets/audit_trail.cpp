@@ -61,12 +61,6 @@ std::string error_code_of(v1::ErrorCode code) {
     return code == v1::ACCESS_DENIED ? "AccessDenied" : std::string(proto::error_name(code));
 }
 
-const google::protobuf::Message* operation_message(const v1::Request& request) {
-    const auto* oneof = v1::Request::descriptor()->FindOneofByName("operation");
-    const auto* field = request.GetReflection()->GetOneofFieldDescriptor(request, oneof);
-    return field == nullptr ? nullptr : &request.GetReflection()->GetMessage(request, field);
-}
-
 /// The service that has the operation; its messages are in a file of their own.
 std::string_view source_of(const google::protobuf::Message* message) {
     if (message == nullptr) return kSecretsSource;
@@ -162,7 +156,7 @@ void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool
     record.recorder = this;
     record.operation = proto::operation_name(request.operation_case());
     record.read_only = proto::is_read_only(request.operation_case());
-    const auto* message = operation_message(request);
+    const auto* message = proto::operation_message(request);
     record.source = source_of(message);
     if (message != nullptr) record.parameters = proto::request_parameters(*message);
     require_room(operator_action);

@@ -39,10 +39,7 @@ void require_known(const CallContext& call, v1::Request::OperationCase operation
 /// Hands an operation of another part on.
 awaitable<void> hand_on(OperationSet& set, Call call, std::unique_ptr<v1::Request> request,
                         v1::Response& response) {
-    const auto& reflection = *request->GetReflection();
-    const auto* operation =
-        reflection.GetOneofFieldDescriptor(*request, request->GetDescriptor()->FindOneofByName("operation"));
-    require_limits(reflection.GetMessage(*request, operation));
+    require_limits(*proto::operation_message(*request));
     std::shared_ptr<const v1::Request> shared = std::move(request);
     co_await set.perform(std::move(call), std::move(shared), response);
 }
