@@ -100,7 +100,7 @@ choose_build() {
 
 check_build() {
   local program
-  for program in cofferd coffer-hsm coffer coffer-audit; do
+  for program in "${programs[@]}"; do
     [ -x "$bin/$program" ] || fail "$bin/$program is not there" \
       "build first: cmake --preset release -DCOFFER_TESTS=OFF -DCOFFER_BENCH=OFF && cmake --build --preset release" \
       "or name another build folder with --build"
@@ -144,7 +144,7 @@ copy_program() {
   local file target
   [ "$build" != "$dir/program" ] || return 0
   install -d -m 755 "$dir/program" "$dir/program/bin" "$dir/program/deploy" "$dir/program/deploy/lib" "$dir/program/hsm-config"
-  for file in bin/cofferd bin/coffer-hsm bin/coffer bin/coffer-audit; do
+  for file in "${programs[@]/#/bin/}"; do
     cmp -s "$build/$file" "$dir/program/$file" || install -m 755 "$build/$file" "$dir/program/$file"
   done
   (cd "$root" && printf '%s\n' deploy/appliance.sh deploy/appliance.toml.in deploy/lib/*.sh hsm-config/*.toml) |

@@ -46,7 +46,7 @@ cd "$here/.."
 if command -v ccache >/dev/null; then export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 # Only what is deployed: tests/run.sh asks for the tests by name when it comes to this folder.
 [ -e build/release/build.ninja ] || cmake --preset release -DCOFFER_TESTS=OFF -DCOFFER_BENCH=OFF >/dev/null
-cmake --build build/release --parallel "$(nproc)" --target cofferd coffer coffer-hsm
+cmake --build build/release --parallel "$(nproc)" --target "${programs[@]}"
 
 chapter "3. An appliance: token, PostgreSQL, certificates, daemon"
 "$here/appliance.sh" up "${appliance[@]}"

@@ -3,6 +3,9 @@
 
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
 
+# What an appliance runs, as CMake targets and as files of bin/: quickstart.sh builds these, appliance.sh wants them.
+programs=(cofferd coffer-hsm coffer coffer-audit)
+
 # One line for each thing that is done; with the time since the start, so that a slow step shows.
 step() { printf '%s%6.1fs%s  %s\n' "$dim" "$(seconds_since_start)" "$plain" "$*"; }
 
