@@ -43,8 +43,8 @@ void detach_label(Versions& versions, const storage::VersionId& from, std::strin
 /// the version that was current loses AWSPENDING as well, if it carried it (a rotation is over).
 void make_current(Versions& versions, const storage::VersionId& id);
 
-/// Labels for a new version that was put with `labels`: exactly these move, also when it is the secret's
-/// first version (which is then not AWSCURRENT unless it was asked for).
+/// Labels for a new version that was put with `labels`: exactly these move. (A secret's first version is
+/// AWSCURRENT in any case, which is the caller's to see to: AWS, API reference of PutSecretValue.)
 void attach_labels(Versions& versions, const storage::VersionId& to,
                    std::span<const storage::StagingLabel> labels);
 

@@ -163,6 +163,7 @@ SecretsService::PutOutcome SecretsService::put_version(Edit& edit, const Version
         outcome.labels = version->labels;
         return outcome;
     }
+    const bool first = secret.versions.empty();
     if (version == nullptr) {
         version = &secret.versions.emplace_back(
             StoredVersion{id, now, std::nullopt, std::nullopt, {}, std::nullopt});
@@ -172,11 +173,11 @@ SecretsService::PutOutcome SecretsService::put_version(Edit& edit, const Version
     version->master_key = payload.master_key;
     if (labels.empty()) {
         make_current(secret.versions, id);
-        outcome.labels = {StagingLabel(std::string(kCurrent))};
     } else {
         attach_labels(secret.versions, id, labels);
-        outcome.labels = labels;
+        if (first) attach_label(secret.versions, id, kCurrent);
     }
+    outcome.labels = version->labels;
     require_quota(secret);
     if (!prune(secret.versions, now)) {
         throw limit_exceeded("A secret can have at most " + std::to_string(kMaxVersions) +
