@@ -1,0 +1,53 @@
+#include "daemon/aws/operations.hpp"
+
+#include <map>
+#include <string>
+
+#include "coffer/v1/secrets.pb.h"
+
+namespace coffer::aws {
+
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+constexpr std::string_view kTargetPrefix = "secretsmanager.";
+constexpr std::string_view kRequestSuffix = "Request";
+
+using Operations = std::map<std::string, const FieldDescriptor*, std::less<>>;
+
+/// Secrets Manager's own: those whose messages are in secrets.proto.
+Operations secrets_operations() {
+    const auto* file = v1::GetSecretValueRequest::descriptor()->file();
+    const auto& fields = *v1::Request::descriptor()->FindOneofByName("operation");
+    Operations operations;
+    for (int i = 0; i < fields.field_count(); ++i) {
+        const auto* message = fields.field(i)->message_type();
+        if (message == nullptr || message->file() != file) continue;
+        operations.emplace(message->name().substr(0, message->name().size() - kRequestSuffix.size()),
+                           fields.field(i));
+    }
+    return operations;
+}
+
+}  // namespace
+
+const FieldDescriptor* find_target(std::string_view target) {
+    static const Operations operations = secrets_operations();
+    if (!target.starts_with(kTargetPrefix)) return nullptr;
+    const auto found = operations.find(target.substr(kTargetPrefix.size()));
+    return found == operations.end() ? nullptr : found->second;
+}
+
+google::protobuf::Message& message_of(v1::Request& request, const FieldDescriptor& operation) {
+    return *request.GetReflection()->MutableMessage(&request, &operation);
+}
+
+const google::protobuf::Message* result_of(const v1::Response& response) {
+    const auto* field = response.GetReflection()->GetOneofFieldDescriptor(
+        response, v1::Response::descriptor()->FindOneofByName("result"));
+    if (field == nullptr || response.has_error()) return nullptr;
+    return &response.GetReflection()->GetMessage(response, field);
+}
+
+}  // namespace coffer::aws
