@@ -74,6 +74,7 @@ private:
     void take_hello(const v1::Hello& hello);
     void take_request(std::unique_ptr<v1::Request> request);
     void recognise_caller();
+    void recognise_session(const std::string& token);
     void note_partial_frame(bool partial, bool progressed);
     [[nodiscard]] bool has_room() const noexcept;
 
@@ -112,6 +113,9 @@ private:
     Phase phase_ = Phase::handshake;
     access::Caller caller_;
     access::Recognition recognition_;
+    // Of the session token that came last: most connections have one at a time.
+    std::string session_token_;
+    access::Recognition session_;
     std::shared_ptr<PrincipalUse> use_;
     PeerCertificates peer_;
     std::optional<TlsContext::Time> peer_expires_;
