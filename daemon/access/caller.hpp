@@ -62,6 +62,8 @@ struct Recognition {
     std::optional<Timestamp> expires;
     /// What a session token that was presented says; null where there was none, or none that is ours.
     SessionPtr session{};
+    /// Refused because the session's time is over.
+    bool expired = false;
 };
 
 /// Who the owners of certificates are. Front doors ask it for every request, so that a change of rights takes
@@ -109,6 +111,8 @@ struct Caller {
     std::string access_key_id{};
     /// What its session token says; null for a user's own key, and for a certificate alone.
     SessionPtr session{};
+    /// Without rights because that session's time is over.
+    bool session_expired = false;
 };
 
 }  // namespace coffer::access

@@ -178,6 +178,17 @@ void Connection::recognise_caller() {
     caller_.refusal = recognition_.refusal;
 }
 
+/// A token is opened once; what its session may do is asked for every request, as of the certificate.
+void Connection::recognise_session(const std::string& token) {
+    if (token != session_token_) {
+        session_token_ = token;
+        session_ = {};
+    }
+    if (listener_->server->callers) {
+        listener_->server->callers->recognise_session(token, recognition_, session_);
+    }
+}
+
 void Connection::take_request(std::unique_ptr<v1::Request> request) {
     const ServerContext& server = *listener_->server;
     last_activity_ = now();
@@ -188,6 +199,15 @@ void Connection::take_request(std::unique_ptr<v1::Request> request) {
     caller_.listener_policy = listener_->policy->get();
     secrets::CallContext context{caller_, last_activity_ + patience, Uuid::random().text(),
                                  request->trace_id()};
+    if (!request->session_token().empty()) {
+        recognise_session(request->session_token());
+        context.caller.rights = session_.rights;
+        context.caller.refusal = session_.refusal;
+        context.caller.session = session_.session;
+        context.caller.session_expired = session_.expired;
+        if (session_.session) context.caller.access_key_id = session_.session->access_key_id;
+        request->clear_session_token();
+    }
     if (characters(context.trace_id) > kMaxTraceIdCharacters) {
         context.trace_id.clear();
         refuse_request(

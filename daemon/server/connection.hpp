@@ -41,6 +41,7 @@ private:
     void take_hello(const v1::Hello& hello);
     void take_request(std::unique_ptr<v1::Request> request);
     void recognise_caller();
+    void recognise_session(const std::string& token);
 
     // From requests to answers.
     boost::asio::awaitable<void> perform(std::shared_ptr<ClientConnection> self, Calls::iterator call,
@@ -52,6 +53,9 @@ private:
     void send(const v1::Frame& frame);
 
     access::Recognition recognition_;
+    // Of the session token that came last: most connections have one at a time.
+    std::string session_token_;
+    access::Recognition session_;
     Calls calls_;
 };
 
