@@ -5,6 +5,8 @@
 #include "daemon/aws/json_reader.hpp"
 #include "daemon/aws/json_writer.hpp"
 #include "daemon/aws/operations.hpp"
+#include "daemon/aws/query_reader.hpp"
+#include "daemon/aws/xml_writer.hpp"
 #include "proto/names.hpp"
 
 namespace coffer::aws {
@@ -14,10 +16,14 @@ using boost::asio::awaitable;
 namespace {
 
 constexpr std::string_view kJsonType = "application/x-amz-json-1.1";
+constexpr std::string_view kFormType = "application/x-www-form-urlencoded";
+constexpr std::string_view kXmlType = "text/xml";
+constexpr std::string_view kStsVersion = "2011-06-15";
 constexpr unsigned kNotFound = 404;
 constexpr std::size_t kTraceIdMax = 128;
 /// What Secrets Manager has; the SDKs correct clocks that are further away.
 constexpr std::chrono::minutes kSecretsSkew{5};
+constexpr std::chrono::minutes kStsSkew{15};
 
 constexpr std::string_view kUnknownClient = "The security token included in the request is invalid.";
 constexpr std::string_view kExpiredToken = "The security token included in the request is expired";
@@ -35,6 +41,28 @@ std::string trace_id_of(const HttpRequest& request) {
     const bool good =
         id.size() <= kTraceIdMax && std::ranges::all_of(id, [](char c) { return c >= ' ' && c <= '~'; });
     return good ? std::string(id) : std::string();
+}
+
+/// Whether it is a request of the query protocol: a form, or a GET with the form as its query (as presigned
+/// requests are).
+bool is_query(const HttpRequest& request) {
+    if (!request.header("x-amz-target").empty()) return false;
+    const auto view = request.view();
+    if (view.method == "GET") return !view.query.empty();
+    const auto type = request.header("content-type");
+    return is_header(type.substr(0, type.find_first_of("; \t")), kFormType);
+}
+
+FormParameters form_of_request(const HttpRequestView& request) {
+    return request.method == "GET" ? form_of(parse_query(request.query)) : parse_form(request.body);
+}
+
+HttpAnswer xml_error_answer(const ErrorAnswer& error, std::string_view request_id) {
+    HttpAnswer answer;
+    answer.status = error.status;
+    answer.content_type = kXmlType;
+    write_xml_error(error, request_id, answer.body->bytes());
+    return answer;
 }
 
 void require_root(const HttpRequestView& request) {
@@ -55,9 +83,12 @@ HttpAnswer json_error_answer(const ErrorAnswer& error) {
 
 awaitable<HttpAnswer> FrontDoor::answer(std::shared_ptr<const HttpRequest> request, Arrival arrived) {
     const auto arrival = std::make_shared<Arrival>(std::move(arrived));
+    const bool query = is_query(*request);
     ErrorAnswer error;
     try {
-        co_return co_await answer_json(std::move(request), arrival);
+        auto answering =
+            query ? answer_query(std::move(request), arrival) : answer_json(std::move(request), arrival);
+        co_return co_await std::move(answering);
     } catch (const RequestRefused& refused) {
         error = error_answer(refused);
     } catch (const Overloaded&) {
@@ -68,8 +99,9 @@ awaitable<HttpAnswer> FrontDoor::answer(std::shared_ptr<const HttpRequest> reque
         error = own_error(v1::SERVICE_UNAVAILABLE,
                           "A part that the service needs is not available now. Try again.");
     }
+    if (query) error = query_error(std::move(error));
     arrival->refused(error, arrival->caller);
-    co_return json_error_answer(error);
+    co_return query ? xml_error_answer(error, arrival->request_id) : json_error_answer(error);
 }
 
 awaitable<void> FrontDoor::authenticate(std::shared_ptr<const HttpRequest> request, SignatureScope scope,
@@ -120,6 +152,42 @@ awaitable<HttpAnswer> FrontDoor::answer_json(std::shared_ptr<const HttpRequest> 
     // Of operations without output AWS sends no body at all.
     if (result != nullptr && result->GetDescriptor()->field_count() > 0)
         write_json(*result, answer.body->bytes());
+    co_return answer;
+}
+
+awaitable<HttpAnswer> FrontDoor::answer_query(std::shared_ptr<const HttpRequest> request,
+                                              std::shared_ptr<Arrival> arrival) {
+    const auto view = request->view();
+    if (view.path != "/" || (view.method != "GET" && view.method != "POST")) {
+        throw RequestRefused(error_names::kUnknownOperation,
+                             "Requests of STS are sent as POST or GET to the path /", kNotFound);
+    }
+    const auto form = form_of_request(view);
+    const auto action = form.find("Action");
+    const auto version = form.find("Version");
+    const auto* operation = action == form.end() ? nullptr : find_sts_action(action->second);
+    if (operation == nullptr || version == form.end() || version->second != kStsVersion) {
+        throw RequestRefused(
+            error_names::kUnknownOperation,
+            "Action must be one of AssumeRole, GetCallerIdentity and GetSessionToken, with the "
+            "Version 2011-06-15");
+    }
+    SignatureScope scope{region_, "sts", kStsSkew};
+    co_await authenticate(request, std::move(scope), arrival);
+    auto message = std::make_unique<v1::Request>();
+    read_form(form, message_of(*message, *operation));
+    const std::string name(proto::operation_name(message->operation_case()));
+    auto context = context_of(*request, *arrival);
+    request.reset();
+    const v1::Response response = co_await handler_(std::move(context), std::move(message));
+    if (response.has_error()) {
+        co_return xml_error_answer(query_error(error_answer(response.error())), arrival->request_id);
+    }
+    HttpAnswer answer;
+    answer.content_type = kXmlType;
+    if (const auto* result = result_of(response)) {
+        write_xml_response(name, *result, arrival->request_id, answer.body->bytes());
+    }
     co_return answer;
 }
 

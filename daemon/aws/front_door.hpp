@@ -50,6 +50,9 @@ public:
 private:
     boost::asio::awaitable<HttpAnswer> answer_json(std::shared_ptr<const HttpRequest> request,
                                                    std::shared_ptr<Arrival> arrival);
+    /// STS.
+    boost::asio::awaitable<HttpAnswer> answer_query(std::shared_ptr<const HttpRequest> request,
+                                                    std::shared_ptr<Arrival> arrival);
     /// Puts who signed the request into the caller. Throws RequestRefused.
     boost::asio::awaitable<void> authenticate(std::shared_ptr<const HttpRequest> request,
                                               SignatureScope scope, std::shared_ptr<Arrival> arrival);

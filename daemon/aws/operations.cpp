@@ -4,6 +4,7 @@
 #include <string>
 
 #include "coffer/v1/secrets.pb.h"
+#include "coffer/v1/sts.pb.h"
 
 namespace coffer::aws {
 
@@ -16,9 +17,8 @@ constexpr std::string_view kRequestSuffix = "Request";
 
 using Operations = std::map<std::string, const FieldDescriptor*, std::less<>>;
 
-/// Secrets Manager's own: those whose messages are in secrets.proto.
-Operations secrets_operations() {
-    const auto* file = v1::GetSecretValueRequest::descriptor()->file();
+/// A service's operations: those whose messages are in its file.
+Operations operations_of(const google::protobuf::FileDescriptor* file) {
     const auto& fields = *v1::Request::descriptor()->FindOneofByName("operation");
     Operations operations;
     for (int i = 0; i < fields.field_count(); ++i) {
@@ -33,9 +33,15 @@ Operations secrets_operations() {
 }  // namespace
 
 const FieldDescriptor* find_target(std::string_view target) {
-    static const Operations operations = secrets_operations();
+    static const Operations operations = operations_of(v1::GetSecretValueRequest::descriptor()->file());
     if (!target.starts_with(kTargetPrefix)) return nullptr;
     const auto found = operations.find(target.substr(kTargetPrefix.size()));
+    return found == operations.end() ? nullptr : found->second;
+}
+
+const FieldDescriptor* find_sts_action(std::string_view action) {
+    static const Operations operations = operations_of(v1::AssumeRoleRequest::descriptor()->file());
+    const auto found = operations.find(action);
     return found == operations.end() ? nullptr : found->second;
 }
 

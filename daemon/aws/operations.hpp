@@ -3,7 +3,6 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <memory>
 #include <string_view>
 
 #include "coffer/v1/frame.pb.h"
@@ -13,6 +12,9 @@ namespace coffer::aws {
 /// The field of v1::Request that the value of an X-Amz-Target names: "secretsmanager.GetSecretValue". Null
 /// for other services and unknown operations.
 [[nodiscard]] const google::protobuf::FieldDescriptor* find_target(std::string_view target);
+
+/// The same for the Action of a query to STS: "AssumeRole".
+[[nodiscard]] const google::protobuf::FieldDescriptor* find_sts_action(std::string_view action);
 
 /// The message that `operation`, a field of v1::Request, has in `request`; made when it is not there.
 [[nodiscard]] google::protobuf::Message& message_of(v1::Request& request,

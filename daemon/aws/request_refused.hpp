@@ -21,6 +21,7 @@ inline constexpr std::string_view kSerialization = "SerializationException";
 inline constexpr std::string_view kThrottling = "ThrottlingException";
 inline constexpr std::string_view kUnknownOperation = "UnknownOperationException";
 inline constexpr std::string_view kUnrecognizedClient = "UnrecognizedClientException";
+inline constexpr std::string_view kValidation = "ValidationException";
 }  // namespace error_names
 
 /// `what()` is the message, for the client to read. It holds nothing of the request that may be secret.

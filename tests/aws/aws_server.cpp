@@ -83,6 +83,10 @@ asio::awaitable<v1::Response> AwsServer::handle(secrets::CallContext context,
                                                 std::unique_ptr<v1::Request> request) {
     seen.add(context);
     v1::Response response;
+    if (request->has_get_caller_identity()) {
+        response.mutable_get_caller_identity()->set_account("111122223333");
+        co_return response;
+    }
     if (!request->has_get_secret_value()) {
         response.mutable_tag_resource();
         co_return response;

@@ -148,6 +148,60 @@ TEST(AwsHttp, BackendsThatAreAway) {
     EXPECT_EQ(client.ask(aws.sign({})).result_int(), 200U);
 }
 
+// ---- STS -------------------------------------------------------------------------------------------------
+
+ClientRequest sts_request() {
+    ClientRequest request;
+    request.operation = "";
+    request.body = "Action=GetCallerIdentity&Version=2011-06-15";
+    request.service = "sts";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
+    return request;
+}
+
+TEST(AwsHttp, StsAnswersInXml) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto response = client.ask(aws.sign(sts_request()));
+    EXPECT_EQ(response.result_int(), 200U);
+    EXPECT_EQ(response["Content-Type"], "text/xml");
+    EXPECT_NE(response.body().find("<GetCallerIdentityResult><Account>111122223333</Account>"),
+              std::string::npos)
+        << response.body();
+    EXPECT_EQ(aws.credentials.uses(), std::vector<std::string>{"AKIAIOSFODNN7EXAMPLE sts eu-test-1"});
+    // As a GET, which presigned requests are.
+    auto get = sts_request();
+    get.method = "GET";
+    get.target = "/?" + get.body;
+    get.body = "";
+    EXPECT_EQ(client.ask(aws.sign(get)).result_int(), 200U);
+}
+
+TEST(AwsHttp, StsRefusals) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    auto request = sts_request();
+    request.secret = "another";
+    auto response = client.ask(aws.sign(request));
+    EXPECT_EQ(response.result_int(), 403U);
+    EXPECT_NE(response.body().find("<Code>SignatureDoesNotMatch</Code>"), std::string::npos)
+        << response.body();
+    request = sts_request();
+    request.service = "secretsmanager";
+    EXPECT_EQ(client.ask(aws.sign(request)).result_int(), 403U);
+    request = sts_request();
+    request.body = "Action=GetFederationToken&Version=2011-06-15";
+    response = client.ask(aws.sign(request));
+    EXPECT_EQ(response.result_int(), 400U);
+    EXPECT_NE(response.body().find("<Code>InvalidAction</Code>"), std::string::npos) << response.body();
+    // Fifteen minutes, where Secrets Manager has five.
+    const auto bytes = aws.sign(sts_request());
+    aws.clock.move(std::chrono::minutes(15));
+    EXPECT_EQ(client.ask(bytes).result_int(), 200U);
+    aws.clock.move(std::chrono::seconds(1));
+    EXPECT_EQ(client.ask(bytes).result_int(), 403U);
+}
+
 // ---- HTTP ------------------------------------------------------------------------------------------------
 
 TEST(AwsHttp, UnknownOperationsAndPaths) {
