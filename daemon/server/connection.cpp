@@ -41,6 +41,7 @@ constexpr std::chrono::milliseconds kLingerTime{1'000};
 constexpr std::chrono::milliseconds kOverdueGrace{250};
 constexpr std::size_t kMaxTraceIdCharacters = 128;
 constexpr std::size_t kMaxClientNameBytes = 256;
+constexpr std::size_t kMaxSessionTokenBytes = 16'384;
 
 Deadline now() noexcept {
     return std::chrono::steady_clock::now();
@@ -507,6 +508,12 @@ void Connection::recognise_caller() {
 
 /// A token is opened once; what its session may do is asked for every request, as of the certificate.
 void Connection::recognise_session(const std::string& token) {
+    if (token.size() > kMaxSessionTokenBytes) {
+        session_token_.clear();
+        session_ = {};
+        session_.refusal = "its session token is longer than any of Coffer's";
+        return;
+    }
     if (token != session_token_) {
         session_token_ = token;
         session_ = {};
