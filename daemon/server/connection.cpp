@@ -26,6 +26,7 @@ constexpr std::size_t kMaxAnswerBytes = 16U * 1024 * 1024;
 constexpr std::chrono::milliseconds kOverdueGrace{250};
 constexpr std::size_t kMaxTraceIdCharacters = 128;
 constexpr std::size_t kMaxClientNameBytes = 256;
+constexpr std::size_t kMaxSessionTokenBytes = 16'384;
 
 /// Characters of UTF-8 text: bytes that do not continue one.
 std::size_t characters(std::string_view text) {
@@ -180,6 +181,12 @@ void Connection::recognise_caller() {
 
 /// A token is opened once; what its session may do is asked for every request, as of the certificate.
 void Connection::recognise_session(const std::string& token) {
+    if (token.size() > kMaxSessionTokenBytes) {
+        session_token_.clear();
+        session_ = {};
+        session_.refusal = "its session token is longer than any of Coffer's";
+        return;
+    }
     if (token != session_token_) {
         session_token_ = token;
         session_ = {};
