@@ -21,6 +21,8 @@ constexpr std::string_view kXmlType = "text/xml";
 constexpr std::string_view kStsVersion = "2011-06-15";
 constexpr unsigned kNotFound = 404;
 constexpr std::size_t kTraceIdMax = 128;
+/// AWS, IAM API reference, AccessKey.
+constexpr std::size_t kAccessKeyIdMax = 128;
 /// What Secrets Manager has; the SDKs correct clocks that are further away.
 constexpr std::chrono::minutes kSecretsSkew{5};
 constexpr std::chrono::minutes kStsSkew{15};
@@ -63,6 +65,13 @@ HttpAnswer xml_error_answer(const ErrorAnswer& error, std::string_view request_i
     answer.content_type = kXmlType;
     write_xml_error(error, request_id, answer.body->bytes());
     return answer;
+}
+
+/// The form of every id that there is: others are not looked up, and not logged.
+bool is_access_key_id(std::string_view id) {
+    return !id.empty() && id.size() <= kAccessKeyIdMax && std::ranges::all_of(id, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    });
 }
 
 void require_root(const HttpRequestView& request) {
@@ -110,6 +119,9 @@ awaitable<void> FrontDoor::authenticate(std::shared_ptr<const HttpRequest> reque
     const auto parameters = parse_query(view.query);
     const auto checked = SignatureVerifier::read(view, parameters, scope, clock_.now());
     const auto& signature = checked.signature;
+    if (!is_access_key_id(signature.access_key_id)) {
+        throw RequestRefused(error_names::kUnrecognizedClient, std::string(kUnknownClient));
+    }
     auto finding = credentials_.find(signature.access_key_id, signature.session_token, arrival->deadline);
     const iam::Credential credential = co_await std::move(finding);
     const bool known = credential.state != iam::CredentialState::unknown;

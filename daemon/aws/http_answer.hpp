@@ -16,8 +16,6 @@ struct HttpAnswer {
     std::string_view content_type;  ///< static
     /// May hold secret values; wiped when it goes. Never null.
     std::unique_ptr<server::PlainBuffer> body = std::make_unique<server::PlainBuffer>();
-    /// The connection ends after it.
-    bool last = false;
 };
 
 /// How an answer is sent.

@@ -149,7 +149,7 @@ asio::awaitable<void> HttpConnection::perform([[maybe_unused]] std::shared_ptr<C
 void HttpConnection::call_done(const std::shared_ptr<Call>& call, HttpAnswer answer) {
     listener_->server->metrics->requests_in_flight(-1);
     if (!call->answered && !is_ending()) {
-        if (draining_ || answer.last) call->keep_alive = false;
+        if (draining_) call->keep_alive = false;
         send(*call, answer);
         if (!call->keep_alive) {
             call_.reset();

@@ -95,6 +95,8 @@ TEST(AwsHttp, RefusedSignatures) {
     EXPECT_EQ(ask({.access_key_id = "AKIAI44QH8DHBEXAMPLE"}), unknown);
     EXPECT_EQ(ask({.access_key_id = "AKIAI44QH8DHBEXAMPLE", .secret = "made up"}), unknown);
     EXPECT_EQ(ask({.token = "nonsense"}), unknown);
+    EXPECT_EQ(ask({.access_key_id = "AKIA-\xc3\xa9"}), unknown);
+    EXPECT_EQ(ask({.access_key_id = std::string(129, 'A')}), unknown);
     EXPECT_EQ(
         ask({.region = "us-east-1"}),
         R"(400 {"__type":"InvalidSignatureException","message":"Credential should be scoped to a valid region, )"
