@@ -100,14 +100,9 @@ awaitable<v1::Response> send_once(PoolPtr pool, FramePtr frame, Deadline deadlin
     co_return require_success(std::move(response), frame->request());
 }
 
-awaitable<v1::Response> send(PoolPtr pool, FramePtr frame, CallOptions options) {
-    const RequestWiper wiper(frame);
-    const auto time = options.deadline.count() > 0 ? options.deadline : pool->config().deadline;
-    const Deadline deadline = std::chrono::steady_clock::now() + time;
-    auto& request = *frame->mutable_request();
-    if (!options.trace_id.empty()) request.set_trace_id(options.trace_id);
-    add_token(request);
-
+/// Sends until there is an answer, or no sense in it.
+awaitable<v1::Response> send_until(PoolPtr pool, FramePtr frame, Deadline deadline) {
+    const auto& request = frame->request();
     for (unsigned attempt = 1;; ++attempt) {
         std::exception_ptr failure;
         try {
@@ -125,6 +120,40 @@ awaitable<v1::Response> send(PoolPtr pool, FramePtr frame, CallOptions options) 
         }
         asio::steady_timer timer(co_await asio::this_coro::executor, wait);
         co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+/// The token of the configured role's session, which is begun when there is none.
+awaitable<std::string> role_token(PoolPtr pool, std::string trace_id, Deadline deadline) {
+    if (auto token = pool->role().token()) co_return std::move(*token);
+    auto frame = std::make_shared<v1::Frame>();
+    auto& request = *frame->mutable_request();
+    request.set_trace_id(std::move(trace_id));
+    auto& assume = *request.mutable_assume_role();
+    assume.set_role_arn(pool->config().role);
+    assume.set_role_session_name(pool->config().role_session_name);
+    assume.set_duration_seconds(RoleSession::kLength.count());
+    const auto asked = std::chrono::steady_clock::now();
+    const Wiped<v1::Response> response(co_await send_until(pool, std::move(frame), deadline));
+    pool->role().keep(response->assume_role(), asked);
+    co_return response->assume_role().credentials().session_token();
+}
+
+awaitable<v1::Response> send(PoolPtr pool, FramePtr frame, CallOptions options) {
+    const RequestWiper wiper(frame);
+    const auto time = options.deadline.count() > 0 ? options.deadline : pool->config().deadline;
+    const Deadline deadline = std::chrono::steady_clock::now() + time;
+    auto& request = *frame->mutable_request();
+    if (!options.trace_id.empty()) request.set_trace_id(options.trace_id);
+    add_token(request);
+    if (pool->config().role.empty()) co_return co_await send_until(std::move(pool), std::move(frame), deadline);
+    std::string token = co_await role_token(pool, options.trace_id, deadline);
+    request.set_session_token(token);
+    try {
+        co_return co_await send_until(pool, std::move(frame), deadline);
+    } catch (const ServiceError& error) {
+        if (error.code() == v1::EXPIRED_TOKEN) pool->role().forget(token);
+        throw;
     }
 }
 

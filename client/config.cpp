@@ -63,6 +63,10 @@ private:
             config_.cert_file = path(key, node);
         } else if (key == "key_file") {
             config_.key_file = path(key, node);
+        } else if (key == "role") {
+            config_.role = text(key, node);
+        } else if (key == "role_session_name") {
+            config_.role_session_name = text(key, node);
         } else if (key == "connect_timeout") {
             config_.connect_timeout = duration(key, node);
         } else if (key == "deadline") {
@@ -74,8 +78,8 @@ private:
         } else {
             unknown(
                 key, node,
-                "endpoint, server_name, ca_file, cert_file, key_file, connect_timeout, deadline, attempts, "
-                "connections, [cache]");
+                "endpoint, server_name, ca_file, cert_file, key_file, role, role_session_name, "
+                "connect_timeout, deadline, attempts, connections, [cache]");
         }
     }
 
@@ -205,6 +209,8 @@ void read_environment(Config& config) {
     if (const auto value = environment("COFFER_CA_FILE")) config.ca_file = *value;
     if (const auto value = environment("COFFER_CERT_FILE")) config.cert_file = *value;
     if (const auto value = environment("COFFER_KEY_FILE")) config.key_file = *value;
+    if (const auto value = environment("COFFER_ROLE")) config.role = *value;
+    if (const auto value = environment("COFFER_ROLE_SESSION_NAME")) config.role_session_name = *value;
 }
 
 Config load_config() {

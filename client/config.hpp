@@ -35,6 +35,11 @@ struct Config {
     /// PEM: our private key, not encrypted. Nobody but its owner may read the file. All three files are read
     /// again for each connection, so renewed certificates are picked up.
     std::filesystem::path key_file;
+    /// ARN of a role that every call is made as; it is assumed at the first one, and again before it expires.
+    /// Empty: calls are made as the certificate's owner.
+    std::string role;
+    /// Its RoleSessionName: 2 to 64 letters, digits and "_+=,.@-".
+    std::string role_session_name = "coffer";
 
     /// TCP, TLS and Hello together.
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(5);
@@ -76,8 +81,8 @@ void set_endpoint(Config& config, std::string_view text, std::string_view source
 /// known, a value of the wrong type or out of range.
 void read_config_file(Config& config, const std::filesystem::path& file);
 
-/// COFFER_ENDPOINT, COFFER_SERVER_NAME, COFFER_CA_FILE, COFFER_CERT_FILE and COFFER_KEY_FILE over what
-/// `config` has. An empty variable is as one that is not set.
+/// COFFER_ENDPOINT, COFFER_SERVER_NAME, COFFER_CA_FILE, COFFER_CERT_FILE, COFFER_KEY_FILE, COFFER_ROLE and
+/// COFFER_ROLE_SESSION_NAME over what `config` has. An empty variable is as one that is not set.
 void read_environment(Config& config);
 
 /// The file (if there is one; it must exist when $COFFER_CONFIG names it), then the environment.

@@ -13,6 +13,7 @@
 
 #include "client/config.hpp"
 #include "client/connection.hpp"
+#include "client/role_session.hpp"
 #include "coffer/v1/frame.pb.h"
 #include "daemon/base/outcome.hpp"
 #include "daemon/base/time.hpp"
@@ -37,6 +38,7 @@ public:
     void close();
 
     [[nodiscard]] const Config& config() const noexcept { return *config_; }
+    [[nodiscard]] RoleSession& role() noexcept { return role_; }
 
 private:
     using CallId = std::uint64_t;
@@ -76,6 +78,7 @@ private:
     Deadline timer_at_ = Deadline::max();
     CallId next_id_ = 1;
     bool closed_ = false;
+    RoleSession role_;
 };
 
 }  // namespace coffer::client

@@ -46,6 +46,9 @@ bool is_repeatable(const v1::Request& request) {
         case v1::Request::kDeletePolicy:
         case v1::Request::kCreatePolicyVersion:
         case v1::Request::kDeletePolicyVersion:
+        case v1::Request::kDeleteAccessKey:
+        // A second key would be made, and the first one's secret be lost.
+        case v1::Request::kCreateAccessKey:
             return false;
         // The token makes the daemon answer a repetition as it did the first time.
         case v1::Request::kCreateSecret:

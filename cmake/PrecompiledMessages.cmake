@@ -7,7 +7,8 @@ option(COFFER_PRECOMPILE "Precompile the headers of the generated messages" ON)
 set(coffer_precompiled_headers
   <algorithm> <array> <atomic> <chrono> <cstdint> <deque> <exception> <filesystem> <functional> <map> <memory> <mutex>
   <optional> <set> <span> <stdexcept> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>
-  <coffer/v1/frame.pb.h> <coffer/v1/iam.pb.h> <coffer/v1/audit.pb.h> <coffer/v1/usage.pb.h>)
+  <coffer/v1/frame.pb.h> <coffer/v1/iam.pb.h> <coffer/v1/audit.pb.h> <coffer/v1/usage.pb.h>
+  <coffer/v1/sts.pb.h>)
 
 # Whether TARGET depends on coffer_proto_messages, directly or through others; sets RESULT.
 function(coffer_sees_messages TARGET RESULT)

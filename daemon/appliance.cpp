@@ -11,6 +11,7 @@
 #include "crypto/anchor_session.hpp"
 #include "crypto/tls_key.hpp"
 #include "daemon/audit_observers.hpp"
+#include "daemon/aws/http_connection.hpp"
 #include "daemon/backend_configs.hpp"
 #include "daemon/base/thread_name.hpp"
 #include "daemon/exit_codes.hpp"
@@ -67,6 +68,7 @@ int Appliance::run() {
         verify_master_keys();
         open_audit();
         open_directory();
+        open_credentials();
         make_service();
         open_listeners();
         code = kExitFailure;
@@ -191,7 +193,6 @@ void Appliance::open_directory() {
     principals_ =
         std::make_shared<iam::DirectoryKeeper>(*database_, config_.node.account, clock_, std::move(events),
                                                std::chrono::steady_clock::now() + kMasterKeyPatience);
-    iam_service_ = std::make_unique<iam::IamService>(*database_, *principals_, clock_);
     if (principals_->directory()->stored().revision == 0) {
         log_->warning(
             "there is no user yet, so every request will be refused: run 'cofferd bootstrap --config FILE "
@@ -201,17 +202,31 @@ void Appliance::open_directory() {
     metrics_->add_sampler([this] { return directory_metrics(*principals_); });
 }
 
+crypto::SecretBytes Appliance::derived_key(const std::string& purpose) {
+    return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+        const JobOptions options{Priority::read, std::chrono::steady_clock::now() + kMasterKeyPatience};
+        hsm_->seals().derive(purpose, options, std::move(done));
+    });
+}
+
+void Appliance::open_credentials() {
+    master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, config_.hsm.default_key);
+    access_keys_ = std::make_unique<sts::TokenAccessKeys>(*hsm_, master_keys_->default_key());
+    access_key_uses_ = std::make_unique<storage::AccessKeyRecorder>(*database_);
+    session_tokens_ = std::make_unique<sts::SessionTokens>(derived_key(sts::SessionTokens::kTokenPurpose),
+                                                           derived_key(sts::SessionTokens::kSecretPurpose));
+    callers_ = std::make_shared<sts::Callers>(
+        sts::CallersParts{*principals_, *session_tokens_, *access_keys_, *access_key_uses_, clock_});
+    iam_service_ = std::make_unique<iam::IamService>(*database_, *principals_, *access_keys_, clock_);
+    sts_service_ = std::make_unique<sts::StsService>(*principals_, *session_tokens_, clock_);
+}
+
 void Appliance::make_service() {
     cache_ = std::make_unique<storage::SecretCache>(
         *database_, storage::CacheConfig{config_.cache.max_bytes, config_.cache.serve_stale_for});
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
     usage_ = std::make_unique<UsageParts>(config_, *database_, clock_, log_);
-    master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, config_.hsm.default_key);
-    page_tokens_ = std::make_unique<secrets::PageTokens>(
-        wait_for<crypto::SecretBytes>([this](Completion<crypto::SecretBytes> done) {
-            const JobOptions options{Priority::read, std::chrono::steady_clock::now() + kMasterKeyPatience};
-            hsm_->seals().derive("page-tokens", options, std::move(done));
-        }));
+    page_tokens_ = std::make_unique<secrets::PageTokens>(derived_key("page-tokens"));
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
                               *hsm_,
@@ -240,13 +255,16 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     const auto recorder =
         usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(*database_, *page_tokens_, clock_);
-    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service()};
+    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service(),
+                                               sts_service_.get()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr);
-    context->callers = principals_;
+    context->callers = callers_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
     };
+    context->aws_connections = aws::http_connections(
+        std::make_shared<aws::FrontDoor>(config_.node.region, clock_, *callers_, context->handler));
     context->observer = recorder;
     context->metrics = metrics_;
     context->log = log_;
@@ -312,6 +330,7 @@ void Appliance::take_apart() {
     shards_.stop();
     if (principals_) principals_->close();
     if (accesses_) accesses_->close();
+    if (access_key_uses_) access_key_uses_->close();
     if (usage_) usage_->close();
     if (cache_) cache_->close();
     if (audit_) audit_->close();

@@ -26,6 +26,9 @@
 #include "daemon/server/health_server.hpp"
 #include "daemon/server/server.hpp"
 #include "daemon/service_manager.hpp"
+#include "daemon/sts/callers.hpp"
+#include "daemon/sts/service.hpp"
+#include "daemon/sts/token_access_keys.hpp"
 #include "daemon/usage_parts.hpp"
 #include "storage/access_recorder.hpp"
 
@@ -53,6 +56,9 @@ private:
     void verify_master_keys();
     void open_audit();
     void open_directory();
+    void open_credentials();
+    /// A key that the token derives from the seal key. Waits for it.
+    [[nodiscard]] crypto::SecretBytes derived_key(const std::string& purpose);
     void make_service();
     void open_listeners();
     void announce();
@@ -91,11 +97,16 @@ private:
     std::shared_ptr<const secrets::OutboxRows> outbox_rows_;
     std::unique_ptr<AuditParts> audit_;  ///< null where the configuration turns it off
     std::unique_ptr<storage::SecretCache> cache_;
+    std::unique_ptr<secrets::MasterKeys> master_keys_;
     std::shared_ptr<iam::DirectoryKeeper> principals_;
+    std::unique_ptr<sts::TokenAccessKeys> access_keys_;
+    std::unique_ptr<storage::AccessKeyRecorder> access_key_uses_;
+    std::unique_ptr<sts::SessionTokens> session_tokens_;
+    std::shared_ptr<sts::Callers> callers_;  ///< also the credentials of doors that check signatures
     std::unique_ptr<iam::IamService> iam_service_;
+    std::unique_ptr<sts::StsService> sts_service_;
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<UsageParts> usage_;
-    std::unique_ptr<secrets::MasterKeys> master_keys_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
     std::unique_ptr<secrets::SecretsService> service_;
     std::unique_ptr<audit_lookup::AuditLookup> audit_lookup_;

@@ -69,17 +69,17 @@ log="$state/log"
 
 # ---- settings: chosen at the first `up`, kept in state/settings ------------------------------------------
 
-token='' port='' metrics_port='' build=''
+token='' port='' metrics_port='' aws_port='' build=''
 load_settings() {
   local key value
   [ -e "$state/settings" ] || return 0
   while IFS='=' read -r key value; do
-    case "$key" in token) token=$value ;; port) port=$value ;; metrics_port) metrics_port=$value ;; build) build=$value ;; esac
+    case "$key" in token) token=$value ;; port) port=$value ;; metrics_port) metrics_port=$value ;; aws_port) aws_port=$value ;; build) build=$value ;; esac
   done <"$state/settings"
 }
 save_settings() {
-  printf 'token=%s\nport=%s\nmetrics_port=%s\nbuild=%s\n' \
-    "$token" "$port" "$metrics_port" "$build" >"$state/settings.new"
+  printf 'token=%s\nport=%s\nmetrics_port=%s\naws_port=%s\nbuild=%s\n' \
+    "$token" "$port" "$metrics_port" "$aws_port" "$build" >"$state/settings.new"
   mv "$state/settings.new" "$state/settings"
 }
 settle() {
@@ -224,6 +224,7 @@ up() {
   migrate_database
   bootstrap_administrator
   start_daemon
+  make_demo_user
 }
 
 restart() {
@@ -283,6 +284,7 @@ status() {
   fi
   if pid=$(daemon_pid); then
     printf '%-11s pid %s, 127.0.0.1:%s, log %s\n' cofferd "$pid" "$port" "$(daemon_log)"
+    [ -z "$aws_port" ] || printf '%-11s https://localhost:%s, user %s\n' aws "$aws_port" "$demo_user"
     printf '%-11s http://127.0.0.1:%s/metrics\n' metrics "$metrics_port"
     if daemon_is_ready; then printf '%-11s yes\n' ready; else
       printf '%-11s no: %s\n' ready "$(why_not_ready)"; all_well=no
@@ -291,6 +293,25 @@ status() {
     printf '%-11s stopped\n' cofferd; all_well=no
   fi
   [ "$all_well" = yes ] || exit 3
+}
+
+# For the AWS CLI and SDKs, as the demo user. An SDK that is too old for the variables of one service knows the
+# general one, or wants --endpoint-url.
+print_aws_environment() {
+  local name value
+  [ -e "$(demo_access_key)" ] && [ -n "$aws_port" ] || return 0
+  for name in AWS_ENDPOINT_URL_SECRETS_MANAGER AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL; do
+    printf 'export %s=%q\n' "$name" "https://localhost:$aws_port"
+  done
+  printf 'export AWS_CA_BUNDLE=%q\n' "$(pki)/ca.crt"
+  printf 'export AWS_DEFAULT_REGION=%q\n' "$(sed -n 's/^region = "\(.*\)"$/\1/p' "$(config_file)")"
+  while IFS='=' read -r name value; do
+    case "$name" in
+      AccessKeyId) printf 'export AWS_ACCESS_KEY_ID=%q\n' "$value" ;;
+      SecretAccessKey) printf 'export AWS_SECRET_ACCESS_KEY=%q\n' "$value" ;;
+    esac
+  done <"$(demo_access_key)"
+  printf 'unset AWS_SESSION_TOKEN AWS_PROFILE\n'
 }
 
 print_environment() {
@@ -302,6 +323,7 @@ print_environment() {
   printf 'export COFFER_CA_FILE=%q\n' "$(pki)/ca.crt"
   printf 'export COFFER_CERT_FILE=%q\n' "$(pki)/admin.crt"
   printf 'export COFFER_KEY_FILE=%q\n' "$(pki)/admin.key"
+  print_aws_environment
   # shellcheck disable=SC2016  # $PATH is for the shell that evaluates this line
   [ "$(id -u)" -ne 0 ] || bin="$dir/program/bin"
   printf 'case ":$PATH:" in *:%q:*) ;; *) export PATH=%q:"$PATH" ;; esac\n' "$bin" "$bin"

@@ -11,10 +11,10 @@ packages=(
   libssl-dev libp11-dev libp11-kit-dev libpqxx-dev libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libprotobuf-dev protobuf-compiler libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev
   prometheus-cpp-dev libseccomp-dev libsystemd-dev
-  postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates curl
+  postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates curl awscli
 )
 test_packages=(
-  libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 pgbouncer
+  libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 python3-boto3 pgbouncer
 )
 
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }

@@ -92,6 +92,11 @@ say "" "... and the secret can be restored, whole:"
 show "coffer restore $name"
 show "coffer get $name"
 
+chapter "5. The AWS CLI, unchanged"
+say "Applications that speak AWS Secrets Manager already change one variable, AWS_ENDPOINT_URL_SECRETS_MANAGER. The" \
+    "appliance has made a user with an access key. Debian's AWS CLI is older than that variable, and takes an option:"
+show "aws --endpoint-url \"\$AWS_ENDPOINT_URL_SECRETS_MANAGER\" secretsmanager get-secret-value --secret-id $name"
+
 arguments="${appliance[*]}"
 arguments=${arguments:+ $arguments}
 chapter "Done. The appliance is running."

@@ -8,7 +8,7 @@ namespace coffer::proto {
 
 namespace {
 
-constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 27> kErrors{{
+constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 29> kErrors{{
     {v1::ACCESS_DENIED, "AccessDeniedException"},
     {v1::DECRYPTION_FAILURE, "DecryptionFailure"},
     {v1::ENCRYPTION_FAILURE, "EncryptionFailure"},
@@ -36,6 +36,8 @@ constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 27> kErrors{{
     {v1::INVALID_INPUT, "InvalidInput"},
     {v1::UNMODIFIABLE_ENTITY, "UnmodifiableEntity"},
     {v1::INTEGRITY_FAILURE, "IntegrityFailureException"},
+    {v1::EXPIRED_TOKEN, "ExpiredTokenException"},
+    {v1::PACKED_POLICY_TOO_LARGE, "PackedPolicyTooLarge"},
 }};
 
 }  // namespace
@@ -72,8 +74,9 @@ const google::protobuf::Message* operation_message(const v1::Request& request) {
 
 bool is_read_only(v1::Request::OperationCase operation) noexcept {
     if (operation == v1::Request::OPERATION_NOT_SET) return true;
-    constexpr std::array<std::string_view, 10> kReads{
-        "Get", "List", "BatchGet", "Describe", "Validate", "Simulate", "WhoCan", "WhatCan", "Lint", "Lookup"};
+    constexpr std::array<std::string_view, 11> kReads{
+        "Get",      "List",   "BatchGet", "Describe", "Validate",   "Simulate",
+        "WhoCan",   "WhatCan", "Lint",    "Lookup",   "AssumeRole"};  // which changes nothing that is stored
     const auto name = operation_name(operation);
     return std::any_of(kReads.begin(), kReads.end(),
                        [name](std::string_view read) { return name.starts_with(read); });

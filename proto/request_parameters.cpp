@@ -101,6 +101,17 @@ constexpr std::array kRequestFields = {
     std::string_view("attribute_value"),
     std::string_view("start_time"),
     std::string_view("end_time"),
+    std::string_view("access_key_id"),
+    std::string_view("status"),
+    std::string_view("role_arn"),
+    std::string_view("role_session_name"),
+    std::string_view("policy"),
+    std::string_view("policy_arns"),
+    std::string_view("arn"),
+    std::string_view("duration_seconds"),
+    std::string_view("transitive_tag_keys"),
+    std::string_view("external_id"),
+    std::string_view("source_identity"),
 };
 
 constexpr std::array kResponseFields = {

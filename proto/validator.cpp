@@ -15,6 +15,7 @@
 #include "coffer/v1/iam.pb.h"
 #include "coffer/v1/options.pb.h"
 #include "coffer/v1/secrets.pb.h"
+#include "coffer/v1/sts.pb.h"
 #include "coffer/v1/usage.pb.h"
 #include "proto/utf8.hpp"
 
@@ -149,6 +150,7 @@ public:
         add(*v1::GetUserRequest::descriptor()->file());
         add(*v1::LookupEventsRequest::descriptor()->file());
         add(*v1::GetUsageRequest::descriptor()->file());
+        add(*v1::AssumeRoleRequest::descriptor()->file());
         add(*v1::Frame::descriptor()->file());
     }
 

@@ -32,6 +32,9 @@ void add_aws_verbs(CLI::App& app, Commands& commands);
 // `coffer iam`: the verbs of `aws iam`, made from the schema, and a few for hands.
 void add_iam(CLI::App& app, Commands& commands);
 
+// `coffer sts`: the verbs of `aws sts`, made from the schema.
+void add_sts(CLI::App& app, Commands& commands);
+
 // `coffer audit`: what was done, on all nodes.
 void add_audit(CLI::App& app, Commands& commands);
 

@@ -47,6 +47,7 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
         ->group(group);
     app.add_option("--cert-file", options.cert_file, "our certificate (COFFER_CERT_FILE)")->group(group);
     app.add_option("--key-file", options.key_file, "our key (COFFER_KEY_FILE)")->group(group);
+    app.add_option("--role", options.role, "ARN of a role to act as (COFFER_ROLE)")->group(group);
 }
 
 /// "--name=" as two arguments, since CLI11 would take the next argument for the value.
@@ -112,6 +113,7 @@ CommandLine::CommandLine()
     add_completion(app_, commands_);
     for (const auto& command : commands_) command.app->group("Verbs for hands");
     add_iam(app_, commands_);
+    add_sts(app_, commands_);
     add_audit(app_, commands_);
     add_aws_verbs(app_, commands_);
 }
@@ -206,7 +208,7 @@ void CommandLine::run() {
         if (!options_.output.empty() && !command.shows) {
             throw UsageError(
                 "--output has no meaning for coffer " + command.app->get_name() +
-                "; the verbs of aws secretsmanager, coffer iam and coffer audit, ls, history, usage, unused "
+                "; the verbs of aws secretsmanager, coffer iam, coffer sts and coffer audit, ls, history, usage, unused "
                 "and whoami have it");
         }
         return command.run(context);

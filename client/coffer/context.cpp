@@ -43,6 +43,7 @@ client::Config Context::config() const {
     if (!options_.ca_file.empty()) config.ca_file = options_.ca_file;
     if (!options_.cert_file.empty()) config.cert_file = options_.cert_file;
     if (!options_.key_file.empty()) config.key_file = options_.key_file;
+    if (!options_.role.empty()) config.role = options_.role;
     if (options_.timeout_seconds > 0) {
         constexpr double kMillis = 1000;
         config.deadline = std::chrono::milliseconds(std::llround(options_.timeout_seconds * kMillis));

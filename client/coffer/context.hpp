@@ -23,6 +23,7 @@ struct GlobalOptions {
     std::string ca_file;
     std::string cert_file;
     std::string key_file;
+    std::string role;
     double timeout_seconds = 0;  ///< 0: as configured
     std::string output;          ///< "json", "text", "table"; empty: as the verb likes
     bool no_paginate = false;

@@ -3,12 +3,16 @@
 
 #include <CLI/CLI.hpp>
 
+#include "client/coffer/aws_verbs.hpp"
 #include "client/coffer/command.hpp"
 
 namespace coffer::cli {
 
 /// The answers of all pages as one, without IsTruncated and Marker.
 [[nodiscard]] v1::Response call_all(Context& context, v1::Request request);
+
+/// Asks what `verb` says and shows the answer, lists put together from all pages unless one is asked for.
+void run_verb(Context& context, const AwsVerb& verb);
 
 /// The verbs of `aws iam`.
 void add_iam_verbs(CLI::App& iam, Commands& commands);

@@ -2,6 +2,7 @@
 
 #include "client/coffer/aws_verbs.hpp"
 #include "client/coffer/iam.hpp"
+#include "client/wipe.hpp"
 
 namespace coffer::cli {
 
@@ -29,18 +30,20 @@ const FieldDescriptor* set_field(const Message& message, const char* name) {
     return field != nullptr && message.GetReflection()->HasField(message, field) ? field : nullptr;
 }
 
-void run(Context& context, const AwsVerb& verb) {
+}  // namespace
+
+void run_verb(Context& context, const AwsVerb& verb) {
     const v1::Request request = verb.request();
     const auto& reflection = *request.GetReflection();
     const auto& asked = reflection.GetMessage(request, &verb.operation());
     const bool one_page = context.options().no_paginate || set_field(asked, "marker") != nullptr ||
                           set_field(asked, "max_items") != nullptr;
-    const auto response = one_page ? context.call(request) : call_all(context, request);
+    auto response = one_page ? context.call(request) : call_all(context, request);
     const auto* field = v1::Response::descriptor()->FindFieldByNumber(verb.operation().number());
-    context.show(aws_name(verb.operation()), response.GetReflection()->GetMessage(response, field));
+    auto& result = *response.GetReflection()->MutableMessage(&response, field);
+    context.show(aws_name(verb.operation()), result);
+    client::wipe(result);  // the secret of a new access key
 }
-
-}  // namespace
 
 v1::Response call_all(Context& context, v1::Request request) {
     const int number = request.operation_case();
@@ -72,7 +75,7 @@ void add_iam_verbs(CLI::App& iam, Commands& commands) {
         auto verb = std::make_shared<AwsVerb>(iam, *operation, help, "Verbs of aws iam");
         CLI::App* parsed = &verb->app();
         commands.push_back(
-            {parsed, [verb = std::move(verb)](Context& context) { run(context, *verb); }, true});
+            {parsed, [verb = std::move(verb)](Context& context) { run_verb(context, *verb); }, true});
     }
 }
 

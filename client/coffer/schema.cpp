@@ -29,6 +29,10 @@ std::vector<const FieldDescriptor*> iam_operations() {
     return operations_beside(*v1::GetUserRequest::descriptor());
 }
 
+std::vector<const FieldDescriptor*> sts_operations() {
+    return operations_beside(*v1::AssumeRoleRequest::descriptor());
+}
+
 std::string kebab_case(std::string_view snake_case) {
     std::string name(snake_case);
     std::replace(name.begin(), name.end(), '_', '-');

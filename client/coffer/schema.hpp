@@ -19,6 +19,8 @@ using google::protobuf::FieldDescriptor;
 [[nodiscard]] std::vector<const FieldDescriptor*> operations();
 /// The same for those on principals (iam.proto).
 [[nodiscard]] std::vector<const FieldDescriptor*> iam_operations();
+/// The same for those on temporary credentials (sts.proto).
+[[nodiscard]] std::vector<const FieldDescriptor*> sts_operations();
 
 /// "get_secret_value" as "get-secret-value".
 [[nodiscard]] std::string kebab_case(std::string_view snake_case);

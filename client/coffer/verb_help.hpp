@@ -17,5 +17,7 @@ struct VerbHelp {
 [[nodiscard]] const VerbHelp& help_of(std::string_view verb);
 /// The same for a verb of `coffer iam` ("create-user").
 [[nodiscard]] const VerbHelp& iam_help_of(std::string_view verb);
+/// The same for a verb of `coffer sts` ("assume-role").
+[[nodiscard]] const VerbHelp& sts_help_of(std::string_view verb);
 
 }  // namespace coffer::cli

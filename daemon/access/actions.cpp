@@ -75,6 +75,7 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      bit(Key::sts_role_session_name) | bit(Key::sts_external_id) | bit(Key::sts_source_identity) |
          bit(Key::sts_duration_seconds) | bit(Key::sts_transitive_tag_keys)},
     {Action::sts_get_caller_identity, "sts:GetCallerIdentity", AccessLevel::read, ResourceType::none, 0},
+    {Action::sts_get_session_token, "sts:GetSessionToken", AccessLevel::read, ResourceType::none, 0},
     {Action::sts_tag_session, "sts:TagSession", AccessLevel::tagging, ResourceType::role,
      bit(Key::sts_role_session_name) | bit(Key::sts_external_id) | bit(Key::sts_source_identity) |
          bit(Key::sts_duration_seconds) | bit(Key::sts_transitive_tag_keys)},
@@ -125,6 +126,8 @@ constexpr std::array<ActionInfo, kActions> kTable{{
     {Action::iam_list_groups_for_user, "iam:ListGroupsForUser", AccessLevel::list, ResourceType::user, 0},
     {Action::iam_list_user_tags, "iam:ListUserTags", AccessLevel::list, ResourceType::user, 0},
     {Action::iam_list_access_keys, "iam:ListAccessKeys", AccessLevel::list, ResourceType::user, 0},
+    {Action::iam_get_access_key_last_used, "iam:GetAccessKeyLastUsed", AccessLevel::read, ResourceType::user,
+     0},
     {Action::iam_put_user_policy, "iam:PutUserPolicy", AccessLevel::permissions, ResourceType::user,
      bit(Key::iam_permissions_boundary)},
     {Action::iam_delete_user_policy, "iam:DeleteUserPolicy", AccessLevel::permissions, ResourceType::user,

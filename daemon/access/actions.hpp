@@ -40,6 +40,7 @@ enum class Action : std::uint8_t {
     validate_resource_policy,
     sts_assume_role,
     sts_get_caller_identity,
+    sts_get_session_token,
     sts_tag_session,
     sts_set_source_identity,
     sts_decode_authorization_message,
@@ -81,6 +82,7 @@ enum class Action : std::uint8_t {
     iam_list_groups_for_user,
     iam_list_user_tags,
     iam_list_access_keys,
+    iam_get_access_key_last_used,
     iam_put_user_policy,
     iam_delete_user_policy,
     iam_put_user_permissions_boundary,
@@ -152,7 +154,7 @@ enum class Action : std::uint8_t {
     coffer_reload_configuration
 };
 
-inline constexpr std::size_t kActions = 135;
+inline constexpr std::size_t kActions = 137;
 using ActionSet = std::bitset<kActions>;
 
 /// As AWS classes actions ("access levels").

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "daemon/access/rights.hpp"
+#include "daemon/access/session.hpp"
 #include "daemon/base/time.hpp"
 
 namespace coffer::access {
@@ -59,6 +60,10 @@ struct Recognition {
     std::uint64_t generation = 0;
     /// When it has to be asked for again although the directory did not change.
     std::optional<Timestamp> expires;
+    /// What a session token that was presented says; null where there was none, or none that is ours.
+    SessionPtr session{};
+    /// Refused because the session's time is over.
+    bool expired = false;
 };
 
 /// Who the owners of certificates are. Front doors ask it for every request, so that a change of rights takes
@@ -69,6 +74,13 @@ public:
     /// Brings `known`, which is about this identity, up to date. Takes no lock and looks nothing up when it
     /// is so already.
     virtual void recognise(const CertificateIdentity& identity, Recognition& known) const = 0;
+    /// The same for who presents a session token over a connection whose certificate's owner is `holder`.
+    /// `known` is about this token and this holder. By default no token is taken.
+    virtual void recognise_session(std::string_view /*token*/, const Recognition& /*holder*/,
+                                   Recognition& known) const {
+        known.rights = nullptr;
+        known.refusal = "session tokens are not taken here";
+    }
 };
 
 /// What a connection is besides, for the record of what was done over it. Shared by its requests.
@@ -95,6 +107,12 @@ struct Caller {
     PolicyPtr listener_policy{};
     std::shared_ptr<const PeerFacts> peer{};
     Protocol protocol = Protocol::native;
+    /// The access key that the request came with ("AKIA...", "ASIA..."); empty where it came without.
+    std::string access_key_id{};
+    /// What its session token says; null for a user's own key, and for a certificate alone.
+    SessionPtr session{};
+    /// Without rights because that session's time is over.
+    bool session_expired = false;
 };
 
 }  // namespace coffer::access

@@ -11,6 +11,12 @@ void set_caller_keys(RequestContext& request, const Caller& caller, Timestamp no
     if (caller.peer && !caller.peer->user_agent.empty()) {
         request.set(Key::user_agent, caller.peer->user_agent);
     }
+    if (caller.session) {
+        request.set(Key::token_issue_time, format_iso_time(caller.session->issued));
+        if (!caller.session->source_identity.empty()) {
+            request.set(Key::source_identity, caller.session->source_identity);
+        }
+    }
     if (caller.certificate) request.set(Key::coffer_certificate_issuer, caller.certificate->issuer);
 }
 

@@ -93,6 +93,28 @@ std::string_view name_of(IdentityType type) noexcept {
     return "Unknown";
 }
 
+void put_session(JsonLine& out, const UserIdentity& identity) {
+    if (!identity.issuer && !identity.session_created) return;
+    out.name("sessionContext").open_object();
+    if (const auto& issuer = identity.issuer) {
+        out.name("sessionIssuer").open_object();
+        put(out, "type", "Role");
+        put(out, "principalId", issuer->principal_id);
+        put(out, "arn", issuer->arn);
+        put(out, "accountId", issuer->account_id);
+        put(out, "userName", issuer->user_name);
+        out.close_object();
+    }
+    if (identity.session_created) {
+        out.name("attributes").open_object();
+        put(out, "creationDate", utc_seconds(*identity.session_created));
+        put(out, "mfaAuthenticated", "false");
+        out.close_object();
+    }
+    put_unless_empty(out, "sourceIdentity", identity.source_identity);
+    out.close_object();
+}
+
 void put_identity(JsonLine& out, const UserIdentity& identity) {
     out.name("userIdentity").open_object();
     put(out, "type", name_of(identity.type));
@@ -101,6 +123,7 @@ void put_identity(JsonLine& out, const UserIdentity& identity) {
     put_unless_empty(out, "accountId", identity.account_id);
     put_unless_empty(out, "accessKeyId", identity.access_key_id);
     put_unless_empty(out, "userName", identity.user_name);
+    put_session(out, identity);
     put_unless_empty(out, "invokedBy", identity.invoked_by);
     out.close_object();
 }

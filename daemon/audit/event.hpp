@@ -18,6 +18,14 @@ namespace coffer::audit {
 /// CloudTrail's userIdentity.type; `unknown` for callers who could not be identified.
 enum class IdentityType : std::uint8_t { iam_user, assumed_role, root, aws_service, unknown };
 
+/// The role that a session is of (CloudTrail's sessionIssuer).
+struct SessionIssuer {
+    std::string principal_id;
+    std::string arn;
+    std::string account_id;
+    std::string user_name;
+};
+
 /// Who asked (CloudTrail's userIdentity). Empty members are left out of the text.
 struct UserIdentity {
     IdentityType type = IdentityType::unknown;
@@ -27,6 +35,10 @@ struct UserIdentity {
     std::string user_name;
     std::string access_key_id;  ///< the id, never the key
     std::string invoked_by;     ///< the part of Coffer that acted, for service events
+    std::optional<SessionIssuer> issuer{};
+    /// When temporary credentials were issued; nothing without such.
+    std::optional<Timestamp> session_created{};
+    std::string source_identity{};
 };
 
 /// A secret that the request was about.

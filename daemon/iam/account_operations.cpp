@@ -44,8 +44,7 @@ void put(const Work& work, const User& user, v1::UserDetail& message) {
     put_boundary(user.boundary, message);
     put_tags(user.tags, *message.mutable_tags());
     for (const auto& identity : user.identities) *message.add_identities() = to_message(identity);
-    if (user.disabled) message.set_disabled(true);
-    if (user.expires) message.set_expires(user.expires->seconds());
+    put_suspension(user, message);
 }
 
 void put(const Work& work, const Group& group, v1::GroupDetail& message) {
@@ -64,6 +63,7 @@ void put(const Work& work, const Role& role, v1::RoleDetail& message) {
     put_boundary(role.boundary, message);
     put_tags(role.tags, *message.mutable_tags());
     for (const auto& identity : role.identities) *message.add_identities() = to_message(identity);
+    put_suspension(role, message);
 }
 
 void put(const Work& work, const ManagedPolicy& policy, v1::ManagedPolicyDetail& message) {

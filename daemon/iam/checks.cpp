@@ -191,6 +191,11 @@ void check_count(const Records& records, IamKind kind) {
     }
 }
 
+std::optional<Timestamp> read_expiry(const std::string& text) {
+    if (text.empty() || text == "never") return std::nullopt;
+    return read_time("Expires", text);
+}
+
 Timestamp read_time(std::string_view member, const std::string& text) {
     const auto micros = access::parse_date(text);
     if (!micros) {

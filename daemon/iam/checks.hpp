@@ -51,6 +51,9 @@ extern template bool name_taken<ManagedPolicy>(const Records&, std::string_view)
 /// Throws over_quota() when there are as many of them as there may be.
 void check_count(const Records& records, IamKind kind);
 
+/// What Expires means: nothing for "" and "never".
+[[nodiscard]] std::optional<Timestamp> read_expiry(const std::string& text);
+
 /// The moment that a text like "2026-12-31T00:00:00Z" means.
 [[nodiscard]] Timestamp read_time(std::string_view member, const std::string& text);
 

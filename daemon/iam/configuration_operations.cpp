@@ -40,12 +40,17 @@ void put_principal(const Record& record, Message& message) {
     put_tags(record.tags, *message.mutable_tags());
 }
 
+template <class Record, class Message>
+void put_suspension_text(const Record& record, Message& message) {
+    if (record.disabled) message.set_disabled(true);
+    if (record.expires) message.set_expires(access::format_iso_time(*record.expires));
+}
+
 void put(const User& user, v1::UserConfiguration& message) {
     message.set_user_name(user.name);
     put_principal(user, message);
     for (const auto& group : user.groups) message.add_groups(group);
-    if (user.disabled) message.set_disabled(true);
-    if (user.expires) message.set_expires(access::format_iso_time(*user.expires));
+    put_suspension_text(user, message);
 }
 
 void put(const Group& group, v1::GroupConfiguration& message) {
@@ -59,6 +64,7 @@ void put(const Role& role, v1::RoleConfiguration& message) {
     if (!role.description.empty()) message.set_description(role.description);
     message.set_max_session_duration(role.max_session_duration);
     put_principal(role, message);
+    put_suspension_text(role, message);
 }
 
 void put(const ManagedPolicy& policy, v1::PolicyConfiguration& message) {
@@ -99,10 +105,7 @@ void read(const v1::UserConfiguration& message, User& user) {
     user.groups.assign(message.groups().begin(), message.groups().end());
     std::sort(user.groups.begin(), user.groups.end());
     user.disabled = message.disabled();
-    user.expires.reset();
-    if (message.has_expires() && !message.expires().empty() && message.expires() != "never") {
-        user.expires = read_time("Expires", message.expires());
-    }
+    user.expires = read_expiry(message.expires());
 }
 
 void read(const v1::GroupConfiguration& message, Group& group) {
@@ -114,6 +117,8 @@ void read(const v1::RoleConfiguration& message, Role& role) {
     role.trust = message.assume_role_policy_document();
     role.description = message.description();
     role.max_session_duration = message.has_max_session_duration() ? message.max_session_duration() : 3600;
+    role.disabled = message.disabled();
+    role.expires = read_expiry(message.expires());
 }
 
 // ---- differences ------------------------------------------------------------------------------------------
@@ -206,13 +211,20 @@ void compare_principals(Difference& difference, const Record& was, const Record&
     difference.list("tags", texts_of(was.tags), texts_of(is.tags));
 }
 
+template <class Record>
+void compare_suspensions(Difference& difference, const Record& was, const Record& is) {
+    const auto expiry = [](const Record& record) {
+        return record.expires ? access::format_iso_time(*record.expires) : "never";
+    };
+    difference.text("disabled", was.disabled ? "yes" : "no", is.disabled ? "yes" : "no");
+    difference.text("expires", expiry(was), expiry(is));
+}
+
 Difference compare(const User& was, const User& is) {
     Difference difference;
     compare_principals(difference, was, is);
     difference.list("groups", was.groups, is.groups);
-    difference.text("disabled", was.disabled ? "yes" : "no", is.disabled ? "yes" : "no");
-    difference.text("expires", was.expires ? access::format_iso_time(*was.expires) : "never",
-                    is.expires ? access::format_iso_time(*is.expires) : "never");
+    compare_suspensions(difference, was, is);
     return difference;
 }
 
@@ -229,6 +241,7 @@ Difference compare(const Role& was, const Role& is) {
     difference.text("description", was.description, is.description);
     difference.text("maximum session duration", std::to_string(was.max_session_duration),
                     std::to_string(is.max_session_duration));
+    compare_suspensions(difference, was, is);
     return difference;
 }
 

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <set>
 
+#include "daemon/access/ascii.hpp"
 #include "daemon/access/malformed_policy.hpp"
 #include "daemon/iam/json_fields.hpp"
 #include "daemon/iam/managed_policies.hpp"
 #include "daemon/iam/names.hpp"
 #include "daemon/iam/record_json.hpp"
+#include "daemon/iam/suspension.hpp"
 
 namespace coffer::iam {
 
@@ -26,8 +28,25 @@ std::vector<access::PolicyPtr> compile_inline(const Holder& holder) {
     return compiled;
 }
 
-std::string expired_text(Timestamp expires) {
-    return access::format_iso_time(expires);
+/// What AWS keeps from the session that GetSessionToken makes: IAM, which wants a second factor there, and more
+/// sessions of its kind. (Coffer's whole configuration of access is IAM by another name.)
+const access::PolicyPtr& user_session_policy() {
+    static const auto kPolicy = Policy::parse(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},)"
+        R"({"Sid":"NoIam","Effect":"Deny","Action":["iam:*","coffer:ApplyAccessConfiguration","sts:GetSessionToken"],)"
+        R"("Resource":"*"}]})",
+        "of every session that GetSessionToken makes", {.kind = DocumentKind::session});
+    return kPolicy;
+}
+
+/// The role's tags and, over them, those of the session. Keys compare without regard to case, as everywhere in
+/// IAM.
+std::vector<Tag> session_tags(std::vector<Tag> tags, const std::vector<Tag>& of_session) {
+    for (const auto& tag : of_session) {
+        std::erase_if(tags, [&](const Tag& own) { return access::equals_ignore_case(own.key, tag.key); });
+    }
+    tags.insert(tags.end(), of_session.begin(), of_session.end());
+    return tags;
 }
 
 }  // namespace
@@ -115,8 +134,15 @@ void Directory::index(const EntryPtr& entry) {
     if (entry->group) records_.groups.emplace(key.name, entry->group);
     if (entry->role) records_.roles.emplace(key.name, entry->role);
     if (entry->policy) records_.policies.emplace(key.name, entry->policy);
-    if (entry->user) claim(key, entry->user->identities);
-    if (entry->role) claim(key, entry->role->identities);
+    if (entry->user) {
+        claim(key, entry->user->identities);
+        owners_.emplace(entry->user->id, key);
+        for (const auto& access_key : entry->user->access_keys) access_keys_.emplace(access_key.id, key);
+    }
+    if (entry->role) {
+        claim(key, entry->role->identities);
+        owners_.emplace(entry->role->id, key);
+    }
 }
 
 void Directory::claim(const IamKey& principal, const std::vector<Identity>& identities) {
@@ -292,18 +318,9 @@ access::Recognition Directory::recognise(const access::CertificateIdentity& cert
         return found;
     }
     const auto& standing = standing_found->second;
-    if (owner.kind == IamKind::user) {
-        const auto& user = *records_.find<User>(owner.name);
-        if (user.disabled) {
-            found.refusal = fmt::format("user '{}' is disabled", user.name);
-            return found;
-        }
-        if (user.expires && *user.expires <= now) {
-            found.refusal = fmt::format("user '{}' expired at {}", user.name, expired_text(*user.expires));
-            return found;
-        }
-        found.expires = user.expires;
-    }
+    found.refusal = suspension(owner, now);
+    if (!found.refusal.empty()) return found;
+    found.expires = expiry(owner);
     if (!standing.rights) {
         found.refusal = standing.refusal;
         return found;
@@ -318,6 +335,93 @@ access::Recognition Directory::recognise(const access::CertificateIdentity& cert
     session->principal.arn = session_arn(account_, role.name, name);
     session->principal.id = role.id + ":" + name;
     found.rights = std::move(session);
+    return found;
+}
+
+std::string Directory::suspension(const IamKey& principal, Timestamp now) const {
+    if (principal.kind == IamKind::user) return suspension_of(*records_.find<User>(principal.name), now);
+    return suspension_of(*records_.find<Role>(principal.name), now);
+}
+
+std::optional<Timestamp> Directory::expiry(const IamKey& principal) const {
+    if (principal.kind == IamKind::user) return records_.find<User>(principal.name)->expires;
+    return records_.find<Role>(principal.name)->expires;
+}
+
+std::optional<Directory::KeyOwner> Directory::find_access_key(std::string_view id) const {
+    const auto found = access_keys_.find(std::string(id));
+    if (found == access_keys_.end()) return std::nullopt;
+    const auto& user = *records_.find<User>(found->second.name);
+    for (const auto& key : user.access_keys) {
+        if (key.id == id) return KeyOwner{&user, &key};
+    }
+    return std::nullopt;
+}
+
+bool Directory::limit(const access::Session& session, access::Rights& rights, std::string& refusal) const {
+    if (session.type == access::PrincipalType::user) rights.session.push_back(user_session_policy());
+    if (!session.policy.empty()) {
+        rights.session.push_back(Policy::parse(session.policy, "of the session " + rights.principal.arn,
+                                               {.kind = DocumentKind::session}));
+    }
+    for (const auto& arn : session.policy_arns) {
+        auto policy = managed_policy(arn, DocumentKind::identity);
+        if (!policy) {
+            const auto name = parse_arn(arn);
+            refusal = fmt::format("policy '{}', which limits the session, {}", arn,
+                                  trouble_with({IamKind::policy, name ? name->name : arn}));
+            return false;
+        }
+        rights.session.push_back(std::move(policy));
+    }
+    return true;
+}
+
+access::Recognition Directory::session(access::SessionPtr session, Timestamp now) const {
+    access::Recognition found;
+    found.session = session;
+    found.refusal = distrust_;
+    if (!found.refusal.empty()) return found;
+    if (session->expires <= now) {
+        found.expired = true;
+        found.refusal = fmt::format("its session expired at {}", access::format_iso_time(session->expires));
+        return found;
+    }
+    found.expires = session->expires;
+    const auto owner = owners_.find(session->issuer_id);
+    if (owner == owners_.end()) {
+        found.refusal = "the user or role of its session was deleted, or is not believed";
+        return found;
+    }
+    const auto& key = owner->second;
+    found.refusal = suspension(key, now);
+    if (!found.refusal.empty()) return found;
+    if (const auto until = expiry(key)) found.expires = std::min(*until, session->expires);
+    const bool is_user = key.kind == IamKind::user;
+    const auto valid_from = is_user ? records_.find<User>(key.name)->sessions_valid_from
+                                    : records_.find<Role>(key.name)->sessions_valid_from;
+    if (valid_from && session->issued < *valid_from) {
+        found.refusal = fmt::format("the sessions of {} that were issued before {} were revoked",
+                                    storage::describe(key), access::format_iso_time(*valid_from));
+        return found;
+    }
+    const auto& standing = standings_.at(key);
+    if (!standing.rights) {
+        found.refusal = standing.refusal;
+        return found;
+    }
+    auto rights = std::make_shared<access::Rights>(*standing.rights);
+    if (!is_user) {
+        rights->principal.arn = session_arn(account_, key.name, session->name);
+        rights->principal.id = session->issuer_id + ":" + session->name;
+        rights->principal.tags = session_tags(std::move(rights->principal.tags), session->tags);
+    }
+    try {
+        if (limit(*session, *rights, found.refusal)) found.rights = std::move(rights);
+    } catch (const access::MalformedPolicy& error) {
+        found.refusal = fmt::format("its session policy is not accepted by this version of Coffer ({})",
+                                    error.what());
+    }
     return found;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/access/caller.hpp"
+#include "daemon/access/session.hpp"
 #include "daemon/iam/identities.hpp"
 #include "daemon/iam/records.hpp"
 
@@ -47,6 +48,18 @@ public:
     /// it is.
     [[nodiscard]] access::Recognition recognise(const access::CertificateIdentity& certificate,
                                                 Timestamp now) const;
+
+    /// What the session that a session token tells of may do now. Refused: its time is over (`expired` is set),
+    /// its user or role is gone, disabled, expired or not believed, its sessions were revoked, or one of its
+    /// session policies cannot be relied upon. `generation` is left as it is.
+    [[nodiscard]] access::Recognition session(access::SessionPtr session, Timestamp now) const;
+
+    /// Whose access key has that id. The pointers are valid as long as the directory.
+    struct KeyOwner {
+        const User* user = nullptr;
+        const AccessKey* key = nullptr;
+    };
+    [[nodiscard]] std::optional<KeyOwner> find_access_key(std::string_view id) const;
 
     /// What a user, or a session of a role, may do, whoever asks. Nothing when there is no such principal.
     [[nodiscard]] std::optional<Standing> standing(const IamKey& principal) const;
@@ -88,6 +101,10 @@ private:
     void index(const EntryPtr& entry);
     void claim(const IamKey& principal, const std::vector<Identity>& identities);
     void claim_for_faults();
+    [[nodiscard]] std::string suspension(const IamKey& principal, Timestamp now) const;
+    [[nodiscard]] std::optional<Timestamp> expiry(const IamKey& principal) const;
+    /// Adds the policies of a session. False, with the reason, when one cannot be relied upon.
+    bool limit(const access::Session& session, access::Rights& rights, std::string& refusal) const;
     void settle();
 
     /// Why `key` cannot be relied upon.
@@ -108,6 +125,9 @@ private:
     std::map<IamKey, Standing> standings_;
     std::unordered_map<std::string, std::vector<Claim>> claims_;
     std::vector<PatternClaim> patterns_;
+    /// Users and roles by their unique ids, users by the ids of their access keys.
+    std::unordered_map<std::string, IamKey> owners_;
+    std::unordered_map<std::string, IamKey> access_keys_;
     std::string distrust_;
 };
 

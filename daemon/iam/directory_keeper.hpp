@@ -47,6 +47,10 @@ public:
 
     [[nodiscard]] DirectoryPtr directory() const;
     void recognise(const access::CertificateIdentity& identity, access::Recognition& known) const override;
+    /// The number of the directory in force; raised by every change. Read it before directory().
+    [[nodiscard]] std::uint64_t generation() const noexcept {
+        return generation_.load(std::memory_order_acquire);
+    }
 
     /// Locks and loads what there is, inside a change's transaction. Throws IntegrityError when it cannot be
     /// believed, or is older than what this node has seen.

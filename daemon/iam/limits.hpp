@@ -14,6 +14,8 @@ inline constexpr std::size_t kMaxPolicies = 1'500;
 
 /// Groups that one user is in.
 inline constexpr std::size_t kMaxGroupsOfUser = 10;
+/// Access keys of one user.
+inline constexpr std::size_t kMaxAccessKeys = 2;
 /// Managed policies attached to one user, group or role.
 inline constexpr std::size_t kMaxAttachedPolicies = 10;
 /// Versions of one managed policy.

@@ -50,8 +50,8 @@ v1::User to_message(std::string_view account, const User& user) {
     put_boundary(user.boundary, message);
     put_tags(user.tags, *message.mutable_tags());
     put_identities(user.identities, message);
-    if (user.disabled) message.set_disabled(true);
-    if (user.expires) message.set_expires(user.expires->seconds());
+    put_suspension(user, message);
+    if (user.sessions_valid_from) message.set_sessions_valid_from(user.sessions_valid_from->seconds());
     return message;
 }
 
@@ -78,6 +78,8 @@ v1::Role to_message(std::string_view account, const Role& role) {
     put_boundary(role.boundary, message);
     put_tags(role.tags, *message.mutable_tags());
     put_identities(role.identities, message);
+    put_suspension(role, message);
+    if (role.sessions_valid_from) message.set_sessions_valid_from(role.sessions_valid_from->seconds());
     return message;
 }
 

@@ -23,6 +23,13 @@ namespace coffer::iam {
 [[nodiscard]] v1::AttachedPolicy attached_message(const std::string& arn);
 [[nodiscard]] v1::CertificateIdentity to_message(const Identity& identity);
 
+/// Disabled and Expires.
+template <class Record, class Message>
+void put_suspension(const Record& record, Message& message) {
+    if (record.disabled) message.set_disabled(true);
+    if (record.expires) message.set_expires(record.expires->seconds());
+}
+
 void put_tags(const std::vector<Tag>& tags, google::protobuf::RepeatedPtrField<v1::Tag>& into);
 [[nodiscard]] std::vector<Tag> tags_of(const google::protobuf::RepeatedPtrField<v1::Tag>& tags);
 [[nodiscard]] Identity identity_of(const v1::CertificateIdentity& message);

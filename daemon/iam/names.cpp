@@ -16,6 +16,7 @@ constexpr std::size_t kMaxSessionName = 64;
 constexpr std::size_t kMinSessionName = 2;
 /// Characters of a unique id after its prefix.
 constexpr std::size_t kIdCharacters = 17;
+constexpr std::size_t kAccessKeyIdCharacters = 16;
 
 std::string_view id_prefix(IamKind kind) noexcept {
     switch (kind) {
@@ -35,6 +36,20 @@ std::string_view id_prefix(IamKind kind) noexcept {
 
 bool is_name_character(char c) noexcept {
     return access::is_alphanumeric(c) || std::string_view("_+=,.@-").find(c) != std::string_view::npos;
+}
+
+/// Random characters of base 32 (RFC 4648), as AWS's ids look.
+std::string random_base32(std::size_t characters) {
+    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    std::string text;
+    while (text.size() < characters) {
+        const auto random = Uuid::random();
+        // Bytes 6 and 8 of a UUID hold its version and variant.
+        for (const std::size_t i : {0, 1, 2, 3, 4, 5, 7, 9, 10}) {
+            if (text.size() < characters) text += kAlphabet[random.bytes()[i] % kAlphabet.size()];
+        }
+    }
+    return text;
 }
 
 }  // namespace
@@ -58,18 +73,11 @@ std::string session_name(std::string_view certificate_name) {
 }
 
 std::string make_unique_id(IamKind kind) {
-    // Base 32, as AWS's ids look. Two UUIDs have 244 random bits, of which 85 are taken.
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    std::string id(id_prefix(kind));
-    while (id.size() < id_prefix(kind).size() + kIdCharacters) {
-        const auto random = Uuid::random();
-        // Bytes 6 and 8 of a UUID hold its version and variant.
-        for (const std::size_t i : {0, 1, 2, 3, 4, 5, 7, 9, 10}) {
-            if (id.size() < id_prefix(kind).size() + kIdCharacters)
-                id += kAlphabet[random.bytes()[i] % kAlphabet.size()];
-        }
-    }
-    return id;
+    return std::string(id_prefix(kind)) + random_base32(kIdCharacters);
+}
+
+std::string make_access_key_id() {
+    return "AKIA" + random_base32(kAccessKeyIdCharacters);
 }
 
 std::optional<ArnName> parse_arn(std::string_view text) {

@@ -30,6 +30,9 @@ template <class Record>
 /// A unique id with the prefix of its kind (AIDA, AGPA, AROA, ANPA) and 17 random characters.
 [[nodiscard]] std::string make_unique_id(IamKind kind);
 
+/// The id of a new access key: "AKIA" and 16 random characters of A-Z and 2-7.
+[[nodiscard]] std::string make_access_key_id();
+
 /// What an ARN of an IAM entity names.
 struct ArnName {
     IamKind kind = IamKind::user;

@@ -2,7 +2,7 @@
 // Every operation, in the order of the schema. Each is a function of its request and of what it works with,
 // authorizes itself first, and throws ServiceError with IAM's name for what the caller did wrong, or
 // access::AccessDenied. An operation that reads is given the directory (READ); one that also asks about
-// secrets the database (ASK); one that writes a draft, inside the transaction that stores it (WRITE).
+// secrets or statistics the database (ASK); one that writes a draft, inside the transaction that stores it (WRITE).
 
 #include "coffer/v1/iam.pb.h"
 #include "daemon/iam/work.hpp"
@@ -81,7 +81,15 @@
     ASK(WhatCan, what_can) \
     READ(LintPolicies, lint_policies) \
     READ(GetAccessConfiguration, get_access_configuration) \
-    WRITE(ApplyAccessConfiguration, apply_access_configuration)
+    WRITE(ApplyAccessConfiguration, apply_access_configuration) \
+    WRITE(CreateAccessKey, create_access_key) \
+    READ(ListAccessKeys, list_access_keys) \
+    WRITE(UpdateAccessKey, update_access_key) \
+    WRITE(DeleteAccessKey, delete_access_key) \
+    ASK(GetAccessKeyLastUsed, get_access_key_last_used) \
+    WRITE(DisableRole, disable_role) \
+    WRITE(EnableRole, enable_role) \
+    WRITE(RevokeSessions, revoke_sessions)
 // clang-format on
 
 namespace coffer::iam {

@@ -8,6 +8,7 @@
 #include "daemon/access/queries.hpp"
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/operations.hpp"
+#include "daemon/iam/suspension.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::iam {
@@ -102,13 +103,6 @@ access::PrepareRequest context_of(const Work& work,
 
 // ---- principals -------------------------------------------------------------------------------------------
 
-/// Why a user is refused whatever its policies say; empty when it is not.
-std::string refusal_of(const User& user, Timestamp now) {
-    if (user.disabled) return fmt::format("user '{}' is disabled", user.name);
-    if (user.expires && *user.expires <= now) return fmt::format("user '{}' is expired", user.name);
-    return {};
-}
-
 struct Subject {
     std::string arn;
     access::RightsPtr rights;
@@ -122,9 +116,9 @@ Subject subject_at(const Work& work, const std::string& arn) {
     }
     Subject subject{arn, nullptr, {}};
     if (name->kind == IamKind::user) {
-        subject.refusal = refusal_of(work.need<User>(name->name), work.now());
+        subject.refusal = suspension_of(work.need<User>(name->name), work.now());
     } else {
-        static_cast<void>(work.need<Role>(name->name));
+        subject.refusal = suspension_of(work.need<Role>(name->name), work.now());
     }
     const auto standing = work.directory().standing({name->kind, name->name});
     if (!standing || work.arn<User>(name->name) != arn) {
@@ -144,13 +138,15 @@ std::vector<Subject> everybody(const Work& work) {
     std::vector<Subject> subjects;
     for (const auto& [name, user] : work.records().users) {
         const auto standing = work.directory().standing({IamKind::user, name});
-        if (standing->rights && refusal_of(*user, work.now()).empty()) {
+        if (standing->rights && suspension_of(*user, work.now()).empty()) {
             subjects.push_back({arn_of(work.account(), *user), standing->rights, {}});
         }
     }
     for (const auto& [name, role] : work.records().roles) {
         const auto standing = work.directory().standing({IamKind::role, name});
-        if (standing->rights) subjects.push_back({arn_of(work.account(), *role), standing->rights, {}});
+        if (standing->rights && suspension_of(*role, work.now()).empty()) {
+            subjects.push_back({arn_of(work.account(), *role), standing->rights, {}});
+        }
     }
     return subjects;
 }

@@ -2,6 +2,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <stdexcept>
 
 #include "daemon/iam/identities.hpp"
 #include "daemon/iam/json_fields.hpp"
@@ -49,6 +50,34 @@ void put(json::object& object, json::string_view name, const std::vector<Identit
         put(entry, "issuer", identity.issuer);
         list.emplace_back(std::move(entry));
     }
+}
+
+void put(json::object& object, json::string_view name, const std::optional<Timestamp>& time) {
+    if (time) object[name] = time->millis();
+}
+
+void put(json::object& object, json::string_view name, const std::vector<AccessKey>& keys) {
+    if (keys.empty()) return;
+    auto& list = object[name].emplace_array();
+    for (const auto& key : keys) {
+        json::object entry;
+        entry["id"] = key.id;
+        entry["created"] = key.created.millis();
+        if (!key.active) entry["inactive"] = true;
+        entry["master_key"] = key.secret.master_key.text();
+        entry["generation"] = static_cast<std::int64_t>(key.secret.generation);
+        entry["wrapped_key"] = to_hex(key.secret.wrapped_key);
+        entry["ciphertext"] = to_hex(key.secret.ciphertext);
+        list.emplace_back(std::move(entry));
+    }
+}
+
+/// What users and roles have in common besides what all holders have.
+template <class Record>
+void put_suspension(json::object& object, const Record& record) {
+    if (record.disabled) object["disabled"] = true;
+    put(object, "expires", record.expires);
+    put(object, "sessions_valid_from", record.sessions_valid_from);
 }
 
 json::object begin(const std::string& path, const std::string& id, Timestamp created) {
@@ -106,6 +135,47 @@ std::vector<Identity> identities_of(const json::array& list) {
     return identities;
 }
 
+std::optional<Timestamp> time_of(JsonFields& fields, std::string_view name) {
+    const auto* millis = fields.optional_number(name);
+    if (millis == nullptr) return std::nullopt;
+    return Timestamp::from_millis(*millis);
+}
+
+template <class Record>
+void read_suspension(JsonFields& fields, Record& record) {
+    record.disabled = fields.flag("disabled");
+    record.expires = time_of(fields, "expires");
+    record.sessions_valid_from = time_of(fields, "sessions_valid_from");
+}
+
+Bytes bytes_of(JsonFields& fields, std::string_view name) {
+    try {
+        return from_hex(fields.text(name));
+    } catch (const std::invalid_argument&) {
+        throw BadDocument("the document's " + std::string(name) + " must be hexadecimal");
+    }
+}
+
+std::vector<AccessKey> access_keys_of(const json::array& list) {
+    std::vector<AccessKey> keys;
+    for (const auto& value : list) {
+        JsonFields fields(value);
+        AccessKey key;
+        key.id = fields.text("id");
+        key.created = Timestamp::from_millis(fields.number("created"));
+        key.active = !fields.flag("inactive");
+        const auto master_key = Uuid::parse(fields.text("master_key"));
+        if (!master_key) throw BadDocument("the document's master_key must be a UUID");
+        key.secret.master_key = *master_key;
+        key.secret.generation = static_cast<std::uint32_t>(fields.number("generation"));
+        key.secret.wrapped_key = bytes_of(fields, "wrapped_key");
+        key.secret.ciphertext = bytes_of(fields, "ciphertext");
+        fields.finish();
+        keys.push_back(std::move(key));
+    }
+    return keys;
+}
+
 void read_holder(JsonFields& fields, std::string_view name, Holder& holder) {
     holder.name = name;
     holder.path = fields.text("path");
@@ -132,8 +202,8 @@ std::string to_document(const User& user) {
     put(object, "boundary", user.boundary);
     put(object, "groups", user.groups);
     put(object, "identities", user.identities);
-    if (user.disabled) object["disabled"] = true;
-    if (user.expires) object["expires"] = user.expires->millis();
+    put_suspension(object, user);
+    put(object, "access_keys", user.access_keys);
     return json::serialize(object);
 }
 
@@ -149,6 +219,7 @@ std::string to_document(const Role& role) {
     object["max_session_duration"] = role.max_session_duration;
     object["trust"] = role.trust;
     put(object, "identities", role.identities);
+    put_suspension(object, role);
     return json::serialize(object);
 }
 
@@ -195,9 +266,8 @@ User read_document<User>(std::string_view name, std::string_view document) {
     if (const auto* boundary = fields.optional_text("boundary")) user.boundary = *boundary;
     user.groups = texts_of(fields.list("groups"), "groups");
     user.identities = identities_of(fields.list("identities"));
-    user.disabled = fields.flag("disabled");
-    if (const auto* expires = fields.optional_number("expires"))
-        user.expires = Timestamp::from_millis(*expires);
+    read_suspension(fields, user);
+    user.access_keys = access_keys_of(fields.list("access_keys"));
     fields.finish();
     return user;
 }
@@ -224,6 +294,7 @@ Role read_document<Role>(std::string_view name, std::string_view document) {
     role.max_session_duration = fields.number("max_session_duration");
     role.trust = fields.text("trust");
     role.identities = identities_of(fields.list("identities"));
+    read_suspension(fields, role);
     fields.finish();
     return role;
 }

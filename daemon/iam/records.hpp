@@ -13,6 +13,7 @@
 #include "daemon/access/principal.hpp"
 #include "daemon/base/time.hpp"
 #include "storage/iam_repository.hpp"
+#include "storage/records.hpp"
 
 namespace coffer::iam {
 
@@ -56,6 +57,15 @@ struct Holder {
     std::vector<std::string> attached;
 };
 
+/// An access key of a user. Its secret is encrypted, bound to the user's unique id and the key's.
+struct AccessKey {
+    /// "AKIA..."
+    std::string id;
+    Timestamp created;
+    bool active = true;
+    storage::StoredPayload secret;
+};
+
 struct User : Holder {
     static constexpr IamKind kKind = IamKind::user;
     std::vector<Tag> tags;
@@ -66,6 +76,10 @@ struct User : Holder {
     std::vector<Identity> identities;
     bool disabled = false;
     std::optional<Timestamp> expires;
+    /// At most two, oldest first.
+    std::vector<AccessKey> access_keys;
+    /// Sessions that were issued before are refused.
+    std::optional<Timestamp> sessions_valid_from;
 };
 
 struct Group : Holder {
@@ -82,6 +96,10 @@ struct Role : Holder {
     /// Who may assume it: the text of its trust policy.
     std::string trust;
     std::vector<Identity> identities;
+    bool disabled = false;
+    std::optional<Timestamp> expires;
+    /// Sessions that were issued before are refused.
+    std::optional<Timestamp> sessions_valid_from;
 };
 
 struct PolicyVersion {

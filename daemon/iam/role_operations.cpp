@@ -41,6 +41,7 @@ v1::CreateRoleResponse create_role(Work& work, const v1::CreateRoleRequest& requ
     check_policy(role.trust, DocumentKind::trust);
     role.description = request.description();
     if (request.has_max_session_duration()) role.max_session_duration = request.max_session_duration();
+    role.expires = read_expiry(request.expires());
     role.id = make_unique_id(IamKind::role);
     role.created = work.now();
     v1::CreateRoleResponse response;
@@ -74,6 +75,7 @@ v1::UpdateRoleResponse update_role(Work& work, const v1::UpdateRoleRequest& requ
     Role& role = edit(work, Action::iam_update_role, request.role_name());
     if (request.has_description()) role.description = request.description();
     if (request.has_max_session_duration()) role.max_session_duration = request.max_session_duration();
+    if (request.has_expires()) role.expires = read_expiry(request.expires());
     return {};
 }
 
@@ -96,6 +98,16 @@ v1::UpdateAssumeRolePolicyResponse update_assume_role_policy(
     Role& role = edit(work, Action::iam_update_assume_role_policy, request.role_name());
     check_policy(request.policy_document(), DocumentKind::trust);
     role.trust = request.policy_document();
+    return {};
+}
+
+v1::DisableRoleResponse disable_role(Work& work, const v1::DisableRoleRequest& request) {
+    edit(work, Action::iam_update_assume_role_policy, request.role_name()).disabled = true;
+    return {};
+}
+
+v1::EnableRoleResponse enable_role(Work& work, const v1::EnableRoleRequest& request) {
+    edit(work, Action::iam_update_assume_role_policy, request.role_name()).disabled = false;
     return {};
 }
 

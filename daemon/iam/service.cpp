@@ -55,23 +55,29 @@ struct Changed {
 };
 
 /// The caller as the directory has him now: what he asks may have been forbidden to him since he connected.
-secrets::CallContext as_now(const secrets::CallContext& call, const Directory& directory) {
+secrets::CallContext as_now(const secrets::CallContext& call, const Directory& directory, Timestamp time) {
     auto now = call;
     const auto& principal = call.caller.rights->principal;
-    if (principal.type != access::PrincipalType::user) return now;
-    const auto standing = directory.standing({IamKind::user, principal.name});
-    if (!standing || !standing->rights) {
-        throw access::AccessDenied("User: " + principal.arn +
-                                   " may do nothing: " + (standing ? standing->refusal : "it was deleted"));
+    const auto refuse = [&](const std::string& why) {
+        throw access::AccessDenied("User: " + principal.arn + " may do nothing: " + why);
+    };
+    if (call.caller.session) {
+        auto found = directory.session(call.caller.session, time);
+        if (!found.rights) refuse(found.refusal);
+        now.caller.rights = std::move(found.rights);
+    } else if (principal.type == access::PrincipalType::user) {
+        const auto standing = directory.standing({IamKind::user, principal.name});
+        if (!standing || !standing->rights) refuse(standing ? standing->refusal : "it was deleted");
+        now.caller.rights = standing->rights;
     }
-    now.caller.rights = standing->rights;
     return now;
 }
 
 /// Whoever changes something by mistake should be able to change it back: the caller must still be who he is
 /// afterwards, and not be locked out by, say, a pattern that matches his own certificate.
 void require_caller_stays(const access::Caller& caller, const Directory& after, Timestamp now) {
-    if (!caller.certificate) return;
+    // Who acts by temporary credentials can get others, or not, as before: his certificate is not theirs.
+    if (!caller.certificate || caller.session) return;
     const auto found = after.recognise(*caller.certificate, now);
     if (found.rights && found.rights->principal.id == caller.rights->principal.id) return;
     throw invalid_input(
@@ -81,12 +87,14 @@ void require_caller_stays(const access::Caller& caller, const Directory& after, 
 
 /// One attempt at a change, in its transaction.
 Changed attempt(const Operation& operation, const secrets::CallContext& call, const v1::Request& request,
-                const DirectoryKeeper& keeper, Timestamp now, storage::WriteTransaction& tx) {
+                const DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets, Timestamp now,
+                storage::WriteTransaction& tx) {
     Changed changed;
     const auto directory = keeper.lock(tx);
-    const auto caller = directory == keeper.directory() ? call : as_now(call, *directory);
+    const auto caller = directory == keeper.directory() ? call : as_now(call, *directory, now);
     Draft draft(directory->records());
     Work work(*directory, caller, now, draft);
+    work.use(&access_key_secrets);
     operation.run(work, request, changed.response);
     const auto changes = draft.changes();
     if (!changes.empty() && !is_dry(request)) {
@@ -169,8 +177,8 @@ awaitable<void> IamService::change(secrets::Call call, std::shared_ptr<const v1:
             options,
             [this, call, request](storage::WriteTransaction& tx) {
                 try {
-                    return attempt(*find(request->operation_case()), *call, *request, keeper_, clock_.now(),
-                                   tx);
+                    return attempt(*find(request->operation_case()), *call, *request, keeper_,
+                                   access_key_secrets_, clock_.now(), tx);
                 } catch (const IntegrityError& error) {
                     tx.report_integrity_failure(error.what());
                     throw not_trusted(error);

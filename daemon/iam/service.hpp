@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "daemon/base/time.hpp"
+#include "daemon/iam/access_key_secrets.hpp"
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/secrets/operation_set.hpp"
 #include "storage/database.hpp"
@@ -17,8 +18,9 @@ namespace coffer::iam {
 class IamService final : public secrets::OperationSet {
 public:
     /// All must outlive it.
-    IamService(storage::Database& database, DirectoryKeeper& keeper, const Clock& clock)
-        : database_(database), keeper_(keeper), clock_(clock) {}
+    IamService(storage::Database& database, DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets,
+               const Clock& clock)
+        : database_(database), keeper_(keeper), access_key_secrets_(access_key_secrets), clock_(clock) {}
 
     [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override;
     boost::asio::awaitable<void> perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
@@ -32,6 +34,7 @@ private:
 
     storage::Database& database_;
     DirectoryKeeper& keeper_;
+    AccessKeySecrets& access_key_secrets_;
     const Clock& clock_;
 };
 

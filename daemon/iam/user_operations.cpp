@@ -26,11 +26,6 @@ User& edit(Work& work, Action action, const std::string& name) {
     return work.draft().edit<User>(name);
 }
 
-std::optional<Timestamp> expiry(const std::string& text) {
-    if (text.empty() || text == "never") return std::nullopt;
-    return read_time("Expires", text);
-}
-
 /// What has to be gone before a user may go.
 void require_bare(const User& user) {
     if (!user.attached.empty())
@@ -39,6 +34,8 @@ void require_bare(const User& user) {
         throw delete_conflict("Cannot delete entity, must delete policies first.");
     if (!user.groups.empty())
         throw delete_conflict("Cannot delete entity, must remove users from group first.");
+    if (!user.access_keys.empty())
+        throw delete_conflict("Cannot delete entity, must delete access keys first.");
 }
 
 }  // namespace
@@ -54,7 +51,7 @@ v1::CreateUserResponse create_user(Work& work, const v1::CreateUserRequest& requ
     if (name_taken<User>(work.records(), user.name)) throw already_exists<User>(user.name);
     check_tags(user.tags);
     check_boundary(work.records(), work.account(), user.boundary);
-    user.expires = expiry(request.expires());
+    user.expires = read_expiry(request.expires());
     user.id = make_unique_id(IamKind::user);
     user.created = work.now();
     v1::CreateUserResponse response;
@@ -65,13 +62,7 @@ v1::CreateUserResponse create_user(Work& work, const v1::CreateUserRequest& requ
 }
 
 v1::GetUserResponse get_user(Work& work, const v1::GetUserRequest& request) {
-    std::string name = request.user_name();
-    if (name.empty()) {
-        if (work.rights().principal.type != access::PrincipalType::user) {
-            throw validation("Must specify userName when calling with non-User credentials");
-        }
-        name = work.rights().principal.name;
-    }
+    const auto name = user_named(work, request.user_name());
     work.require(Action::iam_get_user, work.arn<User>(name), about(work, name));
     v1::GetUserResponse response;
     *response.mutable_user() = to_message(work.account(), work.need<User>(name));
@@ -97,7 +88,7 @@ v1::UpdateUserResponse update_user(Work& work, const v1::UpdateUserRequest& requ
     User changed = user;
     if (request.has_new_path()) changed.path = request.new_path();
     if (request.has_new_user_name()) changed.name = request.new_user_name();
-    if (request.has_expires()) changed.expires = expiry(request.expires());
+    if (request.has_expires()) changed.expires = read_expiry(request.expires());
     // AWS: the permission is needed for the user as it is and as it will be.
     work.require(Action::iam_update_user, arn_of(work.account(), changed), about(work, name));
     if (changed.name != name) {

@@ -37,4 +37,12 @@ void Work::require(access::Action action, const std::string& resource, const Ask
     }
 }
 
+std::string user_named(const Work& work, const std::string& name) {
+    if (!name.empty()) return name;
+    if (work.rights().principal.type != access::PrincipalType::user) {
+        throw validation("Must specify userName when calling with non-User credentials");
+    }
+    return work.rights().principal.name;
+}
+
 }  // namespace coffer::iam

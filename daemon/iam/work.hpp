@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/access/evaluation.hpp"
+#include "daemon/iam/access_key_secrets.hpp"
 #include "daemon/iam/directory.hpp"
 #include "daemon/iam/draft.hpp"
 #include "daemon/iam/errors.hpp"
@@ -71,12 +72,21 @@ public:
     /// Throws access::AccessDenied unless the caller may do `action` to `resource` (an ARN, or "*").
     void require(access::Action action, const std::string& resource, const Asked& asked = {}) const;
 
+    /// What makes the secrets of access keys. Null while nothing is to be stored: before a change, it is tried
+    /// out whether it is allowed.
+    [[nodiscard]] AccessKeySecrets* access_key_secrets() const noexcept { return access_key_secrets_; }
+    void use(AccessKeySecrets* secrets) noexcept { access_key_secrets_ = secrets; }
+
 private:
     const Directory& directory_;
     const secrets::CallContext& call_;
     Timestamp now_;
     storage::ReadTransaction* tx_ = nullptr;
     Draft* draft_ = nullptr;
+    AccessKeySecrets* access_key_secrets_ = nullptr;
 };
+
+/// `name`, or that of the user who asks when it is empty. Throws ValidationException when no user asks.
+[[nodiscard]] std::string user_named(const Work& work, const std::string& name);
 
 }  // namespace coffer::iam

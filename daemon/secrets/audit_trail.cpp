@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kSecretsSource = "secretsmanager.amazonaws.com";
 constexpr std::string_view kIamSource = "iam.amazonaws.com";
 constexpr std::string_view kCloudTrailSource = "cloudtrail.amazonaws.com";
+constexpr std::string_view kStsSource = "sts.amazonaws.com";
 /// Of operations that no service of AWS has.
 constexpr std::string_view kOwnSource = "coffer";
 
@@ -34,6 +35,13 @@ audit::IdentityType identity_type(access::PrincipalType type) noexcept {
     return audit::IdentityType::unknown;
 }
 
+/// The role behind a session: its ARN ends in its name, and the session's id begins with its id.
+audit::SessionIssuer issuer_of(const access::Principal& principal) {
+    const auto& arn = principal.issuer_arn;
+    return {principal.id.substr(0, principal.id.find(':')), arn, principal.account,
+            arn.substr(arn.rfind('/') + 1)};
+}
+
 audit::UserIdentity identity_of(const access::Caller& caller) {
     audit::UserIdentity identity;
     if (!caller.rights) {
@@ -46,13 +54,22 @@ audit::UserIdentity identity_of(const access::Caller& caller) {
     identity.arn = principal.arn;
     identity.account_id = principal.account;
     identity.user_name = principal.name;
+    identity.access_key_id = caller.access_key_id;
+    if (principal.type == access::PrincipalType::assumed_role) identity.issuer = issuer_of(principal);
+    if (caller.session) {
+        identity.session_created = caller.session->issued;
+        identity.source_identity = caller.session->source_identity;
+    }
     return identity;
 }
 
 std::vector<audit::EventResource> resources_of(const std::vector<std::string>& arns,
                                                const std::string& account) {
     std::vector<audit::EventResource> resources;
-    for (const auto& arn : arns) resources.push_back({.arn = arn, .account_id = account});
+    for (const auto& arn : arns) {
+        resources.push_back({.arn = arn, .account_id = account});
+        if (arn.starts_with("arn:aws:iam:")) resources.back().type = "AWS::IAM::Role";
+    }
     return resources;
 }
 
@@ -67,6 +84,7 @@ std::string_view source_of(const google::protobuf::Message* message) {
     const auto* file = message->GetDescriptor()->file();
     if (file == v1::GetSecretValueRequest::descriptor()->file()) return kSecretsSource;
     if (file == v1::LookupEventsRequest::descriptor()->file()) return kCloudTrailSource;
+    if (file == v1::AssumeRoleRequest::descriptor()->file()) return kStsSource;
     return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
 }
 
@@ -195,6 +213,8 @@ awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool
         if (response.has_error()) {
             event.error_code = error_code_of(response.error().code());
             event.error_message = response.error().message();
+        } else {
+            event.response_elements = std::move(record.response_elements);
         }
         json = audit::to_json(event);
     }

@@ -31,6 +31,9 @@ void require_limits(const Message& request) {
 /// certificate's name is in it already.
 void require_known(const CallContext& call, v1::Request::OperationCase operation) {
     if (call.caller.rights) return;
+    if (call.caller.session_expired) {
+        throw ServiceError(v1::EXPIRED_TOKEN, "The security token included in the request is expired");
+    }
     throw access::AccessDenied("User: " + call.caller.principal + " is not authorized to perform: " +
                                std::string(proto::operation_name(operation)) + " because " +
                                (call.caller.refusal.empty() ? "it is not known" : call.caller.refusal));
@@ -110,8 +113,8 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
     response.set_request_id(context.request_id);
     context.record = std::make_shared<RequestRecord>();
     const auto call = std::make_shared<const CallContext>(std::move(context));
-    // Who may use them are those who help when the journal's disk is full.
-    const bool for_operators = other_with(operation) != nullptr;
+    const auto* other = other_with(operation);
+    const bool for_operators = other != nullptr && other->for_operators();
 
     std::string internal;
     const auto fail = [&](const std::exception_ptr& error) {

@@ -196,10 +196,9 @@ void read_listener(TableReader& reader, ListenerConfig& listener, const std::fil
         (listener.name.size() > 64 || !all_of(listener.name, is_name_character))) {
         reader.complain("name", "must be at most 64 of A-Z, a-z, 0-9, '_', '.' and '-'");
     }
-    enum class Protocol : std::uint8_t { native } protocol = Protocol::native;
-    static constexpr std::array<std::pair<std::string_view, Protocol>, 1> kProtocols{
-        {{"native", Protocol::native}}};
-    read_choice(reader, "protocol", protocol, kProtocols);
+    static constexpr std::array<std::pair<std::string_view, ListenerProtocol>, 2> kProtocols{
+        {{"native", ListenerProtocol::native}, {"aws", ListenerProtocol::aws}}};
+    read_choice(reader, "protocol", listener.protocol, kProtocols);
     read_address(reader, listener.address, Need::required);
     reader.read_integer("port", listener.port, 0, 65535, Need::required);
     reader.read_path("certificate", listener.tls.certificate, Need::required);
@@ -208,11 +207,18 @@ void read_listener(TableReader& reader, ListenerConfig& listener, const std::fil
         listener.tls.key = resolve_path(listener.tls.key, folder).string();
     }
     std::vector<std::string> files;
-    if (reader.read_text_or_texts("client_ca", files, Need::required)) {
+    // AWS's clients prove who they are by signatures; a certificate may come on top.
+    const auto need_ca = listener.protocol == ListenerProtocol::aws ? Need::optional : Need::required;
+    if (reader.read_text_or_texts("client_ca", files, need_ca)) {
         if (files.empty()) reader.complain("client_ca", "must name at least one file");
         listener.tls.client_ca = resolved(files, folder);
     }
-    if (reader.read_text_or_texts("crl", files, Need::optional)) listener.tls.crl = resolved(files, folder);
+    if (reader.read_text_or_texts("crl", files, Need::optional)) {
+        listener.tls.crl = resolved(files, folder);
+        if (listener.tls.client_ca.empty() && need_ca == Need::optional) {
+            reader.complain("crl", "is for client certificates, which 'client_ca' has to be there for");
+        }
+    }
     reader.read_integer("max_connections", listener.max_connections, 1, 1'000'000);
     read_networks(reader, listener.allowed_networks);
     reader.read_path("policy", listener.policy);

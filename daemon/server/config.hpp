@@ -53,16 +53,21 @@ struct CacheSection {
     std::chrono::milliseconds serve_stale_for{30'000};
 };
 
+/// What is spoken on a listener: Coffer's own protocol, or AWS's API over HTTPS.
+enum class ListenerProtocol : std::uint8_t { native, aws };
+
 /// The certificates of a listener. `key` is a file or a `pkcs11:` URI.
 struct TlsFiles {
     std::filesystem::path certificate;
     std::string key;
-    std::vector<std::filesystem::path> client_ca;
+    std::vector<std::filesystem::path>
+        client_ca;  ///< may be empty for `aws`: no client certificates are asked for
     std::vector<std::filesystem::path> crl;
 };
 
 struct ListenerConfig {
     std::string name;
+    ListenerProtocol protocol = ListenerProtocol::native;
     std::string address;
     std::uint16_t port = 0;
     TlsFiles tls;

@@ -4,7 +4,7 @@
 #include <boost/asio/post.hpp>
 
 #include "daemon/base/thread_name.hpp"
-#include "daemon/server/connection.hpp"
+#include "daemon/server/client_connection.hpp"
 
 namespace coffer::server {
 
@@ -36,18 +36,18 @@ IoShard::~IoShard() {
     stop();
 }
 
-void IoShard::add(std::shared_ptr<Connection> connection) {
+void IoShard::add(std::shared_ptr<ClientConnection> connection) {
     connections_.insert(std::move(connection));
 }
 
-void IoShard::remove(const std::shared_ptr<Connection>& connection) {
+void IoShard::remove(const std::shared_ptr<ClientConnection>& connection) {
     if (connections_.erase(connection) > 0) connection_gone();
 }
 
-void IoShard::for_each_connection(std::function<void(Connection&)> visit) {
+void IoShard::for_each_connection(std::function<void(ClientConnection&)> visit) {
     boost::asio::post(io_, [this, visit = std::move(visit)] {
         // A visit may end a connection and so remove it.
-        const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
+        const std::vector<std::shared_ptr<ClientConnection>> all(connections_.begin(), connections_.end());
         for (const auto& connection : all) visit(*connection);
     });
 }
@@ -55,7 +55,7 @@ void IoShard::for_each_connection(std::function<void(Connection&)> visit) {
 void IoShard::tick() {
     const Deadline now = std::chrono::steady_clock::now();
     last_tick_.store(now, std::memory_order_relaxed);
-    const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
+    const std::vector<std::shared_ptr<ClientConnection>> all(connections_.begin(), connections_.end());
     for (const auto& connection : all) connection->check_limits(now);
     timer_.expires_after(tick_);
     timer_.async_wait([this](const boost::system::error_code& error) {
@@ -90,7 +90,7 @@ bool IoShards::alive(std::chrono::milliseconds limit) const noexcept {
                        [&](const auto& shard) { return now - shard->last_tick() < limit; });
 }
 
-void IoShards::for_each_connection(const std::function<void(Connection&)>& visit) {
+void IoShards::for_each_connection(const std::function<void(ClientConnection&)>& visit) {
     for (const auto& shard : shards_) shard->for_each_connection(visit);
 }
 

@@ -18,7 +18,7 @@
 
 namespace coffer::server {
 
-class Connection;
+class ClientConnection;
 
 /// One thread with its connections. All but what says otherwise is for this thread alone.
 class IoShard {
@@ -31,15 +31,15 @@ public:
 
     [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
 
-    void add(std::shared_ptr<Connection> connection);
-    void remove(const std::shared_ptr<Connection>& connection);
+    void add(std::shared_ptr<ClientConnection> connection);
+    void remove(const std::shared_ptr<ClientConnection>& connection);
 
     /// Buffers that a connection uses within one handler and leaves empty: read into, worked off, wiped.
     [[nodiscard]] Bytes& ciphertext() noexcept { return ciphertext_; }
     [[nodiscard]] Bytes& plaintext() noexcept { return plaintext_; }
 
     /// From any thread: runs `visit` for every connection, on this shard's thread.
-    void for_each_connection(std::function<void(Connection&)> visit);
+    void for_each_connection(std::function<void(ClientConnection&)> visit);
     /// From any thread: connections given to this shard and not gone.
     [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
     void expect_connection() noexcept { load_.fetch_add(1, std::memory_order_relaxed); }
@@ -57,7 +57,7 @@ private:
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::steady_timer timer_;
     const std::chrono::milliseconds tick_;
-    std::unordered_set<std::shared_ptr<Connection>> connections_;
+    std::unordered_set<std::shared_ptr<ClientConnection>> connections_;
     Bytes ciphertext_;
     Bytes plaintext_;
     std::atomic<std::size_t> load_{0};
@@ -76,7 +76,7 @@ public:
     [[nodiscard]] std::size_t connections() const noexcept;
     /// Whether every thread has done something within `limit`.
     [[nodiscard]] bool alive(std::chrono::milliseconds limit) const noexcept;
-    void for_each_connection(const std::function<void(Connection&)>& visit);
+    void for_each_connection(const std::function<void(ClientConnection&)>& visit);
     void stop();
 
 private:

@@ -30,6 +30,15 @@ std::string address_text(const asio::ip::address& address) {
     return v6.to_string();
 }
 
+ConnectionMaker maker_of(const ListenerConfig& config, const ServerContext& server) {
+    if (config.protocol == ListenerProtocol::native) {
+        return [](ConnectionParts parts) { return std::make_shared<Connection>(std::move(parts)); };
+    }
+    if (server.aws_connections) return server.aws_connections;
+    throw ListenError("listener '" + config.name +
+                      "' has the protocol \"aws\", which this program does not speak");
+}
+
 }  // namespace
 
 Listener::Listener(asio::io_context& control, IoShards& shards, ListenerConfig config,
@@ -37,8 +46,9 @@ Listener::Listener(asio::io_context& control, IoShards& shards, ListenerConfig c
     : shards_(shards),
       config_(std::move(config)),
       networks_(config_.allowed_networks),
+      make_connection_(maker_of(config_, *server)),
       load_key_(std::move(load_key)),
-      tls_(TlsContext::load(config_.tls, load_key_)),
+      tls_(TlsContext::load(config_.tls, load_key_, config_.protocol)),
       acceptor_(control),
       pause_(control) {
     if (server->limits.connections_per_second > 0) {
@@ -127,7 +137,7 @@ bool Listener::reload_certificates() {
     const ServerContext& server = *context_->server;
     std::shared_ptr<const TlsContext> fresh;
     try {
-        fresh = TlsContext::load(config_.tls, load_key_);
+        fresh = TlsContext::load(config_.tls, load_key_, config_.protocol);
     } catch (const Error& error) {
         server.log->error(
             "certificates were not reloaded; the old ones stay in use",
@@ -138,7 +148,7 @@ bool Listener::reload_certificates() {
         const std::lock_guard lock(tls_mutex_);
         tls_ = fresh;
     }
-    shards_.for_each_connection([fresh, context = context_](Connection& connection) {
+    shards_.for_each_connection([fresh, context = context_](ClientConnection& connection) {
         if (&connection.listener() == context.get()) connection.verify_again(*fresh);
     });
     server.log->info("certificates were reloaded", {{"listener", std::string_view(config_.name)}});
@@ -218,11 +228,10 @@ void Listener::take(tcp::socket socket, const tcp::endpoint& peer, IoShard& shar
     context_->open->fetch_add(1);
     server.metrics->connection_opened(config_.name);
     asio::post(shard.io(), [socket = std::move(socket), source = address_text(peer.address()),
-                            context = context_, tls = tls(), &shard, surplus]() mutable {
+                            context = context_, tls = tls(), make = make_connection_, &shard,
+                            surplus]() mutable {
         try {
-            std::make_shared<Connection>(std::move(socket), std::move(source), context, std::move(tls), shard,
-                                         surplus)
-                ->start();
+            make({std::move(socket), std::move(source), context, std::move(tls), shard, surplus})->start();
         } catch (const std::exception& error) {
             shard.connection_gone();
             context->open->fetch_sub(1);

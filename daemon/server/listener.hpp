@@ -67,6 +67,7 @@ private:
     const ListenerConfig config_;
     const AllowedNetworks networks_;
     std::shared_ptr<const ListenerContext> context_;
+    const ConnectionMaker make_connection_;
     KeyLoader load_key_;
     mutable std::mutex tls_mutex_;
     std::shared_ptr<const TlsContext> tls_;

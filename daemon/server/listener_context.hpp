@@ -21,9 +21,16 @@ namespace coffer::server {
 using RequestHandler = std::function<boost::asio::awaitable<v1::Response>(
     secrets::CallContext context, std::unique_ptr<v1::Request> request)>;
 
+class ClientConnection;
+struct ConnectionParts;
+/// Makes the connections of a protocol.
+using ConnectionMaker = std::function<std::shared_ptr<ClientConnection>(ConnectionParts parts)>;
+
 /// What the whole server shares. Immutable; what it points to is thread-safe.
 struct ServerContext {
     RequestHandler handler;
+    /// For listeners of the protocol "aws". Empty: there can be none.
+    ConnectionMaker aws_connections;
     std::shared_ptr<secrets::RequestObserver> observer;
     /// Who the owners of certificates are. Null: callers come without rights.
     std::shared_ptr<const access::CallerDirectory> callers;

@@ -86,6 +86,11 @@ Metrics::Metrics(const std::string& version)
                              .Name("coffer_connection_errors_total")
                              .Help("Connections that the daemon ended, by ConnectionError reason.")
                              .Register(registry_)),
+      requests_refused_(BuildCounter()
+                            .Name("coffer_requests_refused_total")
+                            .Help("Requests to AWS listeners that were refused before any operation saw "
+                                  "them, by AWS's error name.")
+                            .Register(registry_)),
       integrity_failures_(
           BuildCounter()
               .Name("coffer_integrity_failures_total")
@@ -172,6 +177,9 @@ void Metrics::handshake_failed(const std::string& listener, const std::string& r
 }
 void Metrics::connection_error(const std::string& listener, v1::ConnectionError::Reason reason) {
     connection_errors_.Add({{"listener", listener}, {"reason", reason_label(reason)}}).Increment();
+}
+void Metrics::request_refused(const std::string& listener, const std::string& error) {
+    requests_refused_.Add({{"listener", listener}, {"error", error}}).Increment();
 }
 void Metrics::integrity_failure(const std::string& kind) {
     integrity_failures_.Add({{"kind", kind}}).Increment();

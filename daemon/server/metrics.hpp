@@ -44,6 +44,9 @@ public:
     /// The daemon ended a connection with a ConnectionError.
     void connection_error(const std::string& listener, v1::ConnectionError::Reason reason);
 
+    /// A front door refused a request before any operation saw it. `error` is AWS's name.
+    void request_refused(const std::string& listener, const std::string& error);
+
     void integrity_failure(const std::string& kind);
     void hsm_recovered(const std::string& recovery);
     void hsm_job(std::chrono::nanoseconds queued, std::chrono::nanoseconds ran);
@@ -82,6 +85,7 @@ private:
     prometheus::Family<prometheus::Counter>& connections_refused_;
     prometheus::Family<prometheus::Counter>& handshake_failures_;
     prometheus::Family<prometheus::Counter>& connection_errors_;
+    prometheus::Family<prometheus::Counter>& requests_refused_;
     prometheus::Family<prometheus::Counter>& integrity_failures_;
     prometheus::Family<prometheus::Counter>& hsm_recoveries_;
     prometheus::Family<prometheus::Counter>& reloads_;

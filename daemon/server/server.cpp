@@ -3,7 +3,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "daemon/server/connection.hpp"
+#include "daemon/server/client_connection.hpp"
 
 namespace coffer::server {
 
@@ -53,12 +53,12 @@ bool Server::reload() {
 
 asio::awaitable<void> Server::drain(std::chrono::milliseconds patience) {
     for (const auto& listener : listeners_) listener->stop();
-    shards_.for_each_connection([](Connection& connection) { connection.drain(); });
+    shards_.for_each_connection([](ClientConnection& connection) { connection.drain(); });
     const bool answered = co_await wait_until_empty(control_, shards_, patience);
     if (answered) co_return;
     context_->log->warning(
         "not all requests were answered before the drain time-out; closing their connections");
-    shards_.for_each_connection([](Connection& connection) { connection.abort(); });
+    shards_.for_each_connection([](ClientConnection& connection) { connection.abort(); });
     co_await wait_until_empty(control_, shards_, kAbortPatience);
 }
 

@@ -73,11 +73,19 @@ std::vector<X509CrlPtr> read_crls(const std::filesystem::path& file) {
     return lists;
 }
 
-SslContextPtr bare_context() {
+/// Of TLS 1.2: forward secrecy and authenticated encryption only (RFC 9325, 4.2).
+constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+SslContextPtr bare_context(ListenerProtocol protocol) {
     SslContextPtr context(SSL_CTX_new(TLS_server_method()));
     require(context != nullptr, "no TLS context could be made");
     SSL_CTX* ssl = context.get();
-    require(SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) == 1, "TLS 1.3 is not available");
+    if (protocol == ListenerProtocol::aws) {
+        require(SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1, "TLS 1.2 is not available");
+        require(SSL_CTX_set_cipher_list(ssl, kTls12Ciphers) == 1, "the ciphers of TLS 1.2 cannot be set");
+    } else {
+        require(SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION) == 1, "TLS 1.3 is not available");
+    }
     // Plaintext is wiped from OpenSSL's buffers once it is handed over, and idle connections keep no buffers.
     SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -161,16 +169,21 @@ std::optional<TlsContext::Time> use_crls(SSL_CTX* context, const std::vector<std
 
 }  // namespace
 
-std::shared_ptr<const TlsContext> TlsContext::load(const TlsFiles& files, const KeyLoader& load_key) {
+std::shared_ptr<const TlsContext> TlsContext::load(const TlsFiles& files, const KeyLoader& load_key,
+                                                   ListenerProtocol protocol) {
     std::shared_ptr<TlsContext> made(new TlsContext());
-    made->context_ = bare_context();
+    made->context_ = bare_context(protocol);
     SSL_CTX* context = made->context_.get();
     made->certificate_expires_ = use_certificate(context, files, load_key);
     trust_client_cas(context, files.client_ca);
     made->crl_outdated_ = use_crls(context, files.crl);
     require(X509_STORE_set_purpose(SSL_CTX_get_cert_store(context), X509_PURPOSE_SSL_CLIENT) == 1,
             "the purpose of client certificates cannot be set");
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    const bool required = protocol == ListenerProtocol::native;
+    if (required || !files.client_ca.empty()) {
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                           nullptr);
+    }
     return made;
 }
 

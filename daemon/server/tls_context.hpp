@@ -41,11 +41,15 @@ struct PeerCertificates {
 /// Immutable; thread-safe.
 class TlsContext {
 public:
-    /// Reads the files. TLS 1.3 alone, a client certificate required (purpose TLS client, RFC 5280 4.2.1.12),
-    /// every CA of its chain checked against the CRLs when there are any, no session tickets, no early data.
-    /// Throws TlsSetupError, or what `load_key` throws.
+    /// Reads the files. No session tickets, no early data. Throws TlsSetupError, or what `load_key` throws.
+    ///
+    /// native: TLS 1.3 alone, a client certificate required (purpose TLS client, RFC 5280 4.2.1.12), every CA
+    /// of its chain checked against the CRLs when there are any. aws: also TLS 1.2, with forward secrecy and
+    /// authenticated encryption; a client certificate is asked for where there are client CAs, and checked in
+    /// the same way when one is sent.
     [[nodiscard]] static std::shared_ptr<const TlsContext> load(const TlsFiles& files,
-                                                                const KeyLoader& load_key);
+                                                                const KeyLoader& load_key,
+                                                                ListenerProtocol protocol);
 
     [[nodiscard]] SSL_CTX* native() const noexcept { return context_.get(); }
 

@@ -30,20 +30,29 @@ replace_port() { sed -i "s/^port = $1\$/port = $2/" "$(config_file)"; }
 # Ports are chosen once and kept, so that a configuration or a script that names them stays right. A port
 # that somebody else took meanwhile is replaced.
 choose_ports() {
-  local old
-  if [ -z "$port" ]; then port=$(free_port); metrics_port=$(free_port); fi
-  while [ "$metrics_port" = "$port" ]; do metrics_port=$(free_port); done
-  if [ -e "$(config_file)" ] && port_is_taken "$port"; then
-    old=$port; port=$(free_port)
-    step "port $old is taken by another program; using $port"
-    replace_port "$old" "$port"
-  fi
-  if [ -e "$(config_file)" ] && port_is_taken "$metrics_port"; then
-    old=$metrics_port; metrics_port=$(free_port)
-    step "port $old is taken by another program; using $metrics_port"
-    replace_port "$old" "$metrics_port"
-  fi
+  local name
+  for name in port metrics_port aws_port; do
+    local -n chosen=$name
+    if [ -z "$chosen" ]; then chosen=$(unused_port); else replace_if_taken "$name"; fi
+  done
   save_settings
+}
+
+# A free one that is none of this appliance's.
+unused_port() {
+  local candidate
+  while candidate=$(free_port); do
+    case " $port $metrics_port $aws_port " in *" $candidate "*) ;; *) printf '%s' "$candidate"; return ;; esac
+  done
+}
+
+replace_if_taken() {
+  local -n kept=$1
+  local old=$kept
+  [ -e "$(config_file)" ] && port_is_taken "$old" || return 0
+  kept=$(unused_port)
+  step "port $old is taken by another program; using $kept"
+  replace_port "$old" "$kept"
 }
 
 # Configurations of before there were users said who may do everything.
@@ -55,14 +64,21 @@ add_audit() {
     sed -n '/^\[audit\]$/,$p' "$root/deploy/appliance.toml.in" | { echo; fill_in; } >>"$(config_file)"
 }
 
+# Configurations of before AWS's clients could connect have no listener for them.
+add_aws_listener() {
+  grep -q '^protocol = "aws"$' "$(config_file)" && return
+  sed -n '/^# What the AWS CLI/,/^crl/p' "$root/deploy/appliance.toml.in" | { echo; fill_in; } >>"$(config_file)"
+}
+
 bring_up_to_date() {
   drop_administrators
   add_audit
+  [ -z "$aws_port" ] || add_aws_listener
 }
 
 fill_in() {
   sed -e "s|@MODULE@|$(token_module)|" -e "s|@TOKEN_URI@|$(token_uri)|" -e "s|@STATE@|$state|g" -e "s|@TOKEN@|$token|" \
-    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@AUDIT@|$(audit_directory)|"
+    -e "s|@PORT@|$port|" -e "s|@METRICS_PORT@|$metrics_port|" -e "s|@AWS_PORT@|$aws_port|" -e "s|@AUDIT@|$(audit_directory)|"
 }
 
 write_configuration() {
@@ -91,6 +107,35 @@ bootstrap_administrator() {
     case "$output" in *"there are principals already"*) ;; *) fail "cofferd bootstrap failed:" "$output" ;; esac
   fi
   : >"$state/etc/bootstrapped"
+}
+
+# A user for trying AWS's clients out, with an access key that `env` gives away: once.
+demo_access_key() { printf '%s/etc/demo-access-key' "$state"; }
+demo_user=demo
+
+coffer_as_administrator() {
+  COFFER_ENDPOINT="127.0.0.1:$port" COFFER_SERVER_NAME=localhost COFFER_CA_FILE="$(pki)/ca.crt" \
+    COFFER_CERT_FILE="$(pki)/admin.crt" COFFER_KEY_FILE="$(pki)/admin.key" "$bin/coffer" "$@"
+}
+
+# The key goes from the command's output into a file, over no command line. $1 is that file.
+create_demo_user() {
+  local answer
+  coffer_as_administrator iam get-user --user-name "$demo_user" >/dev/null 2>&1 ||
+    coffer_as_administrator iam create-user --user-name "$demo_user" >/dev/null
+  coffer_as_administrator iam attach-user-policy --user-name "$demo_user" \
+    --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite >/dev/null
+  answer=$(coffer_as_administrator iam create-access-key --user-name "$demo_user" --output json)
+  sed -n 's/^ *"\(AccessKeyId\|SecretAccessKey\)": "\(.*\)",\{0,1\}$/\1=\2/p' <<<"$answer" >"$1"
+  [ "$(wc -l <"$1")" -eq 2 ]
+}
+
+make_demo_user() {
+  [ -e "$(demo_access_key)" ] || [ -z "$aws_port" ] && return
+  step "making the user '$demo_user' with an access key, for AWS's clients"
+  (set -e; umask 077; create_demo_user "$(demo_access_key).new") 2>"$log/demo.log" &
+  wait $! || fail "the user could not be made; $log/demo.log says:" "$(tail -n 3 "$log/demo.log")"
+  mv "$(demo_access_key).new" "$(demo_access_key)"
 }
 
 # What the daemon reads only at its start, with digests; compared at the next `up`.
@@ -128,7 +173,7 @@ start_daemon() {
     echo "$pid" >"$(daemon_pid_file)"
   fi
   for tries in {1..600}; do
-    daemon_is_ready && { step "cofferd is ready, pid $pid, on 127.0.0.1:$port"; return; }
+    daemon_is_ready && { step "cofferd is ready, pid $pid, on 127.0.0.1:$port${aws_port:+, for AWS clients on https://localhost:$aws_port}"; return; }
     process_lives "$pid" || fail "cofferd ended; $(daemon_log) says:" "$(lines_since "$(daemon_log)" "$before" 5)"
     sleep 0.05
   done

@@ -68,8 +68,10 @@ public:
 
     Timestamp now = Timestamp::from_millis(1'790'000'000'000);  // 2026-09-21T14:13:20Z
 
-private:
+    /// What a request of that user comes with.
     [[nodiscard]] secrets::CallContext context_of(const std::string& caller) const;
+
+private:
     void store(const Draft& draft);
 
     storage::StoredIam stored_;

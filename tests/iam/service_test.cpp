@@ -17,6 +17,9 @@
 #include "daemon/iam/bootstrap.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
+#include "daemon/sts/callers.hpp"
+#include "daemon/sts/service.hpp"
+#include "daemon/sts/token_access_keys.hpp"
 #include "storage/migrations.hpp"
 #include "tests/iam/iam_fixture.hpp"
 #include "tests/support/postgres.hpp"
@@ -84,7 +87,13 @@ public:
 auto* const environment = static_cast<Environment*>(
     ::testing::AddGlobalTestEnvironment(new Environment));  // NOLINT: GoogleTest owns it
 
-/// One node: directory and service.
+crypto::SecretBytes derived(const std::string& purpose) {
+    return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+        environment->hsm->seals().derive(purpose, {Priority::read, patience()}, std::move(done));
+    });
+}
+
+/// One node: directory, services, credentials.
 class Node {
 public:
     explicit Node(const std::string& conninfo) {
@@ -96,6 +105,7 @@ public:
         start();
     }
     ~Node() {
+        uses->close();
         keeper->close();
         database->close();
     }
@@ -104,7 +114,11 @@ public:
 
     void start() {
         keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, KeeperEvents{}, patience());
-        service = std::make_unique<IamService>(*database, *keeper, clock);
+        service = std::make_unique<IamService>(*database, *keeper, access_keys, clock);
+        sts_service = std::make_unique<sts::StsService>(*keeper, tokens, clock);
+        uses = std::make_unique<storage::AccessKeyRecorder>(*database, std::chrono::hours(1));
+        callers = std::make_unique<sts::Callers>(
+            sts::CallersParts{*keeper, tokens, access_keys, *uses, clock});
     }
 
     [[nodiscard]] access::Recognition recognise(const std::string& spiffe_id) const {
@@ -116,7 +130,22 @@ public:
     v1::Response call(const v1::Request& request, const std::string& spiffe_id = "spiffe://t/admin") {
         const auto known = recognise(spiffe_id);
         if (!known.rights) throw access::AccessDenied(known.refusal);
+        return call_as(request, known, spiffe_id);
+    }
+
+    /// By a session token over the certificate's connection.
+    v1::Response call_in_session(const v1::Request& request, const std::string& token,
+                                 const std::string& spiffe_id) {
+        access::Recognition known;
+        callers->recognise_session(token, recognise(spiffe_id), known);
+        if (!known.rights) throw access::AccessDenied(known.refusal);
+        return call_as(request, known, spiffe_id);
+    }
+
+    v1::Response call_as(const v1::Request& request, const access::Recognition& known,
+                         const std::string& spiffe_id) {
         auto context = std::make_shared<secrets::CallContext>();
+        context->caller.session = known.session;
         context->record = std::make_shared<secrets::RequestRecord>();
         context->caller.rights = known.rights;
         context->caller.certificate = std::make_shared<const access::CertificateIdentity>(spiffe(spiffe_id));
@@ -124,8 +153,10 @@ public:
         v1::Response response;
         response.set_id(7);
         boost::asio::io_context io;
+        secrets::OperationSet* set = service.get();
+        if (sts_service->has(request.operation_case())) set = sts_service.get();
         auto done = boost::asio::co_spawn(
-            io, service->perform(context, std::make_shared<const v1::Request>(request), response),
+            io, set->perform(context, std::make_shared<const v1::Request>(request), response),
             boost::asio::use_future);
         io.run();
         done.get();
@@ -133,11 +164,25 @@ public:
         return response;
     }
 
+    Credential find(const std::string& access_key_id, std::optional<std::string> token = std::nullopt) {
+        boost::asio::io_context io;
+        auto done = boost::asio::co_spawn(io, callers->find(access_key_id, std::move(token), patience()),
+                                          boost::asio::use_future);
+        io.run();
+        return done.get();
+    }
+
     std::shared_ptr<Alarms> alarms = std::make_shared<Alarms>();
     SystemClock clock;
+    sts::TokenAccessKeys access_keys{*environment->hsm, environment->hsm->master_keys().front().id};
+    sts::SessionTokens tokens{derived(sts::SessionTokens::kTokenPurpose),
+                              derived(sts::SessionTokens::kSecretPurpose)};
     std::unique_ptr<storage::Database> database;
     std::unique_ptr<DirectoryKeeper> keeper;
     std::unique_ptr<IamService> service;
+    std::unique_ptr<sts::StsService> sts_service;
+    std::unique_ptr<storage::AccessKeyRecorder> uses;
+    std::unique_ptr<sts::Callers> callers;
 };
 
 class ServiceTest : public ::testing::Test {
@@ -405,6 +450,238 @@ TEST_F(ServiceTest, QuestionsAreAnswered) {
               "allowed");
     asked.set_policy_source_arn("arn:aws:iam::111122223333:user/nobody");
     EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(simulate)); }), StartsWith("NoSuchEntity"));
+}
+
+// ---- access keys ------------------------------------------------------------------------------------------
+
+std::string secret_of(const Credential& credential) {
+    return std::string(credential.secret->text());
+}
+
+class AccessKeyTest : public ServiceTest {
+protected:
+    void SetUp() override {
+        ServiceTest::SetUp();
+        user("ci");
+    }
+    v1::AccessKey make() {
+        v1::Request request;
+        request.mutable_create_access_key()->set_user_name("ci");
+        return node_->call(request).create_access_key().access_key();
+    }
+    void set_status(const std::string& id, const std::string& status) {
+        v1::Request request;
+        request.mutable_update_access_key()->set_user_name("ci");
+        request.mutable_update_access_key()->set_access_key_id(id);
+        request.mutable_update_access_key()->set_status(status);
+        static_cast<void>(node_->call(request));
+    }
+};
+
+TEST_F(AccessKeyTest, ItsSecretIsShownOnceAndFoundForSignatures) {
+    const auto key = make();
+    // AWS: 20 characters, "AKIA" and base 32; a secret of 40 characters of base 64's alphabet.
+    EXPECT_THAT(key.access_key_id(), ::testing::MatchesRegex("AKIA[A-Z2-7]{16}"));
+    EXPECT_THAT(key.secret_access_key(), ::testing::MatchesRegex("[A-Za-z0-9+/]{40}"));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM iam_entities WHERE document LIKE '%" + key.secret_access_key() + "%'"),
+              "0");
+    for (int i = 0; i < 2; ++i) {  // from the token, then from memory
+        const auto found = node_->find(key.access_key_id());
+        EXPECT_EQ(found.state, CredentialState::good);
+        EXPECT_EQ(secret_of(found), key.secret_access_key());
+        ASSERT_TRUE(found.rights);
+        EXPECT_EQ(found.rights->principal.arn, "arn:aws:iam::111122223333:user/ci");
+        EXPECT_FALSE(found.session);
+    }
+    Node other(conninfo());
+    wait_until([&] { return other.find(key.access_key_id()).state == CredentialState::good; });
+    EXPECT_EQ(secret_of(other.find(key.access_key_id())), key.secret_access_key());
+}
+
+TEST_F(AccessKeyTest, WhatIsNoGoodGetsASecretThatIsMadeUp) {
+    const auto key = make();
+    const auto refused = [&](const std::string& id) {
+        const auto found = node_->find(id);
+        EXPECT_EQ(found.state, CredentialState::unknown) << id;
+        EXPECT_FALSE(found.rights) << id;
+        EXPECT_THAT(secret_of(found), ::testing::MatchesRegex("[A-Za-z0-9+/]{40}"));
+        EXPECT_NE(secret_of(found), key.secret_access_key());
+        return secret_of(found);
+    };
+    EXPECT_EQ(refused("AKIAAAAAAAAAAAAAAAAA"), refused("AKIAAAAAAAAAAAAAAAAA"));
+    EXPECT_NE(refused("AKIAAAAAAAAAAAAAAAAA"), refused("AKIAAAAAAAAAAAAAAAAB"));
+    set_status(key.access_key_id(), "Inactive");
+    refused(key.access_key_id());
+    set_status(key.access_key_id(), "Active");
+    EXPECT_EQ(node_->find(key.access_key_id()).state, CredentialState::good);
+    EXPECT_EQ(node_->find(key.access_key_id(), "no token").state, CredentialState::unknown);
+    v1::Request disable;
+    disable.mutable_disable_user()->set_user_name("ci");
+    static_cast<void>(node_->call(disable));
+    refused(key.access_key_id());
+}
+
+TEST_F(AccessKeyTest, ARowThatWasChangedByHandHasNoKeys) {
+    const auto key = make();
+    by_hand("CREATE TABLE with_key AS SELECT * FROM iam_entities WHERE name = 'ci'");
+    v1::Request remove;
+    remove.mutable_delete_access_key()->set_user_name("ci");
+    remove.mutable_delete_access_key()->set_access_key_id(key.access_key_id());
+    static_cast<void>(node_->call(remove));
+    EXPECT_EQ(node_->find(key.access_key_id()).state, CredentialState::unknown);
+    // Put back from before.
+    by_hand("UPDATE iam_entities SET document = w.document, revision = w.revision, seal = w.seal "
+            "FROM with_key w WHERE iam_entities.name = 'ci'");
+    wait_until([&] { return node_->recognise("spiffe://t/ci").refusal.ends_with("altered in the database"); });
+    EXPECT_EQ(node_->find(key.access_key_id()).state, CredentialState::unknown);
+    EXPECT_THAT(node_->alarms->all(), Contains(HasSubstr("user 'ci' was altered")));
+}
+
+TEST_F(AccessKeyTest, ASecretIsBoundToItsUserAndKey) {
+    auto made = node_->access_keys.make("AIDAONE", "AKIAONE", patience());
+    const auto open = [&](const std::string& user, const std::string& key) {
+        return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+            node_->access_keys.open(user, key, made.sealed, patience(), std::move(done));
+        });
+    };
+    EXPECT_EQ(open("AIDAONE", "AKIAONE").text(), made.secret.text());
+    EXPECT_THROW(static_cast<void>(open("AIDATWO", "AKIAONE")), IntegrityError);
+    EXPECT_THROW(static_cast<void>(open("AIDAONE", "AKIATWO")), IntegrityError);
+    made.sealed.ciphertext.back() ^= 1U;
+    EXPECT_THROW(static_cast<void>(open("AIDAONE", "AKIAONE")), IntegrityError);
+}
+
+TEST_F(AccessKeyTest, ItsLastUseIsKept) {
+    const auto key = make();
+    v1::Request ask;
+    ask.mutable_get_access_key_last_used()->set_access_key_id(key.access_key_id());
+    const auto never = node_->call(ask).get_access_key_last_used();
+    EXPECT_EQ(never.user_name(), "ci");
+    EXPECT_FALSE(never.access_key_last_used().has_last_used_date());
+    EXPECT_EQ(never.access_key_last_used().service_name(), "N/A");
+    const auto before = node_->clock.now().seconds();
+    node_->callers->used(node_->find(key.access_key_id()), "secretsmanager", "eu-central-1");
+    node_->callers->used(node_->find("AKIAAAAAAAAAAAAAAAAA"), "iam", "eu-central-1");
+    node_->uses->flush(patience());
+    const auto used = node_->call(ask).get_access_key_last_used().access_key_last_used();
+    EXPECT_GE(used.last_used_date(), before);
+    EXPECT_EQ(used.service_name(), "secretsmanager");
+    EXPECT_EQ(used.region(), "eu-central-1");
+    EXPECT_EQ(by_hand("SELECT count(*) FROM access_key_uses"), "1");
+}
+
+// ---- sessions ---------------------------------------------------------------------------------------------
+
+class SessionTest : public ServiceTest {
+protected:
+    void SetUp() override {
+        ServiceTest::SetUp();
+        user("alice");
+        user("bob");
+        attach("alice", policy("assume", allow("sts:AssumeRole")));
+        v1::Request role;
+        role.mutable_create_role()->set_role_name("reader");
+        role.mutable_create_role()->set_assume_role_policy_document(trust());
+        static_cast<void>(node_->call(role));
+        v1::Request attach_role;
+        attach_role.mutable_attach_role_policy()->set_role_name("reader");
+        attach_role.mutable_attach_role_policy()->set_policy_arn("arn:aws:iam::aws:policy/IAMReadOnlyAccess");
+        static_cast<void>(node_->call(attach_role));
+    }
+    v1::SessionCredentials assume(const std::string& policy = {}) {
+        v1::Request request;
+        auto& assume = *request.mutable_assume_role();
+        assume.set_role_arn("arn:aws:iam::111122223333:role/reader");
+        assume.set_role_session_name("alice-1");
+        if (!policy.empty()) assume.set_policy(policy);
+        return node_->call(request, "spiffe://t/alice").assume_role().credentials();
+    }
+    std::string refusal_in_session(Node& node, const std::string& token, const std::string& owner = "alice") {
+        return refusal_of(
+            [&] { static_cast<void>(node.call_in_session(list_users(), token, "spiffe://t/" + owner)); });
+    }
+};
+
+TEST_F(SessionTest, ItActsAsTheRoleOverTheConnectionOfWhoBeganIt) {
+    EXPECT_THAT(refusal(*node_, "alice"), HasSubstr("iam:ListUsers"));
+    const auto credentials = assume();
+    EXPECT_THAT(credentials.access_key_id(), ::testing::MatchesRegex("ASIA[A-Z2-7]{16}"));
+    EXPECT_EQ(refusal_in_session(*node_, credentials.session_token()), "done");
+    EXPECT_THAT(refusal_in_session(*node_, credentials.session_token(), "bob"),
+                HasSubstr("for another certificate's owner"));
+    EXPECT_THAT(refusal_in_session(*node_, credentials.session_token() + "A"), HasSubstr("none of Coffer's"));
+    v1::Request who;
+    who.mutable_get_caller_identity();
+    EXPECT_EQ(node_->call_in_session(who, credentials.session_token(), "spiffe://t/alice")
+                  .get_caller_identity()
+                  .arn(),
+              "arn:aws:sts::111122223333:assumed-role/reader/alice-1");
+    // Nothing is stored, and every node opens it.
+    Node other(conninfo());
+    wait_until([&] { return other.recognise("spiffe://t/alice").rights != nullptr; });
+    EXPECT_EQ(refusal_in_session(other, credentials.session_token()), "done");
+}
+
+TEST_F(SessionTest, ItsSecretIsFoundForSignatures) {
+    const auto credentials = assume();
+    const auto found = node_->find(credentials.access_key_id(), credentials.session_token());
+    EXPECT_EQ(found.state, CredentialState::good);
+    EXPECT_EQ(secret_of(found), credentials.secret_access_key());
+    ASSERT_TRUE(found.rights);
+    EXPECT_EQ(found.rights->principal.arn, "arn:aws:sts::111122223333:assumed-role/reader/alice-1");
+    const auto other = assume();
+    EXPECT_EQ(node_->find(credentials.access_key_id()).state, CredentialState::unknown);
+    EXPECT_EQ(node_->find(other.access_key_id(), credentials.session_token()).state, CredentialState::unknown);
+    EXPECT_EQ(node_->find(credentials.access_key_id(), other.session_token()).state, CredentialState::unknown);
+    EXPECT_NE(secret_of(node_->find(credentials.access_key_id())), credentials.secret_access_key());
+}
+
+TEST_F(SessionTest, ASessionPolicyTakesAway) {
+    EXPECT_EQ(refusal_in_session(*node_, assume(allow("iam:ListUsers")).session_token()), "done");
+    EXPECT_THAT(refusal_in_session(*node_, assume(allow("iam:GetUser")).session_token()),
+                HasSubstr("because no session policy allows the iam:ListUsers action"));
+    EXPECT_THAT(refusal_in_session(*node_, assume(deny("iam:ListUsers")).session_token()),
+                HasSubstr("with an explicit deny in a session policy"));
+}
+
+TEST_F(SessionTest, RevokedDisabledAndDeletedRolesEndItAtOnce) {
+    const auto old = assume().session_token();
+    v1::Request revoke;
+    revoke.mutable_revoke_sessions()->set_role_name("reader");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // times are whole milliseconds
+    static_cast<void>(node_->call(revoke));
+    EXPECT_THAT(refusal_in_session(*node_, old), HasSubstr("were revoked"));
+    const auto fresh = assume().session_token();
+    EXPECT_EQ(refusal_in_session(*node_, fresh), "done");
+    v1::Request disable;
+    disable.mutable_disable_role()->set_role_name("reader");
+    static_cast<void>(node_->call(disable));
+    EXPECT_THAT(refusal_in_session(*node_, fresh), HasSubstr("role 'reader' is disabled"));
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(assume()); }), HasSubstr("role 'reader' is disabled"));
+    v1::Request enable;
+    enable.mutable_enable_role()->set_role_name("reader");
+    static_cast<void>(node_->call(enable));
+    EXPECT_EQ(refusal_in_session(*node_, fresh), "done");
+    by_hand("UPDATE iam_entities SET document = replace(document, '3600', '7200') WHERE name = 'reader'");
+    wait_until([&] { return refusal_in_session(*node_, fresh) != "done"; });
+    EXPECT_THAT(refusal_in_session(*node_, fresh), HasSubstr("was deleted, or is not believed"));
+}
+
+TEST_F(SessionTest, AUsersSessionIsTheUserWithoutIam) {
+    attach("alice", "arn:aws:iam::aws:policy/IAMReadOnlyAccess");
+    EXPECT_EQ(refusal(*node_, "alice"), "done");
+    v1::Request ask;
+    ask.mutable_get_session_token();
+    const auto token =
+        node_->call(ask, "spiffe://t/alice").get_session_token().credentials().session_token();
+    EXPECT_THAT(refusal_in_session(*node_, token), HasSubstr("with an explicit deny in a session policy"));
+    v1::Request who;
+    who.mutable_get_caller_identity();
+    EXPECT_EQ(node_->call_in_session(who, token, "spiffe://t/alice").get_caller_identity().arn(),
+              "arn:aws:iam::111122223333:user/alice");
+    EXPECT_THAT(
+        refusal_of([&] { static_cast<void>(node_->call_in_session(ask, token, "spiffe://t/alice")); }),
+        HasSubstr("Cannot call GetSessionToken with session credentials"));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "coffer/v1/iam.pb.h"
 #include "coffer/v1/options.pb.h"
 #include "coffer/v1/secrets.pb.h"
+#include "coffer/v1/sts.pb.h"
 
 namespace coffer::proto {
 namespace {
@@ -109,7 +110,8 @@ TEST(RequestParameters, NoOperationShowsASecretValue) {
 /// The files that define operations.
 std::vector<const google::protobuf::FileDescriptor*> operation_files() {
     return {v1::CreateSecretRequest::descriptor()->file(), v1::CreateUserRequest::descriptor()->file(),
-            v1::LookupEventsRequest::descriptor()->file(), v1::GetUsageRequest::descriptor()->file()};
+            v1::LookupEventsRequest::descriptor()->file(), v1::GetUsageRequest::descriptor()->file(),
+            v1::AssumeRoleRequest::descriptor()->file()};
 }
 
 TEST(RequestParameters, TheListNamesNoFieldThatHoldsAValue) {

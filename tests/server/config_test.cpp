@@ -267,7 +267,7 @@ TEST(ConfigFile, ValuesAreChecked) {
     EXPECT_THAT(problems_after("\"inner\"", "\"in ner\""), HasSubstr("'name'"));
     EXPECT_THAT(problems_after("\"inner\"", "\"\""), HasSubstr("must not be empty"));
     EXPECT_THAT(problems_after("client_ca = \"ca.pem\"", "client_ca = []"), HasSubstr("at least one file"));
-    EXPECT_THAT(problems_with("protocol = \"http\"\n"), HasSubstr("choose one of \"native\""));
+    EXPECT_THAT(problems_with("protocol = \"http\"\n"), HasSubstr("choose one of \"native\", \"aws\""));
     EXPECT_THAT(problems_with("[process]\nsecure_heap = \"3MiB\"\n"), HasSubstr("a power of two"));
     EXPECT_THAT(problems_with("[limits]\ndefault_deadline = \"2m\"\n"),
                 HasSubstr("must not be longer than 'max_deadline'"));
@@ -361,6 +361,28 @@ TEST(Config, AllowedNetworksOfAListener) {
     EXPECT_THAT(
         parse(std::string(kSmallest) + "allowed_networks = \"10.0.0.0/8\"\n").listeners[0].allowed_networks,
         ElementsAre("10.0.0.0/8"));
+}
+
+TEST(Config, AListenerForAwsClientsNeedsNoClientCa) {
+    const std::string aws = R"(
+[[listener]]
+name = "aws"
+protocol = "aws"
+address = "127.0.0.1"
+port = 8444
+certificate = "server.pem"
+key = "server.key"
+)";
+    const auto config = parse(std::string(kSmallest) + aws);
+    ASSERT_EQ(config.listeners.size(), 2U);
+    EXPECT_EQ(config.listeners[0].protocol, ListenerProtocol::native);
+    EXPECT_EQ(config.listeners[1].protocol, ListenerProtocol::aws);
+    EXPECT_TRUE(config.listeners[1].tls.client_ca.empty());
+    EXPECT_EQ(
+        parse(std::string(kSmallest) + aws + "client_ca = \"ca.pem\"\n").listeners[1].tls.client_ca.size(),
+        1U);
+    EXPECT_THAT(problems_with(aws + "crl = \"crl.pem\"\n"), HasSubstr("'client_ca'"));
+    EXPECT_THAT(problems_after("client_ca = \"ca.pem\"\n", ""), HasSubstr("client_ca"));
 }
 
 TEST(Config, NetworksThatAreNone) {

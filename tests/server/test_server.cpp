@@ -99,6 +99,7 @@ TestServer::TestServer(const TestServerOptions& options) {
     context_->handler = [this](secrets::CallContext context, std::unique_ptr<v1::Request> request) {
         return handle(std::move(context), std::move(request));
     };
+    context_->aws_connections = options.aws_connections;
     context_->metrics = std::make_shared<server::Metrics>("test");
     context_->log = log;
     context_->observer =
@@ -113,6 +114,7 @@ TestServer::TestServer(const TestServerOptions& options) {
 
     server::ListenerConfig listener;
     listener.name = "inner";
+    listener.protocol = options.protocol;
     listener.address = options.address;
     listener.max_connections = options.listener_max_connections;
     listener.allowed_networks = options.allowed_networks;

@@ -54,6 +54,9 @@ struct TestServerOptions {
     std::vector<std::string> allowed_networks{};
     /// Text of the listener's policy, kept in policy.json of the server's folder.
     std::string policy{};
+    server::ListenerProtocol protocol = server::ListenerProtocol::native;
+    /// For the protocol aws.
+    server::ConnectionMaker aws_connections{};
 };
 
 /// The handler answers GetSecretValue: the secret id comes back as the name. "wait/…" waits at the gate

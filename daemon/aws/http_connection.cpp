@@ -1,0 +1,206 @@
+#include "daemon/aws/http_connection.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "daemon/base/uuid.hpp"
+#include "daemon/server/tls_context.hpp"
+
+namespace coffer::aws {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// As of the native protocol: a request is answered for its handler this long after its deadline.
+constexpr std::chrono::milliseconds kOverdueGrace{250};
+constexpr std::size_t kUserAgentMax = 1024;
+constexpr unsigned kUnavailable = 503;
+constexpr unsigned kInternalError = 500;
+
+std::string_view visible(std::string_view text) {
+    const auto end = std::ranges::find_if(text, [](char c) { return c < ' ' || c > '~'; });
+    return text.substr(0, static_cast<std::size_t>(end - text.begin())).substr(0, kUserAgentMax);
+}
+
+}  // namespace
+
+server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door) {
+    return [door = std::move(door)](server::ConnectionParts parts) {
+        return std::make_shared<HttpConnection>(std::move(parts), door);
+    };
+}
+
+HttpConnection::HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door)
+    : ClientConnection(std::move(parts)), door_(std::move(door)) {
+    caller_.protocol = access::Protocol::aws;
+}
+
+HttpConnection::~HttpConnection() = default;
+
+/// Who it is is known for each request, by its signature.
+bool HttpConnection::identify() {
+    if (refuse_surplus()) return false;
+    access::PeerFacts facts;
+    if (peer_.leaf) facts.certificate_sha256 = server::fingerprint_of(peer_.leaf.get());
+    facts.tls_version = tls().version();
+    facts.tls_cipher = tls().cipher();
+    tls_facts_ = std::make_shared<const access::PeerFacts>(std::move(facts));
+    phase_ = Phase::open;
+    phase_deadline_ = Deadline::max();
+    last_activity_ = now();
+    return true;
+}
+
+/// Strangers may not hold a connection for as long as others.
+std::chrono::milliseconds HttpConnection::idle_limit() const noexcept {
+    return somebody_ ? limits().idle_timeout : std::min(limits().hello_timeout, limits().idle_timeout);
+}
+
+// ---- from bytes to requests -----------------------------------------------------------------------------
+
+std::size_t HttpConnection::take(ByteView bytes) {
+    std::size_t used = 0;
+    try {
+        while (!is_ending() && has_room() && used < bytes.size()) {
+            if (!request_) request_ = std::make_unique<HttpRequest>(limits().max_frame);
+            const auto taken = request_->put(bytes.subspan(used));
+            used += taken;
+            if (request_->take_wants_continue()) {
+                write_continue(output_.bytes());
+                flush_soon();
+            }
+            if (!request_->is_done()) break;
+            ++messages_taken_;
+            begin_call();
+        }
+    } catch (const RequestRefused& refused) {
+        used = bytes.size();
+        refuse_bytes(refused);
+    }
+    return used;
+}
+
+void HttpConnection::refuse_bytes(const RequestRefused& refused) {
+    request_.reset();
+    const auto error = error_answer(refused);
+    note_refusal(error, caller_);
+    Call call;
+    call.request_id = Uuid::random().text();
+    call.keep_alive = false;
+    send(call, json_error_answer(error));
+    end_quietly();
+}
+
+void HttpConnection::begin_call() {
+    last_activity_ = now();
+    const std::shared_ptr<const HttpRequest> request = std::move(request_);
+    auto call = std::make_shared<Call>();
+    call->request_id = Uuid::random().text();
+    call->deadline = last_activity_ + limits().default_deadline;
+    call->keep_alive = request->keep_alive();
+    call->is_http_1_0 = request->is_http_1_0();
+    call->is_head = request->view().method == "HEAD";
+    call_ = call;
+    listener_->server->metrics->requests_in_flight(1);
+    asio::co_spawn(shard().io(), perform(shared_from_this(), std::move(call), request), asio::detached);
+}
+
+Arrival HttpConnection::arrival_of(const HttpRequest& request, const Call& call) {
+    Arrival arrival;
+    arrival.caller = caller_;
+    arrival.caller.listener_policy = listener_->policy->get();
+    auto facts = *tls_facts_;
+    facts.user_agent = visible(request.header("user-agent"));
+    arrival.caller.peer = std::make_shared<const access::PeerFacts>(std::move(facts));
+    arrival.deadline = call.deadline;
+    arrival.request_id = call.request_id;
+    arrival.admit = [this](const std::string& principal) { admit_principal(principal); };
+    arrival.refused = [this](const ErrorAnswer& error, const access::Caller& caller) {
+        note_refusal(error, caller);
+    };
+    return arrival;
+}
+
+void HttpConnection::admit_principal(const std::string& principal) {
+    somebody_ = true;
+    if (!admit(principal) || !use_->admit_request(now())) {
+        throw RequestRefused(error_names::kThrottling, "Rate exceeded");
+    }
+}
+
+// ---- from requests to answers ---------------------------------------------------------------------------
+
+asio::awaitable<void> HttpConnection::perform([[maybe_unused]] std::shared_ptr<ClientConnection> self,
+                                              std::shared_ptr<Call> call,
+                                              std::shared_ptr<const HttpRequest> request) {
+    HttpAnswer answer;
+    try {
+        auto arrival = arrival_of(*request, *call);
+        answer = co_await door_->answer(std::move(request), std::move(arrival));
+    } catch (const std::exception& error) {
+        log_failure("a request failed outside the pipeline", error);
+        answer = json_error_answer(
+            {kInternalError, "InternalServiceError", "An error occurred on the server side."});
+    }
+    call_done(call, std::move(answer));
+}
+
+void HttpConnection::call_done(const std::shared_ptr<Call>& call, HttpAnswer answer) {
+    listener_->server->metrics->requests_in_flight(-1);
+    if (!call->answered && !is_ending()) {
+        if (draining_) call->keep_alive = false;
+        send(*call, answer);
+        if (!call->keep_alive) {
+            call_.reset();
+            end_quietly();
+            return;
+        }
+    }
+    call_.reset();
+    request_done();
+}
+
+void HttpConnection::send(const Call& call, const HttpAnswer& answer) {
+    const HttpSending sending{call.request_id, door_->clock().now(), call.keep_alive, call.is_http_1_0,
+                              call.is_head};
+    write_answer(answer, sending, output_.bytes());
+    flush_soon();
+}
+
+/// An answer that is due says it; where nothing was asked there is nobody to read anything.
+void HttpConnection::say_last_word(v1::ConnectionError::Reason reason, const std::string& message,
+                                   bool retryable) {
+    const bool asked = call_ || request_ || reason == v1::ConnectionError::TOO_MANY_CONNECTIONS;
+    if (!asked || (call_ && call_->answered)) return;
+    Call call;
+    if (call_) call = *call_;
+    if (call.request_id.empty()) call.request_id = Uuid::random().text();
+    call.keep_alive = false;
+    if (call_) call_->answered = true;
+    const auto error = retryable ? ErrorAnswer{kUnavailable, "ServiceUnavailableException", message}
+                                 : ErrorAnswer{400, std::string(HttpError::kName), message};
+    send(call, json_error_answer(error));
+}
+
+void HttpConnection::check_calls(Deadline time) {
+    if (!call_ || call_->answered || time < call_->deadline + kOverdueGrace) return;
+    call_->keep_alive = false;
+    send(*call_, json_error_answer({kUnavailable, "RequestTimeoutException",
+                                    "The request was not answered before its deadline."}));
+    call_->answered = true;
+    end_quietly();
+}
+
+void HttpConnection::note_refusal(const ErrorAnswer& error, const access::Caller& caller) const {
+    const auto& server = *listener_->server;
+    server.metrics->request_refused(listener_->name, error.name);
+    if (!server.stranger_lines->take(now())) return;
+    server.log->info("a request was refused", {{"error", std::string_view(error.name)},
+                                               {"detail", std::string_view(error.message)},
+                                               {"access_key_id", std::string_view(caller.access_key_id)},
+                                               {"listener", std::string_view(listener_->name)},
+                                               {"source", std::string_view(caller.source_address)}});
+}
+
+}  // namespace coffer::aws

@@ -1,0 +1,61 @@
+#pragma once
+// A client of a listener of the protocol "aws": HTTP/1.1 over TLS, one request at a time and in their order,
+// however many the client sent ahead.
+
+#include <memory>
+#include <string>
+
+#include "daemon/aws/front_door.hpp"
+#include "daemon/server/client_connection.hpp"
+
+namespace coffer::aws {
+
+class HttpConnection final : public server::ClientConnection {
+public:
+    HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door);
+    ~HttpConnection() override;
+
+private:
+    // What the protocol is made of.
+    bool identify() override;
+    std::size_t take(ByteView bytes) override;
+    [[nodiscard]] bool midway() const noexcept override { return request_ != nullptr; }
+    [[nodiscard]] bool has_room() const noexcept override { return !draining_ && !busy(); }
+    [[nodiscard]] bool busy() const noexcept override { return call_ != nullptr; }
+    void say_last_word(v1::ConnectionError::Reason reason, const std::string& message,
+                       bool retryable) override;
+    void check_calls(Deadline time) override;
+    [[nodiscard]] std::chrono::milliseconds idle_limit() const noexcept override;
+
+    /// A request that is being worked on.
+    struct Call {
+        std::string request_id;
+        Deadline deadline;
+        bool keep_alive = true;
+        bool is_http_1_0 = false;
+        bool is_head = false;
+        bool answered = false;
+    };
+
+    void begin_call();
+    boost::asio::awaitable<void> perform(std::shared_ptr<ClientConnection> self, std::shared_ptr<Call> call,
+                                         std::shared_ptr<const HttpRequest> request);
+    [[nodiscard]] Arrival arrival_of(const HttpRequest& request, const Call& call);
+    void admit_principal(const std::string& principal);
+    void note_refusal(const ErrorAnswer& error, const access::Caller& caller) const;
+    void call_done(const std::shared_ptr<Call>& call, HttpAnswer answer);
+    void send(const Call& call, const HttpAnswer& answer);
+    /// Answers what is no request, and ends the connection.
+    void refuse_bytes(const RequestRefused& refused);
+
+    const std::shared_ptr<FrontDoor> door_;
+    std::shared_ptr<const access::PeerFacts> tls_facts_;
+    std::unique_ptr<HttpRequest> request_;  // that is being received
+    std::shared_ptr<Call> call_;            // that is not answered yet
+    bool somebody_ = false;                 // a signature was right
+};
+
+/// Makes connections that share `door`.
+[[nodiscard]] server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door);
+
+}  // namespace coffer::aws

@@ -1,0 +1,125 @@
+#include "daemon/aws/http_request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/core/buffers_range.hpp>
+#include <boost/beast/http/error.hpp>
+
+namespace coffer::aws {
+
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr unsigned kBadRequest = 400;
+constexpr unsigned kContentTooLarge = 413;
+constexpr unsigned kExpectationFailed = 417;
+constexpr unsigned kHeaderTooLarge = 431;
+constexpr unsigned kNotImplemented = 501;
+
+/// What must not be said twice, since two readers would choose differently.
+constexpr std::array<std::string_view, 10> kSingleHeaders{
+    "authorization",     "content-length", "content-type", "expect",           "host",
+    "transfer-encoding", "x-amz-date",     "x-amz-target", "content-encoding", "x-amz-security-token"};
+
+[[noreturn]] void refuse(const boost::beast::error_code& error, std::size_t body_bytes_max) {
+    if (error == http::error::body_limit) {
+        throw RequestRefused(error_names::kRequestTooLarge,
+                             "The body must have at most " + std::to_string(body_bytes_max) + " bytes",
+                             kContentTooLarge);
+    }
+    if (error == http::error::header_limit) {
+        throw HttpError("The request line and the headers together must have at most " +
+                            std::to_string(HttpRequest::kHeaderBytesMax) + " bytes",
+                        kHeaderTooLarge);
+    }
+    throw HttpError("This is not a request of HTTP/1.1 or 1.0: " + error.message(), kBadRequest);
+}
+
+std::string_view text(boost::beast::string_view view) noexcept {
+    return {view.data(), view.size()};
+}
+
+}  // namespace
+
+HttpRequest::HttpRequest(std::size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {
+    parser_.header_limit(kHeaderBytesMax);
+    parser_.body_limit(body_bytes_max);
+}
+
+std::size_t HttpRequest::put(ByteView bytes) {
+    std::size_t used = 0;
+    // The parser goes one step at a time: request line, headers, body or one piece of it.
+    while (!parser_.is_done() && used < bytes.size()) {
+        boost::beast::error_code error;
+        const auto rest = bytes.subspan(used);
+        const std::size_t taken = parser_.put(boost::asio::buffer(rest.data(), rest.size()), error);
+        used += taken;
+        if (error == http::error::need_more) break;
+        if (error) refuse(error, body_bytes_max_);
+        if (parser_.is_header_done() && !headers_checked_) check_headers();
+    }
+    return used;
+}
+
+void HttpRequest::check_headers() {
+    headers_checked_ = true;
+    for (const auto& field : parser_.get())
+        headers_.push_back({text(field.name_string()), text(field.value())});
+    if (headers_.size() > kHeadersMax) {
+        throw HttpError("A request must have at most " + std::to_string(kHeadersMax) + " headers",
+                        kHeaderTooLarge);
+    }
+    for (const auto name : kSingleHeaders) {
+        if (header_values(headers_, name).size() > 1) {
+            throw HttpError("The header '" + std::string(name) + "' came more than once", kBadRequest);
+        }
+    }
+    if (header("content-length").find(',') != std::string_view::npos) {
+        throw HttpError("Content-Length must be one number", kBadRequest);
+    }
+    if (header("host").empty()) throw HttpError("The header 'host' is missing", kBadRequest);
+    if (!header_values(headers_, "transfer-encoding").empty()) {
+        if (is_http_1_0()) throw HttpError("HTTP/1.0 has no Transfer-Encoding", kBadRequest);
+        if (!is_header(header("transfer-encoding"), "chunked")) {
+            throw HttpError("Transfer-Encoding must be 'chunked' alone", kNotImplemented);
+        }
+    }
+    if (const auto encoding = header("content-encoding");
+        !encoding.empty() && !is_header(encoding, "identity")) {
+        throw HttpError("Content-Encoding is not supported: send the body as it is", kNotImplemented);
+    }
+    const auto expected = header("expect");
+    if (expected.empty() || is_http_1_0()) return;
+    if (!is_header(expected, "100-continue")) {
+        throw HttpError("Expect must be '100-continue'", kExpectationFailed);
+    }
+    wants_continue_ = !parser_.is_done();
+}
+
+bool HttpRequest::take_wants_continue() noexcept {
+    const bool wants = wants_continue_ && !parser_.is_done();
+    wants_continue_ = false;
+    return wants;
+}
+
+HttpRequestView HttpRequest::view() const {
+    const auto& message = parser_.get();
+    const auto target = text(message.target());
+    const auto question = target.find('?');
+    HttpRequestView view;
+    view.method = text(message.method_string());
+    view.path = target.substr(0, question);
+    if (question != std::string_view::npos) view.query = target.substr(question + 1);
+    view.headers = headers_;
+    view.body = message.body().view();
+    return view;
+}
+
+std::string_view HttpRequest::header(std::string_view lower) const {
+    const auto found =
+        std::ranges::find_if(headers_, [lower](const auto& header) { return is_header(header.name, lower); });
+    return found == headers_.end() ? std::string_view() : found->value;
+}
+
+}  // namespace coffer::aws

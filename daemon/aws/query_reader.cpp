@@ -1,0 +1,117 @@
+#include "daemon/aws/query_reader.hpp"
+
+#include <google/protobuf/descriptor.h>
+
+#include <charconv>
+
+#include "daemon/aws/request_refused.hpp"
+
+namespace coffer::aws {
+
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+/// Further than any list of the schema may be long.
+constexpr int kMembersMax = 1'000;
+
+[[noreturn]] void refuse(const std::string& name, std::string_view wanted) {
+    throw RequestRefused(error_names::kValidation,
+                         "The parameter " + name + " must be " + std::string(wanted));
+}
+
+std::int64_t integer(const std::string& name, std::string_view text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) refuse(name, "a whole number");
+    return number;
+}
+
+bool flag(const std::string& name, std::string_view text) {
+    if (text != "true" && text != "false") refuse(name, "true or false");
+    return text == "true";
+}
+
+bool has_below(const FormParameters& parameters, const std::string& prefix) {
+    const auto found = parameters.lower_bound(prefix);
+    return found != parameters.end() && found->first.starts_with(prefix);
+}
+
+void fill(Message& message, const FormParameters& parameters, const std::string& prefix);
+
+/// Sets the field or, of a repeated one, adds an element. False when there is nothing of that name.
+bool put(Message& message, const FieldDescriptor& field, const FormParameters& parameters,
+         const std::string& name) {
+    const auto& reflection = *message.GetReflection();
+    const bool add = field.is_repeated();
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        if (!has_below(parameters, name + ".")) return false;
+        fill(*(add ? reflection.AddMessage(&message, &field) : reflection.MutableMessage(&message, &field)),
+             parameters, name + ".");
+        return true;
+    }
+    const auto found = parameters.find(name);
+    if (found == parameters.end()) return false;
+    switch (field.cpp_type()) {
+        case FieldDescriptor::CPPTYPE_INT64:
+            reflection.SetInt64(&message, &field, integer(name, found->second));
+            return true;
+        case FieldDescriptor::CPPTYPE_BOOL:
+            reflection.SetBool(&message, &field, flag(name, found->second));
+            return true;
+        case FieldDescriptor::CPPTYPE_STRING:
+            if (add) {
+                reflection.AddString(&message, &field, found->second);
+            } else {
+                reflection.SetString(&message, &field, found->second);
+            }
+            return true;
+        default:
+            refuse(name, "left out: it is not supported");
+    }
+}
+
+void fill(Message& message, const FormParameters& parameters, const std::string& prefix) {
+    const auto& type = *message.GetDescriptor();
+    for (int i = 0; i < type.field_count(); ++i) {
+        const auto& field = *type.field(i);
+        const auto name = prefix + field.json_name();
+        if (!field.is_repeated()) {
+            put(message, field, parameters, name);
+            continue;
+        }
+        int member = 1;
+        while (member <= kMembersMax &&
+               put(message, field, parameters, name + ".member." + std::to_string(member))) {
+            ++member;
+        }
+    }
+}
+
+}  // namespace
+
+FormParameters form_of(const QueryParameters& parameters) {
+    FormParameters form;
+    for (const auto& [name, value] : parameters) form.emplace(name, value);
+    return form;
+}
+
+FormParameters parse_form(ByteView body) {
+    // In a form '+' is a blank (HTML, 4.10.21.7); the signature covers the body as it is.
+    std::string encoded;
+    for (const char c : as_text(body)) {
+        if (c == '+') {
+            encoded += "%20";
+        } else {
+            encoded += c;
+        }
+    }
+    return form_of(parse_query(encoded));
+}
+
+void read_form(const FormParameters& parameters, Message& message) {
+    fill(message, parameters, "");
+}
+
+}  // namespace coffer::aws

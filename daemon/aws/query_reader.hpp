@@ -1,0 +1,30 @@
+#pragma once
+// From AWS's query protocol, which STS speaks, to the protocol's messages: parameters of a form, with paths
+// as names
+// ("Tags.member.1.Key").
+
+#include <google/protobuf/message.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "daemon/aws/sigv4_canonical.hpp"
+#include "daemon/base/bytes.hpp"
+
+namespace coffer::aws {
+
+/// Of a name that came twice the first one counts.
+using FormParameters = std::map<std::string, std::string, std::less<>>;
+
+/// A body of the type application/x-www-form-urlencoded. Throws RequestRefused (MalformedQueryString).
+[[nodiscard]] FormParameters parse_form(ByteView body);
+/// A query that parse_query has taken apart.
+[[nodiscard]] FormParameters form_of(const QueryParameters& parameters);
+
+/// Fills `message`, which is empty. Unknown parameters are ignored; of a list the members from 1 on count, up
+/// to the first that is missing. Throws RequestRefused (ValidationException) for numbers and booleans that
+/// are none. Limits are not checked: the pipeline does that.
+void read_form(const FormParameters& parameters, google::protobuf::Message& message);
+
+}  // namespace coffer::aws

@@ -1,0 +1,119 @@
+#include "daemon/aws/sigv4_verifier.hpp"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/aws/request_refused.hpp"
+#include "daemon/aws/sigv4_time.hpp"
+
+namespace coffer::aws {
+
+namespace {
+
+[[noreturn]] void invalid(const std::string& message) {
+    throw RequestRefused(error_names::kInvalidSignature, message);
+}
+
+/// What the client sent is shown to it in messages: only when it is what it should be in form.
+bool is_scope_text(std::string_view text) {
+    return text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+           });
+}
+
+void require_scope(const Signature& signature, const SignatureScope& scope) {
+    if (signature.region != scope.region) {
+        invalid("Credential should be scoped to a valid region" +
+                (is_scope_text(signature.region) ? ", not '" + signature.region + "'. " : std::string(". ")) +
+                "Here it is '" + scope.region + "'.");
+    }
+    if (signature.service != scope.service) {
+        invalid("Credential should be scoped to correct service: '" + scope.service + "'.");
+    }
+}
+
+/// A presigned request is good from its time on for as long as it says; another one around its time.
+void require_time(const Signature& signature, std::chrono::minutes skew, Timestamp now) {
+    const auto at = basic_time(signature.time);
+    const auto minutes = std::to_string(skew.count()) + " min.)";
+    if (signature.expires) {
+        const auto end = signature.time + *signature.expires;
+        if (now > end)
+            invalid("Signature expired: " + basic_time(now) + " is now later than " + basic_time(end));
+    } else if (signature.time < now - skew) {
+        invalid("Signature expired: " + at + " is now earlier than " + basic_time(now - skew) + " (" +
+                basic_time(now) + " - " + minutes);
+    }
+    if (signature.time > now + skew) {
+        invalid("Signature not yet current: " + at + " is still later than " + basic_time(now + skew) + " (" +
+                basic_time(now) + " + " + minutes);
+    }
+}
+
+bool is_signed(const Signature& signature, std::string_view lower) {
+    return std::ranges::binary_search(signature.signed_headers, lower, std::less<>{});
+}
+
+void require_signed_headers(const HttpRequestView& request, const Signature& signature) {
+    if (!is_signed(signature, "host")) {
+        invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+    }
+    for (const auto& header : request.headers) {
+        std::string lower(header.name);
+        std::ranges::transform(lower, lower.begin(), lower_ascii);
+        if (!lower.starts_with("x-amz-") || is_signed(signature, lower)) continue;
+        invalid("There were headers present in the request which were not signed: " + lower);
+    }
+    for (const auto& name : signature.signed_headers) {
+        if (header_values(request.headers, name).empty()) invalid(std::string(kSignatureMismatch));
+    }
+}
+
+void require_body(const HttpRequestView& request, std::string_view body_hash) {
+    for (const auto claimed : header_values(request.headers, "x-amz-content-sha256")) {
+        if (claimed == body_hash) continue;
+        if (claimed == "UNSIGNED-PAYLOAD" || claimed.starts_with("STREAMING-")) {
+            invalid(
+                "The payload must be signed: 'x-amz-content-sha256' must be the SHA-256 of the body, not '" +
+                std::string(claimed.starts_with("S") ? "STREAMING-..." : "UNSIGNED-PAYLOAD") + "'.");
+        }
+        invalid("The provided 'x-amz-content-sha256' header does not match what was computed.");
+    }
+}
+
+}  // namespace
+
+std::string sha256_hex(ByteView bytes) {
+    std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
+    SHA256(bytes.data(), bytes.size(), digest.data());
+    return to_hex(digest);
+}
+
+CheckedSignature SignatureVerifier::read(const HttpRequestView& request, const QueryParameters& parameters,
+                                         const SignatureScope& scope, Timestamp now) {
+    CheckedSignature checked{read_signature(request, parameters), {}};
+    const auto& signature = checked.signature;
+    require_scope(signature, scope);
+    require_time(signature, scope.skew, now);
+    require_signed_headers(request, signature);
+    const auto body_hash = sha256_hex(request.body);
+    require_body(request, body_hash);
+    const auto canonical = canonical_request(request, parameters, signature.signed_headers, body_hash);
+    checked.string_to_sign = "AWS4-HMAC-SHA256\n" + basic_time(signature.time) + '\n' + signature.date + '/' +
+                             signature.region + '/' + signature.service + "/aws4_request\n" +
+                             sha256_hex(as_bytes(canonical));
+    return checked;
+}
+
+bool SignatureVerifier::matches(const CheckedSignature& checked,
+                                std::span<const std::uint8_t> secret_access_key, bool known) {
+    const auto& signature = checked.signature;
+    const KeyScope scope{signature.access_key_id, signature.date, signature.region, signature.service};
+    const auto key = (known ? keys_ : unknown_keys_).get(scope, secret_access_key);
+    const auto mac = hmac_sha256(key->view(), checked.string_to_sign);
+    return crypto::constant_time_equal(as_bytes(to_hex(mac.view())), as_bytes(signature.mac));
+}
+
+}  // namespace coffer::aws

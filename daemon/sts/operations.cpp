@@ -1,0 +1,269 @@
+#include "daemon/sts/operations.hpp"
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+
+#include "daemon/access/access_denied.hpp"
+#include "daemon/access/ascii.hpp"
+#include "daemon/access/caller_keys.hpp"
+#include "daemon/iam/checks.hpp"
+#include "daemon/iam/errors.hpp"
+#include "daemon/iam/messages.hpp"
+#include "daemon/iam/names.hpp"
+#include "daemon/iam/suspension.hpp"
+#include "daemon/secrets/request_record.hpp"
+
+namespace coffer::sts {
+
+using access::Action;
+using access::Key;
+using access::PrincipalType;
+using access::Session;
+using access::Tag;
+using iam::Role;
+using iam::ServiceError;
+using iam::validation;
+
+namespace {
+
+constexpr std::int64_t kDefaultRoleSeconds = 3'600;
+/// Of a session that another session of a role begins (role chaining).
+constexpr std::int64_t kChainedSecondsMax = 3'600;
+constexpr std::int64_t kDefaultUserSeconds = 43'200;
+
+bool has_key(const std::vector<std::string>& keys, const std::string& key) {
+    return std::ranges::any_of(keys,
+                               [&](const std::string& each) { return access::equals_ignore_case(each, key); });
+}
+
+/// The role that an ARN names; null when there is none that is believed, which the caller is not told.
+const Role* find_role(const iam::Directory& directory, const std::string& arn) {
+    const auto name = iam::parse_arn(arn);
+    if (!name || name->kind != iam::IamKind::role) {
+        throw validation(fmt::format("{} is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME).", arn));
+    }
+    const auto* role = directory.records().find<Role>(name->name);
+    return role != nullptr && iam::arn_of(directory.account(), *role) == arn ? role : nullptr;
+}
+
+/// Session tags: those of the request, over those that the caller's own session hands on.
+void set_tags(const v1::AssumeRoleRequest& request, const access::Caller& caller, Session& session) {
+    auto tags = iam::tags_of(request.tags());
+    iam::check_tags(tags);
+    const std::vector<std::string> wanted(request.transitive_tag_keys().begin(),
+                                          request.transitive_tag_keys().end());
+    for (const auto& key : wanted) {
+        if (std::ranges::none_of(tags, [&](const Tag& tag) { return tag.key == key; })) {
+            throw validation(
+                fmt::format("The transitive tag key {} must be the key of one of the Tags.", key));
+        }
+    }
+    session.transitive_tag_keys = wanted;
+    if (caller.session) {
+        const auto& inherited = caller.session->transitive_tag_keys;
+        for (const auto& tag : tags) {
+            if (!has_key(inherited, tag.key)) continue;
+            throw validation(fmt::format(
+                "One of the specified transitive tag keys can't be set because it conflicts with a "
+                "transitive tag key from the calling session: {}",
+                tag.key));
+        }
+        for (const auto& tag : caller.session->tags) {
+            if (has_key(inherited, tag.key)) tags.push_back(tag);
+        }
+        session.transitive_tag_keys.insert(session.transitive_tag_keys.end(), inherited.begin(),
+                                           inherited.end());
+    }
+    session.tags = std::move(tags);
+}
+
+void set_source_identity(const v1::AssumeRoleRequest& request, const access::Caller& caller,
+                         Session& session) {
+    session.source_identity = request.source_identity();
+    if (!caller.session || caller.session->source_identity.empty()) return;
+    if (request.has_source_identity() && request.source_identity() != caller.session->source_identity) {
+        throw validation("SourceIdentity was set by the session that calls, and cannot be changed.");
+    }
+    session.source_identity = caller.session->source_identity;
+}
+
+void set_policies(const v1::AssumeRoleRequest& request, const iam::Directory& directory, Session& session) {
+    if (request.has_policy()) {
+        iam::check_policy(request.policy(), access::DocumentKind::session);
+        session.policy = request.policy();
+    }
+    for (const auto& policy : request.policy_arns()) {
+        if (!iam::policy_exists_at(directory.records(), directory.account(), policy.arn())) {
+            throw validation(fmt::format("PolicyArns: there is no managed policy {}.", policy.arn()));
+        }
+        session.policy_arns.push_back(policy.arn());
+    }
+}
+
+/// Whether the role takes the caller, and the caller may ask.
+class Admission {
+public:
+    Admission(const StsWork& work, const v1::AssumeRoleRequest& request, const Role* role,
+              const Session& session)
+        : work_(work), request_(request), role_(role), session_(session) {
+        if (role != nullptr) trust_ = work.directory.trust_policy(role->name);
+    }
+
+    /// Throws access::AccessDenied, as well when there is no such role.
+    void require(Action action, std::int64_t seconds) const {
+        const auto& caller = work_.call.caller;
+        access::RequestContext context(caller.rights->principal, action, request_.role_arn());
+        access::set_caller_keys(context, caller, work_.now);
+        if (role_ != nullptr) context.set_resource_tags(role_->tags);
+        context.set(Key::sts_role_session_name, request_.role_session_name());
+        context.set(Key::sts_duration_seconds, std::to_string(seconds));
+        if (request_.has_external_id()) context.set(Key::sts_external_id, request_.external_id());
+        if (!session_.source_identity.empty()) {
+            context.set(Key::sts_source_identity, session_.source_identity);
+        }
+        if (request_.tags_size() > 0) context.set_request_tags(iam::tags_of(request_.tags()));
+        if (!session_.transitive_tag_keys.empty()) {
+            context.set(Key::sts_transitive_tag_keys, session_.transitive_tag_keys);
+        }
+        const auto decision =
+            access::decide(context, caller.rights->with(trust_.get(), caller.listener_policy.get()));
+        work_.call.record->statement = access::describe(decision);
+        if (!decision.allowed()) {
+            throw access::AccessDenied(access::denial_message(context, decision, request_.role_arn()));
+        }
+    }
+
+private:
+    const StsWork& work_;
+    const v1::AssumeRoleRequest& request_;
+    const Role* role_;
+    const Session& session_;
+    access::PolicyPtr trust_;
+};
+
+/// Why a session of a role that takes the caller cannot begin all the same.
+void require_usable(const StsWork& work, const Role& role) {
+    auto why = iam::suspension_of(role, work.now);
+    if (why.empty()) {
+        const auto standing = work.directory.standing({iam::IamKind::role, role.name});
+        if (!standing->rights) why = standing->refusal;
+    }
+    if (why.empty()) return;
+    throw access::AccessDenied("User: " + work.call.caller.rights->principal.arn +
+                               " is not authorized to perform: sts:AssumeRole on resource: " +
+                               iam::arn_of(work.directory.account(), role) + " because " + why);
+}
+
+void require_duration(const Role& role, bool chained, std::int64_t seconds) {
+    if (chained && seconds > kChainedSecondsMax) {
+        throw validation(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role "
+            "chaining.");
+    }
+    if (seconds > role.max_session_duration) {
+        throw validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+    }
+}
+
+/// In per cent of the room, rounded up. Throws PackedPolicyTooLarge beyond that.
+std::int64_t require_room(const Session& session) {
+    const auto bytes = packed_bytes(session);
+    const auto percent = static_cast<std::int64_t>((bytes * 100 + kPackedBytesMax - 1) / kPackedBytesMax);
+    if (bytes > kPackedBytesMax) {
+        throw ServiceError(v1::PACKED_POLICY_TOO_LARGE,
+                           fmt::format("The session policies and tags take {}% of the room for them. Leave "
+                                       "some out, or move statements to the role's own policies.",
+                                       percent));
+    }
+    return percent;
+}
+
+void put(const NewSession& made, v1::SessionCredentials& message) {
+    message.set_access_key_id(made.session->access_key_id);
+    message.set_secret_access_key(made.secret_access_key.text().data(), made.secret_access_key.size());
+    message.set_session_token(made.token);
+    message.set_expiration(made.session->expires.seconds());
+}
+
+/// What the event says of new credentials: neither secret nor token.
+boost::json::object shown(const Session& session) {
+    return {{"accessKeyId", session.access_key_id},
+            {"expiration", access::format_iso_time(session.expires)}};
+}
+
+}  // namespace
+
+v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequest& request) {
+    const auto& caller = work.call.caller;
+    const auto* role = find_role(work.directory, request.role_arn());
+    const auto seconds = request.has_duration_seconds() ? request.duration_seconds() : kDefaultRoleSeconds;
+    Session session;
+    session.name = request.role_session_name();
+    set_tags(request, caller, session);
+    set_source_identity(request, caller, session);
+
+    work.call.record->concerns(request.role_arn());
+    const Admission admission(work, request, role, session);
+    if (request.tags_size() > 0) admission.require(Action::sts_tag_session, seconds);
+    if (!session.source_identity.empty()) admission.require(Action::sts_set_source_identity, seconds);
+    admission.require(Action::sts_assume_role, seconds);
+    require_usable(work, *role);
+    require_duration(*role, caller.rights->principal.type == PrincipalType::assumed_role, seconds);
+    set_policies(request, work.directory, session);
+
+    session.issuer_id = role->id;
+    session.origin = caller.session ? caller.session->origin : caller.rights->principal.id;
+    session.issued = work.now;
+    session.expires = work.now + std::chrono::seconds(seconds);
+    const auto percent = require_room(session);
+    const auto made = work.tokens.make(std::move(session));
+
+    v1::AssumeRoleResponse response;
+    put(made, *response.mutable_credentials());
+    auto& user = *response.mutable_assumed_role_user();
+    user.set_assumed_role_id(role->id + ":" + made.session->name);
+    user.set_arn(iam::session_arn(work.directory.account(), role->name, made.session->name));
+    if (percent > 0) response.set_packed_policy_size(percent);
+    boost::json::object elements{
+        {"credentials", shown(*made.session)},
+        {"assumedRoleUser", {{"assumedRoleId", user.assumed_role_id()}, {"arn", user.arn()}}}};
+    if (!made.session->source_identity.empty()) {
+        response.set_source_identity(made.session->source_identity);
+        elements["sourceIdentity"] = made.session->source_identity;
+    }
+    work.call.record->response_elements = std::move(elements);
+    return response;
+}
+
+v1::GetCallerIdentityResponse get_caller_identity(const StsWork& work,
+                                                  const v1::GetCallerIdentityRequest& /*request*/) {
+    const auto& principal = work.call.caller.rights->principal;
+    v1::GetCallerIdentityResponse response;
+    response.set_user_id(principal.id);
+    response.set_account(principal.account);
+    response.set_arn(principal.arn);
+    return response;
+}
+
+v1::GetSessionTokenResponse get_session_token(const StsWork& work, const v1::GetSessionTokenRequest& request) {
+    const auto& caller = work.call.caller;
+    const auto& principal = caller.rights->principal;
+    if (principal.type != PrincipalType::user || caller.session) {
+        throw access::AccessDenied("Cannot call GetSessionToken with session credentials");
+    }
+    Session session;
+    session.type = PrincipalType::user;
+    session.issuer_id = principal.id;
+    session.origin = principal.id;
+    session.issued = work.now;
+    session.expires = work.now + std::chrono::seconds(request.has_duration_seconds()
+                                                          ? request.duration_seconds()
+                                                          : kDefaultUserSeconds);
+    const auto made = work.tokens.make(std::move(session));
+    v1::GetSessionTokenResponse response;
+    put(made, *response.mutable_credentials());
+    work.call.record->response_elements = boost::json::object{{"credentials", shown(*made.session)}};
+    return response;
+}
+
+}  // namespace coffer::sts

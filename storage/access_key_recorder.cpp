@@ -1,0 +1,91 @@
+#include "storage/access_key_recorder.hpp"
+
+#include <utility>
+
+namespace coffer::storage {
+
+namespace {
+
+/// Rows in one transaction: short, so that it is in nobody's way.
+constexpr std::size_t kBatchRows = 500;
+constexpr auto kFlushTimeout = std::chrono::seconds(5);
+
+Deadline flush_deadline() {
+    return std::chrono::steady_clock::now() + kFlushTimeout;
+}
+
+}  // namespace
+
+AccessKeyRecorder::AccessKeyRecorder(Database& database, std::chrono::milliseconds flush_interval)
+    : database_(database), flush_interval_(flush_interval), thread_([this] { run(); }) {}
+
+AccessKeyRecorder::~AccessKeyRecorder() {
+    close();
+}
+
+void AccessKeyRecorder::record(std::string_view access_key_id, Timestamp when, std::string_view service,
+                               std::string_view region) {
+    const std::lock_guard lock(mutex_);
+    auto found = uses_.find(access_key_id);
+    if (found == uses_.end()) {
+        found = uses_.emplace(std::string(access_key_id), AccessKeyUse{std::string(access_key_id), {}, {}, {}})
+                    .first;
+    }
+    auto& use = found->second;
+    if (when < use.used) return;
+    use.used = when;
+    use.service = service;
+    use.region = region;
+}
+
+void AccessKeyRecorder::flush(Deadline deadline) {
+    const std::lock_guard one_at_a_time(flush_mutex_);
+    std::vector<AccessKeyUse> rest;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [id, use] : uses_) rest.push_back(std::move(use));
+        uses_.clear();
+    }
+    while (!rest.empty()) {
+        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kBatchRows, rest.size()));
+        const std::vector<AccessKeyUse> batch(cut, rest.end());
+        try {
+            static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
+                database_.write<Done>(
+                    {.priority = Priority::rewrap, .deadline = deadline},
+                    [batch](WriteTransaction& tx) {
+                        AccessKeyUses::record(tx, batch);
+                        return Done{};
+                    },
+                    std::move(done));
+            }));
+        } catch (const std::exception&) {
+            // Kept; the database's own observer knows what is wrong.
+            for (const auto& use : rest) record(use.access_key_id, use.used, use.service, use.region);
+            return;
+        }
+        rest.erase(cut, rest.end());
+    }
+}
+
+void AccessKeyRecorder::run() {
+    std::unique_lock lock(stop_mutex_);
+    while (!stopped_.wait_for(lock, flush_interval_, [this] { return stopping_; })) {
+        lock.unlock();
+        flush(flush_deadline());
+        lock.lock();
+    }
+}
+
+void AccessKeyRecorder::close() {
+    {
+        const std::lock_guard lock(stop_mutex_);
+        stopping_ = true;
+    }
+    stopped_.notify_all();
+    if (!thread_.joinable()) return;
+    thread_.join();
+    flush(flush_deadline());
+}
+
+}  // namespace coffer::storage

@@ -1,0 +1,182 @@
+#include "aws_server.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/read.hpp>
+
+#include "daemon/aws/http_connection.hpp"
+#include "daemon/aws/sigv4_canonical.hpp"
+#include "daemon/aws/sigv4_keys.hpp"
+#include "daemon/aws/sigv4_time.hpp"
+#include "daemon/base/await.hpp"
+
+namespace coffer::testing {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+// ---- credentials -----------------------------------------------------------------------------------------
+
+TestCredentials::TestCredentials() = default;
+
+asio::awaitable<iam::Credential> TestCredentials::find(std::string access_key_id,
+                                                       std::optional<std::string> session_token,
+                                                       Deadline /*deadline*/) {
+    const std::lock_guard lock(mutex_);
+    if (away_) throw Unavailable("the token is away");
+    iam::Credential credential;
+    credential.access_key_id = access_key_id;
+    credential.state =
+        access_key_id == kAccessKeyId ? iam::CredentialState::good : iam::CredentialState::unknown;
+    if (session_token) {
+        const auto found = tokens_.find(*session_token);
+        credential.state = found == tokens_.end() ? iam::CredentialState::unknown : found->second;
+    }
+    const bool known = credential.state != iam::CredentialState::unknown;
+    credential.secret = std::make_shared<const crypto::SecretBytes>(
+        crypto::SecretBytes::copy_of(known ? kSecretAccessKey : std::string_view("made up")));
+    if (credential.state == iam::CredentialState::good) {
+        auto rights = std::make_shared<access::Rights>();
+        rights->principal.arn = "arn:aws:iam::111122223333:user/bob";
+        credential.rights = rights;
+    }
+    co_return credential;
+}
+
+void TestCredentials::used(const iam::Credential& credential, std::string_view service,
+                           std::string_view region) {
+    const std::lock_guard lock(mutex_);
+    uses_.push_back(credential.access_key_id + " " + std::string(service) + " " + std::string(region));
+}
+
+void TestCredentials::set_token(const std::string& token, iam::CredentialState state) {
+    const std::lock_guard lock(mutex_);
+    tokens_[token] = state;
+}
+
+void TestCredentials::set_away(bool away) {
+    const std::lock_guard lock(mutex_);
+    away_ = away;
+}
+
+std::vector<std::string> TestCredentials::uses() const {
+    const std::lock_guard lock(mutex_);
+    return uses_;
+}
+
+// ---- the server ------------------------------------------------------------------------------------------
+
+AwsServer::AwsServer(TestServerOptions options) {
+    door_ = std::make_shared<aws::FrontDoor>(
+        std::string(kRegion), clock, credentials,
+        [this](secrets::CallContext context, std::unique_ptr<v1::Request> request) {
+            return handle(std::move(context), std::move(request));
+        });
+    options.protocol = server::ListenerProtocol::aws;
+    options.aws_connections = aws::http_connections(door_);
+    server_ = std::make_unique<TestServer>(options);
+}
+
+/// GetSecretValue answers with the id as the name; "wait" waits at the gate first, "missing" is not found,
+/// "throw" throws, "big" has 60,000 characters.
+asio::awaitable<v1::Response> AwsServer::handle(secrets::CallContext context,
+                                                std::unique_ptr<v1::Request> request) {
+    seen.add(context);
+    v1::Response response;
+    if (request->has_get_caller_identity()) {
+        response.mutable_get_caller_identity()->set_account("111122223333");
+        co_return response;
+    }
+    if (!request->has_get_secret_value()) {
+        response.mutable_tag_resource();
+        co_return response;
+    }
+    const std::string id = request->get_secret_value().secret_id();
+    if (id == "throw") throw std::runtime_error("as asked");
+    if (id == "wait") {
+        const auto start = [this](Completion<Done> completion) { gate.pass(std::move(completion)); };
+        co_await await_completion<Done>(start);
+    }
+    if (id == "missing") {
+        response.mutable_error()->set_code(v1::RESOURCE_NOT_FOUND);
+        response.mutable_error()->set_message("Secrets Manager can't find the specified secret.");
+        co_return response;
+    }
+    response.mutable_get_secret_value()->set_name(id);
+    if (id == "big") response.mutable_get_secret_value()->set_secret_string(std::string(60'000, 'x'));
+    co_return response;
+}
+
+std::string AwsServer::sign(const ClientRequest& request) const {
+    const auto time = aws::basic_time(clock.now());
+    auto headers = request.headers;
+    headers.emplace_back("Host", "localhost:8443");
+    headers.emplace_back("X-Amz-Date", time);
+    if (!request.operation.empty()) headers.emplace_back("X-Amz-Target", request.operation);
+    if (!request.token.empty()) headers.emplace_back("X-Amz-Security-Token", request.token);
+    std::vector<aws::HttpHeader> views;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : headers) {
+        views.push_back({name, value});
+        std::string lower = name;
+        std::ranges::transform(lower, lower.begin(), aws::lower_ascii);
+        // What is sent besides belongs to the connection and is not signed by any client.
+        if (lower == "host" || lower.starts_with("x-amz-")) names.push_back(lower);
+    }
+    std::ranges::sort(names);
+    const auto question = request.target.find('?');
+    const auto query = question == std::string::npos ? std::string() : request.target.substr(question + 1);
+    const auto path = request.target.substr(0, question);
+    const aws::HttpRequestView view{request.method, path, query, views, as_bytes(request.body)};
+    const auto canonical =
+        aws::canonical_request(view, aws::parse_query(query), names, aws::sha256_hex(as_bytes(request.body)));
+    const aws::KeyScope scope{request.access_key_id, time.substr(0, 8), request.region, request.service};
+    const auto key = aws::derive_signing_key(as_bytes(request.secret), scope);
+    const auto credential = scope.date + "/" + scope.region + "/" + scope.service + "/aws4_request";
+    const auto mac = aws::hmac_sha256(key.view(), "AWS4-HMAC-SHA256\n" + time + "\n" + credential + "\n" +
+                                                      aws::sha256_hex(as_bytes(canonical)));
+    std::string list;
+    for (const auto& name : names) list += (list.empty() ? "" : ";") + name;
+    const auto& body = request.other_body.value_or(request.body);
+    std::string bytes = request.method + " " + request.target + " " + request.version + "\r\n";
+    for (const auto& [name, value] : headers) bytes += name + ": " + value + "\r\n";
+    bytes += "Authorization: AWS4-HMAC-SHA256 Credential=" + request.access_key_id + "/" + credential +
+             ", SignedHeaders=" + list + ", Signature=" + to_hex(mac.view()) + "\r\n";
+    return bytes + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+// ---- the client ------------------------------------------------------------------------------------------
+
+HttpsClient::HttpsClient(TestServer& server, const Options& options)
+    : context_(asio::ssl::context::tls_client), stream_(io_, context_) {
+    SSL* ssl = stream_.native_handle();
+    if (options.tls_version_max != 0) SSL_set_max_proto_version(ssl, options.tls_version_max);
+    if (options.identity != nullptr) {
+        SSL_use_certificate(ssl, options.identity->certificate.get());
+        SSL_use_PrivateKey(ssl, options.identity->key.get());
+    }
+    const asio::ip::tcp::endpoint endpoint(asio::ip::make_address("127.0.0.1"), server.port());
+    stream_.next_layer().connect(endpoint);
+    stream_.handshake(asio::ssl::stream_base::client);
+}
+
+HttpsClient::~HttpsClient() = default;
+
+void HttpsClient::send(std::string_view bytes) {
+    asio::write(stream_, asio::buffer(bytes));
+}
+
+HttpResponse HttpsClient::receive() {
+    HttpResponse response;
+    http::read(stream_, buffer_, response);
+    return response;
+}
+
+bool HttpsClient::is_ended() {
+    boost::system::error_code error;
+    std::array<char, 256> bytes{};
+    const auto size = stream_.read_some(asio::buffer(bytes), error);
+    return size == 0 && error;
+}
+
+}  // namespace coffer::testing

@@ -1,0 +1,401 @@
+// The AWS front door over TLS: HTTP as clients speak it, signatures, errors, limits, and what hostile bytes
+// do.
+
+#include <gtest/gtest.h>
+
+#include "aws_server.hpp"
+
+namespace coffer::testing {
+namespace {
+
+constexpr std::string_view kType = "application/x-amz-json-1.1";
+
+std::string error_of(const HttpResponse& response) {
+    return std::to_string(response.result_int()) + " " + response.body();
+}
+
+TEST(AwsHttp, AnswersASignedRequest) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto response = client.ask(aws.sign({.headers = {{"User-Agent", "aws-cli/2"}}}));
+    EXPECT_EQ(error_of(response), R"(200 {"Name":"a"})");
+    EXPECT_EQ(response["Content-Type"], kType);
+    EXPECT_EQ(response["Date"], "Sun, 30 Aug 2015 12:36:00 GMT");
+    const auto contexts = aws.seen.all();
+    ASSERT_EQ(contexts.size(), 1U);
+    EXPECT_EQ(response["x-amzn-RequestId"], contexts[0].request_id);
+    const auto& caller = contexts[0].caller;
+    EXPECT_EQ(caller.protocol, access::Protocol::aws);
+    EXPECT_EQ(caller.listener, "inner");
+    EXPECT_EQ(caller.source_address, "127.0.0.1");
+    EXPECT_EQ(caller.access_key_id, kAccessKeyId);
+    EXPECT_EQ(caller.rights->principal.arn, "arn:aws:iam::111122223333:user/bob");
+    EXPECT_EQ(caller.peer->user_agent, "aws-cli/2");
+    EXPECT_EQ(caller.peer->tls_version, "TLSv1.3");
+    EXPECT_EQ(aws.credentials.uses(),
+              std::vector<std::string>{"AKIAIOSFODNN7EXAMPLE secretsmanager eu-test-1"});
+}
+
+TEST(AwsHttp, OperationWithoutOutputHasNoBody) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    EXPECT_EQ(error_of(client.ask(aws.sign({.operation = "secretsmanager.TagResource"}))), "200 ");
+}
+
+TEST(AwsHttp, ErrorsOfOperations) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    EXPECT_EQ(error_of(client.ask(aws.sign({.body = R"({"SecretId":"missing"})"}))),
+              R"(400 {"__type":"ResourceNotFoundException","Message":)"
+              R"("Secrets Manager can't find the specified secret."})");
+    EXPECT_EQ(error_of(client.ask(aws.sign({.body = R"({"SecretId":"throw"})"}))),
+              R"(500 {"__type":"InternalServiceError","Message":"An error occurred on the server side."})");
+    EXPECT_EQ(error_of(client.ask(aws.sign({.body = "[]"}))),
+              R"(400 {"__type":"SerializationException","message":"The body must be one JSON object"})");
+    EXPECT_EQ(client.ask(aws.sign({})).result_int(), 200U) << "the connection has gone on";
+}
+
+TEST(AwsHttp, Tls12AndClientCertificates) {
+    AwsServer aws;
+    HttpsClient old(aws.server(), {.tls_version_max = TLS1_2_VERSION});
+    EXPECT_EQ(old.tls_version(), "TLSv1.2");
+    EXPECT_EQ(old.ask(aws.sign({})).result_int(), 200U);
+    HttpsClient known(aws.server(), {.identity = &aws.server().alice});
+    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
+    EXPECT_EQ(aws.seen.all().back().caller.peer->certificate_sha256.size(), 64U);
+    EXPECT_FALSE(aws.seen.all().back().caller.certificate) << "the signature says who it is";
+    TestCa foreign{"foreign CA"};
+    CertificateSpec spec;
+    spec.common_names = {"mallory"};
+    const auto mallory = foreign.issue(spec);
+    EXPECT_THROW(
+        {
+            HttpsClient client(aws.server(), {.identity = &mallory});
+            (void)client.ask(aws.sign({}));
+        },
+        boost::system::system_error);
+    EXPECT_THROW(HttpsClient(aws.server(), {.tls_version_max = TLS1_1_VERSION}), boost::system::system_error);
+}
+
+// ---- signatures ------------------------------------------------------------------------------------------
+
+TEST(AwsHttp, RefusedSignatures) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto ask = [&](const ClientRequest& request) { return error_of(client.ask(aws.sign(request))); };
+    const std::string mismatch =
+        R"(400 {"__type":"InvalidSignatureException","message":"The request signature we calculated does not match the )"
+        R"(signature you provided. Check your AWS Secret Access Key and signing method. Consult the service )"
+        R"(documentation for details."})";
+    const std::string unknown =
+        R"(400 {"__type":"UnrecognizedClientException","message":"The security token included in the request is )"
+        R"(invalid."})";
+    EXPECT_EQ(ask({.secret = "another"}), mismatch);
+    EXPECT_EQ(ask({.other_body = R"({"SecretId":"b"})"}), mismatch);
+    EXPECT_EQ(ask({.access_key_id = "AKIAI44QH8DHBEXAMPLE"}), unknown);
+    EXPECT_EQ(ask({.access_key_id = "AKIAI44QH8DHBEXAMPLE", .secret = "made up"}), unknown);
+    EXPECT_EQ(ask({.token = "nonsense"}), unknown);
+    EXPECT_EQ(ask({.access_key_id = "AKIA-\xc3\xa9"}), unknown);
+    EXPECT_EQ(ask({.access_key_id = std::string(129, 'A')}), unknown);
+    EXPECT_EQ(
+        ask({.region = "us-east-1"}),
+        R"(400 {"__type":"InvalidSignatureException","message":"Credential should be scoped to a valid region, )"
+        R"(not 'us-east-1'. Here it is 'eu-test-1'."})");
+    EXPECT_EQ(
+        ask({.service = "sts"}),
+        R"(400 {"__type":"InvalidSignatureException","message":"Credential should be scoped to correct )"
+        R"(service: 'secretsmanager'."})");
+    EXPECT_EQ(
+        error_of(client.ask("POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: secretsmanager.ListSecrets\r\n"
+                            "Content-Length: 2\r\n\r\n{}")),
+        R"(400 {"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"})");
+    EXPECT_TRUE(aws.seen.all().empty());
+    EXPECT_TRUE(aws.credentials.uses().empty());
+    EXPECT_NE(aws.server().metrics().find(
+                  R"(coffer_requests_refused_total{error="InvalidSignatureException",listener="inner"} 4)"),
+              std::string::npos);
+}
+
+TEST(AwsHttp, SessionTokens) {
+    AwsServer aws;
+    aws.credentials.set_token("good", iam::CredentialState::good);
+    aws.credentials.set_token("old", iam::CredentialState::expired);
+    HttpsClient client(aws.server());
+    EXPECT_EQ(client.ask(aws.sign({.token = "good"})).result_int(), 200U);
+    EXPECT_EQ(
+        error_of(client.ask(aws.sign({.token = "old"}))),
+        R"(400 {"__type":"ExpiredTokenException","message":"The security token included in the request is expired"})");
+}
+
+TEST(AwsHttp, ReplayIsRefusedAfterTheSkewWindow) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto bytes = aws.sign({});
+    EXPECT_EQ(client.ask(bytes).result_int(), 200U);
+    aws.clock.move(std::chrono::minutes(5));
+    EXPECT_EQ(client.ask(bytes).result_int(), 200U);
+    aws.clock.move(std::chrono::minutes(15));
+    EXPECT_EQ(
+        error_of(client.ask(bytes)),
+        R"(400 {"__type":"InvalidSignatureException","message":"Signature expired: 20150830T123600Z is now earlier )"
+        R"x(than 20150830T125100Z (20150830T125600Z - 5 min.)"})x");
+}
+
+TEST(AwsHttp, BackendsThatAreAway) {
+    AwsServer aws;
+    aws.credentials.set_away(true);
+    HttpsClient client(aws.server());
+    EXPECT_EQ(client.ask(aws.sign({})).result_int(), 503U);
+    aws.credentials.set_away(false);
+    EXPECT_EQ(client.ask(aws.sign({})).result_int(), 200U);
+}
+
+// ---- STS -------------------------------------------------------------------------------------------------
+
+ClientRequest sts_request() {
+    ClientRequest request;
+    request.operation = "";
+    request.body = "Action=GetCallerIdentity&Version=2011-06-15";
+    request.service = "sts";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
+    return request;
+}
+
+TEST(AwsHttp, StsAnswersInXml) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto response = client.ask(aws.sign(sts_request()));
+    EXPECT_EQ(response.result_int(), 200U);
+    EXPECT_EQ(response["Content-Type"], "text/xml");
+    EXPECT_NE(response.body().find("<GetCallerIdentityResult><Account>111122223333</Account>"),
+              std::string::npos)
+        << response.body();
+    EXPECT_EQ(aws.credentials.uses(), std::vector<std::string>{"AKIAIOSFODNN7EXAMPLE sts eu-test-1"});
+    // As a GET, which presigned requests are.
+    auto get = sts_request();
+    get.method = "GET";
+    get.target = "/?" + get.body;
+    get.body = "";
+    EXPECT_EQ(client.ask(aws.sign(get)).result_int(), 200U);
+}
+
+TEST(AwsHttp, StsRefusals) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    auto request = sts_request();
+    request.secret = "another";
+    auto response = client.ask(aws.sign(request));
+    EXPECT_EQ(response.result_int(), 403U);
+    EXPECT_NE(response.body().find("<Code>SignatureDoesNotMatch</Code>"), std::string::npos)
+        << response.body();
+    request = sts_request();
+    request.service = "secretsmanager";
+    EXPECT_EQ(client.ask(aws.sign(request)).result_int(), 403U);
+    request = sts_request();
+    request.body = "Action=GetFederationToken&Version=2011-06-15";
+    response = client.ask(aws.sign(request));
+    EXPECT_EQ(response.result_int(), 400U);
+    EXPECT_NE(response.body().find("<Code>InvalidAction</Code>"), std::string::npos) << response.body();
+    // Fifteen minutes, where Secrets Manager has five.
+    const auto bytes = aws.sign(sts_request());
+    aws.clock.move(std::chrono::minutes(15));
+    EXPECT_EQ(client.ask(bytes).result_int(), 200U);
+    aws.clock.move(std::chrono::seconds(1));
+    EXPECT_EQ(client.ask(bytes).result_int(), 403U);
+}
+
+// ---- HTTP ------------------------------------------------------------------------------------------------
+
+TEST(AwsHttp, UnknownOperationsAndPaths) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    for (const auto* operation :
+         {"", "TrentService.Decrypt", "secretsmanager.Nothing", "secretsmanager.CreateUser"}) {
+        const auto response = client.ask(aws.sign({.operation = operation}));
+        EXPECT_EQ(response.result_int(), 400U);
+        EXPECT_NE(response.body().find("UnknownOperationException"), std::string::npos);
+    }
+    EXPECT_EQ(client.ask(aws.sign({.target = "/other"})).result_int(), 404U);
+    EXPECT_EQ(client.ask(aws.sign({.target = "/%2e"})).result_int(), 404U);
+    EXPECT_EQ(client.ask(aws.sign({.method = "PUT"})).result_int(), 404U);
+    EXPECT_TRUE(aws.seen.all().empty());
+}
+
+TEST(AwsHttp, PipelinedRequestsAreAnsweredInOrder) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    std::string bytes;
+    for (const auto* id : {"wait", "b", "big", "d"}) {
+        bytes += aws.sign({.body = R"({"SecretId":")" + std::string(id) + R"("})"});
+    }
+    client.send(bytes);
+    wait_until([&] { return aws.gate.waiting() == 1; });
+    EXPECT_EQ(aws.seen.all().size(), 1U);
+    aws.gate.open();
+    EXPECT_NE(client.receive().body().find(R"("Name":"wait")"), std::string::npos);
+    EXPECT_NE(client.receive().body().find(R"("Name":"b")"), std::string::npos);
+    EXPECT_GT(client.receive().body().size(), 60'000U);
+    EXPECT_NE(client.receive().body().find(R"("Name":"d")"), std::string::npos);
+}
+
+TEST(AwsHttp, BytesMayComeOneByOne) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto bytes = aws.sign({});
+    for (const char byte : bytes) client.send(std::string_view(&byte, 1));
+    EXPECT_EQ(client.receive().result_int(), 200U);
+}
+
+TEST(AwsHttp, ChunkedBody) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    auto bytes = aws.sign({});
+    const std::string length = "Content-Length: 16\r\n\r\n{\"SecretId\":\"a\"}";
+    ASSERT_TRUE(bytes.ends_with(length));
+    bytes.replace(bytes.size() - length.size(), length.size(),
+                  "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"S\r\nd;name=x\r\necretId\":\"a\"}\r\n0\r\n"
+                  "X-Amz-Target: secretsmanager.DeleteSecret\r\n\r\n");
+    EXPECT_EQ(error_of(client.ask(bytes)), R"(200 {"Name":"a"})");
+    EXPECT_EQ(client.ask(aws.sign({})).result_int(), 200U);
+}
+
+TEST(AwsHttp, ExpectContinue) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto bytes = aws.sign({.headers = {{"Expect", "100-continue"}}});
+    const auto body = bytes.find("\r\n\r\n") + 4;
+    client.send(std::string_view(bytes).substr(0, body));
+    EXPECT_EQ(client.receive().result_int(), 100U);
+    client.send(std::string_view(bytes).substr(body));
+    EXPECT_EQ(client.receive().result_int(), 200U);
+}
+
+TEST(AwsHttp, Http10AndClose) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    auto response = client.ask(aws.sign({.headers = {{"Connection", "keep-alive"}}, .version = "HTTP/1.0"}));
+    EXPECT_EQ(response.result_int(), 200U);
+    EXPECT_EQ(response["Connection"], "keep-alive");
+    response = client.ask(aws.sign({.version = "HTTP/1.0"}));
+    EXPECT_EQ(response["Connection"], "close");
+    EXPECT_TRUE(client.is_ended());
+    HttpsClient other(aws.server());
+    EXPECT_EQ(other.ask(aws.sign({.headers = {{"Connection", "close"}}})).result_int(), 200U);
+    EXPECT_TRUE(other.is_ended());
+}
+
+TEST(AwsHttp, HostileBytesEndTheConnectionAndNoOther) {
+    AwsServer aws;
+    HttpsClient bystander(aws.server());
+    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\n";
+    const std::vector<std::pair<std::string, unsigned>> cases{
+        {"nonsense\r\n\r\n", 400},
+        {"POST / HTTP/2.0\r\nHost: x\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\n\r\n", 400},
+        {head + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400},
+        {head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
+        {head + "Content-Length: 2, 2\r\n\r\n{}", 400},
+        {head + "Content-Length: -1\r\n\r\n", 400},
+        {head + "Content-Length: 99999999999999999999\r\n\r\n", 400},
+        {head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {head + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n", 400},
+        {head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
+        {head + "Transfer-Encoding: xchunked\r\n\r\n", 501},
+        {head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {head + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", 501},
+        {head + "Host: y\r\n\r\n", 400},
+        {head + "X-Amz-Target: a\r\nx-amz-target: b\r\n\r\n", 400},
+        {head + "X-Amz-Target : a\r\n\r\n", 400},
+        {head + "X-Amz-Target: a\nX: b\r\n\r\n", 400},
+        {head + "Expect: something\r\nContent-Length: 0\r\n\r\n", 417},
+        {head + "Content-Length: 1048577\r\n\r\n", 413},
+        {head + "X: " + std::string(40'000, 'a') + "\r\n\r\n", 431},
+        {head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+    };
+    for (const auto& [bytes, status] : cases) {
+        HttpsClient client(aws.server());
+        const auto response = client.ask(bytes);
+        EXPECT_EQ(response.result_int(), status) << bytes.substr(0, 120);
+        EXPECT_EQ(response["Connection"], "close") << bytes.substr(0, 120);
+        EXPECT_TRUE(client.is_ended()) << bytes.substr(0, 120);
+    }
+    std::string many = head;
+    for (int i = 0; i < 101; ++i) many += "X-" + std::to_string(i) + ": y\r\n";
+    HttpsClient client(aws.server());
+    EXPECT_EQ(client.ask(many + "\r\n").result_int(), 431U);
+    EXPECT_EQ(bystander.ask(aws.sign({})).result_int(), 200U);
+    EXPECT_EQ(aws.seen.all().size(), 1U);
+}
+
+// ---- limits ----------------------------------------------------------------------------------------------
+
+TEST(AwsHttp, SlowRequestsEnd) {
+    TestServerOptions options;
+    options.limits.frame_timeout = std::chrono::milliseconds(100);
+    AwsServer aws(options);
+    HttpsClient client(aws.server());
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+    const auto response = client.receive();
+    EXPECT_EQ(response.result_int(), 503U);
+    EXPECT_EQ(response["Connection"], "close");
+    EXPECT_TRUE(client.is_ended());
+}
+
+TEST(AwsHttp, StrangersMayNotStay) {
+    TestServerOptions options;
+    options.limits.hello_timeout = std::chrono::milliseconds(100);
+    AwsServer aws(options);
+    HttpsClient known(aws.server());
+    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
+    HttpsClient stranger(aws.server());
+    EXPECT_TRUE(stranger.is_ended());
+    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
+}
+
+TEST(AwsHttp, RequestsBeyondTheirDeadlineAreAnswered) {
+    TestServerOptions options;
+    options.limits.default_deadline = std::chrono::milliseconds(50);
+    AwsServer aws(options);
+    HttpsClient client(aws.server());
+    const auto response = client.ask(aws.sign({.body = R"({"SecretId":"wait"})"}));
+    EXPECT_EQ(response.result_int(), 503U);
+    EXPECT_NE(response.body().find("RequestTimeoutException"), std::string::npos);
+    EXPECT_TRUE(client.is_ended()) << "no second answer to the same request";
+    aws.gate.open();
+}
+
+TEST(AwsHttp, RateLimitOfAPrincipal) {
+    TestServerOptions options;
+    options.limits.requests_per_second_per_principal = 1;
+    AwsServer aws(options);
+    HttpsClient client(aws.server());
+    unsigned throttled = 0;
+    for (int i = 0; i < 30; ++i) {
+        const auto response = client.ask(aws.sign({}));
+        if (response.result_int() == 200U) continue;
+        EXPECT_EQ(error_of(response), R"(400 {"__type":"ThrottlingException","message":"Rate exceeded"})");
+        ++throttled;
+    }
+    EXPECT_GT(throttled, 0U);
+}
+
+TEST(AwsHttp, DrainAnswersWhatIsInFlight) {
+    AwsServer aws;
+    HttpsClient busy(aws.server());
+    HttpsClient idle(aws.server());
+    EXPECT_EQ(idle.ask(aws.sign({})).result_int(), 200U);
+    busy.send(aws.sign({.body = R"({"SecretId":"wait"})"}));
+    wait_until([&] { return aws.gate.waiting() == 1; });
+    auto drained = aws.server().drain(std::chrono::milliseconds(30'000));
+    EXPECT_TRUE(idle.is_ended());
+    aws.gate.open();
+    const auto response = busy.receive();
+    EXPECT_EQ(response.result_int(), 200U);
+    EXPECT_EQ(response["Connection"], "close");
+    EXPECT_TRUE(busy.is_ended());
+    drained.get();
+}
+
+}  // namespace
+}  // namespace coffer::testing

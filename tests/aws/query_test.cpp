@@ -1,0 +1,101 @@
+// The query protocol of STS, to and from the protocol's messages.
+
+#include <gtest/gtest.h>
+
+#include "coffer/v1/sts.pb.h"
+#include "daemon/aws/operations.hpp"
+#include "daemon/aws/query_reader.hpp"
+#include "daemon/aws/request_refused.hpp"
+#include "daemon/aws/xml_writer.hpp"
+
+namespace coffer::aws {
+namespace {
+
+template <class Message>
+Message read(std::string_view form) {
+    Message message;
+    read_form(parse_form(as_bytes(form)), message);
+    return message;
+}
+
+TEST(AwsQueryReader, ListsAndStructures) {
+    const auto request = read<v1::AssumeRoleRequest>(
+        "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fapp"
+        "&RoleSessionName=one+two%2B&DurationSeconds=900&Tags.member.1.Key=team&Tags.member.1.Value=a%26b"
+        "&Tags.member.2.Key=empty&Tags.member.2.Value=&TransitiveTagKeys.member.1=team&Unknown=1"
+        "&PolicyArns.member.1.arn=arn%3Ax&Tags.member.4.Key=behind-a-gap");
+    EXPECT_EQ(request.role_arn(), "arn:aws:iam::111122223333:role/app");
+    EXPECT_EQ(request.role_session_name(), "one two+");
+    EXPECT_EQ(request.duration_seconds(), 900);
+    ASSERT_EQ(request.tags_size(), 2);
+    EXPECT_EQ(request.tags(0).value(), "a&b");
+    EXPECT_TRUE(request.tags(1).has_value());
+    EXPECT_EQ(request.transitive_tag_keys(0), "team");
+    EXPECT_EQ(request.policy_arns(0).arn(), "arn:x");
+    EXPECT_FALSE(request.has_policy());
+}
+
+TEST(AwsQueryReader, WrongNumbers) {
+    for (const auto* number : {"", "x", "9e2", "900 ", "99999999999999999999"}) {
+        EXPECT_THROW((void)read<v1::AssumeRoleRequest>(std::string("DurationSeconds=") + number),
+                     RequestRefused)
+            << number;
+    }
+    EXPECT_THROW((void)read<v1::AssumeRoleRequest>("RoleArn=%4"), RequestRefused);
+}
+
+TEST(AwsQueryReader, ManyMembersAreBounded) {
+    std::string form;
+    for (int i = 1; i <= 3'000; ++i) form += "&TransitiveTagKeys.member." + std::to_string(i) + "=k";
+    EXPECT_EQ(read<v1::AssumeRoleRequest>(form).transitive_tag_keys_size(), 1'000);
+}
+
+TEST(AwsXmlWriter, Response) {
+    v1::AssumeRoleResponse response;
+    response.mutable_credentials()->set_access_key_id("ASIAIOSFODNN7EXAMPLE");
+    response.mutable_credentials()->set_secret_access_key("a/b+c");
+    response.mutable_credentials()->set_expiration(1573306481.5);
+    response.mutable_assumed_role_user()->set_arn("arn:aws:sts::111122223333:assumed-role/app/<&\">");
+    response.set_packed_policy_size(8);
+    Bytes out;
+    write_xml_response("AssumeRole", response, "c6104cbe-af31-11e0-8154-cbc7ccf896c7", out);
+    // The form of the example in the API reference of AssumeRole; 1573306481 is 2019-11-09T13:34:41Z.
+    EXPECT_EQ(
+        as_text(out),
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>"
+        "<Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>a/b+c</SecretAccessKey>"
+        "<Expiration>2019-11-09T13:34:41Z</Expiration></Credentials><AssumedRoleUser>"
+        "<Arn>arn:aws:sts::111122223333:assumed-role/app/&lt;&amp;&quot;&gt;</Arn></AssumedRoleUser>"
+        "<PackedPolicySize>8</PackedPolicySize></AssumeRoleResult><ResponseMetadata>"
+        "<RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId></ResponseMetadata></"
+        "AssumeRoleResponse>");
+}
+
+TEST(AwsXmlWriter, Errors) {
+    const auto written = [](std::string name, unsigned status) {
+        const auto error = query_error({status, std::move(name), "a < b\x01"});
+        Bytes out;
+        write_xml_error(error, "id", out);
+        return std::to_string(error.status) + " " + std::string(as_text(out));
+    };
+    EXPECT_EQ(
+        written("UnrecognizedClientException", 400),
+        "403 <ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>"
+        "<Code>InvalidClientTokenId</Code><Message>a &lt; b?</Message></Error><RequestId>id</RequestId>"
+        "</ErrorResponse>");
+    EXPECT_NE(written("InternalServiceError", 500).find("500 "), std::string::npos);
+    EXPECT_NE(written("InternalServiceError", 500).find("<Type>Receiver</Type><Code>InternalFailure</Code>"),
+              std::string::npos);
+    EXPECT_NE(written("NoSuchEntity", 400).find("<Code>NoSuchEntity</Code>"), std::string::npos);
+}
+
+TEST(AwsOperations, ActionsOfSts) {
+    for (const auto* action : {"AssumeRole", "GetCallerIdentity", "GetSessionToken"}) {
+        EXPECT_NE(find_sts_action(action), nullptr) << action;
+    }
+    EXPECT_EQ(find_sts_action("GetSecretValue"), nullptr);
+    EXPECT_EQ(find_sts_action("CreateUser"), nullptr);
+}
+
+}  // namespace
+}  // namespace coffer::aws

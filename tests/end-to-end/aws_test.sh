@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The AWS endpoint with real clients: Debian's AWS CLI and boto3, as they are.
+# shellcheck source=support.sh
+. "$(dirname "$0")/support.sh"
+
+[ -x /usr/bin/aws ] || skip "Debian's awscli is not installed (deploy/install-packages.sh --tests)"
+/usr/bin/python3 -c 'import boto3' 2>/dev/null || skip "Debian's python3-boto3 is not installed (deploy/install-packages.sh --tests)"
+
+bring_up
+clients="$root/tests/clients"
+export AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true AWS_MAX_ATTEMPTS=1
+sm() { /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL_SECRETS_MANAGER" secretsmanager "$@"; }
+sts() { /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL_STS" sts "$@"; }
+
+# ---- the AWS CLI ---------------------------------------------------------------------------------------------
+
+expect_contains "create" '"Name": "aws/a"' "$(sm create-secret --name aws/a --secret-string s3cret)"
+expect_equal "read" s3cret "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"
+expect_equal "what AWS's clients wrote, coffer reads" s3cret "$(coffer get aws/a)"
+printf 'second' | coffer put aws/a >/dev/null
+expect_equal "and the reverse" second "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"
+expect_equal "the version before" s3cret \
+  "$(sm get-secret-value --secret-id aws/a --version-stage AWSPREVIOUS --query SecretString --output text)"
+expect_contains "list" aws/a "$(sm list-secrets --filters Key=name,Values=aws/ --query 'SecretList[].Name' --output text)"
+expect_refused "not found, in AWS's words" \
+  "An error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: Secrets Manager can't find the specified secret." \
+  sm get-secret-value --secret-id aws/none
+expect_contains "who one is" "arn:aws:iam::111122223333:user/demo" "$(sts get-caller-identity)"
+
+# ---- boto3 -----------------------------------------------------------------------------------------------------
+
+expect_contains "boto3" "took a secret through its life" "$(/usr/bin/python3 "$clients/boto3_life.py" boto3)"
+coffer iam create-role --role-name app --assume-role-policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/demo"},"Action":"sts:AssumeRole"}]}' >/dev/null
+coffer iam attach-role-policy --role-name app --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite
+expect_contains "a role" "assumed a role" \
+  "$(/usr/bin/python3 "$clients/boto3_role.py" arn:aws:iam::111122223333:role/app aws/a)"
+
+# ---- what is refused -------------------------------------------------------------------------------------------
+
+expect_refused "a wrong key" "(InvalidSignatureException) when calling the GetSecretValue operation: The request signature we calculated does not match" \
+  env AWS_SECRET_ACCESS_KEY=wrong /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" secretsmanager get-secret-value --secret-id aws/a
+expect_refused "an unknown access key" "(UnrecognizedClientException) when calling the GetSecretValue operation: The security token included in the request is invalid." \
+  env AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" secretsmanager get-secret-value --secret-id aws/a
+expect_refused "another region" "Credential should be scoped to a valid region, not 'eu-west-1'" \
+  sm --region eu-west-1 get-secret-value --secret-id aws/a
+
+same_words() {
+  sed -n 's/.*\(User: .*\)/\1/p' <<<"$1"
+}
+coffer iam detach-user-policy --user-name demo --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite
+through_aws=$(sm get-secret-value --secret-id aws/a 2>&1 || true)
+expect_contains "without rights" \
+  "(AccessDeniedException) when calling the GetSecretValue operation: User: arn:aws:iam::111122223333:user/demo is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:111122223333:secret:aws/a-" \
+  "$through_aws"
+coffer iam add-user-identity --user-name demo --identity Kind=spiffe,Value=spiffe://coffer.local/demo >/dev/null
+appliance client demo >/dev/null
+through_coffer=$(COFFER_CERT_FILE="$state/tls/demo.crt" COFFER_KEY_FILE="$state/tls/demo.key" coffer get aws/a 2>&1 || true)
+expect_contains "both doors say the same" "$(same_words "$through_aws")" "$through_coffer"
+coffer iam attach-user-policy --user-name demo --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite
+expect_equal "with them again" second "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"
+
+expect_contains "the event names the access key" "\"accessKeyId\":\"$AWS_ACCESS_KEY_ID\"" \
+  "$(as_owner cat "$dir"/audit/*)"
+expect_contains "and the listener" '"listener":"aws"' "$(as_owner cat "$dir"/audit/*)"
+case "$(as_owner cat "$dir"/audit/* "$state/log/cofferd.log")" in
+  *"$AWS_SECRET_ACCESS_KEY"*) fail "the secret access key is in the journal or the log" ;;
+esac
+what "and nothing has the secret access key"
+
+# ---- a policy on the listener ------------------------------------------------------------------------------------
+
+coffer iam put-user-policy --user-name demo --policy-name native-only --policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"secretsmanager:*","Resource":"*","Condition":{"StringEquals":{"coffer:Protocol":"aws"}}}]}'
+expect_refused "a policy may speak of the protocol" "with an explicit deny" sm get-secret-value --secret-id aws/a
+coffer iam delete-user-policy --user-name demo --policy-name native-only
+
+# ---- a key that is turned off --------------------------------------------------------------------------------------
+
+coffer iam update-access-key --user-name demo --access-key-id "$AWS_ACCESS_KEY_ID" --status Inactive
+expect_refused "an inactive key" "(UnrecognizedClientException)" sm get-secret-value --secret-id aws/a
+coffer iam update-access-key --user-name demo --access-key-id "$AWS_ACCESS_KEY_ID" --status Active
+expect_equal "and active again" second "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"
+
+appliance down >/dev/null
+appliance up --build "$build" >/dev/null
+take_environment
+expect_equal "after a restart" second "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"

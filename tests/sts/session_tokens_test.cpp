@@ -1,0 +1,103 @@
+// Session tokens: what comes back is what went in, and nothing else is taken. The form of the ids is AWS's.
+
+#include "daemon/sts/session_tokens.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "daemon/secrets/sealed_text.hpp"
+
+namespace coffer::sts {
+namespace {
+
+using testing::MatchesRegex;
+
+SessionTokens tokens(char key = 'k') {
+    return SessionTokens(crypto::SecretBytes::copy_of(std::string(32, key)),
+                         crypto::SecretBytes::copy_of(std::string(32, 's')));
+}
+
+access::Session session() {
+    access::Session session;
+    session.issuer_id = "AROAAAAAAAAAAAAAAAAAA";
+    session.name = "alice";
+    session.origin = "AIDAAAAAAAAAAAAAAAAAA";
+    session.issued = Timestamp::from_millis(1'790'000'000'123);
+    session.expires = Timestamp::from_millis(1'790'003'600'123);
+    session.policy = R"({"Version":"2012-10-17","Statement":[]})";
+    session.policy_arns = {"arn:aws:iam::aws:policy/AWSDenyAll"};
+    session.tags = {{"team", "b\"lue\xC3\xBC"}, {"empty", ""}};
+    session.transitive_tag_keys = {"team"};
+    session.source_identity = "alice@bank";
+    return session;
+}
+
+TEST(SessionTokens, CarryTheWholeSession) {
+    const auto made = tokens().make(session());
+    EXPECT_THAT(made.session->access_key_id, MatchesRegex("ASIA[A-Z2-7]{16}"));
+    EXPECT_THAT(std::string(made.secret_access_key.text()), MatchesRegex("[A-Za-z0-9+/]{40}"));
+    EXPECT_THAT(made.token, MatchesRegex("[A-Za-z0-9_-]+"));
+    const auto opened = tokens().open(made.token);
+    ASSERT_TRUE(opened);
+    const auto& is = *opened->session;
+    const auto was = session();
+    EXPECT_EQ(is.access_key_id, made.session->access_key_id);
+    EXPECT_EQ(is.type, access::PrincipalType::assumed_role);
+    EXPECT_EQ(is.issuer_id, was.issuer_id);
+    EXPECT_EQ(is.name, was.name);
+    EXPECT_EQ(is.origin, was.origin);
+    EXPECT_EQ(is.issued, was.issued);
+    EXPECT_EQ(is.expires, was.expires);
+    EXPECT_EQ(is.policy, was.policy);
+    EXPECT_EQ(is.policy_arns, was.policy_arns);
+    EXPECT_EQ(is.tags, was.tags);
+    EXPECT_EQ(is.transitive_tag_keys, was.transitive_tag_keys);
+    EXPECT_EQ(is.source_identity, was.source_identity);
+    EXPECT_EQ(opened->secret_access_key.text(), made.secret_access_key.text());
+}
+
+TEST(SessionTokens, AreAllDifferentAndSoAreTheirSecrets) {
+    std::set<std::string> seen;
+    for (int i = 0; i < 100; ++i) {
+        const auto made = tokens().make(session());
+        seen.insert(made.token);
+        seen.insert(made.session->access_key_id);
+        seen.insert(std::string(made.secret_access_key.text()));
+    }
+    EXPECT_EQ(seen.size(), 300U);
+}
+
+TEST(SessionTokens, NothingElseIsTaken) {
+    const auto made = tokens().make(session());
+    EXPECT_FALSE(tokens('x').open(made.token));
+    EXPECT_FALSE(tokens().open(""));
+    EXPECT_FALSE(tokens().open("AAAA"));
+    EXPECT_FALSE(tokens().open("not a token"));
+    EXPECT_FALSE(tokens().open(std::string(kSessionTokenCharactersMax + 1, 'A')));
+    const auto bytes = *secrets::from_base64url(made.token);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        auto altered = bytes;
+        altered[i] ^= 1U;
+        EXPECT_FALSE(tokens().open(secrets::to_base64url(altered))) << "byte " << i;
+    }
+    for (const std::size_t size : {std::size_t{16}, std::size_t{17}, std::size_t{33}, bytes.size() - 1}) {
+        EXPECT_FALSE(tokens().open(secrets::to_base64url(ByteView(bytes).first(size)))) << size;
+    }
+}
+
+TEST(SessionTokens, MadeUpSecretsDependOnTheIdAlone) {
+    EXPECT_EQ(tokens().made_up("AKIAONE").text(), tokens().made_up("AKIAONE").text());
+    EXPECT_NE(tokens().made_up("AKIAONE").text(), tokens().made_up("AKIATWO").text());
+    EXPECT_EQ(tokens().made_up("AKIAONE").size(), 40U);
+}
+
+TEST(SessionTokens, CountWhatLimitsAndMarks) {
+    access::Session plain;
+    EXPECT_EQ(packed_bytes(plain), 0U);
+    plain.tags = {{"a", "b"}};
+    EXPECT_EQ(packed_bytes(plain), std::string_view(R"({"tags":[["a","b"]]})").size());
+}
+
+}  // namespace
+}  // namespace coffer::sts
