@@ -7,6 +7,7 @@
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/sts/operations.hpp"
 #include "tests/iam/iam_fixture.hpp"
+#include "tests/sts/sts_fixture.hpp"
 
 namespace coffer::sts {
 namespace {
@@ -74,8 +75,9 @@ protected:
 
     iam::World world_;
     int policies_ = 0;
-    SessionTokens tokens_{crypto::SecretBytes::copy_of(std::string(32, 'k')),
-                          crypto::SecretBytes::copy_of(std::string(32, 's'))};
+    StillClock clock_{kNow};
+    SessionKeys keys_{derive_with('k'), clock_};
+    SessionTokens tokens_{keys_};
 };
 
 TEST_F(AssumeRole, TheRolesTrustAndTheCallersOwnPolicyAllow) {
