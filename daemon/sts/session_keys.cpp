@@ -57,7 +57,8 @@ void SessionKeys::run() {
         try {
             refresh();
         } catch (const Error&) {
-            // The token is away, which its own observer reports; tried again in a minute, a day ahead of need.
+            // The token is away, which its own observer reports; tried again in a minute, a day ahead of
+            // need.
         }
         lock.lock();
     }

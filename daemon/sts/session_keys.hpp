@@ -1,6 +1,6 @@
 #pragma once
-// The keys that session tokens are made with: derived in the token from the seal key, others for each UTC day, so
-// that whoever reads a daemon's memory once can make no sessions a few days later.
+// The keys that session tokens are made with: derived in the token from the seal key, others for each UTC
+// day, so that whoever reads a daemon's memory once can make no sessions a few days later.
 
 #include <array>
 #include <condition_variable>
@@ -29,24 +29,26 @@ public:
     /// A key for that purpose, the same on every node. May block, and throw Error.
     using Derive = std::function<crypto::SecretBytes(const std::string& purpose)>;
 
-    /// No session is longer (GetSessionToken's most), so the keys of two days ago are the oldest that are needed.
+    /// No session is longer (GetSessionToken's most), so the keys of two days ago are the oldest that are
+    /// needed.
     static constexpr std::chrono::hours kLongestSession{36};
     static constexpr int kDaysBack = 2;
     /// Tomorrow's are there before midnight, also for nodes whose clock is ahead.
     static constexpr int kDaysAhead = 1;
 
-    /// Derives the keys that are needed now, and starts a thread for those that will be. `clock` must outlive it.
+    /// Derives the keys that are needed now, and starts a thread for those that will be. `clock` must outlive
+    /// it.
     SessionKeys(Derive derive, const Clock& clock);
     ~SessionKeys();
     SessionKeys(const SessionKeys&) = delete;
     SessionKeys& operator=(const SessionKeys&) = delete;
 
-    /// The keys of the UTC day with that number since 1970-01-01; null for a day that is too far away, or while the
-    /// token does not derive them.
+    /// The keys of the UTC day with that number since 1970-01-01; null for a day that is too far away, or
+    /// while the token does not derive them.
     [[nodiscard]] std::shared_ptr<const DayKeys> of(std::int64_t day) const;
 
-    /// Derives what is missing and forgets what is not needed any more. Done every minute. Throws what `derive`
-    /// throws.
+    /// Derives what is missing and forgets what is not needed any more. Done every minute. Throws what
+    /// `derive` throws.
     void refresh();
 
     /// Stops the thread. Also done by the destructor.

@@ -104,8 +104,7 @@ Session read(std::string_view text) {
     const auto value = json::parse(json::string_view(text.data(), text.size()));
     iam::JsonFields fields(value);
     Session session;
-    session.type =
-        fields.flag("user") ? access::PrincipalType::user : access::PrincipalType::assumed_role;
+    session.type = fields.flag("user") ? access::PrincipalType::user : access::PrincipalType::assumed_role;
     session.issuer_id = fields.text("issuer");
     if (const auto* name = fields.optional_text("name")) session.name = *name;
     session.origin = fields.text("origin");

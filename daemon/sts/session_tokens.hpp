@@ -2,12 +2,13 @@
 // Temporary credentials: an access key id, a secret access key and a session token that carries the session,
 // made without storing anything and opened by every node.
 //
-// A session token is, in base64url without padding: 1 byte of format (1), 2 bytes of the UTC day that it was made
-// on (days since 1970, big-endian), 16 random bytes, which are the token's id, then ciphertext and tag of
-// AES-256-GCM. Its key is HMAC-SHA256 over the id, its IV is zero: a key encrypts one token. The bytes before the
-// id are its AAD, its plaintext is the session as JSON. The access key id is "ASIA" and the first ten bytes of the
-// id in base 32; the secret access key is HMAC-SHA256 over the id under another key, 30 bytes of it in base 64.
-// Both keys are the day's (session_keys.hpp), and the same on every node that shares the seal key.
+// A session token is, in base64url without padding: 1 byte of format (1), 2 bytes of the UTC day that it was
+// made on (days since 1970, big-endian), 16 random bytes, which are the token's id, then ciphertext and tag
+// of AES-256-GCM. Its key is HMAC-SHA256 over the id, its IV is zero: a key encrypts one token. The bytes
+// before the id are its AAD, its plaintext is the session as JSON. The access key id is "ASIA" and the first
+// ten bytes of the id in base 32; the secret access key is HMAC-SHA256 over the id under another key, 30
+// bytes of it in base 64. Both keys are the day's (session_keys.hpp), and the same on every node that shares
+// the seal key.
 
 #include <optional>
 #include <string>
@@ -43,16 +44,16 @@ public:
     /// `keys` must outlive it.
     explicit SessionTokens(const SessionKeys& keys);
 
-    /// Makes credentials for `session`, and its access key id. Throws Unavailable while the keys of the day on
-    /// which it is issued are not there.
+    /// Makes credentials for `session`, and its access key id. Throws Unavailable while the keys of the day
+    /// on which it is issued are not there.
     [[nodiscard]] NewSession make(access::Session session) const;
 
     /// Nothing for what make() did not return, and for sessions of days that are over for all. Whether the
     /// session is still good is not asked.
     [[nodiscard]] std::optional<OpenedSession> open(std::string_view token) const;
 
-    /// A secret for an access key id that has none: the same for one id as long as this object lives, and of no
-    /// use to anybody.
+    /// A secret for an access key id that has none: the same for one id as long as this object lives, and of
+    /// no use to anybody.
     [[nodiscard]] crypto::SecretBytes made_up(std::string_view access_key_id) const;
 
 private:

@@ -68,8 +68,8 @@ expect_equal "a session that is begun later is good" value "$(as_reader coffer g
 
 # ---- what is on record -------------------------------------------------------------------------------------------
 
-wait_until "the events can be searched" \
-  grep -q build-7 <(coffer audit search --action AssumeRole --output json)
+events_are_there() { coffer audit search --action AssumeRole --output json | grep -q build-7; }
+wait_until "the events can be searched" events_are_there
 events=$(coffer audit search --action AssumeRole --output json)
 [ "${events/"$secret"/}" = "$events" ] || fail "the secret is in an event"
 [ "${events/"$secret_token"/}" = "$events" ] || fail "the token is in an event"

@@ -19,7 +19,9 @@ public:
     explicit Tokens(char seal_key = 'k', Timestamp now = kNow)
         : clock_(now), keys_(derive_with(seal_key), clock_), tokens_(keys_) {}
     [[nodiscard]] NewSession make(access::Session session) const { return tokens_.make(std::move(session)); }
-    [[nodiscard]] std::optional<OpenedSession> open(std::string_view token) const { return tokens_.open(token); }
+    [[nodiscard]] std::optional<OpenedSession> open(std::string_view token) const {
+        return tokens_.open(token);
+    }
     [[nodiscard]] std::string made_up(std::string_view id) const {
         return std::string(tokens_.made_up(id).text());
     }
