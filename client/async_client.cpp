@@ -134,7 +134,8 @@ awaitable<std::string> role_token(PoolPtr pool, std::string trace_id, Deadline d
     assume.set_role_session_name(pool->config().role_session_name);
     assume.set_duration_seconds(RoleSession::kLength.count());
     const auto asked = std::chrono::steady_clock::now();
-    const Wiped<v1::Response> response(co_await send_until(pool, std::move(frame), deadline));
+    v1::Response answer = co_await send_until(pool, std::move(frame), deadline);
+    const Wiped<v1::Response> response(std::move(answer));
     pool->role().keep(response->assume_role(), asked);
     co_return response->assume_role().credentials().session_token();
 }
@@ -146,11 +147,14 @@ awaitable<v1::Response> send(PoolPtr pool, FramePtr frame, CallOptions options) 
     auto& request = *frame->mutable_request();
     if (!options.trace_id.empty()) request.set_trace_id(options.trace_id);
     add_token(request);
-    if (pool->config().role.empty()) co_return co_await send_until(std::move(pool), std::move(frame), deadline);
-    std::string token = co_await role_token(pool, options.trace_id, deadline);
-    request.set_session_token(token);
+    std::string token;
+    if (!pool->config().role.empty()) {
+        token = co_await role_token(pool, options.trace_id, deadline);
+        request.set_session_token(token);
+    }
     try {
-        co_return co_await send_until(pool, std::move(frame), deadline);
+        v1::Response response = co_await send_until(pool, frame, deadline);
+        co_return response;
     } catch (const ServiceError& error) {
         if (error.code() == v1::EXPIRED_TOKEN) pool->role().forget(token);
         throw;

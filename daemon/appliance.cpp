@@ -213,8 +213,9 @@ void Appliance::open_credentials() {
     master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, config_.hsm.default_key);
     access_keys_ = std::make_unique<sts::TokenAccessKeys>(*hsm_, master_keys_->default_key());
     access_key_uses_ = std::make_unique<storage::AccessKeyRecorder>(*database_);
-    session_tokens_ = std::make_unique<sts::SessionTokens>(derived_key(sts::SessionTokens::kTokenPurpose),
-                                                           derived_key(sts::SessionTokens::kSecretPurpose));
+    session_keys_ = std::make_unique<sts::SessionKeys>(
+        [this](const std::string& purpose) { return derived_key(purpose); }, clock_);
+    session_tokens_ = std::make_unique<sts::SessionTokens>(*session_keys_);
     callers_ = std::make_shared<sts::Callers>(
         sts::CallersParts{*principals_, *session_tokens_, *access_keys_, *access_key_uses_, clock_});
     iam_service_ = std::make_unique<iam::IamService>(*database_, *principals_, *access_keys_, clock_);
@@ -331,6 +332,7 @@ void Appliance::take_apart() {
     if (principals_) principals_->close();
     if (accesses_) accesses_->close();
     if (access_key_uses_) access_key_uses_->close();
+    if (session_keys_) session_keys_->close();
     if (usage_) usage_->close();
     if (cache_) cache_->close();
     if (audit_) audit_->close();

@@ -101,6 +101,7 @@ private:
     std::shared_ptr<iam::DirectoryKeeper> principals_;
     std::unique_ptr<sts::TokenAccessKeys> access_keys_;
     std::unique_ptr<storage::AccessKeyRecorder> access_key_uses_;
+    std::unique_ptr<sts::SessionKeys> session_keys_;
     std::unique_ptr<sts::SessionTokens> session_tokens_;
     std::shared_ptr<sts::Callers> callers_;  ///< also the credentials of doors that check signatures
     std::unique_ptr<iam::IamService> iam_service_;

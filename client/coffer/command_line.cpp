@@ -47,7 +47,11 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
         ->group(group);
     app.add_option("--cert-file", options.cert_file, "our certificate (COFFER_CERT_FILE)")->group(group);
     app.add_option("--key-file", options.key_file, "our key (COFFER_KEY_FILE)")->group(group);
-    app.add_option("--role", options.role, "ARN of a role to act as (COFFER_ROLE)")->group(group);
+    auto* role =
+        app.add_option("--role", options.role, "ARN of a role to act as (COFFER_ROLE)")->group(group);
+    app.add_option("--session", options.session_file, "FILE: what assume-role printed, to act in that session")
+        ->group(group)
+        ->excludes(role);
 }
 
 /// "--name=" as two arguments, since CLI11 would take the next argument for the value.

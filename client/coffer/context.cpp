@@ -6,7 +6,9 @@
 
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
+#include "client/coffer/json_fields.hpp"
 #include "client/coffer/json_output.hpp"
+#include "client/coffer/parameter.hpp"
 #include "client/version.hpp"
 #include "proto/names.hpp"
 
@@ -28,6 +30,19 @@ std::string secret_of(const v1::Request& request) {
     return {};
 }
 
+/// The member of that name of a JSON object.
+SecretText member_of(std::string_view document, std::string_view name, const std::string& file) {
+    const auto fields = parse_json_fields(document, "the file " + file);
+    if (const auto* value = find_field(fields, name)) return *value;
+    throw Failure(fmt::format("{} has no {}; --session wants what coffer sts assume-role printed", file, name));
+}
+
+std::string session_token_in(const std::string& file) {
+    const auto document = read_file(file);
+    const auto credentials = member_of(document.text(), "Credentials", file);
+    return std::string(view(member_of(view(credentials), "SessionToken", file)));
+}
+
 }  // namespace
 
 client::Config Context::config() const {
@@ -44,6 +59,7 @@ client::Config Context::config() const {
     if (!options_.cert_file.empty()) config.cert_file = options_.cert_file;
     if (!options_.key_file.empty()) config.key_file = options_.key_file;
     if (!options_.role.empty()) config.role = options_.role;
+    if (!options_.session_file.empty()) config.role.clear();
     if (options_.timeout_seconds > 0) {
         constexpr double kMillis = 1000;
         config.deadline = std::chrono::milliseconds(std::llround(options_.timeout_seconds * kMillis));
@@ -66,6 +82,10 @@ v1::Response Context::call(v1::Request request) {
 v1::Response Context::call_quietly(v1::Request request) {
     const std::string operation(proto::operation_name(request.operation_case()));
     std::string secret = secret_of(request);
+    if (!options_.session_file.empty()) {
+        if (session_token_.empty()) session_token_ = session_token_in(options_.session_file);
+        request.set_session_token(session_token_);
+    }
     try {
         return client().call(std::move(request));
     } catch (const client::ServiceError& error) {

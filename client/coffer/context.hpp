@@ -24,6 +24,7 @@ struct GlobalOptions {
     std::string cert_file;
     std::string key_file;
     std::string role;
+    std::string session_file;  ///< what assume-role printed, to act in that session
     double timeout_seconds = 0;  ///< 0: as configured
     std::string output;          ///< "json", "text", "table"; empty: as the verb likes
     bool no_paginate = false;
@@ -51,6 +52,7 @@ public:
 
 private:
     GlobalOptions options_;
+    std::string session_token_;
     std::unique_ptr<client::Client> client_;
 };
 

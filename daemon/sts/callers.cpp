@@ -44,7 +44,8 @@ void Callers::recognise_session(std::string_view token, const Recognition& holde
     if (known.rights && !may_present) {
         known.rights = nullptr;
         known.expires.reset();
-        known.refusal = holder.rights ? "its session token is for another certificate's owner" : holder.refusal;
+        known.refusal =
+            holder.rights ? "its session token is for another certificate's owner" : holder.refusal;
     }
 }
 
@@ -100,8 +101,8 @@ awaitable<Credential> Callers::find(std::string access_key_id, std::optional<std
     }
     const auto directory = parts_.keeper.directory();
     const auto owner = directory->find_access_key(access_key_id);
-    const bool good = owner && owner->key->active &&
-                      iam::suspension_of(*owner->user, parts_.clock.now()).empty();
+    const bool good =
+        owner && owner->key->active && iam::suspension_of(*owner->user, parts_.clock.now()).empty();
     if (!good) {
         secrets_.erase(access_key_id);
         co_return unknown(std::move(access_key_id));
@@ -118,7 +119,8 @@ awaitable<Credential> Callers::find(std::string access_key_id, std::optional<std
                 done(std::current_exception());
             }
         };
-        credential.secret = share(co_await await_completion<crypto::SecretBytes>(std::move(start)));
+        auto secret = co_await await_completion<crypto::SecretBytes>(std::move(start));
+        credential.secret = share(std::move(secret));
         secrets_.put(access_key_id, credential.secret);
     }
     const auto standing = directory->standing({iam::IamKind::user, owner->user->name});

@@ -27,8 +27,8 @@ struct CallersParts {
 /// Thread-safe.
 class Callers final : public access::CallerDirectory, public iam::Credentials {
 public:
-    /// Secrets of access keys, and sessions, that are kept in memory: 40 bytes each and some, in memory that is
-    /// not swapped.
+    /// Secrets of access keys, and sessions, that are kept in memory: 40 bytes each and some, in memory that
+    /// is not swapped.
     static constexpr std::size_t kSecretsMax = 2'000;
     static constexpr std::size_t kSessionsMax = 2'000;
 

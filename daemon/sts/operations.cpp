@@ -32,8 +32,8 @@ constexpr std::int64_t kChainedSecondsMax = 3'600;
 constexpr std::int64_t kDefaultUserSeconds = 43'200;
 
 bool has_key(const std::vector<std::string>& keys, const std::string& key) {
-    return std::ranges::any_of(keys,
-                               [&](const std::string& each) { return access::equals_ignore_case(each, key); });
+    return std::ranges::any_of(
+        keys, [&](const std::string& each) { return access::equals_ignore_case(each, key); });
 }
 
 /// The role that an ARN names; null when there is none that is believed, which the caller is not told.
@@ -187,8 +187,7 @@ void put(const NewSession& made, v1::SessionCredentials& message) {
 
 /// What the event says of new credentials: neither secret nor token.
 boost::json::object shown(const Session& session) {
-    return {{"accessKeyId", session.access_key_id},
-            {"expiration", access::format_iso_time(session.expires)}};
+    return {{"accessKeyId", session.access_key_id}, {"expiration", access::format_iso_time(session.expires)}};
 }
 
 }  // namespace
@@ -245,7 +244,8 @@ v1::GetCallerIdentityResponse get_caller_identity(const StsWork& work,
     return response;
 }
 
-v1::GetSessionTokenResponse get_session_token(const StsWork& work, const v1::GetSessionTokenRequest& request) {
+v1::GetSessionTokenResponse get_session_token(const StsWork& work,
+                                              const v1::GetSessionTokenRequest& request) {
     const auto& caller = work.call.caller;
     const auto& principal = caller.rights->principal;
     if (principal.type != PrincipalType::user || caller.session) {
@@ -256,9 +256,9 @@ v1::GetSessionTokenResponse get_session_token(const StsWork& work, const v1::Get
     session.issuer_id = principal.id;
     session.origin = principal.id;
     session.issued = work.now;
-    session.expires = work.now + std::chrono::seconds(request.has_duration_seconds()
-                                                          ? request.duration_seconds()
-                                                          : kDefaultUserSeconds);
+    session.expires =
+        work.now + std::chrono::seconds(request.has_duration_seconds() ? request.duration_seconds()
+                                                                       : kDefaultUserSeconds);
     const auto made = work.tokens.make(std::move(session));
     v1::GetSessionTokenResponse response;
     put(made, *response.mutable_credentials());

@@ -1,6 +1,6 @@
 #pragma once
-// What the operations of STS mean. Each authorizes itself, and throws ServiceError with STS's name for what the
-// caller did wrong, or access::AccessDenied.
+// What the operations of STS mean. Each authorizes itself, and throws ServiceError with STS's name for what
+// the caller did wrong, or access::AccessDenied.
 
 #include "coffer/v1/sts.pb.h"
 #include "daemon/base/time.hpp"

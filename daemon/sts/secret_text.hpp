@@ -11,7 +11,8 @@ inline constexpr std::size_t kSecretRandomBytes = 30;
 /// Its characters.
 inline constexpr std::size_t kSecretCharacters = 40;
 
-/// The first 30 of `random` (there are as many at least) in base 64 (RFC 4648, section 4), which needs no padding.
+/// The first 30 of `random` (there are as many at least) in base 64 (RFC 4648, section 4), which needs no
+/// padding.
 [[nodiscard]] crypto::SecretBytes secret_text(ByteView random);
 
 }  // namespace coffer::sts

@@ -9,7 +9,8 @@ bool StsService::has(v1::Request::OperationCase operation) const noexcept {
            operation == v1::Request::kGetSessionToken;
 }
 
-boost::asio::awaitable<void> StsService::perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
+boost::asio::awaitable<void> StsService::perform(secrets::Call call,
+                                                 std::shared_ptr<const v1::Request> request,
                                                  v1::Response& response) {
     const auto directory = keeper_.directory();
     const StsWork work{*directory, tokens_, *call, clock_.now()};

@@ -22,9 +22,10 @@ using access::Tag;
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+/// Format and day.
+constexpr std::size_t kHeaderBytes = 3;
 constexpr std::size_t kIdBytes = 16;
 constexpr std::size_t kHashBytes = 32;
-constexpr std::string_view kContext = "coffer/session-token/v1";
 /// Bytes of the id that the access key id shows: 80 bits are 16 characters of base 32.
 constexpr std::size_t kShownIdBytes = 10;
 constexpr std::array<std::uint8_t, secrets::kGcmIvBytes> kIv{};
@@ -103,8 +104,7 @@ Session read(std::string_view text) {
     const auto value = json::parse(json::string_view(text.data(), text.size()));
     iam::JsonFields fields(value);
     Session session;
-    session.type =
-        fields.flag("user") ? access::PrincipalType::user : access::PrincipalType::assumed_role;
+    session.type = fields.flag("user") ? access::PrincipalType::user : access::PrincipalType::assumed_role;
     session.issuer_id = fields.text("issuer");
     if (const auto* name = fields.optional_text("name")) session.name = *name;
     session.origin = fields.text("origin");
@@ -124,42 +124,61 @@ Session read(std::string_view text) {
 
 }  // namespace
 
+SessionTokens::SessionTokens(const SessionKeys& keys) : keys_(keys), made_up_key_(kHashBytes) {
+    if (RAND_bytes(made_up_key_.writable().data(), static_cast<int>(kHashBytes)) != 1) {
+        throw Error("OpenSSL has no random bytes");
+    }
+}
+
 NewSession SessionTokens::make(Session session) const {
-    Bytes token(1 + kIdBytes);
+    const auto day = day_number(session.issued);
+    const auto keys = keys_.of(day);
+    if (!keys) throw Unavailable("the keys of today's session tokens are not there yet; try again later");
+    Bytes token(kHeaderBytes + kIdBytes);
     token[0] = kFormat;
-    if (RAND_bytes(token.data() + 1, kIdBytes) != 1) throw Error("OpenSSL has no random bytes");
-    const Bytes id(token.begin() + 1, token.end());
+    token[1] = static_cast<std::uint8_t>(day >> 8);
+    token[2] = static_cast<std::uint8_t>(day);
+    if (RAND_bytes(token.data() + kHeaderBytes, kIdBytes) != 1) throw Error("OpenSSL has no random bytes");
+    const auto header = Bytes(token.begin(), token.begin() + kHeaderBytes);
+    const auto id = Bytes(token.begin() + kHeaderBytes, token.end());
     session.access_key_id = access_key_id_of(id);
     const auto text = to_text(session);
-    const auto key = hmac(token_key_, id);
-    const auto sealed = secrets::gcm_seal(key.view(), kIv, as_bytes(text), as_bytes(kContext));
+    const auto key = hmac(keys->token, id);
+    const auto sealed = secrets::gcm_seal(key.view(), kIv, as_bytes(text), header);
     token.insert(token.end(), sealed.begin(), sealed.end());
-    return {std::make_shared<const Session>(std::move(session)), secret_text(hmac(secret_key_, id).view()),
+    return {std::make_shared<const Session>(std::move(session)), secret_text(hmac(keys->secret, id).view()),
             secrets::to_base64url(token)};
 }
 
 std::optional<OpenedSession> SessionTokens::open(std::string_view token) const {
     if (token.size() > kSessionTokenCharactersMax) return std::nullopt;
     const auto bytes = secrets::from_base64url(token);
-    if (!bytes || bytes->size() < 1 + kIdBytes || bytes->front() != kFormat) return std::nullopt;
-    const auto id = ByteView(*bytes).subspan(1, kIdBytes);
-    const auto key = hmac(token_key_, id);
+    if (!bytes || bytes->size() < kHeaderBytes + kIdBytes || bytes->front() != kFormat) return std::nullopt;
+    const ByteView all(*bytes);
+    const std::int64_t day = (all[1] << 8) | all[2];
+    const auto keys = keys_.of(day);
+    if (!keys) return std::nullopt;
+    const auto id = all.subspan(kHeaderBytes, kIdBytes);
+    const auto key = hmac(keys->token, id);
     const auto text =
-        secrets::gcm_open(key.view(), kIv, ByteView(*bytes).subspan(1 + kIdBytes), as_bytes(kContext));
+        secrets::gcm_open(key.view(), kIv, all.subspan(kHeaderBytes + kIdBytes), all.first(kHeaderBytes));
     if (!text) return std::nullopt;
     try {
         auto session = read(as_text(*text));
+        // A day's key makes sessions of that day, however it came into somebody's hands.
+        const bool of_its_day = day_number(session.issued) == day &&
+                                session.expires <= session.issued + SessionKeys::kLongestSession;
+        if (!of_its_day) return std::nullopt;
         session.access_key_id = access_key_id_of(id);
         return OpenedSession{std::make_shared<const Session>(std::move(session)),
-                             secret_text(hmac(secret_key_, id).view())};
+                             secret_text(hmac(keys->secret, id).view())};
     } catch (const std::exception&) {
         return std::nullopt;  // of a version of the daemon that writes it otherwise
     }
 }
 
 crypto::SecretBytes SessionTokens::made_up(std::string_view access_key_id) const {
-    // Longer than a token's id, so that it is no session's.
-    return secret_text(hmac(secret_key_, CanonicalEncoder("coffer/no-such-key/v1").text(access_key_id).result()).view());
+    return secret_text(hmac(made_up_key_, as_bytes(access_key_id)).view());
 }
 
 std::size_t packed_bytes(const Session& session) {

@@ -2,12 +2,13 @@
 // Temporary credentials: an access key id, a secret access key and a session token that carries the session,
 // made without storing anything and opened by every node.
 //
-// A session token is, in base64url without padding: 1 byte of format (1), 16 random bytes, which are the
-// token's id, then ciphertext and tag of AES-256-GCM. Its key is HMAC-SHA256 over the id, its IV is zero: a key
-// encrypts one token. Its plaintext is the session as JSON. The access key id is "ASIA" and the first ten
-// bytes of the id in base 32; the secret access key is HMAC-SHA256 over the id under another key, 30 bytes of it
-// in base 64. Both keys are derived in the token from the seal key (crypto/seals.hpp), and the same on every
-// node that shares it.
+// A session token is, in base64url without padding: 1 byte of format (1), 2 bytes of the UTC day that it was
+// made on (days since 1970, big-endian), 16 random bytes, which are the token's id, then ciphertext and tag
+// of AES-256-GCM. Its key is HMAC-SHA256 over the id, its IV is zero: a key encrypts one token. The bytes
+// before the id are its AAD, its plaintext is the session as JSON. The access key id is "ASIA" and the first
+// ten bytes of the id in base 32; the secret access key is HMAC-SHA256 over the id under another key, 30
+// bytes of it in base 64. Both keys are the day's (session_keys.hpp), and the same on every node that shares
+// the seal key.
 
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "crypto/secret_bytes.hpp"
 #include "daemon/access/session.hpp"
+#include "daemon/sts/session_keys.hpp"
 
 namespace coffer::sts {
 
@@ -39,26 +41,24 @@ struct OpenedSession {
 /// Immutable; thread-safe.
 class SessionTokens {
 public:
-    /// The purposes that the keys are derived for.
-    static constexpr const char* kTokenPurpose = "session-tokens";
-    static constexpr const char* kSecretPurpose = "session-secrets";
+    /// `keys` must outlive it.
+    explicit SessionTokens(const SessionKeys& keys);
 
-    /// Keys of 32 bytes.
-    SessionTokens(crypto::SecretBytes token_key, crypto::SecretBytes secret_key)
-        : token_key_(std::move(token_key)), secret_key_(std::move(secret_key)) {}
-
-    /// Makes credentials for `session`, and its access key id.
+    /// Makes credentials for `session`, and its access key id. Throws Unavailable while the keys of the day
+    /// on which it is issued are not there.
     [[nodiscard]] NewSession make(access::Session session) const;
 
-    /// Nothing for what make() did not return. Whether the session is still good is not asked.
+    /// Nothing for what make() did not return, and for sessions of days that are over for all. Whether the
+    /// session is still good is not asked.
     [[nodiscard]] std::optional<OpenedSession> open(std::string_view token) const;
 
-    /// A secret for an access key id that has none: always the same for one id, and of no use to anybody.
+    /// A secret for an access key id that has none: the same for one id as long as this object lives, and of
+    /// no use to anybody.
     [[nodiscard]] crypto::SecretBytes made_up(std::string_view access_key_id) const;
 
 private:
-    crypto::SecretBytes token_key_;
-    crypto::SecretBytes secret_key_;
+    const SessionKeys& keys_;
+    crypto::SecretBytes made_up_key_;
 };
 
 /// How many bytes of kPackedBytesMax the session policies and tags of `session` take.

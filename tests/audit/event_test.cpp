@@ -42,6 +42,29 @@ TEST(Event, HasCloudTrailsMembersInItsOrder) {
         R"("tlsDetails":{"tlsVersion":"TLSv1.3"}})");
 }
 
+TEST(Event, OfASessionNamesTheRoleAndWhenItBegan) {
+    // The members and their places are those of CloudTrail's example of an event by a role's session.
+    auto event = testing::sample_event("app/db");
+    event.user_identity = {IdentityType::assumed_role,
+                           "AROAAAAAAAAAAAAAAAAAA:alice",
+                           "arn:aws:sts::123456789012:assumed-role/deploy/alice",
+                           "123456789012",
+                           "",
+                           "ASIAAAAAAAAAAAAAAAAA",
+                           ""};
+    event.user_identity.issuer = {"AROAAAAAAAAAAAAAAAAAA", "arn:aws:iam::123456789012:role/deploy",
+                                  "123456789012", "deploy"};
+    event.user_identity.session_created = Timestamp::from_millis(1'790'000'000'123);
+    event.user_identity.source_identity = "alice@bank";
+    EXPECT_THAT(to_json(event),
+                HasSubstr(R"("userIdentity":{"type":"AssumedRole","principalId":"AROAAAAAAAAAAAAAAAAAA:alice",)"
+                          R"("arn":"arn:aws:sts::123456789012:assumed-role/deploy/alice","accountId":"123456789012",)"
+                          R"("accessKeyId":"ASIAAAAAAAAAAAAAAAAA","sessionContext":{"sessionIssuer":{"type":"Role",)"
+                          R"("principalId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::123456789012:role/deploy",)"
+                          R"("accountId":"123456789012","userName":"deploy"},"attributes":{"creationDate":)"
+                          R"("2026-09-21T14:13:20Z","mfaAuthenticated":"false"},"sourceIdentity":"alice@bank"}})"));
+}
+
 TEST(Event, HostileTextStaysOneLineOfUtf8) {
     auto event = testing::sample_event("a");
     event.request_parameters = boost::json::object{
@@ -84,6 +107,8 @@ TEST(Event, TheLargestFitsARecord) {
     auto event = testing::sample_event("a");
     const std::string worst(200'000, '\x01');  // six bytes each as an escape
     event.user_identity = {IdentityType::iam_user, worst, worst, worst, worst, worst, worst};
+    event.user_identity.issuer = {worst, worst, worst, worst};
+    event.user_identity.source_identity = worst;
     for (auto* text : {&event.source, &event.name, &event.region, &event.source_address, &event.user_agent,
                        &event.error_code, &event.error_message, &event.request_id,
                        &event.recipient_account_id, &event.tls_version, &event.tls_cipher}) {

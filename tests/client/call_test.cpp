@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -92,6 +93,37 @@ TEST_F(CallTest, ReturnsTheAnswer) {
     client::Client client(config());
     EXPECT_EQ(client.get_secret_value(get("app/db")).secret_string(), "value of app/db");
     EXPECT_EQ(client.get_secret("app/db").text(), "value of app/db");
+}
+
+TEST_F(CallTest, ActsAsARole) {
+    std::atomic<int> assumed = 0;
+    start([&](Session& session, const v1::Request& request) {
+        if (!request.has_assume_role()) {
+            if (request.session_token() == "token 1") {
+                return session.respond(request, v1::EXPIRED_TOKEN, "over", false);
+            }
+            EXPECT_EQ(request.session_token(), "token 2");
+            return answer(session, request);
+        }
+        EXPECT_EQ(request.session_token(), "");
+        EXPECT_EQ(request.assume_role().role_arn(), "arn:aws:iam::111122223333:role/deploy");
+        EXPECT_EQ(request.assume_role().role_session_name(), "build-7");
+        v1::Response response;
+        response.set_id(request.id());
+        response.mutable_assume_role()->mutable_credentials()->set_session_token("token " +
+                                                                                 std::to_string(++assumed));
+        session.respond(std::move(response));
+    });
+    auto as_role = config();
+    as_role.role = "arn:aws:iam::111122223333:role/deploy";
+    as_role.role_session_name = "build-7";
+    client::Client client(as_role);
+    EXPECT_THROW(static_cast<void>(client.get_secret_value(get("app/db"))), client::ServiceError);
+    // The next call is made with another session, and those after it with the same.
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(client.get_secret_value(get("app/db")).secret_string(), "value of app/db");
+    }
+    EXPECT_EQ(assumed, 2);
 }
 
 TEST_F(CallTest, TellsWhoIsThere) {

@@ -26,7 +26,8 @@ protected:
         std::string pattern = (std::filesystem::temp_directory_path() / "coffer-config-XXXXXX").string();
         folder = ::mkdtemp(pattern.data());
         for (const char* name : {"COFFER_CONFIG", "COFFER_ENDPOINT", "COFFER_SERVER_NAME", "COFFER_CA_FILE",
-                                 "COFFER_CERT_FILE", "COFFER_KEY_FILE", "XDG_CONFIG_HOME", "HOME"}) {
+                                 "COFFER_CERT_FILE", "COFFER_KEY_FILE", "COFFER_ROLE", "COFFER_ROLE_SESSION_NAME",
+                                 "XDG_CONFIG_HOME", "HOME"}) {
             if (const char* value = std::getenv(name)) before[name] = value;
             ::unsetenv(name);
         }
@@ -60,6 +61,18 @@ protected:
     std::map<std::string, std::string> before;
     std::vector<std::string> changed;
 };
+
+TEST_F(ConfigTest, ReadsTheRole) {
+    Config config;
+    read_config_file(config, write("c.toml", "role = \"arn:aws:iam::111122223333:role/a\"\n"));
+    EXPECT_EQ(config.role, "arn:aws:iam::111122223333:role/a");
+    EXPECT_EQ(config.role_session_name, "coffer");
+    set("COFFER_ROLE", "arn:aws:iam::111122223333:role/b");
+    set("COFFER_ROLE_SESSION_NAME", "me");
+    read_environment(config);
+    EXPECT_EQ(config.role, "arn:aws:iam::111122223333:role/b");
+    EXPECT_EQ(config.role_session_name, "me");
+}
 
 TEST_F(ConfigTest, ReadsAFile) {
     Config config;

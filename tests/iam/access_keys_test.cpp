@@ -1,5 +1,5 @@
-// The operations on access keys. Names and texts of errors are those of the IAM API reference; two keys a user are
-// IAM's quota. What the token has to do with their secrets is tested in service_test.cpp.
+// The operations on access keys. Names and texts of errors are those of the IAM API reference; two keys a
+// user are IAM's quota. What the token has to do with their secrets is tested in service_test.cpp.
 
 #include <gmock/gmock.h>
 
@@ -121,7 +121,8 @@ TEST_F(AccessKeys, WithoutANameTheyAreTheCallers) {
 TEST_F(AccessKeys, NeedTheirOwnRights) {
     EXPECT_THAT(refusal(create_access_key, create_request(), "ci"), HasSubstr("iam:CreateAccessKey"));
     EXPECT_THAT(refusal(create_access_key, create_request("nobody"), "ci"), HasSubstr("iam:CreateAccessKey"));
-    EXPECT_THAT(refusal(list_access_keys, v1::ListAccessKeysRequest(), "ci"), HasSubstr("iam:ListAccessKeys"));
+    EXPECT_THAT(refusal(list_access_keys, v1::ListAccessKeysRequest(), "ci"),
+                HasSubstr("iam:ListAccessKeys"));
 }
 
 }  // namespace

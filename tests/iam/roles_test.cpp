@@ -80,7 +80,8 @@ TEST_F(Roles, FilesSayItToo) {
     role.set_disabled(true);
     role.set_expires("2030-01-01T00:00:00Z");
     const auto response = world_.call(apply_access_configuration, apply);
-    EXPECT_THAT(response.changes(0).detail(), HasSubstr("disabled: no -> yes; expires: never -> 2030-01-01T00:00:00Z"));
+    EXPECT_THAT(response.changes(0).detail(),
+                HasSubstr("disabled: no -> yes; expires: never -> 2030-01-01T00:00:00Z"));
     EXPECT_TRUE(world_.records().find<Role>("app")->disabled);
     const auto exported = world_.call(get_access_configuration, v1::GetAccessConfigurationRequest());
     EXPECT_EQ(exported.configuration().roles(0).expires(), "2030-01-01T00:00:00Z");
@@ -132,10 +133,9 @@ TEST_F(Roles, RevokingEndsOlderSessions) {
     revoke.set_user_name("root");
     EXPECT_THAT(refusal_of([&] { static_cast<void>(world_.call(revoke_sessions, revoke)); }),
                 HasSubstr("RoleName or UserName"));
-    EXPECT_THAT(refusal_of([&] {
-                    static_cast<void>(world_.call(revoke_sessions, v1::RevokeSessionsRequest()));
-                }),
-                HasSubstr("RoleName or UserName"));
+    EXPECT_THAT(
+        refusal_of([&] { static_cast<void>(world_.call(revoke_sessions, v1::RevokeSessionsRequest())); }),
+        HasSubstr("RoleName or UserName"));
 }
 
 TEST_F(Roles, SessionTagsGoOverTheRoles) {

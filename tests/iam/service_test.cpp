@@ -175,8 +175,8 @@ public:
     std::shared_ptr<Alarms> alarms = std::make_shared<Alarms>();
     SystemClock clock;
     sts::TokenAccessKeys access_keys{*environment->hsm, environment->hsm->master_keys().front().id};
-    sts::SessionTokens tokens{derived(sts::SessionTokens::kTokenPurpose),
-                              derived(sts::SessionTokens::kSecretPurpose)};
+    sts::SessionKeys session_keys{derived, clock};
+    sts::SessionTokens tokens{session_keys};
     std::unique_ptr<storage::Database> database;
     std::unique_ptr<DirectoryKeeper> keeper;
     std::unique_ptr<IamService> service;

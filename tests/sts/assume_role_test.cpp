@@ -1,12 +1,13 @@
-// AssumeRole, GetSessionToken and GetCallerIdentity. The cases are those of the STS API reference, "Pass session tags",
-// "How to use an external ID", "Monitor and control actions taken with assumed roles" and "IAM roles: role
-// chaining", in other words.
+// AssumeRole, GetSessionToken and GetCallerIdentity. The cases are those of the STS API reference, "Pass
+// session tags", "How to use an external ID", "Monitor and control actions taken with assumed roles" and "IAM
+// roles: role chaining", in other words.
 
 #include <gmock/gmock.h>
 
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/sts/operations.hpp"
 #include "tests/iam/iam_fixture.hpp"
+#include "tests/sts/sts_fixture.hpp"
 
 namespace coffer::sts {
 namespace {
@@ -74,8 +75,9 @@ protected:
 
     iam::World world_;
     int policies_ = 0;
-    SessionTokens tokens_{crypto::SecretBytes::copy_of(std::string(32, 'k')),
-                          crypto::SecretBytes::copy_of(std::string(32, 's'))};
+    StillClock clock_{kNow};
+    SessionKeys keys_{derive_with('k'), clock_};
+    SessionTokens tokens_{keys_};
 };
 
 TEST_F(AssumeRole, TheRolesTrustAndTheCallersOwnPolicyAllow) {
@@ -95,7 +97,8 @@ TEST_F(AssumeRole, ATrustThatNamesTheUserIsEnough) {
     EXPECT_EQ(refusal(request()), "done");
     EXPECT_THAT(refusal(request(), "bob"), StartsWith("AccessDenied"));
     allow_to("bob", "sts:AssumeRole");
-    EXPECT_THAT(refusal(request(), "bob"), HasSubstr("no role trust policy allows the sts:AssumeRole action"));
+    EXPECT_THAT(refusal(request(), "bob"),
+                HasSubstr("no role trust policy allows the sts:AssumeRole action"));
 }
 
 TEST_F(AssumeRole, NobodyLearnsWhichRolesThereAre) {
@@ -135,9 +138,10 @@ TEST_F(AssumeRole, DurationsUpToTheRolesMost) {
     trust(trusting(kAlice, R"("sts:AssumeRole")"));
     auto longer = request();
     longer.set_duration_seconds(3'601);
-    EXPECT_EQ(refusal(longer),
-              "ValidationException: The requested DurationSeconds exceeds the MaxSessionDuration set for this "
-              "role.");
+    EXPECT_EQ(
+        refusal(longer),
+        "ValidationException: The requested DurationSeconds exceeds the MaxSessionDuration set for this "
+        "role.");
     v1::UpdateRoleRequest update;
     update.set_role_name("deploy");
     update.set_max_session_duration(7'200);
@@ -285,11 +289,11 @@ TEST_F(AssumeRole, AUsersOwnSession) {
     EXPECT_DOUBLE_EQ(response.credentials().expiration(), 1'790'000'000.0 + 43'200);
     const auto within = in_session(response.credentials());
     EXPECT_EQ(within.caller.rights->principal.arn, "arn:aws:iam::111122223333:user/alice");
-    EXPECT_THAT(iam::refusal_of([&] {
-                    static_cast<void>(
-                        get_session_token({world_.directory(), tokens_, within, world_.now}, {}));
-                }),
-                HasSubstr("Cannot call GetSessionToken with session credentials"));
+    EXPECT_THAT(
+        iam::refusal_of([&] {
+            static_cast<void>(get_session_token({world_.directory(), tokens_, within, world_.now}, {}));
+        }),
+        HasSubstr("Cannot call GetSessionToken with session credentials"));
 }
 
 }  // namespace

@@ -7,16 +7,30 @@
 #include <set>
 
 #include "daemon/secrets/sealed_text.hpp"
+#include "tests/sts/sts_fixture.hpp"
 
 namespace coffer::sts {
 namespace {
 
 using testing::MatchesRegex;
 
-SessionTokens tokens(char key = 'k') {
-    return SessionTokens(crypto::SecretBytes::copy_of(std::string(32, key)),
-                         crypto::SecretBytes::copy_of(std::string(32, 's')));
-}
+class Tokens {
+public:
+    explicit Tokens(char seal_key = 'k', Timestamp now = kNow)
+        : clock_(now), keys_(derive_with(seal_key), clock_), tokens_(keys_) {}
+    [[nodiscard]] NewSession make(access::Session session) const { return tokens_.make(std::move(session)); }
+    [[nodiscard]] std::optional<OpenedSession> open(std::string_view token) const {
+        return tokens_.open(token);
+    }
+    [[nodiscard]] std::string made_up(std::string_view id) const {
+        return std::string(tokens_.made_up(id).text());
+    }
+
+private:
+    StillClock clock_;
+    SessionKeys keys_;
+    SessionTokens tokens_;
+};
 
 access::Session session() {
     access::Session session;
@@ -34,11 +48,12 @@ access::Session session() {
 }
 
 TEST(SessionTokens, CarryTheWholeSession) {
-    const auto made = tokens().make(session());
+    const Tokens tokens;
+    const auto made = tokens.make(session());
     EXPECT_THAT(made.session->access_key_id, MatchesRegex("ASIA[A-Z2-7]{16}"));
     EXPECT_THAT(std::string(made.secret_access_key.text()), MatchesRegex("[A-Za-z0-9+/]{40}"));
     EXPECT_THAT(made.token, MatchesRegex("[A-Za-z0-9_-]+"));
-    const auto opened = tokens().open(made.token);
+    const auto opened = tokens.open(made.token);
     ASSERT_TRUE(opened);
     const auto& is = *opened->session;
     const auto was = session();
@@ -58,9 +73,10 @@ TEST(SessionTokens, CarryTheWholeSession) {
 }
 
 TEST(SessionTokens, AreAllDifferentAndSoAreTheirSecrets) {
+    const Tokens tokens;
     std::set<std::string> seen;
     for (int i = 0; i < 100; ++i) {
-        const auto made = tokens().make(session());
+        const auto made = tokens.make(session());
         seen.insert(made.token);
         seen.insert(made.session->access_key_id);
         seen.insert(std::string(made.secret_access_key.text()));
@@ -69,27 +85,66 @@ TEST(SessionTokens, AreAllDifferentAndSoAreTheirSecrets) {
 }
 
 TEST(SessionTokens, NothingElseIsTaken) {
-    const auto made = tokens().make(session());
-    EXPECT_FALSE(tokens('x').open(made.token));
-    EXPECT_FALSE(tokens().open(""));
-    EXPECT_FALSE(tokens().open("AAAA"));
-    EXPECT_FALSE(tokens().open("not a token"));
-    EXPECT_FALSE(tokens().open(std::string(kSessionTokenCharactersMax + 1, 'A')));
+    const Tokens tokens;
+    const auto made = tokens.make(session());
+    EXPECT_FALSE(Tokens('x').open(made.token));
+    EXPECT_FALSE(tokens.open(""));
+    EXPECT_FALSE(tokens.open("AAAA"));
+    EXPECT_FALSE(tokens.open("not a token"));
+    EXPECT_FALSE(tokens.open(std::string(kSessionTokenCharactersMax + 1, 'A')));
     const auto bytes = *secrets::from_base64url(made.token);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         auto altered = bytes;
         altered[i] ^= 1U;
-        EXPECT_FALSE(tokens().open(secrets::to_base64url(altered))) << "byte " << i;
+        EXPECT_FALSE(tokens.open(secrets::to_base64url(altered))) << "byte " << i;
     }
     for (const std::size_t size : {std::size_t{16}, std::size_t{17}, std::size_t{33}, bytes.size() - 1}) {
-        EXPECT_FALSE(tokens().open(secrets::to_base64url(ByteView(bytes).first(size)))) << size;
+        EXPECT_FALSE(tokens.open(secrets::to_base64url(ByteView(bytes).first(size)))) << size;
     }
 }
 
 TEST(SessionTokens, MadeUpSecretsDependOnTheIdAlone) {
-    EXPECT_EQ(tokens().made_up("AKIAONE").text(), tokens().made_up("AKIAONE").text());
-    EXPECT_NE(tokens().made_up("AKIAONE").text(), tokens().made_up("AKIATWO").text());
-    EXPECT_EQ(tokens().made_up("AKIAONE").size(), 40U);
+    const Tokens tokens;
+    EXPECT_EQ(tokens.made_up("AKIAONE"), tokens.made_up("AKIAONE"));
+    EXPECT_NE(tokens.made_up("AKIAONE"), tokens.made_up("AKIATWO"));
+    EXPECT_EQ(tokens.made_up("AKIAONE").size(), 40U);
+}
+
+TEST(SessionTokens, ADayThatIsOverForAllTakesItsTokensAlong) {
+    using std::chrono::hours;
+    const auto token = Tokens().make(session()).token;
+    EXPECT_TRUE(Tokens('k', kNow + hours(24)).open(token));
+    EXPECT_TRUE(Tokens('k', kNow + hours(48)).open(token));
+    EXPECT_FALSE(Tokens('k', kNow + hours(72)).open(token));
+    // A node whose clock is a day behind.
+    EXPECT_TRUE(Tokens('k', kNow - hours(24)).open(token));
+    EXPECT_FALSE(Tokens('k', kNow - hours(48)).open(token));
+}
+
+TEST(SessionTokens, OfAKeyThatWasStolenLastNoLongerThanTheLongestSession) {
+    const Tokens tokens;
+    auto endless = session();
+    endless.expires = endless.issued + std::chrono::hours(36);
+    EXPECT_TRUE(tokens.open(tokens.make(endless).token));
+    endless.expires = endless.expires + std::chrono::milliseconds(1);
+    EXPECT_FALSE(tokens.open(tokens.make(endless).token));
+}
+
+TEST(SessionKeys, AreThoseOfFourDays) {
+    StillClock clock(kNow);
+    SessionKeys keys(derive_with('k'), clock);
+    constexpr std::int64_t kToday = 20'717;  // 1'790'000'000 / 86'400
+    for (const auto day : {kToday - 2, kToday - 1, kToday, kToday + 1}) EXPECT_TRUE(keys.of(day)) << day;
+    EXPECT_FALSE(keys.of(kToday - 3));
+    EXPECT_FALSE(keys.of(kToday + 2));
+    const auto today = keys.of(kToday);
+    EXPECT_NE(today->token.text(), today->secret.text());
+    EXPECT_NE(today->token.text(), keys.of(kToday - 1)->token.text());
+    clock.set(kNow + std::chrono::hours(24));
+    keys.refresh();
+    EXPECT_EQ(keys.of(kToday), today);
+    EXPECT_TRUE(keys.of(kToday + 2));
+    EXPECT_FALSE(keys.of(kToday - 2));
 }
 
 TEST(SessionTokens, CountWhatLimitsAndMarks) {
