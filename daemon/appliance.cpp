@@ -172,7 +172,7 @@ void Appliance::open_directory() {
     events.distrusted = [log = log_](const std::string& reason) {
         log->error(
             "integrity failure: the list of users, groups, roles and policies is not believed; what was in "
-            "force stays",
+            "force stays, and after a start that is nobody",
             {{"reason", std::string_view(reason)}});
     };
     events.trusted = [log = log_] {
@@ -188,17 +188,39 @@ void Appliance::open_directory() {
                    {"policies", static_cast<std::int64_t>(records.policies.size())},
                    {"not_believed", static_cast<std::int64_t>(records.faults.size())}});
     };
-    principals_ =
-        std::make_shared<iam::DirectoryKeeper>(*database_, config_.node.account, clock_, std::move(events),
-                                               std::chrono::steady_clock::now() + kMasterKeyPatience);
-    iam_service_ = std::make_unique<iam::IamService>(*database_, *principals_, clock_);
-    if (principals_->directory()->stored().revision == 0) {
+    events.seen_not_kept = [log = log_](const std::string& reason) {
+        log->error(
+            "which principals this node has seen could not be kept; after a restart it may not notice that "
+            "they "
+            "were put back to an earlier time",
+            {{"reason", std::string_view(reason)}});
+    };
+    auto seen_file = seen_manifest_file(config_.audit);
+    if (!seen_file) {
+        log_->warning(
+            "[audit] state_directory is not set: after a restart this node does not notice that users, "
+            "groups, "
+            "roles and policies were put back to an earlier time");
+    }
+    principals_ = std::make_shared<iam::DirectoryKeeper>(
+        *database_, config_.node.account, clock_, std::move(events), std::move(seen_file),
+        std::chrono::steady_clock::now() + kMasterKeyPatience);
+    iam_service_ = std::make_unique<iam::IamService>(
+        *database_, *principals_, clock_,
+        iam::NodeFacts{config_.node.region, [this] { return listeners(); }});
+    if (principals_->directory()->stored().revision == 0 && !principals_->distrust()) {
         log_->warning(
             "there is no user yet, so every request will be refused: run 'cofferd bootstrap --config FILE "
             "--identity "
             "NAME' on this machine");
     }
     metrics_->add_sampler([this] { return directory_metrics(*principals_); });
+}
+
+std::vector<iam::ConfiguredListener> Appliance::listeners() const {
+    std::vector<iam::ConfiguredListener> all;
+    for (const auto& listener : server_->listeners()) all.push_back({listener->name(), listener->policy()});
+    return all;
 }
 
 void Appliance::make_service() {
@@ -239,15 +261,17 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto context = std::make_shared<server::ServerContext>();
     const auto recorder =
         usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
-    audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(*database_, *page_tokens_, clock_);
+    audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
+        *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
     std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
-                                                    audit_ ? &audit_->trail() : nullptr);
+                                                    audit_ ? &audit_->trail() : nullptr, principals_);
     context->callers = principals_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
     };
     context->observer = recorder;
+    if (audit_) context->refusals = &audit_->refusals();
     context->metrics = metrics_;
     context->log = log_;
     context->principals = std::make_shared<server::PrincipalLimits>(

@@ -79,9 +79,17 @@
     ASK(SimulatePrincipalPolicy, simulate_principal_policy) \
     ASK(WhoCan, who_can) \
     ASK(WhatCan, what_can) \
-    READ(LintPolicies, lint_policies) \
+    ASK(LintPolicies, lint_policies) \
     READ(GetAccessConfiguration, get_access_configuration) \
-    WRITE(ApplyAccessConfiguration, apply_access_configuration)
+    WRITE(ApplyAccessConfiguration, apply_access_configuration) \
+    WRITE(PutListenerPolicy, put_listener_policy) \
+    READ(GetListenerPolicy, get_listener_policy) \
+    WRITE(DeleteListenerPolicy, delete_listener_policy) \
+    READ(ListListeners, list_listeners) \
+    ASK(SimulateCustomPolicy, simulate_custom_policy) \
+    WRITE(TagPolicy, tag_policy) \
+    WRITE(UntagPolicy, untag_policy) \
+    READ(ListPolicyTags, list_policy_tags)
 // clang-format on
 
 namespace coffer::iam {

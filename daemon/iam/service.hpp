@@ -8,6 +8,7 @@
 
 #include "daemon/base/time.hpp"
 #include "daemon/iam/directory_keeper.hpp"
+#include "daemon/iam/node_facts.hpp"
 #include "daemon/secrets/operation_set.hpp"
 #include "storage/database.hpp"
 
@@ -17,8 +18,8 @@ namespace coffer::iam {
 class IamService final : public secrets::OperationSet {
 public:
     /// All must outlive it.
-    IamService(storage::Database& database, DirectoryKeeper& keeper, const Clock& clock)
-        : database_(database), keeper_(keeper), clock_(clock) {}
+    IamService(storage::Database& database, DirectoryKeeper& keeper, const Clock& clock, NodeFacts node)
+        : database_(database), keeper_(keeper), clock_(clock), node_(std::move(node)) {}
 
     [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override;
     boost::asio::awaitable<void> perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
@@ -33,6 +34,7 @@ private:
     storage::Database& database_;
     DirectoryKeeper& keeper_;
     const Clock& clock_;
+    const NodeFacts node_;
 };
 
 }  // namespace coffer::iam

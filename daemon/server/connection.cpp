@@ -16,6 +16,7 @@
 #include "daemon/server/peer_identity.hpp"
 #include "daemon/server/units.hpp"
 #include "proto/frame_codec.hpp"
+#include "proto/names.hpp"
 
 namespace coffer::server {
 
@@ -57,6 +58,11 @@ void set_error(v1::Response& response, v1::ErrorCode code, const std::string& me
     error->set_code(code);
     error->set_message(message);
     error->set_retryable(retryable);
+}
+
+/// An end of a connection that is nobody's fault.
+bool is_ordinary(v1::ConnectionError::Reason reason) noexcept {
+    return reason == v1::ConnectionError::IDLE || reason == v1::ConnectionError::SHUTTING_DOWN;
 }
 
 bool is_retryable(v1::ErrorCode code) noexcept {
@@ -164,6 +170,9 @@ void Connection::handshake_failed(HandshakeFailure failure) {
     goodbye_made_ = true;
     said_goodbye();
     tls_.reset();
+    if (!failure.fingerprint.empty() || failure.reason == "no_certificate") {
+        tell_refused(secrets::RefusedKind::handshake, failure.reason, failure.detail, failure.fingerprint);
+    }
     if (failure.fingerprint.empty() && !server.stranger_lines->take(now())) return;
     server.log->info("TLS handshake failed", {{"reason", std::string_view(failure.reason)},
                                               {"detail", std::string_view(failure.detail)},
@@ -310,10 +319,18 @@ void Connection::end(v1::ConnectionError::Reason reason, const std::string& mess
     something_changed();
 }
 
+void Connection::tell_refused(secrets::RefusedKind kind, std::string_view code, std::string_view message,
+                              std::string_view certificate_sha256) const {
+    if (auto* refusals = listener_->server->refusals) {
+        refusals->refused({kind, code, message, caller_, certificate_sha256});
+    }
+}
+
 void Connection::log_end(v1::ConnectionError::Reason reason, const std::string& message) const {
     const ServerContext& server = *listener_->server;
-    if (!server.stranger_lines->take(now())) return;
     const std::string label = reason_label(reason);
+    if (!is_ordinary(reason)) tell_refused(secrets::RefusedKind::connection, label, message);
+    if (!server.stranger_lines->take(now())) return;
     server.log->info("connection ended", {{"reason", std::string_view(label)},
                                           {"detail", std::string_view(message)},
                                           {"principal", std::string_view(caller_.principal)},
@@ -543,6 +560,7 @@ void Connection::refuse_request(const secrets::CallContext& context, const v1::R
     response.set_request_id(context.request_id);
     set_error(response, code, message, is_retryable(code));
     send(std::move(response));
+    tell_refused(secrets::RefusedKind::request, proto::error_name(code), message);
     listener_->server->observer->request_done(context, request.operation_case(), code, {},
                                               std::chrono::nanoseconds(0));
 }

@@ -99,6 +99,8 @@ private:
     void said_goodbye();
     void log_failure(std::string_view what, const std::exception& error) const;
     void log_end(v1::ConnectionError::Reason reason, const std::string& message) const;
+    void tell_refused(secrets::RefusedKind kind, std::string_view code, std::string_view message,
+                      std::string_view certificate_sha256 = {}) const;
 
     [[nodiscard]] const LimitsConfig& limits() const noexcept { return listener_->server->limits; }
 
