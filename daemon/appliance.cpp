@@ -174,7 +174,7 @@ void Appliance::open_directory() {
     events.distrusted = [log = log_](const std::string& reason) {
         log->error(
             "integrity failure: the list of users, groups, roles and policies is not believed; what was in "
-            "force stays",
+            "force stays, and after a start that is nobody",
             {{"reason", std::string_view(reason)}});
     };
     events.trusted = [log = log_] {
@@ -190,10 +190,24 @@ void Appliance::open_directory() {
                    {"policies", static_cast<std::int64_t>(records.policies.size())},
                    {"not_believed", static_cast<std::int64_t>(records.faults.size())}});
     };
-    principals_ =
-        std::make_shared<iam::DirectoryKeeper>(*database_, config_.node.account, clock_, std::move(events),
-                                               std::chrono::steady_clock::now() + kMasterKeyPatience);
-    if (principals_->directory()->stored().revision == 0) {
+    events.seen_not_kept = [log = log_](const std::string& reason) {
+        log->error(
+            "which principals this node has seen could not be kept; after a restart it may not notice that "
+            "they "
+            "were put back to an earlier time",
+            {{"reason", std::string_view(reason)}});
+    };
+    auto seen_file = seen_manifest_file(config_.audit);
+    if (!seen_file) {
+        log_->warning(
+            "[audit] state_directory is not set: after a restart this node does not notice that users, "
+            "groups, "
+            "roles and policies were put back to an earlier time");
+    }
+    principals_ = std::make_shared<iam::DirectoryKeeper>(
+        *database_, config_.node.account, clock_, std::move(events), std::move(seen_file),
+        std::chrono::steady_clock::now() + kMasterKeyPatience);
+    if (principals_->directory()->stored().revision == 0 && !principals_->distrust()) {
         log_->warning(
             "there is no user yet, so every request will be refused: run 'cofferd bootstrap --config FILE "
             "--identity "
@@ -218,8 +232,16 @@ void Appliance::open_credentials() {
     session_tokens_ = std::make_unique<sts::SessionTokens>(*session_keys_);
     callers_ = std::make_shared<sts::Callers>(
         sts::CallersParts{*principals_, *session_tokens_, *access_keys_, *access_key_uses_, clock_});
-    iam_service_ = std::make_unique<iam::IamService>(*database_, *principals_, *access_keys_, clock_);
+    iam_service_ = std::make_unique<iam::IamService>(
+        *database_, *principals_, *access_keys_, clock_,
+        iam::NodeFacts{config_.node.region, [this] { return listeners(); }});
     sts_service_ = std::make_unique<sts::StsService>(*principals_, *session_tokens_, clock_);
+}
+
+std::vector<iam::ConfiguredListener> Appliance::listeners() const {
+    std::vector<iam::ConfiguredListener> all;
+    for (const auto& listener : server_->listeners()) all.push_back({listener->name(), listener->policy()});
+    return all;
 }
 
 void Appliance::make_service() {
@@ -255,11 +277,12 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     auto context = std::make_shared<server::ServerContext>();
     const auto recorder =
         usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
-    audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(*database_, *page_tokens_, clock_);
+    audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
+        *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
     std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service(),
                                                sts_service_.get()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
-                                                    audit_ ? &audit_->trail() : nullptr);
+                                                    audit_ ? &audit_->trail() : nullptr, principals_);
     context->callers = callers_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
@@ -267,6 +290,7 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     context->aws_connections = aws::http_connections(
         std::make_shared<aws::FrontDoor>(config_.node.region, clock_, *callers_, context->handler));
     context->observer = recorder;
+    if (audit_) context->refusals = &audit_->refusals();
     context->metrics = metrics_;
     context->log = log_;
     context->principals = std::make_shared<server::PrincipalLimits>(

@@ -72,6 +72,9 @@ private:
     void reload();
     void watch();
 
+    /// Of the configuration, with their files' policies as they are now. For requests, which come when the
+    /// server is there.
+    [[nodiscard]] std::vector<iam::ConfiguredListener> listeners() const;
     [[nodiscard]] std::vector<server::Readiness> readiness() const;
     [[nodiscard]] server::PkeyPtr load_key(const std::string& key, X509* certificate);
     [[nodiscard]] std::shared_ptr<server::ServerContext> server_context();

@@ -102,6 +102,7 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
                                                       outbox_events(metrics_, log_))) {
     outbox_->open(deadline);
     trail_ = std::make_unique<secrets::AuditTrail>(*journal_, *outbox_, *rows_, event_maker(config, clock));
+    refusals_ = std::make_unique<secrets::RefusalJournal>(*journal_, event_maker(config, clock), clock);
     start_sinks(config);
     retention_ = std::jthread([this](const std::stop_token& stop) { keep_retention(stop); });
     name_thread(retention_, "audit-retain");
@@ -182,6 +183,7 @@ void AuditParts::close() {
     retention_ = {};
     for (const auto& shipper : shippers_) shipper->stop();
     outbox_->close();
+    refusals_->close();
     journal_->close();
 }
 

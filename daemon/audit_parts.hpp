@@ -15,6 +15,7 @@
 #include "daemon/base/time.hpp"
 #include "daemon/secrets/audit_trail.hpp"
 #include "daemon/secrets/change_outbox.hpp"
+#include "daemon/secrets/refusal_journal.hpp"
 #include "daemon/server/config.hpp"
 #include "daemon/server/log.hpp"
 #include "daemon/server/metrics.hpp"
@@ -42,6 +43,7 @@ public:
     AuditParts& operator=(const AuditParts&) = delete;
 
     [[nodiscard]] secrets::AuditTrail& trail() noexcept { return *trail_; }
+    [[nodiscard]] secrets::RefusalObserver& refusals() noexcept { return *refusals_; }
     [[nodiscard]] audit::JournalStatus status() const { return journal_->status(); }
     [[nodiscard]] std::vector<audit::ShipperStatus> sinks() const;
 
@@ -65,6 +67,7 @@ private:
     std::unique_ptr<audit::Journal> journal_;
     std::unique_ptr<secrets::ChangeOutbox> outbox_;
     std::unique_ptr<secrets::AuditTrail> trail_;
+    std::unique_ptr<secrets::RefusalJournal> refusals_;
     std::vector<std::unique_ptr<audit::Shipper>> shippers_;
     std::mutex mutex_;
     std::condition_variable_any wake_;

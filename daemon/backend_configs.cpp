@@ -25,4 +25,9 @@ storage::DatabaseConfig database_config(const server::DatabaseSection& section, 
     return config;
 }
 
+std::optional<iam::SeenManifestFile> seen_manifest_file(const server::AuditConfig& audit) {
+    if (audit.state_directory.empty()) return std::nullopt;
+    return iam::SeenManifestFile(audit.state_directory / "principals.seen");
+}
+
 }  // namespace coffer::daemon

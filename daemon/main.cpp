@@ -6,13 +6,17 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
+#include "daemon/accept_command.hpp"
 #include "daemon/appliance.hpp"
 #include "daemon/bootstrap_command.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/hardening.hpp"
+#include "daemon/listener_policy_command.hpp"
 #include "daemon/private_files.hpp"
 #include "daemon/server/config.hpp"
 #include "storage/migrations.hpp"
@@ -26,6 +30,7 @@ constexpr const char* kExamples = R"(Examples:
   cofferd check-config /etc/coffer/cofferd.toml    find mistakes before a restart does
   cofferd migrate --config /etc/coffer/cofferd.toml
   cofferd bootstrap --config /etc/coffer/cofferd.toml --identity spiffe://bank.example/ops --name ops
+  cofferd accept-principals --config /etc/coffer/cofferd.toml   after a backup was restored: what would be accepted
   cofferd run --config /etc/coffer/cofferd.toml    (or: cofferd --config ...)
   kill -HUP PID                                    read certificates, client CAs and CRLs again
   kill -TERM PID                                   answer what is in flight, then stop
@@ -76,6 +81,18 @@ int bootstrap_first(const std::string& file, const BootstrapOptions& options) {
     refuse_root();
     const server::Config config = server::load_config(file);
     bootstrap(config, options);
+    return kExitDone;
+}
+
+int accept(const std::string& file, std::optional<std::int64_t> revision) {
+    refuse_root();
+    accept_principals(server::load_config(file), revision);
+    return kExitDone;
+}
+
+int remove_policy_of(const std::string& file, const std::string& listener) {
+    refuse_root();
+    remove_listener_policy(server::load_config(file), listener);
     return kExitDone;
 }
 
@@ -142,6 +159,25 @@ int main(int argc, char** argv) {
     bootstrap_command->add_flag(
         "--recover", first.recover,
         "Make an administrator although there are principals: when none is left who may");
+    std::optional<std::int64_t> revision;
+    auto* accept_command = app.add_subcommand("accept-principals",
+                                              "Take users, groups, roles and policies that are older than "
+                                              "what this node has seen: after a backup was "
+                                              "restored on purpose");
+    add_config(*accept_command, "-c,--config");
+    accept_command
+        ->add_option("--revision", revision,
+                     "What the database has, as shown without this option; nothing is changed without it")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
+    std::string listener;
+    auto* remove_command = app.add_subcommand(
+        "remove-listener-policy",
+        "Remove the policy that is stored for a listener: when it closes the only one that there is");
+    add_config(*remove_command, "-c,--config");
+    remove_command->add_option("--listener-name", listener, "Name of the listener")
+        ->type_name("NAME")
+        ->required();
     auto* version_command = app.add_subcommand("version", "Print the version");
     try {
         app.parse(argc, argv);
@@ -161,6 +197,8 @@ int main(int argc, char** argv) {
     if (check_command->parsed()) return guarded([&] { return check_config(config); });
     if (migrate_command->parsed()) return guarded([&] { return migrate(config); });
     if (bootstrap_command->parsed()) return guarded([&] { return bootstrap_first(config, first); });
+    if (accept_command->parsed()) return guarded([&] { return accept(config, revision); });
+    if (remove_command->parsed()) return guarded([&] { return remove_policy_of(config, listener); });
     (void)run_command;
     return guarded([&] { return run(config); });
 }

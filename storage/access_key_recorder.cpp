@@ -28,8 +28,9 @@ void AccessKeyRecorder::record(std::string_view access_key_id, Timestamp when, s
     const std::lock_guard lock(mutex_);
     auto found = uses_.find(access_key_id);
     if (found == uses_.end()) {
-        found = uses_.emplace(std::string(access_key_id), AccessKeyUse{std::string(access_key_id), {}, {}, {}})
-                    .first;
+        found =
+            uses_.emplace(std::string(access_key_id), AccessKeyUse{std::string(access_key_id), {}, {}, {}})
+                .first;
     }
     auto& use = found->second;
     if (when < use.used) return;

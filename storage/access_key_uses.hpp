@@ -20,7 +20,8 @@ struct AccessKeyUse {
 class AccessKeyUses {
 public:
     /// Nothing when no use was recorded.
-    [[nodiscard]] static std::optional<AccessKeyUse> find(ReadTransaction& tx, const std::string& access_key_id);
+    [[nodiscard]] static std::optional<AccessKeyUse> find(ReadTransaction& tx,
+                                                          const std::string& access_key_id);
     /// Keeps the latest use of each key. `uses` has each key once.
     static void record(WriteTransaction& tx, const std::vector<AccessKeyUse>& uses);
 };

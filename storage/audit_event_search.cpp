@@ -7,6 +7,7 @@
 #include <pqxx/prepared_statement>
 #include <pqxx/result>
 #include <pqxx/transaction_base>
+#include <tuple>
 
 #include "storage/audit_event_repository.hpp"
 #include "storage/sql_values.hpp"
@@ -88,12 +89,39 @@ bool is_indexed(const std::string& secret) {
     return !secret.empty() && !is_pattern(secret) && !secret.starts_with("arn:");
 }
 
+/// Unique ids of users and roles are in no index.
+bool is_principal_id(std::string_view text) {
+    return text.starts_with("AIDA") || text.starts_with("AROA");
+}
+
+/// Which rows can be wanted: conditions that an index answers in order, or none.
+struct Branch {
+    /// "principal" or "user_name" where the principal is found by an index; empty: by looking at each event.
+    std::string_view column;
+};
+
+/// How `query` is answered. Somebody is named by ARN or, in one word, by user name or by what else stands for
+/// the caller; a statement for both would use neither index.
+std::vector<Branch> branches_of(const AuditEventQuery& query) {
+    const auto& who = query.principal;
+    if (who.empty() || query.event_id || !query.secret.empty() || is_pattern(who) || is_principal_id(who)) {
+        return {{}};
+    }
+    if (who.starts_with("arn:")) return {{"principal"}};
+    return {{"user_name"}, {"principal"}};
+}
+
+void add_branch(Conditions& where, const Branch& branch, const AuditEventQuery& query) {
+    if (branch.column.empty()) return;
+    where.add(fmt::format("a.{} = {}", branch.column, where.text(query.principal)));
+}
+
 /// Whether events must be looked at that may not be wanted.
-bool looks_further(const AuditEventQuery& query) {
+bool looks_further(const AuditEventQuery& query, const Branch& branch) {
     if (query.event_id) return false;
-    return query.read_only || !query.name.empty() || !query.source.empty() || !query.principal.empty() ||
-           !query.user_name.empty() || !query.outcome.empty() ||
-           (!query.secret.empty() && !is_indexed(query.secret));
+    return query.read_only || !query.name.empty() || !query.source.empty() ||
+           (!query.principal.empty() && branch.column.empty()) || !query.user_name.empty() ||
+           !query.outcome.empty() || (!query.secret.empty() && !is_indexed(query.secret));
 }
 
 void add_secret(Conditions& where, const std::string& secret) {
@@ -124,14 +152,17 @@ void add_outcome(Conditions& where, const std::string& outcome) {
     }
 }
 
-void add_filters(Conditions& where, const AuditEventQuery& query) {
+void add_filters(Conditions& where, const AuditEventQuery& query, const Branch& branch) {
     if (query.event_id) where.add("a.event_id = " + where.uuid(*query.event_id) + " AND a.part = 0");
     if (query.read_only) where.add(*query.read_only ? "a.read_only" : "NOT a.read_only");
     if (!query.name.empty()) {
         where.add("lower(a.event_name) LIKE lower(" + where.text(like(query.name)) + ")");
     }
     where.add_match({"a.event_source"}, query.source);
-    where.add_match({"a.principal", "a.user_name", "a.principal_id"}, query.principal);
+    if (branch.column.empty()) {
+        where.add_match({"a.principal", "a.user_name", "a.principal_id"}, query.principal);
+    }
+    add_branch(where, branch, query);
     where.add_match({"a.user_name"}, query.user_name);
     add_secret(where, query.secret);
     add_outcome(where, query.outcome);
@@ -147,10 +178,12 @@ const std::string& position_columns() {
 }
 
 /// The last of the events that may be looked at for this page; nothing when all the rest may.
-std::optional<AuditPosition> last_looked_at(ReadTransaction& tx, const AuditEventQuery& query) {
-    if (!looks_further(query)) return std::nullopt;
+std::optional<AuditPosition> last_looked_at(ReadTransaction& tx, const AuditEventQuery& query,
+                                            const Branch& branch) {
+    if (!looks_further(query, branch)) return std::nullopt;
     Conditions where;
     add_range(where, query);
+    add_branch(where, branch, query);
     if (is_indexed(query.secret)) {
         add_secret(where, query.secret);
     } else if (query.secret.empty()) {
@@ -170,13 +203,11 @@ void add_event(const pqxx::row& row, std::vector<FoundAuditEvent>& events) {
     events.push_back({position, row[3].c_str(), row[4].c_str()});
 }
 
-}  // namespace
-
-AuditEventPage AuditEventRepository::find(ReadTransaction& tx, const AuditEventQuery& query) {
-    const auto last = last_looked_at(tx, query);
+AuditEventPage find_in(ReadTransaction& tx, const AuditEventQuery& query, const Branch& branch) {
+    const auto last = last_looked_at(tx, query, branch);
     Conditions where;
     add_range(where, query);
-    add_filters(where, query);
+    add_filters(where, query, branch);
     if (last) {
         const auto time = where.time(last->time);
         where.add("a.event_time >= " + time);
@@ -199,6 +230,47 @@ AuditEventPage AuditEventRepository::find(ReadTransaction& tx, const AuditEventQ
         page.next = last;
     }
     return page;
+}
+
+/// Whether `a` comes before `b` in an answer.
+bool is_newer(const AuditPosition& a, const AuditPosition& b) {
+    return std::make_tuple(a.time.millis(), a.journal, a.sequence) >
+           std::make_tuple(b.time.millis(), b.journal, b.sequence);
+}
+
+/// Adds what another branch found. Beyond the place where the first of both ends, the other one may have
+/// more.
+void merge(AuditEventPage& page, AuditEventPage other) {
+    if (!page.next || (other.next && is_newer(*other.next, *page.next))) page.next = other.next;
+    for (auto& event : other.events) page.events.push_back(std::move(event));
+    std::sort(page.events.begin(), page.events.end(),
+              [](const auto& a, const auto& b) { return is_newer(a.position, b.position); });
+    // An event may be found by both names of its caller.
+    const auto twice = std::unique(page.events.begin(), page.events.end(),
+                                   [](const auto& a, const auto& b) { return a.position == b.position; });
+    page.events.erase(twice, page.events.end());
+    if (page.next) {
+        std::erase_if(page.events, [&](const auto& event) { return is_newer(*page.next, event.position); });
+    }
+}
+
+}  // namespace
+
+AuditEventPage AuditEventRepository::find(ReadTransaction& tx, const AuditEventQuery& query) {
+    std::optional<AuditEventPage> page;
+    for (const auto& branch : branches_of(query)) {
+        auto found = find_in(tx, query, branch);
+        if (page) {
+            merge(*page, std::move(found));
+        } else {
+            page = std::move(found);
+        }
+    }
+    if (page->events.size() > query.most) {
+        page->events.resize(query.most);
+        page->next = page->events.back().position;
+    }
+    return std::move(*page);
 }
 
 }  // namespace coffer::storage

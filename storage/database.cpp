@@ -24,6 +24,9 @@ using Clock = std::chrono::steady_clock;
 
 /// How often hanging connections and expired jobs are looked for.
 constexpr auto kWatchInterval = std::chrono::milliseconds(50);
+/// After so many more urgent jobs one goes first that waits in a less urgent lane: else the copy of audit
+/// events and the counts of usage would not get on while reads keep every connection busy.
+constexpr std::size_t kFairShare = 16;
 
 class SilentObserver final : public DatabaseObserver {
 public:
@@ -75,7 +78,7 @@ public:
         : config_(std::move(config)),
           seals_(std::move(seals)),
           observer_(std::move(observer)),
-          queue_(config_.queue_capacity),
+          queue_(config_.queue_capacity, kFairShare),
           reachability_(config_, observer_) {
         for (std::size_t i = 0; i < config_.connections; ++i) {
             sessions_.push_back(std::make_unique<DatabaseSession>(

@@ -15,9 +15,10 @@ namespace coffer::storage {
 
 namespace {
 
-constexpr std::array<std::pair<IamKind, std::string_view>, 5> kKinds{{
+constexpr std::array<std::pair<IamKind, std::string_view>, 6> kKinds{{
     {IamKind::account, "account"},
     {IamKind::group, "group"},
+    {IamKind::listener, "listener"},
     {IamKind::policy, "policy"},
     {IamKind::role, "role"},
     {IamKind::user, "user"},

@@ -1,6 +1,6 @@
 #pragma once
-// Users, groups, roles and managed policies as the tables hold them: documents under seals, and the manifest
-// that says which there are. What a document means is none of storage's business.
+// Users, groups, roles, managed policies and policies of listeners as the tables hold them: documents under
+// seals, and the manifest that says which there are. What a document means is none of storage's business.
 //
 // Seals ("coffer/seal/iam/v1", CanonicalEncoder): of a row over kind, name, revision, document; of the
 // manifest over its revision and each entry's kind, name, revision, seal and claims, in their order.
@@ -19,9 +19,10 @@
 
 namespace coffer::storage {
 
-enum class IamKind : std::uint8_t { account, group, policy, role, user };
+enum class IamKind : std::uint8_t { account, group, listener, policy, role, user };
 
-/// "user", "group", "role", "policy", "account"; as stored.
+/// "user", "group", "role", "policy", "listener", "account"; as stored. Manifests are in the order of these
+/// names.
 [[nodiscard]] std::string_view iam_kind_name(IamKind kind) noexcept;
 [[nodiscard]] std::optional<IamKind> find_iam_kind(std::string_view name) noexcept;
 

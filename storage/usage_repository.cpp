@@ -98,6 +98,11 @@ std::vector<Statement> usage_statements() {
                      "WHERE {} AND tag_key = $4 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $3::bigint",
                      kRange)},
         unused_statement(),
+        // min() reads one entry of the primary key.
+        {"usage_since", "SELECT min(day) - date '1970-01-01' FROM usage_requests"},
+        {"usage_operations",
+         "SELECT DISTINCT regexp_replace(principal, '^(arn:aws:sts::[0-9]+:assumed-role/[^/]+)/.*$', '\\1'), "
+         "operation FROM usage_requests WHERE day >= date '1970-01-01' + $1::int AND count > errors"},
     };
 }
 
@@ -159,6 +164,17 @@ std::vector<UsageSum> UsageRepository::secrets_by_tag(ReadTransaction& tx, const
                         .scheduled_days = row[2].as<std::int64_t>()});
     }
     return sums;
+}
+
+UsedOperations UsageRepository::used_operations(ReadTransaction& tx, Timestamp from) {
+    UsedOperations used;
+    const auto since = tx.sql().exec_prepared("usage_since");
+    if (since.front()[0].is_null()) return used;
+    used.since = Timestamp::from_millis(since.front()[0].as<std::int64_t>() * kMillisPerDay);
+    for (const auto& row : tx.sql().exec_prepared("usage_operations", days_of(from))) {
+        used.operations.push_back({row[0].c_str(), row[1].c_str()});
+    }
+    return used;
 }
 
 std::vector<UnusedSecret> UsageRepository::unused_since(ReadTransaction& tx, Timestamp day,

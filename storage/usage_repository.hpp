@@ -50,6 +50,20 @@ struct UnusedSecret {
     std::optional<std::string> last_principal{};  ///< one who read it on that day
 };
 
+/// An operation that somebody was served.
+struct UsedOperation {
+    /// ARN; of a session of a role without the session's name.
+    std::string principal;
+    std::string operation;
+};
+
+struct UsedOperations {
+    /// The first UTC day that has counts; nothing while there are none.
+    std::optional<Timestamp> since;
+    /// Each once.
+    std::vector<UsedOperation> operations;
+};
+
 class UsageRepository {
 public:
     /// Tag keys of a day's snapshot, those on most secrets first, and values of one key. A tag with more
@@ -77,6 +91,9 @@ public:
     /// The values of a tag with the most secret-days, most first.
     [[nodiscard]] static std::vector<UsageSum> secrets_by_tag(ReadTransaction& tx, const std::string& tag_key,
                                                               const DayRange& days, std::size_t most);
+
+    /// What was answered without an error since the UTC day `from`.
+    [[nodiscard]] static UsedOperations used_operations(ReadTransaction& tx, Timestamp from);
 
     /// Up to `most` secrets by name, after the name `after`; without those scheduled for deletion.
     [[nodiscard]] static std::vector<UnusedSecret> unused_since(ReadTransaction& tx, Timestamp day,

@@ -145,6 +145,7 @@ void look_up(Context& context, v1::LookupEventsRequest request,
         *one.mutable_lookup_events() = request;
         const auto response = context.call(std::move(one));
         const auto& page = response.lookup_events();
+        if (page.has_notice() && !request.has_next_token()) say(page.notice() + "\n");
         for (const auto& event : page.events()) {
             if (!take(event)) return;
         }

@@ -49,7 +49,8 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
     app.add_option("--key-file", options.key_file, "our key (COFFER_KEY_FILE)")->group(group);
     auto* role =
         app.add_option("--role", options.role, "ARN of a role to act as (COFFER_ROLE)")->group(group);
-    app.add_option("--session", options.session_file, "FILE: what assume-role printed, to act in that session")
+    app.add_option("--session", options.session_file,
+                   "FILE: what assume-role printed, to act in that session")
         ->group(group)
         ->excludes(role);
 }
@@ -210,10 +211,10 @@ void CommandLine::run() {
     for (const auto& command : commands_) {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
-            throw UsageError(
-                "--output has no meaning for coffer " + command.app->get_name() +
-                "; the verbs of aws secretsmanager, coffer iam, coffer sts and coffer audit, ls, history, usage, unused "
-                "and whoami have it");
+            throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
+                             "; the verbs of aws secretsmanager, coffer iam, coffer sts and coffer audit, "
+                             "ls, history, usage, unused "
+                             "and whoami have it");
         }
         return command.run(context);
     }

@@ -34,7 +34,8 @@ std::string secret_of(const v1::Request& request) {
 SecretText member_of(std::string_view document, std::string_view name, const std::string& file) {
     const auto fields = parse_json_fields(document, "the file " + file);
     if (const auto* value = find_field(fields, name)) return *value;
-    throw Failure(fmt::format("{} has no {}; --session wants what coffer sts assume-role printed", file, name));
+    throw Failure(
+        fmt::format("{} has no {}; --session wants what coffer sts assume-role printed", file, name));
 }
 
 std::string session_token_in(const std::string& file) {

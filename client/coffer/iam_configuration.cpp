@@ -70,6 +70,9 @@ void add_file(const fs::path& file, v1::AccessConfiguration& configuration) {
     if (has("UserName")) return fill_message(*configuration.add_users(), value, name, Scalars::as_json);
     if (has("GroupName")) return fill_message(*configuration.add_groups(), value, name, Scalars::as_json);
     if (has("RoleName")) return fill_message(*configuration.add_roles(), value, name, Scalars::as_json);
+    if (has("ListenerName")) {
+        return fill_message(*configuration.add_listeners(), value, name, Scalars::as_json);
+    }
     if (has("PolicyName")) return fill_message(*configuration.add_policies(), value, name, Scalars::as_json);
     fill_message(configuration, value, name, Scalars::as_json);
 }
@@ -149,6 +152,9 @@ void write_configuration(const v1::AccessConfiguration& configuration, const fs:
     }
     for (const auto& role : configuration.roles())
         write_file(folder / "roles" / (role.role_name() + ".json"), role);
+    for (const auto& listener : configuration.listeners()) {
+        write_file(folder / "listeners" / (listener.listener_name() + ".json"), listener);
+    }
     for (const auto& policy : configuration.policies()) {
         write_file(folder / "policies" / (policy.policy_name() + ".json"), policy);
     }
@@ -178,10 +184,12 @@ void add_iam_configuration(CLI::App& iam, Commands& commands) {
                             const auto all = call_all(context, std::move(request));
                             const auto& configuration = all.get_access_configuration().configuration();
                             write_configuration(configuration, *folder, *force);
-                            print(fmt::format("{} users, {} groups, {} roles and {} policies are in {}.\n",
-                                              configuration.users_size(), configuration.groups_size(),
-                                              configuration.roles_size(), configuration.policies_size(),
-                                              *folder));
+                            print(fmt::format(
+                                "{} users, {} groups, {} roles, {} policies and {} policies of listeners are "
+                                "in {}.\n",
+                                configuration.users_size(), configuration.groups_size(),
+                                configuration.roles_size(), configuration.policies_size(),
+                                configuration.listeners_size(), *folder));
                         }});
 }
 

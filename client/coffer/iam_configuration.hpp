@@ -8,9 +8,9 @@
 namespace coffer::cli {
 
 /// Reads all *.json and *.toml files of `folder` and the folders in it. A file holds one entity (an object
-/// with UserName, GroupName, RoleName or PolicyName) or several (an object with the lists Users, Groups,
-/// Roles, Policies). Policy documents may be objects. Throws UsageError that names the file and the member,
-/// and Failure for files that cannot be read.
+/// with UserName, GroupName, RoleName, PolicyName or ListenerName) or several (an object with the lists
+/// Users, Groups, Roles, Policies, Listeners). Policy documents may be objects. Throws UsageError that names
+/// the file and the member, and Failure for files that cannot be read.
 [[nodiscard]] v1::AccessConfiguration read_configuration(const std::filesystem::path& folder);
 
 /// Writes one JSON file for each entity: users/NAME.json and so on. Throws Failure when `folder` has

@@ -155,6 +155,21 @@ const std::vector<VerbHelp>& all_help() {
          "Show what would be decided, as JSON (coffer iam simulate explains it)",
          {"coffer iam simulate-principal-policy --policy-source-arn ARN --action-names "
           "secretsmanager:GetSecretValue --resource-arns app/db"}},
+        {"simulate-custom-policy",
+         "Show what policies would decide that are not in force",
+         {"coffer iam simulate-custom-policy --policy-input-list file://policy.json --action-names "
+          "secretsmanager:GetSecretValue --resource-arns app/db"}},
+        {"tag-policy",
+         "Add tags to a managed policy, or change them",
+         {"coffer iam tag-policy --policy-arn ARN --tags Key=team,Value=billing"}},
+        {"untag-policy", "Remove tags of a managed policy", {}},
+        {"list-policy-tags", "List the tags of a managed policy", {}},
+        {"put-listener-policy",
+         "Limit what may be done through a listener, on all nodes",
+         {"coffer iam put-listener-policy --listener-name public --policy-document file://policy.json"}},
+        {"get-listener-policy", "Show the policy that is stored for a listener", {}},
+        {"delete-listener-policy", "Remove the policy that is stored for a listener", {}},
+        {"list-listeners", "List the listeners of the node that answers, and those that have a policy", {}},
     };
     return help;
 }

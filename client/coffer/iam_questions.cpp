@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/iam.hpp"
+#include "client/coffer/timestamp.hpp"
 
 namespace coffer::cli {
 
@@ -33,6 +35,18 @@ void put_context(const std::vector<std::string>& pairs, Request& request) {
         }
         entry->add_context_key_values(pair.substr(equals + 1));
     }
+}
+
+/// The listener that a question is about, where one is named.
+template <class Request>
+void put_listener(const std::string& listener, Request& request) {
+    if (!listener.empty()) request.set_listener_name(listener);
+}
+
+void add_listener_option(CLI::App& verb, std::string& listener) {
+    verb.add_option("--listener", listener,
+                    "as if it came through this listener, whose policies have a say then")
+        ->type_name("NAME");
 }
 
 /// An ARN as it is; a name as that of a user, "role/NAME" as that of a role.
@@ -73,6 +87,7 @@ struct Simulation {
     std::vector<std::string> actions;
     std::vector<std::string> resources;
     std::vector<std::string> context;
+    std::string listener;
 };
 
 void run_simulate(Context& context, const Simulation& asked) {
@@ -82,6 +97,7 @@ void run_simulate(Context& context, const Simulation& asked) {
     for (const auto& action : asked.actions) simulate.add_action_names(action);
     for (const auto& resource : asked.resources) simulate.add_resource_arns(resource);
     put_context(asked.context, simulate);
+    put_listener(asked.listener, simulate);
     const auto response = context.call(std::move(request));
     if (!as_columns(context))
         return context.show("SimulatePrincipalPolicy", response.simulate_principal_policy());
@@ -103,6 +119,7 @@ void add_simulate(CLI::App& iam, Commands& commands) {
         ->required();
     add_list(*verb, "--resource", asked->resources, "a secret's name, an ARN, or * (*)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
+    add_listener_option(*verb, asked->listener);
     commands.push_back({verb, [asked](Context& context) { run_simulate(context, *asked); }, true});
 }
 
@@ -112,6 +129,7 @@ struct WhoQuestion {
     std::string action;
     std::string resource = "*";
     std::vector<std::string> context;
+    std::string listener;
 };
 
 void add_who_can(CLI::App& iam, Commands& commands) {
@@ -121,12 +139,14 @@ void add_who_can(CLI::App& iam, Commands& commands) {
     verb->add_option("action", asked->action, "what; secretsmanager: may be left out")->required();
     verb->add_option("resource", asked->resource, "a secret's name, an ARN, or * (*)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
+    add_listener_option(*verb, asked->listener);
     commands.push_back({verb,
                         [asked](Context& context) {
                             v1::Request request;
                             request.mutable_who_can()->set_action(asked->action);
                             request.mutable_who_can()->set_resource(asked->resource);
                             put_context(asked->context, *request.mutable_who_can());
+                            put_listener(asked->listener, *request.mutable_who_can());
                             const auto response = context.call(std::move(request));
                             if (!as_columns(context)) return context.show("WhoCan", response.who_can());
                             show_grants(response.who_can().grants(), true);
@@ -138,6 +158,7 @@ struct WhatQuestion {
     std::string principal;
     std::vector<std::string> resources;
     std::vector<std::string> context;
+    std::string listener;
 };
 
 void add_what_can(CLI::App& iam, Commands& commands) {
@@ -148,6 +169,7 @@ void add_what_can(CLI::App& iam, Commands& commands) {
     add_list(*verb, "--resource", asked->resources,
              "secrets' names, ARNs or * (* and the first 1000 secrets)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
+    add_listener_option(*verb, asked->listener);
     commands.push_back({verb,
                         [asked](Context& context) {
                             v1::Request request;
@@ -155,6 +177,7 @@ void add_what_can(CLI::App& iam, Commands& commands) {
                             what.set_policy_source_arn(principal_arn(context, asked->principal));
                             for (const auto& resource : asked->resources) what.add_resources(resource);
                             put_context(asked->context, what);
+                            put_listener(asked->listener, what);
                             const auto response = context.call(std::move(request));
                             if (!as_columns(context)) return context.show("WhatCan", response.what_can());
                             show_grants(response.what_can().grants(), false);
@@ -164,9 +187,10 @@ void add_what_can(CLI::App& iam, Commands& commands) {
 
 // ---- lint -------------------------------------------------------------------------------------------------
 
-void run_lint(Context& context) {
+void run_lint(Context& context, std::int64_t unused_days) {
     v1::Request request;
-    request.mutable_lint_policies();
+    auto& lint = *request.mutable_lint_policies();
+    if (unused_days > 0) lint.set_unused_days(unused_days);
     const auto response = context.call(std::move(request));
     if (!as_columns(context)) return context.show("LintPolicies", response.lint_policies());
     for (const auto& finding : response.lint_policies().findings()) {
@@ -174,13 +198,21 @@ void run_lint(Context& context) {
                           finding.has_line() ? fmt::format(":{}:{}", finding.line(), finding.column()) : "",
                           finding.severity(), finding.code(), finding.message(), finding.advice()));
     }
+    if (response.lint_policies().has_used_since()) {
+        say(fmt::format("Uses are counted since {}.\n", utc_date(response.lint_policies().used_since())));
+    }
     if (response.lint_policies().findings().empty()) say("Nothing to complain of.\n");
 }
 
 void add_lint(CLI::App& iam, Commands& commands) {
-    auto* verb = add_verb(iam, "lint", "Find what is wrong, dangerous or without effect in all policies",
-                          {"coffer iam lint", "coffer iam lint --output json"});
-    commands.push_back({verb, run_lint, true});
+    auto* verb =
+        add_verb(iam, "lint", "Find what is wrong, dangerous or without effect in all policies",
+                 {"coffer iam lint", "coffer iam lint --unused-days 90", "coffer iam lint --output json"});
+    auto days = std::make_shared<std::int64_t>(0);
+    verb->add_option("--unused-days", *days, "also find access that was not used in so many days")
+        ->check(CLI::Range(1, 3650))
+        ->type_name("N");
+    commands.push_back({verb, [days](Context& context) { run_lint(context, *days); }, true});
 }
 
 }  // namespace

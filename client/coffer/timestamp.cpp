@@ -67,6 +67,13 @@ std::optional<double> parse_time(std::string_view text, double now) {
     return std::nullopt;
 }
 
+std::string utc_date(double epoch_seconds) {
+    const auto seconds = static_cast<std::time_t>(epoch_seconds);
+    std::tm t{};
+    ::gmtime_r(&seconds, &t);
+    return fmt::format("{:04}-{:02}-{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
+}
+
 std::string short_date(double epoch_seconds) {
     return short_time(epoch_seconds).substr(0, 10);
 }

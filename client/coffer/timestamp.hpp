@@ -21,4 +21,7 @@ namespace coffer::cli {
 /// For tables: "2018-04-11", local time.
 [[nodiscard]] std::string short_date(double epoch_seconds);
 
+/// "2018-04-11", UTC: for days that the daemon counts.
+[[nodiscard]] std::string utc_date(double epoch_seconds);
+
 }  // namespace coffer::cli

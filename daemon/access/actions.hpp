@@ -134,6 +134,9 @@ enum class Action : std::uint8_t {
     iam_list_policies,
     iam_list_policy_versions,
     iam_list_entities_for_policy,
+    iam_tag_policy,
+    iam_untag_policy,
+    iam_list_policy_tags,
     iam_simulate_principal_policy,
     iam_simulate_custom_policy,
     iam_get_account_authorization_details,
@@ -154,7 +157,7 @@ enum class Action : std::uint8_t {
     coffer_reload_configuration
 };
 
-inline constexpr std::size_t kActions = 137;
+inline constexpr std::size_t kActions = 140;
 using ActionSet = std::bitset<kActions>;
 
 /// As AWS classes actions ("access levels").

@@ -83,6 +83,22 @@ public:
     }
 };
 
+/// What is stored about a listener, on all nodes.
+struct ListenerStanding {
+    /// Null for none.
+    PolicyPtr policy;
+    /// Not empty: there is one that cannot be relied upon, so nothing may be done through the listener; why.
+    std::string refusal;
+};
+
+/// Thread-safe.
+class ListenerPolicies {
+public:
+    virtual ~ListenerPolicies() = default;
+    /// That of the listener of this name. Cheap: asked for every request.
+    [[nodiscard]] virtual ListenerStanding stored_listener(const std::string& name) const = 0;
+};
+
 /// What a connection is besides, for the record of what was done over it. Shared by its requests.
 struct PeerFacts {
     std::string certificate_sha256;  ///< lower-case hexadecimal
@@ -103,7 +119,7 @@ struct Caller {
     std::string refusal{};
     /// What it was recognised by; null where it was not by a certificate.
     std::shared_ptr<const CertificateIdentity> certificate{};
-    /// The policy of the listener; null for none.
+    /// The policy of the listener's configuration; null for none.
     PolicyPtr listener_policy{};
     std::shared_ptr<const PeerFacts> peer{};
     Protocol protocol = Protocol::native;
@@ -113,6 +129,14 @@ struct Caller {
     SessionPtr session{};
     /// Without rights because that session's time is over.
     bool session_expired = false;
+    /// What is stored for the listener. Found by the pipeline, whichever front door the request came through.
+    ListenerStanding stored_listener{};
+
+    /// All policies that have a say, with that of what the request is for. Refers to this object and to
+    /// `resource`. There must be rights.
+    [[nodiscard]] PolicySet policies(const Policy* resource) const {
+        return rights->with(resource, listener_policy.get(), stored_listener.policy.get());
+    }
 };
 
 }  // namespace coffer::access

@@ -153,26 +153,26 @@ bool Condition::matches_boolean(bool value) const {
 }
 
 bool Condition::matches_any(const std::string& value, const RequestContext& request) const {
-    const Order order = order_of(op_.comparison);
-    if (const auto* numbers = std::get_if<Numbers>(&values_)) {
-        return any_in_order(parse_number(value), order, *numbers);
-    }
-    if (const auto* dates = std::get_if<Dates>(&values_))
-        return any_in_order(parse_date(value), order, *dates);
-    if (const auto* blobs = std::get_if<Blobs>(&values_)) {
-        return any_in_order(parse_base64(value), Order::equal, *blobs);
-    }
+    // The texts first: nearly all conditions are about them.
+    if (std::holds_alternative<Texts>(values_)) return matches_text(value, request);
+    if (std::holds_alternative<Ranges>(values_)) return matches_address(value, request);
     if (std::holds_alternative<Booleans>(values_)) {
         const auto boolean = parse_boolean(value);
         return boolean && matches_boolean(*boolean);
     }
-    if (std::holds_alternative<Ranges>(values_)) return matches_address(value, request);
     if (const auto* arns = std::get_if<Arns>(&values_)) {
         const auto arn = split_arn(value);
         return std::any_of(arns->begin(), arns->end(),
                            [&](const ArnPattern& pattern) { return pattern.matches(value, arn, request); });
     }
-    return matches_text(value, request);
+    const Order order = order_of(op_.comparison);
+    if (const auto* numbers = std::get_if<Numbers>(&values_)) {
+        return any_in_order(parse_number(value), order, *numbers);
+    }
+    if (const auto* dates = std::get_if<Dates>(&values_)) {
+        return any_in_order(parse_date(value), order, *dates);
+    }
+    return any_in_order(parse_base64(value), Order::equal, std::get<Blobs>(values_));
 }
 
 bool Condition::matches_address(const std::string& value, const RequestContext& request) const {

@@ -21,17 +21,17 @@ void consult(const Policy& policy, const RequestContext& request, StatementScope
     for (const auto& statement : policy.statements()) {
         const bool allows = statement.effect() == Effect::allow;
         if (allows && verdict.allowed_as == PrincipalMatch::direct) continue;
-        const auto match = statement.match(request, scope);
-        if (match.result != StatementResult::applies) continue;
+        const auto as = statement.applies(request, scope);
+        if (as == PrincipalMatch::none) continue;
         if (!allows) {
             verdict.deny_policy = &policy;
             verdict.deny = &statement;
             return;
         }
-        if (match.principal > verdict.allowed_as) {
+        if (as > verdict.allowed_as) {
             verdict.allow_policy = &policy;
             verdict.allow = &statement;
-            verdict.allowed_as = match.principal;
+            verdict.allowed_as = as;
         }
     }
 }
@@ -50,8 +50,8 @@ Verdict consult_one(const Policy* policy, const RequestContext& request, Stateme
     return verdict;
 }
 
-Decision lacking(DocumentKind part) {
-    return {Outcome::implicit_deny, part, nullptr, nullptr};
+Decision lacking(DocumentKind part, const Policy* policy = nullptr) {
+    return {Outcome::implicit_deny, part, policy, nullptr};
 }
 
 bool is_same_account(const RequestContext& request) {
@@ -75,11 +75,7 @@ public:
         if (boundary_.deny != nullptr) return denied(boundary_, DocumentKind::boundary);
         consult(policies_.session, request_, scope_, session_);
         if (session_.deny != nullptr) return denied(session_, DocumentKind::session);
-        const auto listener = consult_one(policies_.listener, request_, scope_);
-        if (listener.deny != nullptr) return denied(listener, DocumentKind::listener);
-
-        if (policies_.listener != nullptr && listener.allow == nullptr)
-            return lacking(DocumentKind::listener);
+        if (const auto refused = by_listener()) return *refused;
         if (!is_same_account(request_)) return from_other_account();
         return within_account();
     }
@@ -90,6 +86,19 @@ private:
     }
     static Decision allowed(const Verdict& verdict, DocumentKind part) {
         return {Outcome::allow, part, verdict.allow_policy, verdict.allow};
+    }
+
+    /// What the listener's policies have against it.
+    [[nodiscard]] std::optional<Decision> by_listener() const {
+        const Policy* silent = nullptr;
+        for (const auto* policy : {policies_.listener, policies_.stored_listener}) {
+            if (policy == nullptr) continue;
+            const auto verdict = consult_one(policy, request_, scope_);
+            if (verdict.deny != nullptr) return denied(verdict, DocumentKind::listener);
+            if (verdict.allow == nullptr && silent == nullptr) silent = policy;
+        }
+        if (silent != nullptr) return lacking(DocumentKind::listener, silent);
+        return std::nullopt;
     }
 
     [[nodiscard]] DocumentKind resource_kind() const {
@@ -201,6 +210,8 @@ std::string describe(const Decision& decision) {
     if (decision.statement != nullptr) {
         return decision.statement->label() + " of the " + kind + " " + decision.policy->name();
     }
+    if (decision.policy != nullptr)
+        return "the " + kind + " " + decision.policy->name() + " does not allow it";
     return decision.allowed() ? "the account's root user" : "no " + kind + " allows it";
 }
 
@@ -228,6 +239,7 @@ Explanation explain(const RequestContext& request, const PolicySet& policies) {
     add(policies.boundary, DocumentKind::boundary);
     for (const auto& policy : policies.session) add(policy.get(), DocumentKind::session);
     add(policies.listener, DocumentKind::listener);
+    add(policies.stored_listener, DocumentKind::listener);
     return out;
 }
 

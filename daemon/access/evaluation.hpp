@@ -3,7 +3,7 @@
 // evaluation logic" (order, implicit denies in other policy types, cross-account).
 //
 //   1. An explicit Deny in any policy ends it.
-//   2. A listener's policy, if there is one, must allow.
+//   2. Each policy of the listener, if there is any, must allow.
 //   3. Within an account: an Allow of the resource policy that names the caller (the user, the session,
 //   everybody)
 //      is enough. One that names the role behind the session stands in for the identity policies; boundary
@@ -35,7 +35,10 @@ struct PolicySet {
     const Policy* boundary = nullptr;
     /// The secret's policy, or for sts:AssumeRole the role's trust policy.
     const Policy* resource = nullptr;
+    /// Those of the listener: of its configuration, and the one that is stored for it. Each that there is
+    /// must allow.
     const Policy* listener = nullptr;
+    const Policy* stored_listener = nullptr;
 };
 
 enum class Outcome : std::uint8_t { allow, explicit_deny, implicit_deny };
@@ -49,7 +52,7 @@ struct Decision {
     /// Where the deciding statement is; for an implicit deny, which kind of policy lacked an Allow.
     DocumentKind part = DocumentKind::identity;
     /// What allowed or denied. Empty for an implicit deny, and for the account's root user, who needs no
-    /// Allow.
+    /// Allow; but where a listener's policy lacks the Allow, `policy` is that one.
     const Policy* policy = nullptr;
     const Statement* statement = nullptr;
 

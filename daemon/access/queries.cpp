@@ -6,17 +6,18 @@ namespace coffer::access {
 namespace {
 
 Decision ask(Action action, const PrincipalPolicies& who, const ResourcePolicies& what,
-             const Policy* listener, const PrepareRequest& prepare) {
+             const ListenerPair& listener, const PrepareRequest& prepare) {
     RequestContext request(*who.principal, action, what.arn);
     request.set_resource_tags(what.tags);
     if (prepare) prepare(request);
-    return decide(request, {who.identity, who.session, who.boundary, what.policy, listener});
+    return decide(request, {who.identity, who.session, who.boundary, what.policy, listener.configured,
+                            listener.stored});
 }
 
 }  // namespace
 
 std::vector<Grant> who_can(Action action, const ResourcePolicies& resource,
-                           std::span<const PrincipalPolicies> principals, const Policy* listener,
+                           std::span<const PrincipalPolicies> principals, const ListenerPair& listener,
                            const PrepareRequest& prepare) {
     std::vector<Grant> out;
     for (std::size_t i = 0; i < principals.size(); ++i) {
@@ -27,7 +28,7 @@ std::vector<Grant> who_can(Action action, const ResourcePolicies& resource,
 }
 
 std::vector<Grant> what_can(const PrincipalPolicies& principal, std::span<const ResourcePolicies> resources,
-                            const Policy* listener, const PrepareRequest& prepare) {
+                            const ListenerPair& listener, const PrepareRequest& prepare) {
     std::vector<Grant> out;
     for (std::size_t i = 0; i < resources.size(); ++i) {
         const auto type = resource_type(resources[i].arn);

@@ -27,6 +27,12 @@ struct ResourcePolicies {
     const Policy* policy = nullptr;
 };
 
+/// The policies of the listener that is asked about; null for none. Refers to what others own.
+struct ListenerPair {
+    const Policy* configured = nullptr;
+    const Policy* stored = nullptr;
+};
+
 /// What every question is asked under: sets the keys of the request (time, address, listener, ...).
 using PrepareRequest = std::function<void(RequestContext&)>;
 
@@ -41,13 +47,13 @@ struct Grant {
 /// The principals that may do `action` to `resource`.
 [[nodiscard]] std::vector<Grant> who_can(Action action, const ResourcePolicies& resource,
                                          std::span<const PrincipalPolicies> principals,
-                                         const Policy* listener, const PrepareRequest& prepare);
+                                         const ListenerPair& listener, const PrepareRequest& prepare);
 
 /// Everything that `principal` may do to the resources: the actions that suit each (those of its type to a
 /// secret, those without a resource to "*").
 [[nodiscard]] std::vector<Grant> what_can(const PrincipalPolicies& principal,
-                                          std::span<const ResourcePolicies> resources, const Policy* listener,
-                                          const PrepareRequest& prepare);
+                                          std::span<const ResourcePolicies> resources,
+                                          const ListenerPair& listener, const PrepareRequest& prepare);
 
 /// The type of resource that an ARN names; none for "*" and for ARNs of no known form.
 [[nodiscard]] ResourceType resource_type(std::string_view arn) noexcept;

@@ -21,12 +21,14 @@ struct Rights {
     PolicyPtr boundary;
 
     /// Together with those of what the request is for. Refers to this object and to the arguments.
-    [[nodiscard]] PolicySet with(const Policy* resource, const Policy* listener) const {
+    [[nodiscard]] PolicySet with(const Policy* resource, const Policy* listener,
+                                 const Policy* stored_listener) const {
         return {.identity = identity,
                 .session = session,
                 .boundary = boundary.get(),
                 .resource = resource,
-                .listener = listener};
+                .listener = listener,
+                .stored_listener = stored_listener};
     }
 };
 

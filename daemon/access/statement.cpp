@@ -114,6 +114,26 @@ bool Statement::lacks_resource_variable(const RequestContext& request) const {
                        [&](const ArnPattern& pattern) { return !pattern.resolves(request); });
 }
 
+const Condition* Statement::lacking_condition(const RequestContext& request) const {
+    if (!condition_variables_) return nullptr;
+    const auto found = std::find_if(conditions_.begin(), conditions_.end(), [&](const Condition& condition) {
+        return condition.lacks_variable(request);
+    });
+    return found == conditions_.end() ? nullptr : &*found;
+}
+
+PrincipalMatch Statement::applies(const RequestContext& request, StatementScope scope) const {
+    if (!actions_[static_cast<std::size_t>(request.action())]) return PrincipalMatch::none;
+    const auto principal = match_principal(request.principal(), scope);
+    if (principal == PrincipalMatch::none || !match_resource(request)) return PrincipalMatch::none;
+    for (const auto& condition : conditions_) {
+        if (!condition.holds(request)) return PrincipalMatch::none;
+    }
+    // Last, since hardly a statement gets so far: one that lacks a variable is void, whatever else it says.
+    if (resource_variables_ && lacks_resource_variable(request)) return PrincipalMatch::none;
+    return lacking_condition(request) == nullptr ? principal : PrincipalMatch::none;
+}
+
 Statement::Match Statement::match(const RequestContext& request, StatementScope scope) const {
     if (!actions_[static_cast<std::size_t>(request.action())]) return {};
     Match match;
@@ -127,13 +147,10 @@ Statement::Match Statement::match(const RequestContext& request, StatementScope 
         match.result = StatementResult::variable_missing;
         return match;
     }
-    if (condition_variables_) {
-        for (const auto& condition : conditions_) {
-            if (!condition.lacks_variable(request)) continue;
-            match.result = StatementResult::variable_missing;
-            match.condition = &condition;
-            return match;
-        }
+    if (const auto* lacking = lacking_condition(request)) {
+        match.result = StatementResult::variable_missing;
+        match.condition = lacking;
+        return match;
     }
     if (!match_resource(request)) {
         match.result = StatementResult::other_resource;

@@ -54,7 +54,11 @@ public:
         /// Of the condition that was false or lacked a variable.
         const Condition* condition = nullptr;
     };
+    /// What becomes of it, and why: for explanations.
     [[nodiscard]] Match match(const RequestContext& request, StatementScope scope) const;
+    /// How it means the caller if it applies, and `none` if it does not: what decisions need. The same as
+    /// match(), with the cheap questions first.
+    [[nodiscard]] PrincipalMatch applies(const RequestContext& request, StatementScope scope) const;
 
     [[nodiscard]] Effect effect() const noexcept { return effect_; }
     [[nodiscard]] const ActionSet& actions() const noexcept { return actions_; }
@@ -80,6 +84,8 @@ private:
     [[nodiscard]] bool excepts(const Principal& principal) const;
     [[nodiscard]] bool match_resource(const RequestContext& request) const;
     [[nodiscard]] bool lacks_resource_variable(const RequestContext& request) const;
+    /// The first condition that lacks a variable; null for none.
+    [[nodiscard]] const Condition* lacking_condition(const RequestContext& request) const;
 
     ActionSet actions_;
     Effect effect_;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "daemon/access/access_denied.hpp"
+#include "daemon/access/caller_keys.hpp"
 #include "daemon/access/evaluation.hpp"
 #include "daemon/access/request_context.hpp"
 #include "daemon/audit/event_filter.hpp"
@@ -209,11 +210,8 @@ AuditEventQuery query_of(const v1::LookupEventsRequest& request) {
 void AuditLookup::require(const secrets::CallContext& call) const {
     const auto& rights = *call.caller.rights;
     access::RequestContext request(rights.principal, access::Action::cloudtrail_lookup_events, "*");
-    request.set_time(clock_.now());
-    request.set(access::Key::source_ip, call.caller.source_address);
-    request.set(access::Key::source_vpce, call.caller.listener);
-    request.set_boolean(access::Key::secure_transport, true);
-    const auto decision = access::decide(request, rights.with(nullptr, call.caller.listener_policy.get()));
+    access::set_caller_keys(request, call.caller, clock_.now());
+    const auto decision = access::decide(request, call.caller.policies(nullptr));
     call.record->statement = access::describe(decision);
     if (!decision.allowed()) throw access::AccessDenied(access::denial_message(request, decision, "*"));
 }
@@ -243,6 +241,12 @@ awaitable<void> AuditLookup::perform(secrets::Call call, std::shared_ptr<const v
     auto page = co_await search(call, std::move(query));
     auto& answer = *response.mutable_lookup_events();
     const auto last = fill_page(page, answer);
+    if (!events_are_added_) {
+        answer.set_notice(
+            "The node that answers has [audit] database = false: its events are not copied into the "
+            "database, so "
+            "they are not among these. They are in its journal (coffer-audit search).");
+    }
     if (last) answer.set_next_token(tokens_.make(encode(*last), context));
 }
 

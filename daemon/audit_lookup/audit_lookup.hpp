@@ -25,9 +25,11 @@ public:
     /// Searches that may run at a time: each has a connection, and the others are for requests.
     static constexpr int kSearchesMax = 2;
 
-    /// All must outlive it.
-    AuditLookup(storage::Database& database, const secrets::PageTokens& tokens, const Clock& clock)
-        : database_(database), tokens_(tokens), clock_(clock) {}
+    /// All must outlive it. `events_are_added`: this node copies its events into the database; where it does
+    /// not, answers say so.
+    AuditLookup(storage::Database& database, const secrets::PageTokens& tokens, const Clock& clock,
+                bool events_are_added = true)
+        : database_(database), tokens_(tokens), clock_(clock), events_are_added_(events_are_added) {}
 
     [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override {
         return operation == v1::Request::kLookupEvents;
@@ -45,6 +47,7 @@ private:
     storage::Database& database_;
     const secrets::PageTokens& tokens_;
     const Clock& clock_;
+    const bool events_are_added_;
     std::atomic<int> searching_{0};
 };
 

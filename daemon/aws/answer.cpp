@@ -23,10 +23,11 @@ unsigned status_of(v1::ErrorCode code) noexcept {
     }
 }
 
-/// Whether AWS writes `Message`: the exceptions of Secrets Manager's model, and AccessDeniedException.
+/// Whether AWS writes `Message`: all but what is refused by its front end.
 bool is_of_the_service(std::string_view name) {
     const auto code = proto::error_code(name);
-    return code && *code != v1::VALIDATION && *code != v1::THROTTLING && *code != v1::UNKNOWN_OPERATION;
+    return code && *code != v1::VALIDATION && *code != v1::THROTTLING && *code != v1::UNKNOWN_OPERATION &&
+           *code != v1::EXPIRED_TOKEN;
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace {
 /// As of the native protocol: a request is answered for its handler this long after its deadline.
 constexpr std::chrono::milliseconds kOverdueGrace{250};
 constexpr std::size_t kUserAgentMax = 1024;
+/// Taken from strangers however many they are: most requests, bounded by the number of connections.
+constexpr std::size_t kSmallBodyBytes = 16U * 1024;
 constexpr unsigned kUnavailable = 503;
 constexpr unsigned kInternalError = 500;
 
@@ -25,14 +27,16 @@ std::string_view visible(std::string_view text) {
 
 }  // namespace
 
-server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door) {
-    return [door = std::move(door)](server::ConnectionParts parts) {
-        return std::make_shared<HttpConnection>(std::move(parts), door);
+server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door, std::size_t strangers_bytes_max) {
+    auto strangers = std::make_shared<ByteBudget>(strangers_bytes_max);
+    return [door = std::move(door), strangers = std::move(strangers)](server::ConnectionParts parts) {
+        return std::make_shared<HttpConnection>(std::move(parts), door, strangers);
     };
 }
 
-HttpConnection::HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door)
-    : ClientConnection(std::move(parts)), door_(std::move(door)) {
+HttpConnection::HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door,
+                               std::shared_ptr<ByteBudget> strangers)
+    : ClientConnection(std::move(parts)), door_(std::move(door)), held_(std::move(strangers)) {
     caller_.protocol = access::Protocol::aws;
 }
 
@@ -66,6 +70,7 @@ std::size_t HttpConnection::take(ByteView bytes) {
             if (!request_) request_ = std::make_unique<HttpRequest>(limits().max_frame);
             const auto taken = request_->put(bytes.subspan(used));
             used += taken;
+            account_for_body();
             if (request_->take_wants_continue()) {
                 write_continue(output_.bytes());
                 flush_soon();
@@ -81,8 +86,15 @@ std::size_t HttpConnection::take(ByteView bytes) {
     return used;
 }
 
+void HttpConnection::account_for_body() {
+    const auto size = request_->body_bytes();
+    if (somebody_ || size <= kSmallBodyBytes || held_.hold(size)) return;
+    throw HttpError("There are too many large requests at the moment; try again later", kUnavailable);
+}
+
 void HttpConnection::refuse_bytes(const RequestRefused& refused) {
     request_.reset();
+    held_.release();
     const auto error = error_answer(refused);
     note_refusal(error, caller_);
     Call call;
@@ -148,6 +160,7 @@ asio::awaitable<void> HttpConnection::perform([[maybe_unused]] std::shared_ptr<C
 
 void HttpConnection::call_done(const std::shared_ptr<Call>& call, HttpAnswer answer) {
     listener_->server->metrics->requests_in_flight(-1);
+    held_.release();
     if (!call->answered && !is_ending()) {
         if (draining_) call->keep_alive = false;
         send(*call, answer);
@@ -195,6 +208,7 @@ void HttpConnection::check_calls(Deadline time) {
 void HttpConnection::note_refusal(const ErrorAnswer& error, const access::Caller& caller) const {
     const auto& server = *listener_->server;
     server.metrics->request_refused(listener_->name, error.name);
+    tell_refused({secrets::RefusedKind::request, error.name, error.message, caller});
     if (!server.stranger_lines->take(now())) return;
     server.log->info("a request was refused", {{"error", std::string_view(error.name)},
                                                {"detail", std::string_view(error.message)},

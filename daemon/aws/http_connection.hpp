@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/aws/byte_budget.hpp"
 #include "daemon/aws/front_door.hpp"
 #include "daemon/server/client_connection.hpp"
 
@@ -12,7 +13,8 @@ namespace coffer::aws {
 
 class HttpConnection final : public server::ClientConnection {
 public:
-    HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door);
+    HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door,
+                   std::shared_ptr<ByteBudget> strangers);
     ~HttpConnection() override;
 
 private:
@@ -37,6 +39,8 @@ private:
         bool answered = false;
     };
 
+    /// Throws HttpError when strangers hold as much as they may.
+    void account_for_body();
     void begin_call();
     boost::asio::awaitable<void> perform(std::shared_ptr<ClientConnection> self, std::shared_ptr<Call> call,
                                          std::shared_ptr<const HttpRequest> request);
@@ -53,9 +57,16 @@ private:
     std::unique_ptr<HttpRequest> request_;  // that is being received
     std::shared_ptr<Call> call_;            // that is not answered yet
     bool somebody_ = false;                 // a signature was right
+    ByteShare held_;                        // while none was
 };
 
-/// Makes connections that share `door`.
-[[nodiscard]] server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door);
+/// What strangers may hold together on all listeners: as much as some hundred requests with large values
+/// have.
+inline constexpr std::size_t kStrangersBytesMax = 64U * 1024 * 1024;
+
+/// Makes connections that share `door`. Bodies that come over connections on which no signature was right yet
+/// have `strangers_bytes_max` together; small ones are always taken.
+[[nodiscard]] server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door,
+                                                       std::size_t strangers_bytes_max = kStrangersBytesMax);
 
 }  // namespace coffer::aws

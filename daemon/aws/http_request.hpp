@@ -74,6 +74,9 @@ public:
     /// True once, when the client waits for "100 Continue" before it sends the body.
     [[nodiscard]] bool take_wants_continue() noexcept;
 
+    /// Bytes of the body that have come.
+    [[nodiscard]] std::size_t body_bytes() const { return parser_.get().body().size(); }
+
     // ---- when it is done
 
     /// Views of this object.

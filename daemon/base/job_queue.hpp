@@ -59,13 +59,16 @@ private:
     JobOptions options_;
 };
 
-/// Thread-safe. `capacity` bounds the jobs that wait in each lane.
+/// Thread-safe. `capacity` bounds the jobs that wait in each lane. With a `fair_share` of N, a lane that
+/// others went before N times while it waited goes first once: under saturation it would starve otherwise. 0:
+/// never.
 template <class Context>
 class JobQueue {
 public:
     using Item = std::unique_ptr<Job<Context>>;
 
-    explicit JobQueue(std::size_t capacity) : capacity_(capacity) {}
+    explicit JobQueue(std::size_t capacity, std::size_t fair_share = 0)
+        : capacity_(capacity), fair_share_(fair_share) {}
 
     /// Queues `job`, or fails it at once: with Overloaded when its lane is full, with Unavailable after
     /// close(). Never throws for these, so every caller hears through the completion alone.
@@ -184,23 +187,50 @@ private:
 
     /// The first job that may begin, among the first of each lane. Null when there is none.
     Item take_first() {
-        for (auto& lane : lanes_) {
-            const auto end = lane.begin() + static_cast<std::ptrdiff_t>(std::min(lane.size(), kMostLookedAt));
-            const auto first = std::find_if(lane.begin(), end,
-                                            [this](const Item& job) { return closed_ || job->may_begin(); });
-            if (first == end) continue;
-            Item job = std::move(*first);
-            lane.erase(first);
-            --size_;
-            return job;
+        if (const auto neglected = neglected_lane()) {
+            if (auto job = take_from(*neglected)) return job;
+        }
+        for (std::size_t lane = 0; lane < kPriorityCount; ++lane) {
+            if (auto job = take_from(lane)) return job;
         }
         return nullptr;
     }
 
+    Item take_from(std::size_t number) {
+        auto& lane = lanes_[number];
+        const auto end = lane.begin() + static_cast<std::ptrdiff_t>(std::min(lane.size(), kMostLookedAt));
+        const auto first =
+            std::find_if(lane.begin(), end, [this](const Item& job) { return closed_ || job->may_begin(); });
+        if (first == end) return nullptr;
+        Item job = std::move(*first);
+        lane.erase(first);
+        --size_;
+        passed_over_[number] = 0;
+        for (auto lower = number + 1; lower < kPriorityCount; ++lower) {
+            if (!lanes_[lower].empty()) ++passed_over_[lower];
+        }
+        return job;
+    }
+
+    /// The lane that waits and that others went before most often, if that is often enough.
+    [[nodiscard]] std::optional<std::size_t> neglected_lane() {
+        if (fair_share_ == 0) return std::nullopt;
+        std::optional<std::size_t> neglected;
+        for (std::size_t lane = 0; lane < kPriorityCount; ++lane) {
+            if (lanes_[lane].empty()) passed_over_[lane] = 0;
+            if (passed_over_[lane] < fair_share_) continue;
+            if (!neglected || passed_over_[lane] > passed_over_[*neglected]) neglected = lane;
+        }
+        return neglected;
+    }
+
     const std::size_t capacity_;
+    const std::size_t fair_share_;
     mutable std::mutex mutex_;
     std::condition_variable ready_;
     std::array<std::deque<Item>, kPriorityCount> lanes_;
+    /// How often a more urgent lane went first while this one waited.
+    std::array<std::size_t, kPriorityCount> passed_over_{};
     std::size_t size_ = 0;
     bool closed_ = false;
 };

@@ -39,7 +39,8 @@ User administrator(const std::string& name, const Identity& identity, Timestamp 
 
 std::string bootstrap(storage::Database& database, const std::string& account, const std::string& name,
                       const Identity& identity, bool recover, Timestamp now,
-                      const secrets::LeaveEvent& leave_event, Deadline deadline) {
+                      const std::optional<SeenManifest>& seen, const secrets::LeaveEvent& leave_event,
+                      Deadline deadline) {
     if (!is_name(name) || name.size() > kMaxUserName) {
         throw Error(fmt::format("--name: must be 1 to {} letters, digits or _+=,.@-", kMaxUserName));
     }
@@ -47,7 +48,9 @@ std::string bootstrap(storage::Database& database, const std::string& account, c
         database.write<std::string>(
             {Priority::write, deadline},
             [&](storage::WriteTransaction& tx) {
-                const auto directory = Directory::build(storage::IamRepository::lock(tx), account);
+                auto stored = storage::IamRepository::lock(tx);
+                if (seen) require_not_older(stored, *seen);
+                const auto directory = Directory::build(std::move(stored), account);
                 require_first(directory->records(), directory->stored(), recover);
                 if (name_taken<User>(directory->records(), name)) {
                     throw Error(fmt::format("--name: there is a user named {} already", name));

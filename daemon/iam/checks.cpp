@@ -171,6 +171,7 @@ template bool name_taken<User>(const Records&, std::string_view);
 template bool name_taken<Group>(const Records&, std::string_view);
 template bool name_taken<Role>(const Records&, std::string_view);
 template bool name_taken<ManagedPolicy>(const Records&, std::string_view);
+template bool name_taken<ListenerPolicy>(const Records&, std::string_view);
 
 void check_count(const Records& records, IamKind kind) {
     switch (kind) {
@@ -185,6 +186,11 @@ void check_count(const Records& records, IamKind kind) {
             break;
         case IamKind::policy:
             if (records.policies.size() > kMaxPolicies) throw over_quota("PoliciesPerAccount", kMaxPolicies);
+            break;
+        case IamKind::listener:
+            if (records.listeners.size() > kMaxListenerPolicies) {
+                throw over_quota("ListenerPolicies", kMaxListenerPolicies);
+            }
             break;
         case IamKind::account:
             break;

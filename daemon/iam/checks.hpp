@@ -47,6 +47,7 @@ extern template bool name_taken<User>(const Records&, std::string_view);
 extern template bool name_taken<Group>(const Records&, std::string_view);
 extern template bool name_taken<Role>(const Records&, std::string_view);
 extern template bool name_taken<ManagedPolicy>(const Records&, std::string_view);
+extern template bool name_taken<ListenerPolicy>(const Records&, std::string_view);
 
 /// Throws over_quota() when there are as many of them as there may be.
 void check_count(const Records& records, IamKind kind);

@@ -75,6 +75,11 @@ void put(const ManagedPolicy& policy, v1::PolicyConfiguration& message) {
     put_tags(policy.tags, *message.mutable_tags());
 }
 
+void put(const ListenerPolicy& policy, v1::ListenerConfiguration& message) {
+    message.set_listener_name(policy.name);
+    message.set_policy_document(policy.document);
+}
+
 // ---- from a configuration ---------------------------------------------------------------------------------
 
 template <class Message>
@@ -110,6 +115,10 @@ void read(const v1::UserConfiguration& message, User& user) {
 
 void read(const v1::GroupConfiguration& message, Group& group) {
     read_holder(message, group);
+}
+
+void read(const v1::ListenerConfiguration& message, ListenerPolicy& policy) {
+    policy.document = message.policy_document();
 }
 
 void read(const v1::RoleConfiguration& message, Role& role) {
@@ -245,6 +254,12 @@ Difference compare(const Role& was, const Role& is) {
     return difference;
 }
 
+Difference compare(const ListenerPolicy& was, const ListenerPolicy& is) {
+    Difference difference;
+    difference.document("document", was.document, is.document);
+    return difference;
+}
+
 // ---- apply ------------------------------------------------------------------------------------------------
 
 class Application {
@@ -287,8 +302,7 @@ public:
             record = *was;
         } else {
             record.name = name;
-            record.id = make_unique_id(Record::kKind);
-            record.created = work_.now();
+            begin(record);
         }
         read(message, record);
         Difference difference;
@@ -297,6 +311,7 @@ public:
             if (difference.none()) return;
         }
         tell<Record>(name, was != nullptr, difference);
+        if constexpr (std::is_same_v<Record, ListenerPolicy>) record.updated = work_.now();
         work_.draft().put(std::move(record));
     }
 
@@ -319,8 +334,14 @@ public:
     /// That the whole is consistent: every record is valid, and refers to what is there.
     void check() const {
         const auto& records = work_.records();
-        for (const auto kind : {IamKind::user, IamKind::group, IamKind::role, IamKind::policy})
+        for (const auto kind :
+             {IamKind::user, IamKind::group, IamKind::role, IamKind::policy, IamKind::listener})
             check_count(records, kind);
+        for (const auto& [name, listener] : records.listeners) {
+            if (wanted_.contains({IamKind::listener, name})) {
+                check_policy(listener->document, DocumentKind::listener);
+            }
+        }
         for (const auto& [name, group] : records.groups) {
             if (wanted_.contains({IamKind::group, name})) check_inline_policies(*group);
             check_attached(records, work_.account(), "Group", group->attached);
@@ -360,6 +381,14 @@ public:
     }
 
 private:
+    /// What a record has that no configuration says.
+    template <class Record>
+    void begin(Record& record) const {
+        if constexpr (!std::is_same_v<Record, ListenerPolicy>) {
+            record.id = make_unique_id(Record::kKind);
+            record.created = work_.now();
+        }
+    }
     /// Counts the record as wanted; a name that comes twice is refused, by case and without.
     void claim(const IamKey& key) {
         if (!wanted_.insert(key).second)
@@ -419,6 +448,9 @@ v1::GetAccessConfigurationResponse get_access_configuration(
     for (const auto& [name, group] : records.groups) {
         if (page.takes("group/" + name)) put(*group, *configuration.add_groups());
     }
+    for (const auto& [name, policy] : records.listeners) {
+        if (page.takes("listener/" + name)) put(*policy, *configuration.add_listeners());
+    }
     for (const auto& [name, policy] : records.policies) {
         if (page.takes("policy/" + name)) put(*policy, *configuration.add_policies());
     }
@@ -438,6 +470,9 @@ v1::ApplyAccessConfigurationResponse apply_access_configuration(
     v1::ApplyAccessConfigurationResponse response;
     Application application(work, response);
     for (const auto& policy : wanted.policies()) application.policy(policy);
+    for (const auto& listener : wanted.listeners()) {
+        application.record<ListenerPolicy>(listener.listener_name(), listener);
+    }
     for (const auto& group : wanted.groups()) application.record<Group>(group.group_name(), group);
     for (const auto& role : wanted.roles()) application.record<Role>(role.role_name(), role);
     for (const auto& user : wanted.users()) application.record<User>(user.user_name(), user);
@@ -446,6 +481,7 @@ v1::ApplyAccessConfigurationResponse apply_access_configuration(
         application.prune<Role>();
         application.prune<Group>();
         application.prune<ManagedPolicy>();
+        application.prune<ListenerPolicy>();
     }
     application.check();
     application.require_caller_stays();

@@ -70,8 +70,8 @@ public:
     virtual void used(const Credential& credential, std::string_view service, std::string_view region) = 0;
 };
 
-/// Fills in who calls: rights, refusal, session, access key id and, for logs, limits and pages, the name: the ARN,
-/// which stays the same when temporary credentials are renewed.
+/// Fills in who calls: rights, refusal, session, access key id and, for logs, limits and pages, the name: the
+/// ARN, which stays the same when temporary credentials are renewed.
 inline void set_caller(const Credential& credential, access::Caller& caller) {
     caller.principal = credential.rights ? credential.rights->principal.arn : credential.access_key_id;
     caller.rights = credential.rights;

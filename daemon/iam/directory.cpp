@@ -99,6 +99,12 @@ Directory::EntryPtr Directory::read_entry(const storage::StoredIamEntityPtr& sou
             entry->boundary = Policy::parse(text, arn, {.kind = DocumentKind::boundary});
             break;
         }
+        case IamKind::listener:
+            entry->listener =
+                std::make_shared<const ListenerPolicy>(read_document<ListenerPolicy>(key.name, document));
+            entry->policies = {Policy::parse(entry->listener->document, "listener/" + key.name,
+                                             {.kind = DocumentKind::listener})};
+            break;
         case IamKind::account:
             break;
     }
@@ -134,6 +140,10 @@ void Directory::index(const EntryPtr& entry) {
     if (entry->group) records_.groups.emplace(key.name, entry->group);
     if (entry->role) records_.roles.emplace(key.name, entry->role);
     if (entry->policy) records_.policies.emplace(key.name, entry->policy);
+    if (entry->listener) {
+        records_.listeners.emplace(key.name, entry->listener);
+        listeners_.emplace(key.name, access::ListenerStanding{entry->policies.front(), {}});
+    }
     if (entry->user) {
         claim(key, entry->user->identities);
         owners_.emplace(entry->user->id, key);
@@ -174,6 +184,13 @@ void Directory::settle() {
         standings_.emplace(IamKey{IamKind::user, name}, standing_of(*user));
     for (const auto& [name, role] : records_.roles)
         standings_.emplace(IamKey{IamKind::role, name}, standing_of(*role));
+    for (const auto& [key, fault] : records_.faults) {
+        // One that somebody inserted restricts nobody, as one that is gone must not set anybody free.
+        if (key.kind != IamKind::listener || !stored_.listed.contains(key)) continue;
+        listeners_.emplace(key.name,
+                           access::ListenerStanding{
+                               nullptr, fmt::format("the policy of listener '{}' {}", key.name, fault)});
+    }
 }
 
 const Directory::Entry* Directory::find(const IamKey& key) const {
@@ -193,6 +210,11 @@ access::PolicyPtr Directory::managed_policy(std::string_view arn, DocumentKind k
     const auto* entry = find({IamKind::policy, name->name});
     if (entry == nullptr || arn_of(account_, *entry->policy) != arn) return nullptr;
     return kind == DocumentKind::boundary ? entry->boundary : entry->policies.front();
+}
+
+access::ListenerStanding Directory::stored_listener(std::string_view name) const {
+    const auto found = listeners_.find(name);
+    return found == listeners_.end() ? access::ListenerStanding{} : found->second;
 }
 
 access::PolicyPtr Directory::trust_policy(std::string_view role) const {

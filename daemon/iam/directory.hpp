@@ -4,6 +4,7 @@
 // thing is refused everything: a deny must not vanish with its row.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,11 @@ public:
     /// A managed policy's version in force, compiled; null when there is none that is believed. ARNs of the
     /// built-in policies are known as well.
     [[nodiscard]] access::PolicyPtr managed_policy(std::string_view arn, access::DocumentKind kind) const;
+    /// What is stored for the listeners of that name. Refused: a policy that is listed and not believed.
+    [[nodiscard]] access::ListenerStanding stored_listener(std::string_view name) const;
+    /// Whether anything is.
+    [[nodiscard]] bool has_listeners() const noexcept { return !listeners_.empty(); }
+
     /// A role's trust policy, compiled; null when there is no such role.
     [[nodiscard]] access::PolicyPtr trust_policy(std::string_view role) const;
 
@@ -78,7 +84,8 @@ private:
         std::shared_ptr<const Group> group;
         std::shared_ptr<const Role> role;
         std::shared_ptr<const ManagedPolicy> policy;
-        /// Inline policies; of a managed policy the version in force.
+        std::shared_ptr<const ListenerPolicy> listener;
+        /// Inline policies; of a managed policy the version in force; that of a listener.
         std::vector<access::PolicyPtr> policies;
         access::PolicyPtr boundary;  ///< of a managed policy: the same as a boundary
         access::PolicyPtr trust;     ///< of a role
@@ -123,6 +130,7 @@ private:
     Records records_;
     std::map<IamKey, EntryPtr> entries_;
     std::map<IamKey, Standing> standings_;
+    std::map<std::string, access::ListenerStanding, std::less<>> listeners_;
     std::unordered_map<std::string, std::vector<Claim>> claims_;
     std::vector<PatternClaim> patterns_;
     /// Users and roles by their unique ids, users by the ids of their access keys.

@@ -16,8 +16,13 @@ constexpr std::chrono::seconds kLoadPatience{10};
 }  // namespace
 
 DirectoryKeeper::DirectoryKeeper(storage::Database& database, std::string account, const Clock& clock,
-                                 KeeperEvents events, Deadline deadline)
-    : database_(database), account_(std::move(account)), clock_(clock), events_(std::move(events)) {
+                                 KeeperEvents events, std::optional<SeenManifestFile> seen_file,
+                                 Deadline deadline)
+    : database_(database),
+      account_(std::move(account)),
+      clock_(clock),
+      events_(std::move(events)),
+      seen_file_(std::move(seen_file)) {
     load(deadline);
     thread_ = std::thread([this] { run(); });
     name_thread(thread_, "iam");
@@ -63,7 +68,7 @@ void DirectoryKeeper::wake() {
 void DirectoryKeeper::run() {
     std::unique_lock lock(wake_mutex_);
     while (!stopping_) {
-        woken_.wait_for(lock, blind_ ? kBlindInterval : kRereadInterval,
+        woken_.wait_for(lock, blind_ || !seen_read_ ? kBlindInterval : kRereadInterval,
                         [this] { return stopping_ || reload_; });
         if (stopping_) return;
         reload_ = false;
@@ -77,31 +82,56 @@ void DirectoryKeeper::run() {
     }
 }
 
-void DirectoryKeeper::require_not_older(const storage::StoredIam& stored, const storage::StoredIam& seen) {
-    if (stored.revision > seen.revision) return;
-    if (stored.revision == seen.revision && stored.seal == seen.seal) return;
-    throw IntegrityError(
-        fmt::format("table iam_manifest: revision {} is not what this node has seen as revision {}; the "
-                    "table was put back to "
-                    "an earlier time",
-                    stored.revision, seen.revision));
+std::optional<SeenManifest> DirectoryKeeper::seen() const {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+}
+
+/// Until it succeeds: somebody may put the file right while the node runs. Throws SeenManifestDamaged.
+void DirectoryKeeper::read_seen() {
+    if (seen_read_) return;
+    if (seen_file_) kept_ = seen_file_->load();
+    seen_read_ = true;
+    const std::lock_guard lock(mutex_);
+    seen_ = kept_;
+}
+
+void DirectoryKeeper::keep_seen() {
+    if (!seen_file_) return;
+    const auto newest = seen();
+    if (!newest || newest == kept_) return;
+    std::string reason;
+    try {
+        seen_file_->save(*newest);
+        kept_ = newest;
+    } catch (const Error& error) {
+        reason = error.what();
+    }
+    if (!reason.empty() && reason != not_kept_ && events_.seen_not_kept) events_.seen_not_kept(reason);
+    not_kept_ = std::move(reason);
 }
 
 void DirectoryKeeper::load(Deadline deadline) {
     const auto before = directory();
     try {
+        read_seen();
+        // As it was before the tables are read: another change of this node may be committed meanwhile.
+        const auto newest = seen();
         auto stored = wait_for<storage::StoredIam>([&](Completion<storage::StoredIam> done) {
             database_.read<storage::StoredIam>(
                 {Priority::read, deadline},
-                [before](storage::ReadTransaction& tx) {
+                [before, newest](storage::ReadTransaction& tx) {
                     auto loaded = storage::IamRepository::load(tx, before ? &before->stored() : nullptr);
-                    if (before) require_not_older(loaded, before->stored());
+                    if (newest) require_not_older(loaded, *newest);
                     return loaded;
                 },
                 std::move(done));
         });
         publish(Directory::build(std::move(stored), account_, before.get()));
+        keep_seen();
     } catch (const IntegrityError& error) {
+        distrusted(error.what());
+    } catch (const SeenManifestDamaged& error) {
         distrusted(error.what());
     }
 }
@@ -128,12 +158,14 @@ void DirectoryKeeper::publish(DirectoryPtr fresh) {
         const std::lock_guard lock(mutex_);
         // A load that began before another change was committed has nothing new to say.
         if (directory_ && fresh->stored().revision < directory_->stored().revision) return;
+        if (fresh->stored().revision > 0) seen_ = {fresh->stored().revision, fresh->stored().seal};
         was_distrusted = distrust_.has_value();
         distrust_.reset();
         const bool same = directory_ && directory_->stored().seal == fresh->stored().seal &&
                           directory_->stored().faults == fresh->stored().faults && generation_ > 0 &&
                           !was_distrusted;
         directory_ = fresh;
+        has_listeners_.store(fresh->has_listeners(), std::memory_order_release);
         if (same) return;
         ++generation_;
     }
@@ -159,12 +191,18 @@ void DirectoryKeeper::recognise(const access::CertificateIdentity& identity,
     known.generation = generation;
 }
 
+access::ListenerStanding DirectoryKeeper::stored_listener(const std::string& name) const {
+    if (!has_listeners_.load(std::memory_order_acquire)) return {};
+    return directory()->stored_listener(name);
+}
+
 DirectoryPtr DirectoryKeeper::lock(storage::WriteTransaction& tx) const {
-    const auto seen = directory();
-    auto stored = storage::IamRepository::lock(tx, &seen->stored());
-    require_not_older(stored, seen->stored());
-    if (stored.seal == seen->stored().seal && stored.faults == seen->stored().faults) return seen;
-    return Directory::build(std::move(stored), account_, seen.get());
+    const auto known = directory();
+    const auto newest = seen();
+    auto stored = storage::IamRepository::lock(tx, &known->stored());
+    if (newest) require_not_older(stored, *newest);
+    if (stored.seal == known->stored().seal && stored.faults == known->stored().faults) return known;
+    return Directory::build(std::move(stored), account_, known.get());
 }
 
 }  // namespace coffer::iam

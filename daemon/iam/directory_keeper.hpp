@@ -13,6 +13,7 @@
 
 #include "daemon/access/caller.hpp"
 #include "daemon/iam/directory.hpp"
+#include "daemon/iam/seen_manifest.hpp"
 #include "storage/change_listener.hpp"
 #include "storage/database.hpp"
 
@@ -27,20 +28,24 @@ struct KeeperEvents {
     std::function<void()> trusted;
     /// A new state is in force.
     std::function<void(const Directory& directory)> changed;
+    /// What was seen could not be kept, and why; tried again with the next load. Told when the reason is
+    /// another.
+    std::function<void(const std::string& reason)> seen_not_kept;
 };
 
 /// Thread-safe.
-class DirectoryKeeper final : public access::CallerDirectory {
+class DirectoryKeeper final : public access::CallerDirectory, public access::ListenerPolicies {
 public:
     /// How often everything is read although nothing was told: changes made with the triggers switched off
     /// are found by it. And how often while changes may be missed.
     static constexpr std::chrono::milliseconds kRereadInterval{60'000};
     static constexpr std::chrono::milliseconds kBlindInterval{500};
 
-    /// Loads, and waits for it. When the tables cannot be believed it starts with a directory in which nobody
-    /// is known; throws what Database throws when they cannot be read.
+    /// Loads, and waits for it. When the tables cannot be believed, or are older than what `seen_file` says
+    /// that this node has seen, it starts with a directory in which nobody is known; throws what Database
+    /// throws when they cannot be read. Without `seen_file` nothing is known of earlier runs.
     DirectoryKeeper(storage::Database& database, std::string account, const Clock& clock, KeeperEvents events,
-                    Deadline deadline);
+                    std::optional<SeenManifestFile> seen_file, Deadline deadline);
     ~DirectoryKeeper() override;
     DirectoryKeeper(const DirectoryKeeper&) = delete;
     DirectoryKeeper& operator=(const DirectoryKeeper&) = delete;
@@ -51,6 +56,7 @@ public:
     [[nodiscard]] std::uint64_t generation() const noexcept {
         return generation_.load(std::memory_order_acquire);
     }
+    [[nodiscard]] access::ListenerStanding stored_listener(const std::string& name) const override;
 
     /// Locks and loads what there is, inside a change's transaction. Throws IntegrityError when it cannot be
     /// believed, or is older than what this node has seen.
@@ -69,18 +75,29 @@ private:
     void load(Deadline deadline);
     void wake();
     void distrusted(const std::string& reason);
-    /// Throws IntegrityError when `stored` is not the future of what was seen.
-    static void require_not_older(const storage::StoredIam& stored, const storage::StoredIam& seen);
+    [[nodiscard]] std::optional<SeenManifest> seen() const;
+    void read_seen();
+    void keep_seen();
 
     storage::Database& database_;
     const std::string account_;
     const Clock& clock_;
     const KeeperEvents events_;
+    const std::optional<SeenManifestFile> seen_file_;
+    // For the thread that loads: what the file has, whether it could be read, why it could not be written.
+    std::optional<SeenManifest> kept_;
+    bool seen_read_ = false;
+    std::string not_kept_;
 
     mutable std::mutex mutex_;
     DirectoryPtr directory_;
+    /// The newest that was ever believed. Not that of directory_: a node that began with nothing must not
+    /// take the older state for news.
+    std::optional<SeenManifest> seen_;
     std::optional<std::string> distrust_;
     std::atomic<std::uint64_t> generation_{0};
+    /// Most installations have none, and no request should take a lock to learn that.
+    std::atomic<bool> has_listeners_{false};
 
     std::mutex wake_mutex_;
     std::condition_variable woken_;

@@ -27,6 +27,8 @@ storage::IamChange change_of(const Records& records, const IamKey& key) {
             return change_of<Role>(records, key);
         case IamKind::policy:
             return change_of<ManagedPolicy>(records, key);
+        case IamKind::listener:
+            return change_of<ListenerPolicy>(records, key);
         case IamKind::account:
             break;
     }

@@ -19,6 +19,8 @@ template <class Record>
     if constexpr (std::is_same_v<Record, User>) return capital ? "User" : "user";
     if constexpr (std::is_same_v<Record, Group>) return capital ? "Group" : "group";
     if constexpr (std::is_same_v<Record, Role>) return capital ? "Role" : "role";
+    if constexpr (std::is_same_v<Record, ListenerPolicy>)
+        return capital ? "Listener policy" : "listener policy";
     return capital ? "Policy" : "policy";
 }
 

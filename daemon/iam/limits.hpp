@@ -26,6 +26,9 @@ inline constexpr std::size_t kMaxTags = 50;
 inline constexpr std::size_t kMaxTagKey = 128;
 inline constexpr std::size_t kMaxTagValue = 256;
 
+/// Policies of listeners. Ours.
+inline constexpr std::size_t kMaxListenerPolicies = 100;
+
 /// Certificate identities of one user or role. Ours.
 inline constexpr std::size_t kMaxIdentities = 100;
 /// Bytes of an identity's value or issuer. Ours: the length that SPIFFE implementations must support.

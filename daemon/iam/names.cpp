@@ -28,6 +28,7 @@ std::string_view id_prefix(IamKind kind) noexcept {
             return "AROA";
         case IamKind::policy:
             return "ANPA";
+        case IamKind::listener:
         case IamKind::account:
             break;
     }
@@ -56,6 +57,10 @@ std::string random_base32(std::size_t characters) {
 
 std::string arn_of(std::string_view account, IamKind kind, std::string_view path, std::string_view name) {
     return fmt::format("arn:aws:iam::{}:{}{}{}", account, storage::iam_kind_name(kind), path, name);
+}
+
+std::string listener_arn(std::string_view region, std::string_view account, std::string_view name) {
+    return fmt::format("arn:aws:coffer:{}:{}:listener/{}", region, account, name);
 }
 
 std::string session_arn(std::string_view account, std::string_view role, std::string_view session) {
@@ -88,9 +93,9 @@ std::optional<ArnName> parse_arn(std::string_view text) {
     const auto first = resource.find('/');
     const auto last = resource.rfind('/');
     if (first == std::string_view::npos) return std::nullopt;
-    const auto kind = storage::find_iam_kind(resource.substr(0, first));
-    ArnName name{kind.value_or(IamKind::account), std::string(arn->account()),
-                 std::string(resource.substr(first, last - first + 1)),
+    auto kind = storage::find_iam_kind(resource.substr(0, first)).value_or(IamKind::account);
+    if (kind == IamKind::listener) kind = IamKind::account;  // is no entity of IAM
+    ArnName name{kind, std::string(arn->account()), std::string(resource.substr(first, last - first + 1)),
                  std::string(resource.substr(last + 1))};
     if (name.kind == IamKind::account || !is_name(name.name) || !is_path(name.path)) return std::nullopt;
     return name;

@@ -19,6 +19,10 @@ template <class Record>
     return arn_of(account, Record::kKind, record.path, record.name);
 }
 
+/// "arn:aws:coffer:REGION:ACCOUNT:listener/NAME"
+[[nodiscard]] std::string listener_arn(std::string_view region, std::string_view account,
+                                       std::string_view name);
+
 /// "arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
 [[nodiscard]] std::string session_arn(std::string_view account, std::string_view role,
                                       std::string_view session);

@@ -79,7 +79,7 @@
     ASK(SimulatePrincipalPolicy, simulate_principal_policy) \
     ASK(WhoCan, who_can) \
     ASK(WhatCan, what_can) \
-    READ(LintPolicies, lint_policies) \
+    ASK(LintPolicies, lint_policies) \
     READ(GetAccessConfiguration, get_access_configuration) \
     WRITE(ApplyAccessConfiguration, apply_access_configuration) \
     WRITE(CreateAccessKey, create_access_key) \
@@ -89,7 +89,15 @@
     ASK(GetAccessKeyLastUsed, get_access_key_last_used) \
     WRITE(DisableRole, disable_role) \
     WRITE(EnableRole, enable_role) \
-    WRITE(RevokeSessions, revoke_sessions)
+    WRITE(RevokeSessions, revoke_sessions) \
+    WRITE(PutListenerPolicy, put_listener_policy) \
+    READ(GetListenerPolicy, get_listener_policy) \
+    WRITE(DeleteListenerPolicy, delete_listener_policy) \
+    READ(ListListeners, list_listeners) \
+    ASK(SimulateCustomPolicy, simulate_custom_policy) \
+    WRITE(TagPolicy, tag_policy) \
+    WRITE(UntagPolicy, untag_policy) \
+    READ(ListPolicyTags, list_policy_tags)
 // clang-format on
 
 namespace coffer::iam {

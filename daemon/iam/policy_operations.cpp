@@ -31,8 +31,8 @@ ManagedPolicy need_policy(const Work& work, const std::string& arn) {
     return *policy;
 }
 
-ManagedPolicy& edit(Work& work, Action action, const std::string& arn) {
-    work.require(action, arn);
+ManagedPolicy& edit(Work& work, Action action, const std::string& arn, const Asked& asked = {}) {
+    work.require(action, arn, asked);
     if (find_built_in(arn) != nullptr) {
         throw ServiceError(v1::UNMODIFIABLE_ENTITY,
                            fmt::format("Policy {} comes with Coffer and cannot be changed.", arn));
@@ -249,6 +249,37 @@ v1::ListEntitiesForPolicyResponse list_entities_for_policy(Work& work,
         auto& message = *response.add_policy_users();
         message.set_user_name(name);
         message.set_user_id(user->id);
+    }
+    return response;
+}
+
+v1::TagPolicyResponse tag_policy(Work& work, const v1::TagPolicyRequest& request) {
+    auto added = tags_of(request.tags());
+    auto& policy = edit(work, Action::iam_tag_policy, request.policy_arn(), {.request_tags = added});
+    auto tags = with_tags(policy.tags, added);
+    check_tags(tags);
+    policy.tags = std::move(tags);
+    return {};
+}
+
+v1::UntagPolicyResponse untag_policy(Work& work, const v1::UntagPolicyRequest& request) {
+    const std::vector<std::string> keys(request.tag_keys().begin(), request.tag_keys().end());
+    auto& policy = edit(work, Action::iam_untag_policy, request.policy_arn(), {.tag_keys = keys});
+    std::erase_if(policy.tags, [&](const Tag& tag) { return holds(keys, tag.key); });
+    return {};
+}
+
+v1::ListPolicyTagsResponse list_policy_tags(Work& work, const v1::ListPolicyTagsRequest& request) {
+    work.require(Action::iam_list_policy_tags, request.policy_arn());
+    auto tags = need_policy(work, request.policy_arn()).tags;
+    std::sort(tags.begin(), tags.end(), [](const Tag& a, const Tag& b) { return a.key < b.key; });
+    v1::ListPolicyTagsResponse response;
+    Page page(request, response);
+    for (const auto& tag : tags) {
+        if (!page.takes(tag.key)) continue;
+        auto& message = *response.add_tags();
+        message.set_key(tag.key);
+        message.set_value(tag.value);
     }
     return response;
 }

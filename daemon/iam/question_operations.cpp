@@ -9,6 +9,7 @@
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/suspension.hpp"
+#include "daemon/iam/unused_access.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::iam {
@@ -87,12 +88,44 @@ Action action_named(const std::string& name) {
     return *action;
 }
 
-/// The keys that the one who asks gives, and the time.
-access::PrepareRequest context_of(const Work& work,
+// ---- through which listener -------------------------------------------------------------------------------
+
+/// The listener that a question is about, with the policies that have a say then; none where none is named.
+struct AskedListener {
+    std::string name;
+    access::PolicyPtr configured;
+    access::ListenerStanding stored;
+
+    [[nodiscard]] access::ListenerPair pair() const { return {configured.get(), stored.policy.get()}; }
+};
+
+template <class Request>
+AskedListener listener_of(const Work& work, const Request& request) {
+    AskedListener asked;
+    if (!request.has_listener_name()) return asked;
+    asked.name = request.listener_name();
+    asked.stored = work.directory().stored_listener(asked.name);
+    bool known = asked.stored.policy != nullptr || !asked.stored.refusal.empty();
+    for (const auto& listener : work.node().configured()) {
+        if (listener.name != asked.name) continue;
+        known = true;
+        asked.configured = listener.policy;
+    }
+    if (known) return asked;
+    throw ServiceError(
+        v1::NO_SUCH_ENTITY,
+        fmt::format("There is no listener named {} on this node, and no policy is stored for one. "
+                    "'coffer iam list-listeners' lists them.",
+                    asked.name));
+}
+
+/// The keys that the one who asks gives, the listener and the time.
+access::PrepareRequest context_of(const Work& work, const AskedListener& listener,
                                   const google::protobuf::RepeatedPtrField<v1::ContextEntry>& entries) {
-    return [now = work.now(), entries](access::RequestContext& request) {
+    return [now = work.now(), listener = listener.name, entries](access::RequestContext& request) {
         request.set_time(now);
         request.set_boolean(access::Key::secure_transport, true);
+        if (!listener.empty()) request.set(access::Key::source_vpce, listener);
         for (const auto& entry : entries) {
             const std::vector<std::string> values(entry.context_key_values().begin(),
                                                   entry.context_key_values().end());
@@ -166,19 +199,22 @@ std::string decision_name(access::Outcome outcome) {
 }
 
 v1::EvaluationResult evaluate(const Subject& subject, Action action, const Resource& resource,
-                              const access::PrepareRequest& prepare) {
+                              const AskedListener& listener, const access::PrepareRequest& prepare) {
     v1::EvaluationResult result;
     result.set_eval_action_name(std::string(access::action_info(action).name));
     result.set_eval_resource_name(resource.arn);
-    if (!subject.refusal.empty()) {
+    const auto& refusal = subject.refusal.empty() ? listener.stored.refusal : subject.refusal;
+    if (!refusal.empty()) {
         result.set_eval_decision("implicitDeny");
-        result.set_explanation("refused everything: " + subject.refusal);
+        result.set_explanation("refused everything: " + refusal);
         return result;
     }
     access::RequestContext request(subject.rights->principal, action, resource.arn);
     request.set_resource_tags(resource.tags);
     prepare(request);
-    const auto explanation = access::explain(request, subject.rights->with(resource.policy.get(), nullptr));
+    const auto explanation = access::explain(
+        request,
+        subject.rights->with(resource.policy.get(), listener.configured.get(), listener.stored.policy.get()));
     result.set_eval_decision(decision_name(explanation.decision.outcome));
     result.set_explanation(access::format_explanation(request, explanation));
     for (const auto& policy : explanation.policies) {
@@ -202,6 +238,53 @@ void put_grant(const access::Grant& grant, const std::string& principal, const s
     message.set_resource(resource);
     if (grant.decision.policy != nullptr) message.set_policy(grant.decision.policy->name());
     if (grant.decision.statement != nullptr) message.set_statement(grant.decision.statement->label());
+}
+
+/// A policy that comes with the question.
+access::PolicyPtr parse_given(const std::string& text, std::string name, DocumentKind kind) {
+    try {
+        return Policy::parse(text, std::move(name), {.kind = kind});
+    } catch (const access::MalformedPolicy& error) {
+        throw ServiceError(v1::MALFORMED_POLICY, error.what());
+    }
+}
+
+/// Who asks in a simulation of policies that nobody has: the user that is named, with its tags and groups and
+/// none of its policies; else somebody of the account, without a name.
+access::Principal simulated_caller(const Work& work, const v1::SimulateCustomPolicyRequest& request) {
+    if (request.has_caller_arn()) {
+        const auto name = parse_arn(request.caller_arn());
+        if (!name || name->kind != IamKind::user) {
+            throw invalid_input(fmt::format("CallerArn: {} is not the ARN of a user.", request.caller_arn()));
+        }
+        const auto subject = subject_at(work, request.caller_arn());
+        if (!subject.rights) throw invalid_input("CallerArn: " + subject.refusal + ".");
+        return subject.rights->principal;
+    }
+    access::Principal somebody;
+    somebody.account = work.account();
+    return somebody;
+}
+
+/// Every action on every resource.
+template <class Request, class Response>
+void simulate(Work& work, const Subject& subject, const AskedListener& listener, const Request& request,
+              Response& response) {
+    std::vector<Resource> resources;
+    for (const auto& id : request.resource_arns()) resources.push_back(find_resource(work, id));
+    if (resources.empty()) resources.push_back({"*", {}, nullptr});
+    if (request.has_resource_policy()) {
+        const auto policy = parse_given(request.resource_policy(), "ResourcePolicy", DocumentKind::resource);
+        for (auto& resource : resources) resource.policy = policy;
+    }
+    const auto prepare = context_of(work, listener, request.context_entries());
+    response.set_is_truncated(false);
+    for (const auto& action : request.action_names()) {
+        for (const auto& resource : resources) {
+            *response.add_evaluation_results() =
+                evaluate(subject, action_named(action), resource, listener, prepare);
+        }
+    }
 }
 
 // ---- lint -------------------------------------------------------------------------------------------------
@@ -260,28 +343,27 @@ private:
 v1::SimulatePrincipalPolicyResponse simulate_principal_policy(
     Work& work, const v1::SimulatePrincipalPolicyRequest& request) {
     work.require(Action::iam_simulate_principal_policy, "*");
-    const auto subject = subject_at(work, request.policy_source_arn());
-    std::vector<Resource> resources;
-    for (const auto& id : request.resource_arns()) resources.push_back(find_resource(work, id));
-    if (resources.empty()) resources.push_back({"*", {}, nullptr});
-    if (request.has_resource_policy()) {
-        try {
-            for (auto& resource : resources) {
-                resource.policy = Policy::parse(request.resource_policy(), "ResourcePolicy",
-                                                {.kind = DocumentKind::resource});
-            }
-        } catch (const access::MalformedPolicy& error) {
-            throw ServiceError(v1::MALFORMED_POLICY, error.what());
-        }
-    }
-    const auto prepare = context_of(work, request.context_entries());
     v1::SimulatePrincipalPolicyResponse response;
-    response.set_is_truncated(false);
-    for (const auto& action : request.action_names()) {
-        for (const auto& resource : resources) {
-            *response.add_evaluation_results() = evaluate(subject, action_named(action), resource, prepare);
-        }
+    simulate(work, subject_at(work, request.policy_source_arn()), listener_of(work, request), request,
+             response);
+    return response;
+}
+
+v1::SimulateCustomPolicyResponse simulate_custom_policy(Work& work,
+                                                        const v1::SimulateCustomPolicyRequest& request) {
+    work.require(Action::iam_simulate_custom_policy, "*");
+    auto rights = std::make_shared<access::Rights>();
+    rights->principal = simulated_caller(work, request);
+    int number = 0;
+    for (const auto& text : request.policy_input_list()) {
+        rights->identity.push_back(
+            parse_given(text, fmt::format("PolicyInputList.{}", ++number), DocumentKind::identity));
     }
+    for (const auto& text : request.permissions_boundary_policy_input_list()) {
+        rights->boundary = parse_given(text, "PermissionsBoundaryPolicyInputList.1", DocumentKind::boundary);
+    }
+    v1::SimulateCustomPolicyResponse response;
+    simulate(work, {rights->principal.arn, rights, {}}, {}, request, response);
     return response;
 }
 
@@ -289,12 +371,14 @@ v1::WhoCanResponse who_can(Work& work, const v1::WhoCanRequest& request) {
     work.require(Action::coffer_who_can, "*");
     const auto action = action_named(request.action());
     const auto resource = find_resource(work, request.resource());
+    const auto listener = listener_of(work, request);
+    v1::WhoCanResponse response;
+    if (!listener.stored.refusal.empty()) return response;
     const auto subjects = everybody(work);
     std::vector<access::PrincipalPolicies> principals;
     for (const auto& subject : subjects) principals.push_back(policies_of(*subject.rights));
-    v1::WhoCanResponse response;
-    for (const auto& grant : access::who_can(action, resource.view(), principals, nullptr,
-                                             context_of(work, request.context_entries()))) {
+    for (const auto& grant : access::who_can(action, resource.view(), principals, listener.pair(),
+                                             context_of(work, listener, request.context_entries()))) {
         put_grant(grant, subjects[grant.principal].arn, resource.arn, *response.add_grants());
     }
     return response;
@@ -303,8 +387,9 @@ v1::WhoCanResponse who_can(Work& work, const v1::WhoCanRequest& request) {
 v1::WhatCanResponse what_can(Work& work, const v1::WhatCanRequest& request) {
     work.require(Action::coffer_what_can, "*");
     const auto subject = subject_at(work, request.policy_source_arn());
+    const auto listener = listener_of(work, request);
     v1::WhatCanResponse response;
-    if (!subject.refusal.empty()) return response;
+    if (!subject.refusal.empty() || !listener.stored.refusal.empty()) return response;
     std::vector<Resource> resources;
     for (const auto& id : request.resources()) resources.push_back(find_resource(work, id));
     if (resources.empty()) {
@@ -313,14 +398,14 @@ v1::WhatCanResponse what_can(Work& work, const v1::WhatCanRequest& request) {
     }
     std::vector<access::ResourcePolicies> views;
     for (const auto& resource : resources) views.push_back(resource.view());
-    for (const auto& grant : access::what_can(policies_of(*subject.rights), views, nullptr,
-                                              context_of(work, request.context_entries()))) {
+    for (const auto& grant : access::what_can(policies_of(*subject.rights), views, listener.pair(),
+                                              context_of(work, listener, request.context_entries()))) {
         put_grant(grant, subject.arn, resources[grant.resource].arn, *response.add_grants());
     }
     return response;
 }
 
-v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest& /*request*/) {
+v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest& request) {
     work.require(Action::coffer_lint_policies, "*");
     v1::LintPoliciesResponse response;
     Linter linter(work, response);
@@ -339,6 +424,9 @@ v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest
     for (const auto& [name, role] : records.roles) {
         linter.check(arn_of(work.account(), *role), role->trust, DocumentKind::trust);
     }
+    for (const auto& [name, policy] : records.listeners) {
+        linter.check("listener/" + name, policy->document, DocumentKind::listener);
+    }
     for (const auto& [name, user] : records.users) {
         const auto standing = work.directory().standing({IamKind::user, name});
         if (standing->rights) continue;
@@ -351,6 +439,7 @@ v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest
         linter.add(arn_of(work.account(), *role), "PRINCIPAL_REFUSED", standing->refusal,
                    "Remove the reference, or put right what it names.");
     }
+    if (request.has_unused_days()) find_unused_access(work, request.unused_days(), response);
     return response;
 }
 

@@ -241,6 +241,13 @@ std::string to_document(const ManagedPolicy& policy) {
     return json::serialize(object);
 }
 
+std::string to_document(const ListenerPolicy& policy) {
+    json::object object;
+    object["updated"] = policy.updated.millis();
+    object["document"] = policy.document;
+    return json::serialize(object);
+}
+
 std::string to_claims(const std::vector<Identity>& identities) {
     json::object object;
     put(object, "identities", identities);
@@ -324,6 +331,18 @@ ManagedPolicy read_document<ManagedPolicy>(std::string_view name, std::string_vi
     if (policy.find(policy.default_version) == nullptr) {
         throw BadDocument("the document's default version is none of its versions");
     }
+    return policy;
+}
+
+template <>
+ListenerPolicy read_document<ListenerPolicy>(std::string_view name, std::string_view document) {
+    const auto value = parse(document);
+    JsonFields fields(value);
+    ListenerPolicy policy;
+    policy.name = name;
+    policy.updated = Timestamp::from_millis(fields.number("updated"));
+    policy.document = fields.text("document");
+    fields.finish();
     return policy;
 }
 

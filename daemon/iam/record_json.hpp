@@ -13,6 +13,7 @@ namespace coffer::iam {
 [[nodiscard]] std::string to_document(const Group& group);
 [[nodiscard]] std::string to_document(const Role& role);
 [[nodiscard]] std::string to_document(const ManagedPolicy& policy);
+[[nodiscard]] std::string to_document(const ListenerPolicy& policy);
 
 /// The identities as the manifest lists them, so that they are known also when the row is not believed: a
 /// certificate that was refused for matching two principals must not become the other's when one of both is
@@ -32,5 +33,7 @@ template <>
 [[nodiscard]] Role read_document<Role>(std::string_view name, std::string_view document);
 template <>
 [[nodiscard]] ManagedPolicy read_document<ManagedPolicy>(std::string_view name, std::string_view document);
+template <>
+[[nodiscard]] ListenerPolicy read_document<ListenerPolicy>(std::string_view name, std::string_view document);
 
 }  // namespace coffer::iam

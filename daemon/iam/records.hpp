@@ -1,5 +1,6 @@
 #pragma once
-// Users, groups, roles and managed policies as values. Their JSON form is in record_json.hpp.
+// Users, groups, roles, managed policies and policies of listeners as values. Their JSON form is in
+// record_json.hpp.
 
 #include <cstdint>
 #include <map>
@@ -130,6 +131,15 @@ struct ManagedPolicy {
     [[nodiscard]] const PolicyVersion& current() const { return *find(default_version); }
 };
 
+/// What may be done through the listeners of one name, on all nodes.
+struct ListenerPolicy {
+    static constexpr IamKind kKind = IamKind::listener;
+    /// Of the listener.
+    std::string name;
+    Timestamp updated;
+    std::string document;
+};
+
 template <class Record>
 using Table = std::map<std::string, std::shared_ptr<const Record>, std::less<>>;
 
@@ -139,6 +149,7 @@ struct Records {
     Table<Group> groups;
     Table<Role> roles;
     Table<ManagedPolicy> policies;
+    Table<ListenerPolicy> listeners;
     std::map<IamKey, std::string> faults;
 
     template <class Record>
@@ -153,6 +164,8 @@ struct Records {
             return groups;
         } else if constexpr (std::is_same_v<Record, Role>) {
             return roles;
+        } else if constexpr (std::is_same_v<Record, ListenerPolicy>) {
+            return listeners;
         } else {
             static_assert(std::is_same_v<Record, ManagedPolicy>);
             return policies;

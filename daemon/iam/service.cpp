@@ -57,6 +57,7 @@ struct Changed {
 /// The caller as the directory has him now: what he asks may have been forbidden to him since he connected.
 secrets::CallContext as_now(const secrets::CallContext& call, const Directory& directory, Timestamp time) {
     auto now = call;
+    now.caller.stored_listener = directory.stored_listener(call.caller.listener);
     const auto& principal = call.caller.rights->principal;
     const auto refuse = [&](const std::string& why) {
         throw access::AccessDenied("User: " + principal.arn + " may do nothing: " + why);
@@ -85,15 +86,39 @@ void require_caller_stays(const access::Caller& caller, const Directory& after, 
                     found.rights ? "your certificate would be another principal's" : found.refusal));
 }
 
+/// And the listener that he came through must not be closed behind him: he must be able to change its policy
+/// again.
+void require_listener_stays(const secrets::CallContext& call, const Directory& before, const Directory& after,
+                            const NodeFacts& node, Timestamp now) {
+    const auto& name = call.caller.listener;
+    auto there = call;
+    there.caller.stored_listener = after.stored_listener(name);
+    const auto& policy = there.caller.stored_listener.policy;
+    if (!policy || policy == before.stored_listener(name).policy) return;
+    const Work work(after, there, node, now);
+    const auto arn = work.listener_arn(name);
+    if (work.may(access::Action::coffer_put_listener_policy, arn) ||
+        work.may(access::Action::coffer_delete_listener_policy, arn) ||
+        work.may(access::Action::coffer_apply_access_configuration, "*")) {
+        return;
+    }
+    throw invalid_input(
+        fmt::format("The change would lock you out: through listener {}, which you came through, nobody like "
+                    "you could change "
+                    "its policy again. Allow coffer:DeleteListenerPolicy in it, or make the change through "
+                    "another listener.",
+                    name));
+}
+
 /// One attempt at a change, in its transaction.
 Changed attempt(const Operation& operation, const secrets::CallContext& call, const v1::Request& request,
-                const DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets, Timestamp now,
+                const DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets, const NodeFacts& node, Timestamp now,
                 storage::WriteTransaction& tx) {
     Changed changed;
     const auto directory = keeper.lock(tx);
     const auto caller = directory == keeper.directory() ? call : as_now(call, *directory, now);
     Draft draft(directory->records());
-    Work work(*directory, caller, now, draft);
+    Work work(*directory, caller, node, now, draft);
     work.use(&access_key_secrets);
     operation.run(work, request, changed.response);
     const auto changes = draft.changes();
@@ -101,6 +126,7 @@ Changed attempt(const Operation& operation, const secrets::CallContext& call, co
         auto stored = storage::IamRepository::store(tx, directory->stored(), changes);
         changed.directory = Directory::build(std::move(stored), directory->account(), directory.get());
         require_caller_stays(caller.caller, *changed.directory, now);
+        require_listener_stays(caller, *directory, *changed.directory, node, now);
     }
     const auto revision = (changed.directory ? changed.directory : directory)->stored().revision;
     if (changed.response.has_apply_access_configuration()) {
@@ -131,7 +157,7 @@ awaitable<void> IamService::perform(secrets::Call call, std::shared_ptr<const v1
     }
     const auto directory = keeper_.directory();
     if (operation.means == Means::reads) {
-        Work work(*directory, *call, clock_.now());
+        Work work(*directory, *call, node_, clock_.now());
         operation.run(work, *request, response);
         co_return;
     }
@@ -139,7 +165,7 @@ awaitable<void> IamService::perform(secrets::Call call, std::shared_ptr<const v1
         // Whoever may not is told without keeping others from changing anything.
         v1::Response ignored;
         Draft draft(directory->records());
-        Work work(*directory, *call, clock_.now(), draft);
+        Work work(*directory, *call, node_, clock_.now(), draft);
         operation.run(work, *request, ignored);
     } catch (const ServiceError&) {
         // What the database has now may be otherwise.
@@ -158,7 +184,7 @@ awaitable<void> IamService::ask(secrets::Call call, std::shared_ptr<const v1::Re
             [this, call, request](storage::ReadTransaction& tx) {
                 v1::Response answer;
                 const auto directory = keeper_.directory();
-                Work work(*directory, *call, clock_.now(), tx);
+                Work work(*directory, *call, node_, clock_.now(), tx);
                 find(request->operation_case())->run(work, *request, answer);
                 return answer;
             },
@@ -178,7 +204,7 @@ awaitable<void> IamService::change(secrets::Call call, std::shared_ptr<const v1:
             [this, call, request](storage::WriteTransaction& tx) {
                 try {
                     return attempt(*find(request->operation_case()), *call, *request, keeper_,
-                                   access_key_secrets_, clock_.now(), tx);
+                                   access_key_secrets_, node_, clock_.now(), tx);
                 } catch (const IntegrityError& error) {
                     tx.report_integrity_failure(error.what());
                     throw not_trusted(error);

@@ -9,6 +9,7 @@
 #include "daemon/base/time.hpp"
 #include "daemon/iam/access_key_secrets.hpp"
 #include "daemon/iam/directory_keeper.hpp"
+#include "daemon/iam/node_facts.hpp"
 #include "daemon/secrets/operation_set.hpp"
 #include "storage/database.hpp"
 
@@ -19,8 +20,12 @@ class IamService final : public secrets::OperationSet {
 public:
     /// All must outlive it.
     IamService(storage::Database& database, DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets,
-               const Clock& clock)
-        : database_(database), keeper_(keeper), access_key_secrets_(access_key_secrets), clock_(clock) {}
+               const Clock& clock, NodeFacts node)
+        : database_(database),
+          keeper_(keeper),
+          access_key_secrets_(access_key_secrets),
+          clock_(clock),
+          node_(std::move(node)) {}
 
     [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override;
     boost::asio::awaitable<void> perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
@@ -36,6 +41,7 @@ private:
     DirectoryKeeper& keeper_;
     AccessKeySecrets& access_key_secrets_;
     const Clock& clock_;
+    const NodeFacts node_;
 };
 
 }  // namespace coffer::iam

@@ -21,16 +21,25 @@ const access::Policy* resource_policy_of(const access::RequestContext& request) 
 
 }  // namespace
 
-void Work::require(access::Action action, const std::string& resource, const Asked& asked) const {
+access::RequestContext Work::request_for(access::Action action, const std::string& resource) const {
     access::RequestContext request(rights().principal, action, resource);
     access::set_caller_keys(request, call_.caller, now_);
+    return request;
+}
+
+bool Work::may(access::Action action, const std::string& resource) const {
+    const auto request = request_for(action, resource);
+    return access::decide(request, call_.caller.policies(resource_policy_of(request))).allowed();
+}
+
+void Work::require(access::Action action, const std::string& resource, const Asked& asked) const {
+    auto request = request_for(action, resource);
     request.set_resource_tags(asked.resource_tags);
     if (!asked.request_tags.empty()) request.set_request_tags(asked.request_tags);
     if (!asked.tag_keys.empty()) request.set_tag_keys(asked.tag_keys);
     if (asked.policy_arn) request.set(Key::iam_policy_arn, *asked.policy_arn);
     if (asked.boundary) request.set(Key::iam_permissions_boundary, *asked.boundary);
-    const auto decision = access::decide(
-        request, rights().with(resource_policy_of(request), call_.caller.listener_policy.get()));
+    const auto decision = access::decide(request, call_.caller.policies(resource_policy_of(request)));
     call_.record->statement = access::describe(decision);
     if (!decision.allowed()) {
         throw access::AccessDenied(access::denial_message(request, decision, resource));

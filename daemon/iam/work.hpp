@@ -12,6 +12,7 @@
 #include "daemon/iam/draft.hpp"
 #include "daemon/iam/errors.hpp"
 #include "daemon/iam/names.hpp"
+#include "daemon/iam/node_facts.hpp"
 #include "daemon/secrets/call_context.hpp"
 
 namespace coffer::iam {
@@ -31,20 +32,22 @@ struct Asked {
 class Work {
 public:
     /// For an operation that reads; everything must outlive it.
-    Work(const Directory& directory, const secrets::CallContext& call, Timestamp now)
-        : directory_(directory), call_(call), now_(now) {}
+    Work(const Directory& directory, const secrets::CallContext& call, const NodeFacts& node, Timestamp now)
+        : directory_(directory), call_(call), node_(node), now_(now) {}
     /// For one that asks about secrets as well.
-    Work(const Directory& directory, const secrets::CallContext& call, Timestamp now,
+    Work(const Directory& directory, const secrets::CallContext& call, const NodeFacts& node, Timestamp now,
          storage::ReadTransaction& tx)
-        : directory_(directory), call_(call), now_(now), tx_(&tx) {}
+        : directory_(directory), call_(call), node_(node), now_(now), tx_(&tx) {}
     /// For one that changes `draft`, which was made from the directory.
-    Work(const Directory& directory, const secrets::CallContext& call, Timestamp now, Draft& draft)
-        : directory_(directory), call_(call), now_(now), draft_(&draft) {}
+    Work(const Directory& directory, const secrets::CallContext& call, const NodeFacts& node, Timestamp now,
+         Draft& draft)
+        : directory_(directory), call_(call), node_(node), now_(now), draft_(&draft) {}
 
     [[nodiscard]] const Directory& directory() const noexcept { return directory_; }
     [[nodiscard]] const std::string& account() const noexcept { return directory_.account(); }
     [[nodiscard]] const access::Rights& rights() const noexcept { return *call_.caller.rights; }
     [[nodiscard]] const secrets::CallContext& call() const noexcept { return call_; }
+    [[nodiscard]] const NodeFacts& node() const noexcept { return node_; }
     [[nodiscard]] Timestamp now() const noexcept { return now_; }
     [[nodiscard]] Draft& draft() noexcept { return *draft_; }
     [[nodiscard]] storage::ReadTransaction& database() noexcept { return *tx_; }
@@ -69,6 +72,12 @@ public:
         return arn_of(account(), Record::kKind, record != nullptr ? record->path : "/", name);
     }
 
+    [[nodiscard]] std::string listener_arn(std::string_view name) const {
+        return iam::listener_arn(node_.region, account(), name);
+    }
+
+    /// Whether the caller may do that.
+    [[nodiscard]] bool may(access::Action action, const std::string& resource) const;
     /// Throws access::AccessDenied unless the caller may do `action` to `resource` (an ARN, or "*").
     void require(access::Action action, const std::string& resource, const Asked& asked = {}) const;
 
@@ -78,8 +87,12 @@ public:
     void use(AccessKeySecrets* secrets) noexcept { access_key_secrets_ = secrets; }
 
 private:
+    [[nodiscard]] access::RequestContext request_for(access::Action action,
+                                                     const std::string& resource) const;
+
     const Directory& directory_;
     const secrets::CallContext& call_;
+    const NodeFacts& node_;
     Timestamp now_;
     storage::ReadTransaction* tx_ = nullptr;
     Draft* draft_ = nullptr;

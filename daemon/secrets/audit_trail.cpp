@@ -88,6 +88,18 @@ std::string_view source_of(const google::protobuf::Message* message) {
     return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
 }
 
+std::string_view name_of(RefusedKind kind) noexcept {
+    switch (kind) {
+        case RefusedKind::connection:
+            return "RefuseConnections";
+        case RefusedKind::handshake:
+            return "RefuseHandshakes";
+        case RefusedKind::request:
+            return "RefuseRequests";
+    }
+    return "";
+}
+
 }  // namespace
 
 // ---- what events say ------------------------------------------------------------------------------------
@@ -134,6 +146,31 @@ audit::Event EventMaker::of_service(const ServiceAction& action) const {
     event.recipient_account_id = identity_.account;
     event.additional.node = node_;
     event.additional.details = action.details;
+    return event;
+}
+
+audit::Event EventMaker::of_refusals(const RefusalGroup& group) const {
+    audit::Event event;
+    event.user_identity = identity_of(group.caller);
+    event.time = group.last;
+    event.source = kOwnSource;
+    event.name = name_of(group.kind);
+    event.region = identity_.region;
+    event.source_address = group.caller.source_address;
+    event.type = audit::EventType::service_event;
+    event.error_code = group.code;
+    event.error_message = group.message;
+    event.read_only = true;
+    event.recipient_account_id = identity_.account;
+    event.additional.node = node_;
+    event.additional.listener = group.caller.listener;
+    event.additional.certificate_sha256 = group.certificate_sha256;
+    if (const auto& peer = group.caller.peer) {
+        event.user_agent = peer->user_agent;
+        event.additional.certificate_sha256 = peer->certificate_sha256;
+    }
+    event.additional.details = {
+        {"count", group.count}, {"firstTimeMs", group.first.millis()}, {"lastTimeMs", group.last.millis()}};
     return event;
 }
 

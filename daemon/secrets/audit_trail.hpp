@@ -3,6 +3,7 @@
 // nothing is answered before it is on the disk. A change's event is stored in the change's own transaction.
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,12 +14,25 @@
 #include "daemon/base/time.hpp"
 #include "daemon/secrets/call_context.hpp"
 #include "daemon/secrets/change_outbox.hpp"
+#include "daemon/secrets/refusals.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/secret_ref.hpp"
 #include "daemon/secrets/service_action.hpp"
 #include "storage/transaction.hpp"
 
 namespace coffer::secrets {
+
+/// Refusals that are told in one event.
+struct RefusalGroup {
+    RefusedKind kind = RefusedKind::connection;
+    std::string code;
+    std::string message;
+    access::Caller caller{};
+    std::string certificate_sha256;
+    std::uint64_t count = 0;
+    Timestamp first{};
+    Timestamp last{};
+};
 
 /// What an event says where nobody but Coffer's own parts act: the node's names. Immutable, thread-safe.
 class EventMaker {
@@ -30,6 +44,7 @@ public:
     /// request's parameters and the answer's elements: the caller copies or moves those.
     [[nodiscard]] audit::Event of_request(const CallContext& call) const;
     [[nodiscard]] audit::Event of_service(const ServiceAction& action) const;
+    [[nodiscard]] audit::Event of_refusals(const RefusalGroup& group) const;
     /// Adds what `tx` did to sealed rows.
     static void add_seals(const storage::WriteTransaction& tx, audit::Event& event);
 

@@ -53,8 +53,7 @@ void Authorization::require(const CallContext& call, access::Action action, cons
         }
     }
     fill_in(request, facts);
-    const auto policies = caller.rights->with(resource_policy.get(), caller.listener_policy.get());
-    const auto decision = access::decide(request, policies);
+    const auto decision = access::decide(request, caller.policies(resource_policy.get()));
     if (target.arn != "*") call.record->concerns(target.arn);
     call.record->statement = access::describe(decision);
     if (!decision.allowed())

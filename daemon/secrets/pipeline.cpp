@@ -39,6 +39,15 @@ void require_known(const CallContext& call, v1::Request::OperationCase operation
                                (call.caller.refusal.empty() ? "it is not known" : call.caller.refusal));
 }
 
+/// A policy that cannot be relied upon may have denied anything.
+void require_listener(const CallContext& call, v1::Request::OperationCase operation) {
+    const auto& refusal = call.caller.stored_listener.refusal;
+    if (refusal.empty()) return;
+    throw access::AccessDenied("User: " + call.caller.rights->principal.arn +
+                               " is not authorized to perform: " +
+                               std::string(proto::operation_name(operation)) + " because " + refusal);
+}
+
 /// Hands an operation of another part on.
 awaitable<void> hand_on(OperationSet& set, Call call, std::unique_ptr<v1::Request> request,
                         v1::Response& response) {
@@ -98,6 +107,7 @@ OperationSet* Pipeline::other_with(v1::Request::OperationCase operation) const n
 awaitable<void> Pipeline::carry_out(Call call, std::unique_ptr<v1::Request> request, v1::Response& response) {
     const auto operation = request->operation_case();
     require_known(*call, operation);
+    require_listener(*call, operation);
     if (auto* other = other_with(operation)) {
         co_await hand_on(*other, std::move(call), std::move(request), response);
     } else {
@@ -112,6 +122,7 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
     response.set_id(request->id());
     response.set_request_id(context.request_id);
     context.record = std::make_shared<RequestRecord>();
+    if (listeners_) context.caller.stored_listener = listeners_->stored_listener(context.caller.listener);
     const auto call = std::make_shared<const CallContext>(std::move(context));
     const auto* other = other_with(operation);
     const bool for_operators = other != nullptr && other->for_operators();

@@ -32,11 +32,16 @@ public:
 /// Thread-safe.
 class Pipeline {
 public:
-    /// `others` have operations besides the service's. Without `trail` no events are written. All must
-    /// outlive the pipeline.
+    /// `others` have operations besides the service's. Without `trail` no events are written; without
+    /// `listeners` no policies are stored for them. All must outlive the pipeline.
     Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer,
-             std::vector<OperationSet*> others = {}, AuditTrail* trail = nullptr)
-        : service_(service), observer_(std::move(observer)), others_(std::move(others)), trail_(trail) {}
+             std::vector<OperationSet*> others = {}, AuditTrail* trail = nullptr,
+             std::shared_ptr<const access::ListenerPolicies> listeners = nullptr)
+        : service_(service),
+          observer_(std::move(observer)),
+          others_(std::move(others)),
+          trail_(trail),
+          listeners_(std::move(listeners)) {}
 
     /// Answers `request`, once its audit event is on the disk. Never throws: whatever goes wrong is the
     /// response's error. The coroutine runs on the caller's executor; the request is destroyed (and with it
@@ -56,6 +61,7 @@ private:
     std::shared_ptr<RequestObserver> observer_;
     const std::vector<OperationSet*> others_;
     AuditTrail* trail_;
+    const std::shared_ptr<const access::ListenerPolicies> listeners_;
 };
 
 }  // namespace coffer::secrets

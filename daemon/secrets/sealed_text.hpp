@@ -1,6 +1,6 @@
 #pragma once
-// AES-256-GCM (OpenSSL) and base64url, for texts that the daemon gives away and reads again: pagination tokens,
-// session tokens. What is stored is encrypted by the token (crypto/envelope.hpp).
+// AES-256-GCM (OpenSSL) and base64url, for texts that the daemon gives away and reads again: pagination
+// tokens, session tokens. What is stored is encrypted by the token (crypto/envelope.hpp).
 
 #include <optional>
 #include <span>

@@ -27,6 +27,11 @@ constexpr std::size_t kWriteChunkBytes = 256U * 1024;
 /// makes the kernel send a reset, which discards what the peer has not read yet.
 constexpr std::chrono::milliseconds kLingerTime{1'000};
 
+/// An end of a connection that is nobody's fault.
+bool is_ordinary(v1::ConnectionError::Reason reason) noexcept {
+    return reason == v1::ConnectionError::IDLE || reason == v1::ConnectionError::SHUTTING_DOWN;
+}
+
 }  // namespace
 
 ClientConnection::ClientConnection(ConnectionParts parts)
@@ -127,6 +132,9 @@ void ClientConnection::handshake_failed(HandshakeFailure failure) {
     goodbye_made_ = true;
     said_goodbye();
     tls_.reset();
+    if (!failure.fingerprint.empty() || failure.reason == "no_certificate") {
+        tell_refused({secrets::RefusedKind::handshake, failure.reason, failure.detail, caller_, failure.fingerprint});
+    }
     if (failure.fingerprint.empty() && !server.stranger_lines->take(now())) return;
     server.log->info("TLS handshake failed", {{"reason", std::string_view(failure.reason)},
                                               {"detail", std::string_view(failure.detail)},
@@ -283,10 +291,15 @@ void ClientConnection::end(v1::ConnectionError::Reason reason, const std::string
     something_changed();
 }
 
+void ClientConnection::tell_refused(const secrets::Refusal& refusal) const noexcept {
+    if (auto* refusals = listener_->server->refusals) refusals->refused(refusal);
+}
+
 void ClientConnection::log_end(v1::ConnectionError::Reason reason, const std::string& message) const {
     const ServerContext& server = *listener_->server;
-    if (!server.stranger_lines->take(now())) return;
     const std::string label = reason_label(reason);
+    if (!is_ordinary(reason)) tell_refused({secrets::RefusedKind::connection, label, message, caller_});
+    if (!server.stranger_lines->take(now())) return;
     server.log->info("connection ended", {{"reason", std::string_view(label)},
                                           {"detail", std::string_view(message)},
                                           {"principal", std::string_view(caller_.principal)},

@@ -99,6 +99,8 @@ protected:
     [[nodiscard]] bool all_sent() const noexcept;
     void log_failure(std::string_view what, const std::exception& error) const;
     void log_end(v1::ConnectionError::Reason reason, const std::string& message) const;
+    /// For the record of what never became a request of the pipeline.
+    void tell_refused(const secrets::Refusal& refusal) const noexcept;
 
     [[nodiscard]] const LimitsConfig& limits() const noexcept { return listener_->server->limits; }
     [[nodiscard]] IoShard& shard() noexcept { return shard_; }

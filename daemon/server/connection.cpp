@@ -7,6 +7,7 @@
 #include "daemon/base/uuid.hpp"
 #include "daemon/server/peer_identity.hpp"
 #include "proto/frame_codec.hpp"
+#include "proto/names.hpp"
 
 namespace coffer::server {
 
@@ -243,6 +244,7 @@ void Connection::refuse_request(const secrets::CallContext& context, const v1::R
     response.set_request_id(context.request_id);
     set_error(response, code, message, is_retryable(code));
     send(std::move(response));
+    tell_refused({secrets::RefusedKind::request, proto::error_name(code), message, caller_});
     listener_->server->observer->request_done(context, request.operation_case(), code, {},
                                               std::chrono::nanoseconds(0));
 }

@@ -198,9 +198,19 @@ bool Listener::note_accept_error(const boost::system::error_code& error) {
     return true;
 }
 
+void Listener::refuse(const tcp::endpoint& peer, std::string_view code, std::string_view message) const {
+    const ServerContext& server = *context_->server;
+    server.metrics->connection_refused(config_.name, std::string(code));
+    if (server.refusals == nullptr) return;
+    access::Caller caller;
+    caller.listener = config_.name;
+    caller.source_address = address_text(peer.address());
+    server.refusals->refused({secrets::RefusedKind::connection, code, message, caller});
+}
+
 void Listener::refuse_stranger(const tcp::endpoint& peer) const {
     const ServerContext& server = *context_->server;
-    server.metrics->connection_refused(config_.name, "network");
+    refuse(peer, "network", "the address is outside of the listener's allowed networks");
     if (!server.stranger_lines->take(std::chrono::steady_clock::now())) return;
     const std::string source = address_text(peer.address());
     server.log->info("a connection from outside of the listener's allowed networks was closed",
@@ -220,7 +230,7 @@ void Listener::take(tcp::socket socket, const tcp::endpoint& peer, IoShard& shar
     const std::size_t all = shards_.connections();
     const std::size_t own = context_->open->load();
     if (all >= most + kSurplusConnections || own >= own_most + kSurplusConnections) {
-        server.metrics->connection_refused(config_.name, "limit");
+        refuse(peer, "limit", "there are as many connections as there may be");
         return;  // and the socket closes
     }
     const bool surplus = all >= most || own >= own_most;

@@ -45,6 +45,8 @@ public:
     /// The port that is listened on, also when the configuration said 0.
     [[nodiscard]] std::uint16_t port() const;
     [[nodiscard]] const std::string& name() const noexcept { return config_.name; }
+    /// That of the file that the configuration names; null for none. From any thread.
+    [[nodiscard]] access::PolicyPtr policy() const { return context_->policy->get(); }
     /// What new connections get. From any thread.
     [[nodiscard]] std::shared_ptr<const TlsContext> tls() const;
 
@@ -58,8 +60,10 @@ private:
     [[nodiscard]] access::PolicyPtr load_policy() const;
     [[nodiscard]] bool reload_certificates();
     [[nodiscard]] bool reload_policy();
-    /// Closes the socket by not keeping it.
+    /// Close the socket by not keeping it.
     void refuse_stranger(const boost::asio::ip::tcp::endpoint& peer) const;
+    void refuse(const boost::asio::ip::tcp::endpoint& peer, std::string_view code,
+                std::string_view message) const;
     void bind();
     void log_listening() const;
 

@@ -9,6 +9,7 @@
 
 #include "coffer/v1/frame.pb.h"
 #include "daemon/secrets/pipeline.hpp"
+#include "daemon/secrets/refusals.hpp"
 #include "daemon/server/config.hpp"
 #include "daemon/server/listener_policy.hpp"
 #include "daemon/server/log.hpp"
@@ -32,6 +33,8 @@ struct ServerContext {
     /// For listeners of the protocol "aws". Empty: there can be none.
     ConnectionMaker aws_connections;
     std::shared_ptr<secrets::RequestObserver> observer;
+    /// Told of what is turned away; null for nobody. Must outlive every connection.
+    secrets::RefusalObserver* refusals = nullptr;
     /// Who the owners of certificates are. Null: callers come without rights.
     std::shared_ptr<const access::CallerDirectory> callers;
     std::shared_ptr<Metrics> metrics;

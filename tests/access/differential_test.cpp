@@ -26,6 +26,16 @@ TEST(Differential, BothEvaluatorsAgree) {
             ASSERT_EQ(outcome_name(decision.outcome), expected)
                 << "seed " << set << ", request " << i << "\n"
                 << format_explanation(context, explain(context, policies.compiled()));
+            // What decides and what explains must not part.
+            const StatementScope scope{policies.compiled().boundary != nullptr};
+            for (const auto& policy : explain(context, policies.compiled()).policies) {
+                for (const auto& [statement, match] : policy.statements) {
+                    const auto as = statement->applies(context, scope);
+                    ASSERT_EQ(as != PrincipalMatch::none, match.result == StatementResult::applies)
+                        << "seed " << set;
+                    if (as != PrincipalMatch::none) ASSERT_EQ(as, match.principal) << "seed " << set;
+                }
+            }
             const auto action = request.action;
             request = generator.request();
             // The kind of the resource policy goes with the action.

@@ -111,15 +111,15 @@ TEST(Questions, WhoCan) {
     const ResourcePolicies secret{kDb, {}, share.get()};
     const auto secure = [](RequestContext& request) { request.set_boolean(Key::secure_transport, true); };
 
-    const auto grants = who_can(Action::get_secret_value, secret, principals, nullptr, secure);
+    const auto grants = who_can(Action::get_secret_value, secret, principals, {}, secure);
     ASSERT_EQ(grants.size(), 2U);
     EXPECT_EQ(grants[0].principal, 0U);
     EXPECT_EQ(grants[0].decision.policy->name(), "reads");
     EXPECT_EQ(grants[1].principal, 1U);
     EXPECT_EQ(grants[1].decision.statement->sid(), "Apps");
-    EXPECT_EQ(who_can(Action::get_secret_value, secret, principals, nullptr, nullptr).size(), 1U)
+    EXPECT_EQ(who_can(Action::get_secret_value, secret, principals, {}, nullptr).size(), 1U)
         << "without TLS the role alone";
-    EXPECT_TRUE(who_can(Action::delete_secret, secret, principals, nullptr, secure).empty());
+    EXPECT_TRUE(who_can(Action::delete_secret, secret, principals, {}, secure).empty());
 }
 
 TEST(Questions, WhatCan) {

@@ -632,9 +632,12 @@ std::string decide(const Request& request, const Policies& policies) {
     const auto boundary = read_one(policies.boundary, bound, request);
     const auto resource = read_one(policies.resource, bound, request);
     const auto listener = read_one(policies.listener, bound, request);
-    if (identity.deny || session.deny || boundary.deny || resource.deny || listener.deny)
+    const auto stored_listener = read_one(policies.stored_listener, bound, request);
+    if (identity.deny || session.deny || boundary.deny || resource.deny || listener.deny ||
+        stored_listener.deny)
         return "explicit deny";
     if (policies.listener && listener.allow == kNobody) return "implicit deny";
+    if (policies.stored_listener && stored_listener.allow == kNobody) return "implicit deny";
 
     const auto parts = at_colons(letters(request.resource, false));
     const bool arn = parts.size() == 6 && joined(parts[0]) == "arn";

@@ -21,6 +21,7 @@ struct Policies {
     std::optional<JsonValue> boundary;
     std::optional<JsonValue> resource;
     std::optional<JsonValue> listener;
+    std::optional<JsonValue> stored_listener;
 };
 
 using Tags = std::vector<std::pair<std::string, std::string>>;

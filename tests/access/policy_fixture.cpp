@@ -84,8 +84,13 @@ void TestPolicies::set_listener(const std::string& text, std::string name) {
     plain_.listener = parsed(text);
 }
 
+void TestPolicies::set_stored_listener(const std::string& text, std::string name) {
+    stored_listener_ = compiled_as(text, std::move(name), DocumentKind::listener);
+    plain_.stored_listener = parsed(text);
+}
+
 PolicySet TestPolicies::compiled() const {
-    return {identity_, session_, boundary_.get(), resource_.get(), listener_.get()};
+    return {identity_, session_, boundary_.get(), resource_.get(), listener_.get(), stored_listener_.get()};
 }
 
 Principal alice() {

@@ -38,6 +38,7 @@ public:
     /// A trust policy when the action is sts:AssumeRole.
     void set_resource(const std::string& text, std::string name, DocumentKind kind = DocumentKind::resource);
     void set_listener(const std::string& text, std::string name);
+    void set_stored_listener(const std::string& text, std::string name);
 
     /// Refers to this object.
     [[nodiscard]] PolicySet compiled() const;
@@ -49,6 +50,7 @@ private:
     PolicyPtr boundary_;
     PolicyPtr resource_;
     PolicyPtr listener_;
+    PolicyPtr stored_listener_;
     plain::Policies plain_;
 };
 

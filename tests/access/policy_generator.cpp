@@ -323,6 +323,7 @@ TestPolicies PolicyGenerator::policies(Action action) {
     if (one_in(5)) out.add_session(document(DocumentKind::session), "session");
     if (one_in(5)) out.set_boundary(document(DocumentKind::boundary), "boundary");
     if (one_in(5)) out.set_listener(document(DocumentKind::listener), "listener");
+    if (one_in(5)) out.set_stored_listener(document(DocumentKind::listener), "stored listener");
     const auto kind = action == Action::sts_assume_role ? DocumentKind::trust : DocumentKind::resource;
     if (one_in(2)) out.set_resource(document(kind), "resource", kind);
     return out;

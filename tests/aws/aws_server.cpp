@@ -4,7 +4,6 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 
-#include "daemon/aws/http_connection.hpp"
 #include "daemon/aws/sigv4_canonical.hpp"
 #include "daemon/aws/sigv4_keys.hpp"
 #include "daemon/aws/sigv4_time.hpp"
@@ -66,14 +65,14 @@ std::vector<std::string> TestCredentials::uses() const {
 
 // ---- the server ------------------------------------------------------------------------------------------
 
-AwsServer::AwsServer(TestServerOptions options) {
+AwsServer::AwsServer(TestServerOptions options, std::size_t strangers_bytes_max) {
     door_ = std::make_shared<aws::FrontDoor>(
         std::string(kRegion), clock, credentials,
         [this](secrets::CallContext context, std::unique_ptr<v1::Request> request) {
             return handle(std::move(context), std::move(request));
         });
     options.protocol = server::ListenerProtocol::aws;
-    options.aws_connections = aws::http_connections(door_);
+    options.aws_connections = aws::http_connections(door_, strangers_bytes_max);
     server_ = std::make_unique<TestServer>(options);
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/aws/front_door.hpp"
+#include "daemon/aws/http_connection.hpp"
 #include "daemon/base/time.hpp"
 #include "daemon/iam/credentials.hpp"
 #include "test_server.hpp"
@@ -77,7 +78,8 @@ struct ClientRequest {
 
 class AwsServer {
 public:
-    explicit AwsServer(TestServerOptions options = {});
+    explicit AwsServer(TestServerOptions options = {},
+                       std::size_t strangers_bytes_max = aws::kStrangersBytesMax);
 
     /// The bytes of a signed request.
     [[nodiscard]] std::string sign(const ClientRequest& request) const;

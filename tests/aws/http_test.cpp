@@ -353,6 +353,34 @@ TEST(AwsHttp, StrangersMayNotStay) {
     EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
 }
 
+TEST(AwsHttp, StrangersHoldOnlySoMuchTogether) {
+    AwsServer aws({}, 100'000);
+    HttpsClient known(aws.server());
+    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
+    const std::string announced = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n";
+    const auto fill = [&] {
+        HttpsClient first(aws.server());
+        first.send(announced + std::string(80'000, 'a'));
+        HttpsClient second(aws.server());
+        second.send(announced + std::string(80'000, 'a'));
+        // One of them, whichever came later, is refused, and who is known is not.
+        const auto big =
+            aws.sign({.body = R"({"SecretId":"a","Other":")" + std::string(90'000, 'x') + R"("})"});
+        EXPECT_EQ(known.ask(big).result_int(), 200U);
+        HttpsClient small(aws.server());
+        EXPECT_EQ(small.ask(aws.sign({})).result_int(), 200U);
+        wait_until([&] {
+            return aws.server().metrics().find("MalformedHttpRequestException") != std::string::npos;
+        });
+    };
+    fill();
+    // What they held is free again when they are gone.
+    wait_until([&] { return aws.server().connections() == 1; });
+    HttpsClient later(aws.server());
+    EXPECT_EQ(later.ask(announced + std::string(90'000, 'a')).result_int(), 400U)
+        << "read whole, and not signed";
+}
+
 TEST(AwsHttp, RequestsBeyondTheirDeadlineAreAnswered) {
     TestServerOptions options;
     options.limits.default_deadline = std::chrono::milliseconds(50);

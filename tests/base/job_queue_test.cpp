@@ -89,6 +89,35 @@ TEST_F(JobQueueTest, UrgentLanesGoFirstAndEachLaneKeepsItsOrder) {
     EXPECT_EQ(queue.size(), 0U);
 }
 
+TEST_F(JobQueueTest, ALaneThatWaitsHasItsFairShare) {
+    JobQueue<Log> queue(100, 3);
+    for (int i = 1; i <= 9; ++i) queue.push(job("read " + std::to_string(i)));
+    for (int i = 1; i <= 2; ++i) queue.push(job("rewrap " + std::to_string(i), Priority::rewrap));
+    // Three others went first, then it does, twice; what is left comes in its order.
+    EXPECT_EQ(drain(queue), (Log{"read 1", "read 2", "read 3", "rewrap 1", "read 4", "read 5", "read 6",
+                                 "rewrap 2", "read 7", "read 8", "read 9"}));
+}
+
+TEST_F(JobQueueTest, TheLaneThatWasPassedOverMostGoesFirst) {
+    JobQueue<Log> queue(100, 2);
+    queue.push(job("rewrap 1", Priority::rewrap));
+    queue.push(job("write 1", Priority::write));
+    for (int i = 1; i <= 4; ++i) queue.push(job("read " + std::to_string(i)));
+    // Both waited for two reads: the more urgent of them goes first, and the other has waited for one more.
+    EXPECT_EQ(drain(queue), (Log{"read 1", "read 2", "write 1", "rewrap 1", "read 3", "read 4"}));
+}
+
+TEST_F(JobQueueTest, ALaneThatWasPassedOverAndIsEmptyKeepsNobodyBack) {
+    JobQueue<Log> queue(100, 2);
+    queue.push(job("late", Priority::rewrap, steady_clock::now() - milliseconds(1)));
+    for (int i = 1; i <= 3; ++i) queue.push(job("read " + std::to_string(i)));
+    EXPECT_EQ(drain(queue), (Log{"read 1", "read 2", "read 3"}));
+    EXPECT_EQ(fate(0), Fate::late);
+    queue.push(job("write 1", Priority::write));
+    for (int i = 4; i <= 6; ++i) queue.push(job("read " + std::to_string(i)));
+    EXPECT_EQ(drain(queue), (Log{"read 4", "read 5", "write 1", "read 6"}));
+}
+
 TEST_F(JobQueueTest, CompanyIsTakenFromOneLaneInItsOrder) {
     JobQueue<Log> queue(10);
     for (const auto* name : {"a1", "b1", "a2", "b2", "a3", "a4"}) queue.push(job(name));

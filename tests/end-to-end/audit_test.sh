@@ -58,25 +58,49 @@ expect_contains "the journal verifies while it is written" GOOD "$(verify)"
 expect_contains "and the database is as it was left last" "as its last event left it" "$(verify_database)"
 
 # A whole consistent state put back: each row's seal is right.
-sql 'CREATE SCHEMA kept' >/dev/null
-for table in secrets secret_versions staging_labels iam_entities iam_manifest; do
-  sql "CREATE TABLE kept.$table AS TABLE $table" >/dev/null
-done
+keep() { # SCHEMA: the tables as they are now
+  local table
+  sql "CREATE SCHEMA $1" >/dev/null
+  for table in secrets secret_versions staging_labels iam_entities iam_manifest; do
+    sql "CREATE TABLE $1.$table AS TABLE $table" >/dev/null
+  done
+}
+keep yesterday
 printf 'newer' | coffer put audit/a >/dev/null
 coffer iam delete-user --user-name bob >/dev/null
+keep today
 appliance down >/dev/null
 appliance up >/dev/null
-put_back() { # TABLES...: as they were, children last
+put_back() { # SCHEMA TABLES...: as they were, children last
   local statements='' table
-  for table in "$@"; do statements="DELETE FROM $table; $statements"; done
-  for table in "$@"; do statements="$statements INSERT INTO $table SELECT * FROM kept.$table;"; done
+  for table in "${@:2}"; do statements="DELETE FROM $table; $statements"; done
+  for table in "${@:2}"; do statements="$statements INSERT INTO $table SELECT * FROM $1.$table;"; done
   sql "BEGIN; $statements COMMIT" >/dev/null
 }
-put_back secrets secret_versions staging_labels
+put_back yesterday secrets secret_versions staging_labels
 expect_refused "a secret that was put back is found" "was put back to an earlier state: it has revision 0, the last that was made is 1 ('audit/a')" \
   verify_database
-put_back iam_entities iam_manifest
+put_back yesterday iam_entities iam_manifest
 expect_refused "and so are users" "iam_manifest manifest was put back to an earlier state" verify_database
+# The daemon believes no such users, when it starts again.
+put_back today iam_entities iam_manifest
+
+# ---- what was turned away --------------------------------------------------------------------------------------------
+
+# A certificate of another authority, many times: one event with a count.
+openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mallory -days 2 \
+  -keyout "$work/mallory.key" -out "$work/mallory.crt" 2>/dev/null
+for _ in 1 2 3 4 5; do
+  COFFER_CERT_FILE="$work/mallory.crt" COFFER_KEY_FILE="$work/mallory.key" coffer --timeout 3 get audit/a >/dev/null 2>&1 || true
+done
+turned_away() { "$audit" search "$journal" --action RefuseHandshakes --output json; }
+is_recorded() { turned_away | grep -q '"count":'; }
+wait_until "handshakes that were refused have an event" is_recorded
+what "handshakes that were refused have an event"
+expect_contains "with the certificate's fingerprint" \
+  "$(openssl x509 -in "$work/mallory.crt" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr 'A-F' 'a-f')" "$(turned_away)"
+[ "$(turned_away | grep -c RefuseHandshakes)" -le 2 ] || fail "as few events as intervals" "$(turned_away)"
+what "and not one for each"
 
 # ---- a journal that was altered -----------------------------------------------------------------------------------
 

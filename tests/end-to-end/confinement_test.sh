@@ -74,14 +74,59 @@ expect_equal "not through another listener's name" other "$(coffer get confineme
 deny_when '{"NotIpAddress":{"aws:SourceIp":"127.0.0.0/8"}}'
 expect_equal "not from an address inside" other "$(coffer get confinement/a)"
 
+# ---- a policy that is stored, for all nodes, besides the file's ------------------------------------------------
+
+write_policy <<'POLICY'
+{"Version":"2012-10-17","Statement":[
+  {"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"},
+  {"Sid":"nodeletions","Effect":"Deny","Principal":"*","Action":"secretsmanager:DeleteSecret","Resource":"*"}]}
+POLICY
+reload "$in_force"
+stored() { printf '%s' "$1" >"$work/stored.json"; coffer iam put-listener-policy --listener-name "$listener" --policy-document "file://$work/stored.json"; }
+allow_only() { printf '{"Version":"2012-10-17","Statement":[{"Sid":"only","Effect":"Allow","Principal":"*","Action":[%s],"Resource":"*"}]}' "$1"; }
+expect_refused "one that would lock out who puts it is refused" "would lock you out" \
+  stored "$(allow_only '"secretsmanager:*"')"
+stored "$(allow_only '"secretsmanager:*","iam:*","coffer:*"')"
+expect_equal "what both allow" other "$(coffer get confinement/a)"
+expect_refused "what the file denies" "with an explicit deny in a VPC endpoint policy" coffer rm confinement/a
+stored "$(allow_only '"secretsmanager:DescribeSecret","secretsmanager:DeleteSecret","iam:*","coffer:*"')"
+expect_refused "what the stored one does not allow" "because no VPC endpoint policy allows the secretsmanager:GetSecretValue action" \
+  coffer get confinement/a
+expect_contains "simulate says which decided" "the VPC endpoint policy listener/$listener does not allow it" \
+  "$(coffer iam simulate --principal admin --action GetSecretValue --listener "$listener")"
+expect_contains "and asks none where no listener is named" "allowed" \
+  "$(coffer iam simulate --principal admin --action GetSecretValue)"
+who() { coffer iam who-can "$1" confinement/a --listener "$listener" 2>&1; }
+expect_contains "who-can asks them" "Nobody can" "$(who GetSecretValue)"
+expect_contains "each of them" "Nobody can" "$(who DeleteSecret)"
+expect_contains "and finds who may" "user/admin" "$(who DescribeSecret)"
+expect_contains "list-listeners shows both" '"HasPolicy": true' "$(coffer iam list-listeners)"
+coffer iam export "$work/access" >/dev/null
+expect_contains "it is exported" "secretsmanager:DescribeSecret" "$(cat "$work/access/listeners/$listener.json")"
+restart
+expect_refused "a start finds it" "VPC endpoint policy" coffer get confinement/a
+
+program=$build
+[ "$(id -u)" -ne 0 ] || program="$dir/program"
+cofferd() { as_owner env SOFTHSM2_CONF="$state/token/softhsm2.conf" "$program/bin/cofferd" "$@" --config "$state/etc/cofferd.toml"; }
+psql -X -q "$conninfo" -c "DELETE FROM iam_entities WHERE kind = 'listener'" >/dev/null
+is_closed() { { coffer iam list-listeners 2>&1 || true; } | grep -q "is gone from the database"; }
+wait_until "one that somebody deleted closes the listener" is_closed
+what "one that somebody deleted closes the listener"
+expect_contains "the machine's command opens it" "No policy is stored for listener $listener" \
+  "$(cofferd remove-listener-policy --listener-name "$listener")"
+is_open() { coffer get confinement/a; }
+wait_until "and it serves again" is_open
+expect_contains "apply brings it back" "+ create listener $listener" "$(coffer iam apply -f "$work/access")"
+coffer iam delete-listener-policy --listener-name "$listener"
+expect_equal "and it is removed" other "$(coffer get confinement/a)"
+
 # ---- a malformed policy ----------------------------------------------------------------------------------------
 
 printf '{\n"Statement": {"Effect": "allow"}\n}\n' | write_policy
 reload "listener's policy was not reloaded"
 expect_contains "the log has the place" "(line 2, column" "$(grep "was not reloaded" "$state/log/cofferd.log")"
 expect_equal "the old one stays in force" other "$(coffer get confinement/a)"
-program=$build
-[ "$(id -u)" -ne 0 ] || program="$dir/program"
 expect_refused "check-config names it" "malformed" "$program/bin/cofferd" check-config "$state/etc/cofferd.toml"
 appliance down >/dev/null
 expect_refused "and at a start it is refused" "" appliance up --build "$build"

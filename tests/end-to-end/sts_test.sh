@@ -40,10 +40,10 @@ expect_contains "she is its session then" "arn:aws:sts::$account:assumed-role/re
 expect_contains "and herself without" "arn:aws:iam::$account:user/alice" "$(with alice coffer sts get-caller-identity)"
 expect_refused "bob is not trusted" "no role trust policy allows the sts:AssumeRole action" \
   with bob coffer --role "$role" get sts/a
-expect_refused "what the role may not" "assumed-role/reader/coffer is not authorized to perform: secretsmanager:PutSecretValue" \
-  as_reader coffer put-secret-value --secret-id sts/a --secret-string file:///dev/null
+expect_refused "what the role may not" "assumed-role/reader/coffer is not authorized to perform: secretsmanager:DescribeSecret" \
+  as_reader coffer describe-secret --secret-id sts/a
 expect_refused "longer than the role allows" "exceeds the MaxSessionDuration" \
-  with alice coffer sts assume-role --role-arn "$role" --role-session-name x --duration-seconds 7200
+  with alice coffer sts assume-role --role-arn "$role" --role-session-name long --duration-seconds 7200
 
 # ---- temporary credentials -------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 // first byte says where the bytes are cut in two, since what comes in pieces must be understood as what comes
 // at once.
 
+#include <optional>
 #include <string>
 
 #include "coffer/v1/secrets.pb.h"
@@ -22,18 +23,20 @@ using coffer::fuzz::expect;
 
 constexpr std::size_t kBodyMax = 64U * 1024;
 
-/// What is understood of the bytes: canonical request, or the refusal.
-std::string understood(ByteView bytes, std::size_t cut) {
+/// The canonical request that the bytes are; nothing when they are none, or not a whole one. (Which of these
+/// a broken one is may depend on the pieces: the end of the headers is looked for first when they came in
+/// several.)
+std::optional<std::string> understood(ByteView bytes, std::size_t cut) {
     HttpRequest request(kBodyMax);
     try {
         std::size_t at = request.put(bytes.first(cut));
         if (!request.is_done()) at += request.put(bytes.subspan(at));
-        if (!request.is_done()) return "unfinished";
+        if (!request.is_done()) return std::nullopt;
         const auto view = request.view();
         return std::to_string(at) +
                canonical_request(view, parse_query(view.query), {}, sha256_hex(view.body));
-    } catch (const RequestRefused& refused) {
-        return refused.what();
+    } catch (const RequestRefused&) {
+        return std::nullopt;
     }
 }
 

@@ -18,6 +18,11 @@ std::string deny(const std::string& action) {
            R"(","Resource":"*"}]})";
 }
 
+std::string for_everybody(const std::string& effect, const std::string& action) {
+    return R"({"Version":"2012-10-17","Statement":[{"Sid":"one","Effect":")" + effect +
+           R"(","Principal":"*","Action":")" + action + R"(","Resource":"*"}]})";
+}
+
 std::string trust() {
     return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]})";
 }

@@ -18,6 +18,8 @@ inline constexpr const char* kAccount = "111122223333";
 /// A policy that allows one action on everything.
 [[nodiscard]] std::string allow(const std::string& action);
 [[nodiscard]] std::string deny(const std::string& action);
+/// A listener's policy about everybody; its statement is called "one".
+[[nodiscard]] std::string for_everybody(const std::string& effect, const std::string& action);
 /// A trust policy for this account.
 [[nodiscard]] std::string trust();
 
@@ -42,7 +44,7 @@ public:
                   const std::string& caller = "root") {
         Draft draft(directory_->records());
         const auto context = context_of(caller);
-        Work work(*directory_, context, now, draft);
+        Work work(*directory_, context, node, now, draft);
         auto response = operation(work, request);
         store(draft);
         return response;
@@ -66,6 +68,7 @@ public:
     /// As if somebody had done that to the row.
     void damage(const IamKey& key, storage::IamFault fault);
 
+    NodeFacts node{"eu-test-1", {}};
     Timestamp now = Timestamp::from_millis(1'790'000'000'000);  // 2026-09-21T14:13:20Z
 
     /// What a request of that user comes with.

@@ -441,5 +441,39 @@ TEST_F(Operations, AuthorizationDetailsHaveEverything) {
     EXPECT_EQ(all.policies(0).policy_version_list(0).document(), allow("iam:GetUser"));
 }
 
+TEST(PolicyTags, AreAddedListedAndRemoved) {
+    World world;
+    const auto arn = world.policy("p", allow("iam:GetUser"));
+    v1::TagPolicyRequest tag;
+    tag.set_policy_arn(arn);
+    const auto add = [&](const std::string& key, const std::string& value) {
+        auto& one = *tag.add_tags();
+        one.set_key(key);
+        one.set_value(value);
+    };
+    add("team", "billing");
+    add("owner", "alice");
+    static_cast<void>(world.call(tag_policy, tag));
+    v1::ListPolicyTagsRequest list;
+    list.set_policy_arn(arn);
+    auto tags = world.call(list_policy_tags, list);
+    ASSERT_EQ(tags.tags_size(), 2);
+    EXPECT_EQ(tags.tags(0).key(), "owner");
+    EXPECT_EQ(tags.tags(1).value(), "billing");
+    v1::UntagPolicyRequest untag;
+    untag.set_policy_arn(arn);
+    untag.add_tag_keys("owner");
+    static_cast<void>(world.call(untag_policy, untag));
+    EXPECT_EQ(world.call(list_policy_tags, list).tags_size(), 1);
+    tag.set_policy_arn(std::string(kAdministratorAccess));
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(world.call(tag_policy, tag)); }),
+                testing::StartsWith("UnmodifiableEntity"));
+    tag.set_policy_arn(arn);
+    tag.clear_tags();
+    add("aws:x", "y");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(world.call(tag_policy, tag)); }),
+                testing::StartsWith("InvalidInput"));
+}
+
 }  // namespace
 }  // namespace coffer::iam

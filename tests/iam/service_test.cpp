@@ -6,15 +6,20 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
 #include "crypto/hsm.hpp"
+#include "daemon/iam/accept.hpp"
 #include "daemon/iam/bootstrap.hpp"
+#include "daemon/iam/remove_listener_policy.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/sts/callers.hpp"
@@ -93,10 +98,22 @@ crypto::SecretBytes derived(const std::string& purpose) {
     });
 }
 
+/// The system's, moved.
+class MovedClock final : public Clock {
+public:
+    [[nodiscard]] Timestamp now() const override { return system_.now() + std::chrono::hours(hours_.load()); }
+    void advance_days(int days) { hours_ += 24 * days; }
+
+private:
+    SystemClock system_;
+    std::atomic<int> hours_{0};
+};
+
 /// One node: directory, services, credentials.
 class Node {
 public:
-    explicit Node(const std::string& conninfo) {
+    explicit Node(const std::string& conninfo, std::optional<SeenManifestFile> seen = std::nullopt)
+        : seen_file(std::move(seen)) {
         storage::DatabaseConfig config;
         config.conninfo = conninfo;
         config.connections = 2;
@@ -113,8 +130,9 @@ public:
     Node& operator=(const Node&) = delete;
 
     void start() {
-        keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, KeeperEvents{}, patience());
-        service = std::make_unique<IamService>(*database, *keeper, access_keys, clock);
+        keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, KeeperEvents{}, seen_file,
+                                                   patience());
+        service = std::make_unique<IamService>(*database, *keeper, access_keys, clock, NodeFacts{"eu-test-1", {}});
         sts_service = std::make_unique<sts::StsService>(*keeper, tokens, clock);
         uses = std::make_unique<storage::AccessKeyRecorder>(*database, std::chrono::hours(1));
         callers = std::make_unique<sts::Callers>(
@@ -149,6 +167,8 @@ public:
         context->record = std::make_shared<secrets::RequestRecord>();
         context->caller.rights = known.rights;
         context->caller.certificate = std::make_shared<const access::CertificateIdentity>(spiffe(spiffe_id));
+        context->caller.listener = listener;
+        context->caller.stored_listener = keeper->stored_listener(listener);
         context->deadline = patience();
         v1::Response response;
         response.set_id(7);
@@ -172,8 +192,11 @@ public:
         return done.get();
     }
 
+    /// Through which calls come.
+    std::string listener = "local";
+    std::optional<SeenManifestFile> seen_file;
     std::shared_ptr<Alarms> alarms = std::make_shared<Alarms>();
-    SystemClock clock;
+    MovedClock clock;
     sts::TokenAccessKeys access_keys{*environment->hsm, environment->hsm->master_keys().front().id};
     sts::SessionKeys session_keys{derived, clock};
     sts::SessionTokens tokens{session_keys};
@@ -202,7 +225,7 @@ protected:
     std::string first(const std::string& name, bool recover = false) {
         return bootstrap(*node_->database, kAccount, name,
                          {IdentityKind::spiffe, "spiffe://t/" + name, std::nullopt}, recover,
-                         Timestamp::from_millis(1'790'000'000'000), {}, patience());
+                         Timestamp::from_millis(1'790'000'000'000), seen_, {}, patience());
     }
 
     static void wait_until(const std::function<bool()>& condition) {
@@ -235,6 +258,12 @@ protected:
         request.mutable_create_policy()->set_policy_document(document);
         return node_->call(request).create_policy().policy().arn();
     }
+    void put_listener_policy(const std::string& listener, const std::string& document) {
+        v1::Request request;
+        request.mutable_put_listener_policy()->set_listener_name(listener);
+        request.mutable_put_listener_policy()->set_policy_document(document);
+        static_cast<void>(node_->call(request));
+    }
     static v1::Request list_users() {
         v1::Request request;
         request.mutable_list_users();
@@ -244,7 +273,20 @@ protected:
         return refusal_of([&] { static_cast<void>(node.call(list_users(), "spiffe://t/" + name)); });
     }
 
+    /// Keeps what the tables have, and puts it back.
+    void keep_tables() {
+        by_hand(
+            "CREATE TABLE old_manifest AS SELECT * FROM iam_manifest; CREATE TABLE old_rows AS SELECT * FROM "
+            "iam_entities");
+    }
+    void put_tables_back() {
+        by_hand(
+            "BEGIN; TRUNCATE iam_entities; INSERT INTO iam_entities SELECT * FROM old_rows; DELETE FROM "
+            "iam_manifest; INSERT INTO iam_manifest SELECT * FROM old_manifest; COMMIT");
+    }
+
     std::string name_;
+    std::optional<SeenManifest> seen_;
     std::unique_ptr<Node> node_;
 };
 
@@ -347,20 +389,106 @@ TEST_F(ServiceTest, ABrokenManifestLeavesARunningNodeWhatItHadAndANewOneNothing)
 }
 
 TEST_F(ServiceTest, AManifestOlderThanSeenIsRefused) {
-    by_hand(
-        "CREATE TABLE old_manifest AS SELECT * FROM iam_manifest; CREATE TABLE old_rows AS SELECT * FROM "
-        "iam_entities");
+    keep_tables();
     user("alice");
     v1::Request disable;
     disable.mutable_disable_user()->set_user_name("alice");
     static_cast<void>(node_->call(disable));
-    by_hand(
-        "BEGIN; TRUNCATE iam_entities; INSERT INTO iam_entities SELECT * FROM old_rows; DELETE FROM "
-        "iam_manifest; INSERT "
-        "INTO iam_manifest SELECT * FROM old_manifest; COMMIT");
+    put_tables_back();
     wait_until([&] { return node_->keeper->distrust().has_value(); });
     EXPECT_THAT(*node_->keeper->distrust(), HasSubstr("put back to an earlier time"));
     EXPECT_EQ(node_->recognise("spiffe://t/alice").refusal, "user 'alice' is disabled");
+}
+
+/// Nodes that keep what they have seen in a file, each of its own.
+class SeenTest : public ServiceTest {
+protected:
+    SeenTest()
+        : folder_(std::filesystem::temp_directory_path() / ("coffer-" + name_ + Uuid::random().text())) {
+        std::filesystem::create_directory(folder_);
+    }
+    ~SeenTest() override { std::filesystem::remove_all(folder_); }
+
+    [[nodiscard]] SeenManifestFile file() const { return SeenManifestFile(folder_ / "principals.seen"); }
+    [[nodiscard]] std::string revision() { return by_hand("SELECT revision FROM iam_manifest"); }
+    /// A change that a node with a file has seen, undone while no such node runs.
+    void put_back_while_all_are_down() {
+        keep_tables();
+        user("alice");
+        {
+            Node node(conninfo(), file());
+            EXPECT_TRUE(node.recognise("spiffe://t/alice").rights);
+        }
+        node_->keeper->close();
+        put_tables_back();
+    }
+
+    const std::filesystem::path folder_;
+};
+
+TEST_F(SeenTest, EachNodeKeepsTheNewestManifest) {
+    Node node(conninfo(), file());
+    const auto kept = [&] { return file().load(); };
+    ASSERT_TRUE(kept());
+    EXPECT_EQ(std::to_string(kept()->revision), revision());
+    user("alice");
+    wait_until([&] { return std::to_string(kept()->revision) == revision(); });
+    EXPECT_EQ(to_hex(kept()->seal), by_hand("SELECT encode(seal, 'hex') FROM iam_manifest"));
+}
+
+TEST_F(SeenTest, TablesPutBackWhileAllNodesWereDownAreRefusedAtTheNextStart) {
+    put_back_while_all_are_down();
+    Node restarted(conninfo(), file());
+    EXPECT_THAT(restarted.recognise("spiffe://t/admin").refusal, HasSubstr("cannot be believed"));
+    EXPECT_THAT(*restarted.keeper->distrust(),
+                AllOf(HasSubstr("put back to an earlier time"), HasSubstr("cofferd accept-principals")));
+    // Reading it a second time makes it no better.
+    by_hand("NOTIFY coffer_iam_changed");
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_FALSE(restarted.recognise("spiffe://t/admin").rights);
+    // Nor does making an administrator on top of it.
+    seen_ = file().load();
+    EXPECT_THROW(static_cast<void>(first("rescue", true)), IntegrityError);
+    // The right tables are believed again.
+    by_hand("DELETE FROM iam_manifest; INSERT INTO iam_manifest (revision, entries) VALUES (0, '[]')");
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_FALSE(restarted.recognise("spiffe://t/admin").rights);
+}
+
+TEST_F(SeenTest, ARestoredBackupIsAcceptedByHand) {
+    put_back_while_all_are_down();
+    Node restarted(conninfo(), file());
+    const auto seen = file().load();
+    const auto state = stored_state(*restarted.database, seen, patience());
+    EXPECT_TRUE(state.older);
+    EXPECT_EQ(std::to_string(state.revision), revision());
+    EXPECT_EQ(state.believed, 1U);  // the administrator
+    EXPECT_THROW(
+        static_cast<void>(accept_stored(*restarted.database, seen, state.revision + 1, {}, patience())),
+        Error);
+    EXPECT_FALSE(restarted.recognise("spiffe://t/admin").rights);
+    const auto accepted = accept_stored(*restarted.database, seen, state.revision, {}, patience());
+    EXPECT_EQ(accepted.revision, seen->revision + 1);
+    wait_until([&] { return restarted.recognise("spiffe://t/admin").rights != nullptr; });
+    EXPECT_FALSE(restarted.recognise("spiffe://t/alice").rights);
+    EXPECT_FALSE(stored_state(*restarted.database, accepted, patience()).older);
+    wait_until([&] { return file().load() == accepted; });
+}
+
+TEST_F(SeenTest, ADamagedFileRefusesUntilItIsPutRight) {
+    { Node node(conninfo(), file()); }
+    const auto good = file().load();
+    {
+        std::fstream out(file().path(), std::ios::in | std::ios::out);
+        out.seekp(25);  // the revision, behind "coffer-principals-seen/1 "
+        out.put('9');
+    }
+    EXPECT_THROW(static_cast<void>(file().load()), SeenManifestDamaged);
+    Node node(conninfo(), file());
+    EXPECT_FALSE(node.recognise("spiffe://t/admin").rights);
+    EXPECT_THAT(*node.keeper->distrust(), HasSubstr("principals.seen is damaged"));
+    file().save(*good);
+    wait_until([&] { return node.recognise("spiffe://t/admin").rights != nullptr; });
 }
 
 TEST_F(ServiceTest, TrustComesBackWithTheRows) {
@@ -371,6 +499,51 @@ TEST_F(ServiceTest, TrustComesBackWithTheRows) {
     by_hand("INSERT INTO iam_manifest SELECT * FROM good");
     wait_until([&] { return !node_->keeper->distrust().has_value(); });
     EXPECT_EQ(refusal(*node_, "admin"), "done");
+}
+
+TEST_F(ServiceTest, AListenersPolicyIsInForceOnAllNodes) {
+    Node other(conninfo());
+    put_listener_policy("public", for_everybody("Allow", "secretsmanager:*"));
+    ASSERT_TRUE(node_->keeper->stored_listener("public").policy);
+    EXPECT_FALSE(node_->keeper->stored_listener("local").policy);
+    wait_until([&] { return other.keeper->stored_listener("public").policy != nullptr; });
+    other.listener = "public";
+    EXPECT_THAT(refusal(other, "admin"),
+                HasSubstr("because no VPC endpoint policy allows the iam:ListUsers"));
+    other.listener = "local";
+    EXPECT_EQ(refusal(other, "admin"), "done");
+}
+
+TEST_F(ServiceTest, AListenersPolicyThatIsChangedByHandClosesTheListener) {
+    put_listener_policy("public", for_everybody("Deny", "secretsmanager:DeleteSecret"));
+    by_hand("DELETE FROM iam_entities WHERE kind = 'listener'");
+    const auto refusal_now = [&] { return node_->keeper->stored_listener("public").refusal; };
+    wait_until([&] { return !refusal_now().empty(); });
+    EXPECT_EQ(refusal_now(), "the policy of listener 'public' is gone from the database");
+    EXPECT_THAT(node_->alarms->all(), Contains(HasSubstr("listener 'public' is gone")));
+    // From the machine, when there is no other listener to come through.
+    remove_listener_policy(*node_->database, "public", std::nullopt, {}, patience());
+    wait_until([&] { return refusal_now().empty(); });
+    EXPECT_THROW(remove_listener_policy(*node_->database, "public", std::nullopt, {}, patience()), Error);
+}
+
+TEST_F(ServiceTest, NobodyClosesHisOwnListenerBehindHim) {
+    node_->listener = "public";
+    const auto put = [&](const std::string& document) {
+        return refusal_of([&] { put_listener_policy("public", document); });
+    };
+    EXPECT_THAT(put(for_everybody("Allow", "secretsmanager:*")), HasSubstr("would lock you out"));
+    EXPECT_FALSE(node_->keeper->stored_listener("public").policy);
+    EXPECT_EQ(put(for_everybody("Allow", "coffer:*")), "done");
+    EXPECT_THAT(refusal(*node_, "admin"), HasSubstr("VPC endpoint policy"));
+    // What is in force for the listener does not keep others from being changed.
+    v1::Request remove;
+    remove.mutable_delete_listener_policy()->set_listener_name("public");
+    static_cast<void>(node_->call(remove));
+    EXPECT_EQ(refusal(*node_, "admin"), "done");
+    // Through another one whatever is wanted may be put.
+    node_->listener = "local";
+    EXPECT_EQ(put(for_everybody("Deny", "*")), "done");
 }
 
 TEST_F(ServiceTest, NobodyLocksHimselfOut) {
@@ -423,6 +596,82 @@ TEST_F(ServiceTest, ADryRunChangesNothing) {
     EXPECT_EQ(node_->call(apply).apply_access_configuration().revision(), 2);
     EXPECT_EQ(node_->call(apply).apply_access_configuration().changes_size(), 0);
     EXPECT_EQ(by_hand("SELECT revision FROM iam_manifest"), "2");
+}
+
+/// Access that nobody used, by counts of requests that the test makes up.
+class UnusedTest : public ServiceTest {
+protected:
+    UnusedTest() {
+        user("alice");
+        user("bob");
+        v1::Request put;
+        put.mutable_put_user_policy()->set_user_name("alice");
+        put.mutable_put_user_policy()->set_policy_name("own");
+        put.mutable_put_user_policy()->set_policy_document(
+            R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["secretsmanager:GetSecretValue",)"
+            R"("secretsmanager:DescribeSecret","secretsmanager:PutSecretValue","kms:Decrypt"],"Resource":"*"}]})");
+        static_cast<void>(node_->call(put));
+        v1::Request role;
+        role.mutable_create_role()->set_role_name("app");
+        role.mutable_create_role()->set_assume_role_policy_document(trust());
+        static_cast<void>(node_->call(role));
+        node_->clock.advance_days(200);
+        user("newcomer");
+    }
+    void counted(int days_ago, const std::string& principal, const std::string& operation, int count,
+                 int errors = 0) {
+        by_hand("INSERT INTO usage_requests VALUES (" + day(days_ago) + ", 'n', '" + principal + "', '" +
+                operation + "', " + std::to_string(count) + ", " + std::to_string(errors) + ")");
+    }
+    /// That day as SQL has it.
+    [[nodiscard]] std::string day(int days_ago) const {
+        return "date '1970-01-01' + " + std::to_string(node_->clock.now().millis() / 86'400'000 - days_ago);
+    }
+    v1::LintPoliciesResponse lint() {
+        v1::Request request;
+        request.mutable_lint_policies()->set_unused_days(90);
+        return node_->call(request).lint_policies();
+    }
+    /// "CODE MESSAGE" of what is said of the user or role; empty for nothing.
+    static std::string said_of(const v1::LintPoliciesResponse& response, const std::string& arn) {
+        for (const auto& finding : response.findings()) {
+            if (finding.policy() == arn) return finding.code() + " " + finding.message();
+        }
+        return {};
+    }
+    const std::string alice_ = "arn:aws:iam::111122223333:user/alice";
+    const std::string bob_ = "arn:aws:iam::111122223333:user/bob";
+};
+
+TEST_F(UnusedTest, IsFoundByPrincipalAndAction) {
+    counted(150, "(nobody)", "GetSecretValue", 1);
+    counted(89, alice_, "GetSecretValue", 5, 4);
+    counted(10, alice_, "DescribeSecret", 3, 3);  // never served
+    counted(91, alice_, "PutSecretValue", 7);     // too long ago
+    counted(100, bob_, "GetSecretValue", 7);
+    counted(5, "arn:aws:sts::111122223333:assumed-role/app/7", "GetSecretValue", 1);
+    const auto found = lint();
+    EXPECT_EQ(said_of(found, alice_),
+              "UNUSED_ACTIONS Its policies allow 2 actions that it did not use in the last 90 days: "
+              "secretsmanager:DescribeSecret, secretsmanager:PutSecretValue.");
+    EXPECT_EQ(said_of(found, bob_), "UNUSED_PRINCIPAL It was served nothing in the last 90 days.");
+    EXPECT_EQ(said_of(found, "arn:aws:iam::111122223333:role/app"), "");
+    EXPECT_EQ(said_of(found, "arn:aws:iam::111122223333:user/newcomer"), "");
+    EXPECT_EQ(std::to_string(static_cast<std::int64_t>(found.used_since()) / 86'400),
+              by_hand("SELECT " + day(150) + " - date '1970-01-01'"));
+}
+
+TEST_F(UnusedTest, SaysSinceWhenThereAreCounts) {
+    EXPECT_THAT(said_of(lint(), "usage"), StartsWith("NO_USE_COUNTED"));
+    EXPECT_FALSE(lint().has_used_since());
+    counted(10, "(others)", "GetSecretValue", 1);
+    const auto found = lint();
+    EXPECT_EQ(said_of(found, bob_), "UNUSED_PRINCIPAL It was served nothing since " +
+                                        by_hand("SELECT " + day(10)) + ", when counting began.");
+    EXPECT_THAT(said_of(found, "usage"), StartsWith("USE_NOT_ALL_COUNTED"));
+    v1::Request plain;
+    plain.mutable_lint_policies();
+    EXPECT_EQ(node_->call(plain).lint_policies().findings_size(), 0);
 }
 
 TEST_F(ServiceTest, QuestionsAreAnswered) {

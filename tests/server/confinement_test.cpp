@@ -104,6 +104,8 @@ TEST(Confinement, ACallerFromElsewhereIsClosedBeforeTls) {
     });
     EXPECT_EQ(server.connections(), 0U);
     EXPECT_TRUE(server.seen.all().empty());
+    EXPECT_THAT(server.turned_away.all(),
+                ::testing::ElementsAre("connection network ", "connection network "));
 }
 
 TEST(Confinement, StrangersDoNotUseUpTheRateOfOthers) {

@@ -52,6 +52,7 @@ TEST(Limits, AFrameThatStopsHalfWay) {
     ASSERT_TRUE(client.hello().has_value());
     client.send_bytes(prefix(100) + std::string(99, 'x'));
     expect_ended(client, Reason::SLOW_PEER);
+    EXPECT_THAT(server.turned_away.all(), ::testing::ElementsAre("connection slow_peer alice"));
 }
 
 TEST(Limits, AFrameThatArrivesByteByByteForEver) {
@@ -89,6 +90,7 @@ TEST(Limits, AnIdleConnection) {
     ASSERT_TRUE(frame.has_value());
     EXPECT_EQ(frame->connection_error().reason(), Reason::IDLE);
     EXPECT_TRUE(frame->connection_error().retryable());
+    EXPECT_TRUE(server.turned_away.all().empty());
 }
 
 TEST(Limits, ARequestInFlightIsNotIdle) {
@@ -232,6 +234,8 @@ TEST(Limits, RequestsOfAPrincipalAreLimitedOverItsConnections) {
     EXPECT_GE(served, 5U);
     EXPECT_GT(throttled, 0U);
     EXPECT_THAT(server.metrics(), HasSubstr("ThrottlingException"));
+    EXPECT_THAT(server.turned_away.all(), ::testing::Each("request ThrottlingException alice"));
+    EXPECT_EQ(server.turned_away.all().size(), throttled);
     // Another principal has a bucket of its own.
     CertificateSpec spec;
     spec.common_names = {"bob"};

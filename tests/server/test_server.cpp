@@ -59,6 +59,19 @@ server::PkeyPtr load_test_key(const std::string& file, X509* /*certificate*/) {
     return key;
 }
 
+void Refused::refused(const secrets::Refusal& refusal) noexcept {
+    const std::lock_guard lock(mutex_);
+    const char* kind = refusal.kind == secrets::RefusedKind::request      ? "request"
+                       : refusal.kind == secrets::RefusedKind::connection ? "connection"
+                                                                          : "handshake";
+    lines_.push_back(std::string(kind) + " " + std::string(refusal.code) + " " + refusal.caller.principal);
+}
+
+std::vector<std::string> Refused::all() const {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+}
+
 void wait_until(const std::function<bool()>& condition) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!condition()) {
@@ -100,6 +113,7 @@ TestServer::TestServer(const TestServerOptions& options) {
         return handle(std::move(context), std::move(request));
     };
     context_->aws_connections = options.aws_connections;
+    context_->refusals = &turned_away;
     context_->metrics = std::make_shared<server::Metrics>("test");
     context_->log = log;
     context_->observer =

@@ -45,6 +45,17 @@ private:
     std::vector<secrets::CallContext> contexts_;
 };
 
+/// What the server turned away: "KIND CODE PRINCIPAL". Thread-safe.
+class Refused final : public secrets::RefusalObserver {
+public:
+    void refused(const secrets::Refusal& refusal) noexcept override;
+    [[nodiscard]] std::vector<std::string> all() const;
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> lines_;
+};
+
 struct TestServerOptions {
     server::LimitsConfig limits;
     unsigned io_threads = 1;
@@ -89,6 +100,7 @@ public:
     Identity alice;
     Gate gate;
     Seen seen;
+    Refused turned_away;
     std::shared_ptr<server::Log> log;
 
 private:

@@ -73,6 +73,8 @@ TEST(Tls, AnExpiredCertificateIsRefused) {
     const Identity expired = server.client_ca.issue(spec);
     EXPECT_EQ(refused(server, server.client(expired)), kCertificateExpired);
     wait_until([&] { return server.metrics().find("reason=\"expired\"} 1") != std::string::npos; });
+    wait_until([&] { return !server.turned_away.all().empty(); });
+    EXPECT_THAT(server.turned_away.all(), ::testing::ElementsAre("handshake expired "));
 }
 
 TEST(Tls, ACertificateOfTomorrowIsRefused) {

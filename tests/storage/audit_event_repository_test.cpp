@@ -183,6 +183,47 @@ TEST_F(AuditEventRepositoryTest, Filters) {
                 IsEmpty());
 }
 
+TEST_F(AuditEventRepositoryTest, SomebodyWhoWasQuietForLongIsFoundWithoutLookingAtTheOthers) {
+    auto quiet = row(1, kToday);
+    quiet.principal = "arn:aws:iam::111122223333:user/bob";
+    quiet.user_name = "bob";
+    // Known by its certificate alone, whose name is that of a user.
+    auto stranger = row(2, kToday + 1);
+    stranger.principal = "bob";
+    stranger.user_name.clear();
+    std::vector<AuditEventRow> rows{quiet, stranger};
+    for (std::uint64_t i = 3; i <= 50; ++i) rows.push_back(row(i, kToday + static_cast<std::int64_t>(i)));
+    insert(rows);
+    AuditEventQuery query;
+    query.look_at_most = 5;
+    const auto page_of = [&](const std::string& principal) {
+        query.principal = principal;
+        return page(query);
+    };
+    const auto by_arn = page_of("arn:aws:iam::111122223333:user/bob");
+    ASSERT_EQ(by_arn.events.size(), 1U);
+    EXPECT_EQ(by_arn.events[0].position.sequence, 1);
+    EXPECT_FALSE(by_arn.next);
+    // By either meaning of the word, newest first, each event once.
+    const auto by_word = page_of("bob");
+    ASSERT_EQ(by_word.events.size(), 2U);
+    EXPECT_EQ(by_word.events[0].position.sequence, 2);
+    EXPECT_EQ(by_word.events[1].position.sequence, 1);
+    EXPECT_FALSE(by_word.next);
+    EXPECT_TRUE(page_of("nobody").events.empty());
+    // With a further condition as many are looked at as ever, but of his.
+    query.outcome = "success";
+    EXPECT_EQ(page_of("bob").events.size(), 2U);
+    query.most = 1;
+    const auto first = page_of("bob");
+    ASSERT_EQ(first.events.size(), 1U);
+    EXPECT_EQ(first.events[0].position.sequence, 2);
+    query.after = first.next;
+    const auto second = page_of("bob");
+    ASSERT_EQ(second.events.size(), 1U);
+    EXPECT_EQ(second.events[0].position.sequence, 1);
+}
+
 TEST_F(AuditEventRepositoryTest, AnEventOfSeveralSecretsIsFoundByEachAndOnce) {
     auto batch = row(1, kToday, "BatchGetSecretValue");
     batch.secrets = {secret("app/a"), secret("app/b"), secret("app/c")};
