@@ -50,6 +50,7 @@ void add_usage(CLI::App& app, Commands& commands);
 void add_unused(CLI::App& app, Commands& commands);
 void add_whoami(CLI::App& app, Commands& commands);
 void add_ping(CLI::App& app, Commands& commands);
+void add_aws_credentials(CLI::App& app, Commands& commands);
 void add_completion(CLI::App& app, Commands& commands);
 
 }  // namespace coffer::cli

@@ -115,6 +115,7 @@ CommandLine::CommandLine()
     add_unused(app_, commands_);
     add_whoami(app_, commands_);
     add_ping(app_, commands_);
+    add_aws_credentials(app_, commands_);
     add_completion(app_, commands_);
     for (const auto& command : commands_) command.app->group("Verbs for hands");
     add_iam(app_, commands_);
