@@ -33,7 +33,9 @@ TEST(Differential, BothEvaluatorsAgree) {
                     const auto as = statement->applies(context, scope);
                     ASSERT_EQ(as != PrincipalMatch::none, match.result == StatementResult::applies)
                         << "seed " << set;
-                    if (as != PrincipalMatch::none) ASSERT_EQ(as, match.principal) << "seed " << set;
+                    if (as != PrincipalMatch::none) {
+                        ASSERT_EQ(as, match.principal) << "seed " << set;
+                    }
                 }
             }
             const auto action = request.action;

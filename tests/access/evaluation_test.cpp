@@ -128,7 +128,7 @@ TEST(Questions, WhatCan) {
     const std::vector<ResourcePolicies> resources{
         {"*", {}, nullptr}, {kDb, {}, nullptr}, {std::string(kSecretArn) + "stock/db-Qw34Er", {}, nullptr}};
     const auto grants =
-        what_can({&principal, readers, {}, nullptr}, resources, nullptr,
+        what_can({&principal, readers, {}, nullptr}, resources, {},
                  [](RequestContext& request) { request.set_boolean(Key::secure_transport, true); });
     ASSERT_EQ(grants.size(), 3U);
     EXPECT_EQ(grants[0].action, Action::list_secrets);
