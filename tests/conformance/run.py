@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Runs the cases of cases/*.json, sequences of requests with the answers that AWS Secrets Manager gives, through
 a front door of a running appliance.
 

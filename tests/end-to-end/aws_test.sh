@@ -57,6 +57,17 @@ appliance client demo >/dev/null
 through_coffer=$(COFFER_CERT_FILE="$state/tls/demo.crt" COFFER_KEY_FILE="$state/tls/demo.key" coffer get aws/a 2>&1 || true)
 expect_contains "both doors say the same" "$(same_words "$through_aws")" "$through_coffer"
 coffer iam attach-user-policy --user-name demo --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite
+printf '[default]\ncredential_process = env COFFER_CERT_FILE=%s COFFER_KEY_FILE=%s coffer aws-credentials\n' \
+  "$state/tls/demo.crt" "$state/tls/demo.key" >"$work/aws-config"
+expect_equal "an SDK without a key, by the certificate" second \
+  "$(env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONFIG_FILE="$work/aws-config" AWS_SHARED_CREDENTIALS_FILE=/dev/null \
+    /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" secretsmanager get-secret-value --secret-id aws/a --query SecretString --output text)"
+printf '[default]\ncredential_process = coffer aws-credentials --role-arn arn:aws:iam::111122223333:role/app\n' >"$work/aws-config"
+coffer iam update-assume-role-policy --role-name app --policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111122223333:user/demo","arn:aws:iam::111122223333:user/admin"]},"Action":"sts:AssumeRole"}]}'
+expect_contains "or as a role" "assumed-role/app/coffer" \
+  "$(env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONFIG_FILE="$work/aws-config" AWS_SHARED_CREDENTIALS_FILE=/dev/null \
+    /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" sts get-caller-identity)"
 expect_equal "with them again" second "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"
 
 expect_contains "the event names the access key" "\"accessKeyId\":\"$AWS_ACCESS_KEY_ID\"" \

@@ -4,5 +4,8 @@
 . "$(dirname "$0")/support.sh"
 
 bring_up
-"$root/tests/conformance/run.py" --door native --coffer "$build/bin/coffer"
-if [ -n "${AWS_ENDPOINT_URL_SECRETS_MANAGER:-}" ]; then "$root/tests/conformance/run.py" --door aws; fi
+/usr/bin/python3 "$root/tests/conformance/run.py" --door native --coffer "$build/bin/coffer"
+if ! /usr/bin/python3 -c 'import botocore' 2>/dev/null; then
+  skip "Debian's python3-botocore is not installed (deploy/install-packages.sh --tests); the native protocol passed"
+fi
+/usr/bin/python3 "$root/tests/conformance/run.py" --door aws
