@@ -64,7 +64,7 @@ what "with the right rows it serves again"
 stop_daemon
 put_back
 shown=$(cofferd accept-principals)
-expect_contains "the command says what the database has" "The database has revision $yesterday: 2 users" "$shown"
+expect_contains "the command says what the database has" "The database has revision $yesterday: 3 users" "$shown"
 expect_contains "what this node has seen" "This node has seen revision $today." "$shown"
 expect_contains "and how to accept it" "--revision $yesterday" "$shown"
 start_daemon

@@ -199,7 +199,7 @@ TEST(Directory, CollectsThePoliciesOfUserAndGroups) {
     EXPECT_THAT(names, ElementsAre("arn:aws:iam::111122223333:policy/managed", "ops/inline"));
     EXPECT_THAT(found.rights->principal.groups, ElementsAre("ops"));
     const access::RequestContext request(found.rights->principal, access::Action::get_secret_value, "*");
-    EXPECT_TRUE(access::decide(request, found.rights->with(nullptr, nullptr)).allowed());
+    EXPECT_TRUE(access::decide(request, found.rights->with(nullptr, nullptr, nullptr)).allowed());
 }
 
 TEST(Directory, ReadsAgainOnlyWhatChanged) {

@@ -62,8 +62,8 @@ protected:
         request.set_resource("*");
         request.set_listener_name(listener);
         std::vector<std::string> who;
-        for (const auto& grant : world_.call(iam::who_can, request).grants())
-            who.push_back(grant.principal());
+        const auto response = world_.call(iam::who_can, request);
+        for (const auto& grant : response.grants()) who.push_back(grant.principal());
         return who;
     }
 
