@@ -76,10 +76,9 @@ private:
         } else if (key == "connections") {
             config_.connections_max = static_cast<std::size_t>(number(key, node, 1, 64));
         } else {
-            unknown(
-                key, node,
-                "endpoint, server_name, ca_file, cert_file, key_file, role, role_session_name, "
-                "connect_timeout, deadline, attempts, connections, [cache]");
+            unknown(key, node,
+                    "endpoint, server_name, ca_file, cert_file, key_file, role, role_session_name, "
+                    "connect_timeout, deadline, attempts, connections, [cache]");
         }
     }
 

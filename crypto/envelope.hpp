@@ -24,7 +24,8 @@ enum class PayloadKind : std::uint8_t {
     secret_string = 1,
     secret_binary = 2,
     check_value = 3,  ///< the known text that proves which key a master key is
-    access_key = 4,   ///< a secret access key; its `secret_arn` is the user's unique id, its `version_id` the key's
+    access_key =
+        4,  ///< a secret access key; its `secret_arn` is the user's unique id, its `version_id` the key's
 };
 
 /// What a payload belongs to. Bound as AAD, together with the master key's id and the segment's number, so a

@@ -61,16 +61,18 @@ void accept_principals(const server::Config& config, std::optional<std::int64_t>
     const auto state = iam::stored_state(backends.database(), known.seen, backends.deadline());
     if (!revision) return describe(config, known, state);
     if (!state.older && known.damage.empty()) {
-        throw Error(fmt::format(
-            "revision {} in the database is not older than what this node has seen: there is nothing to accept",
-            state.revision));
+        throw Error(
+            fmt::format("revision {} in the database is not older than what this node has seen: there is "
+                        "nothing to accept",
+                        state.revision));
     }
     const auto accepted = iam::accept_stored(backends.database(), known.seen, *revision,
                                              backends.leave_event(), backends.deadline());
     // A daemon that runs replaces a file that it can read.
     if (!known.damage.empty()) file->save(accepted);
     fmt::print(
-        "Revision {} is accepted, as revision {}; nodes take it at once. A node that has seen more refuses it: "
+        "Revision {} is accepted, as revision {}; nodes take it at once. A node that has seen more refuses "
+        "it: "
         "run this there as well.\n",
         *revision, accepted.revision);
 }

@@ -16,9 +16,9 @@ void bootstrap(const server::Config& config, const BootstrapOptions& options) {
     const auto seen_file = seen_manifest_file(config.audit);
     const auto seen = seen_file ? seen_file->load() : std::nullopt;
     MachineBackends backends(config);
-    const auto arn = iam::bootstrap(backends.database(), config.node.account, options.name, identity,
-                                    options.recover, backends.clock().now(), seen, backends.leave_event(),
-                                    backends.deadline());
+    const auto arn =
+        iam::bootstrap(backends.database(), config.node.account, options.name, identity, options.recover,
+                       backends.clock().now(), seen, backends.leave_event(), backends.deadline());
     fmt::print("{} is made: {}, with the policy AdministratorAccess\n", arn, iam::describe(identity));
 }
 

@@ -36,8 +36,7 @@ MachineBackends::MachineBackends(const server::Config& config)
     : deadline_(std::chrono::steady_clock::now() + kPatience),
       hsm_(crypto::Hsm::open(hsm_config(config.hsm), nullptr)),
       database_(storage::Database::open(database_config(config.database, config.audit.enabled),
-                                        std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()),
-                                        nullptr)) {
+                                        std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()), nullptr)) {
     require_same_token(*database_, deadline_);
     if (config.audit.enabled) {
         leave_event_ =

@@ -8,20 +8,11 @@ namespace {
 
 /// Rows in one transaction: short, so that it is in nobody's way.
 constexpr std::size_t kBatchRows = 500;
-constexpr auto kFlushTimeout = std::chrono::seconds(5);
-
-Deadline flush_deadline() {
-    return std::chrono::steady_clock::now() + kFlushTimeout;
-}
 
 }  // namespace
 
 AccessKeyRecorder::AccessKeyRecorder(Database& database, std::chrono::milliseconds flush_interval)
-    : database_(database), flush_interval_(flush_interval), thread_([this] { run(); }) {}
-
-AccessKeyRecorder::~AccessKeyRecorder() {
-    close();
-}
+    : database_(database), periodic_(flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
 
 void AccessKeyRecorder::record(std::string_view access_key_id, Timestamp when, std::string_view service,
                                std::string_view region) {
@@ -67,26 +58,6 @@ void AccessKeyRecorder::flush(Deadline deadline) {
         }
         rest.erase(cut, rest.end());
     }
-}
-
-void AccessKeyRecorder::run() {
-    std::unique_lock lock(stop_mutex_);
-    while (!stopped_.wait_for(lock, flush_interval_, [this] { return stopping_; })) {
-        lock.unlock();
-        flush(flush_deadline());
-        lock.lock();
-    }
-}
-
-void AccessKeyRecorder::close() {
-    {
-        const std::lock_guard lock(stop_mutex_);
-        stopping_ = true;
-    }
-    stopped_.notify_all();
-    if (!thread_.joinable()) return;
-    thread_.join();
-    flush(flush_deadline());
 }
 
 }  // namespace coffer::storage

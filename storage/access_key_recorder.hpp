@@ -2,15 +2,14 @@
 // Last uses of access keys, gathered in memory and written in batches: no request writes a row for them.
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "storage/access_key_uses.hpp"
 #include "storage/database.hpp"
+#include "storage/periodic_flush.hpp"
 
 namespace coffer::storage {
 
@@ -21,7 +20,6 @@ public:
 
     /// `database` must outlive it.
     explicit AccessKeyRecorder(Database& database, std::chrono::milliseconds flush_interval = kFlushInterval);
-    ~AccessKeyRecorder();
     AccessKeyRecorder(const AccessKeyRecorder&) = delete;
     AccessKeyRecorder& operator=(const AccessKeyRecorder&) = delete;
 
@@ -34,21 +32,15 @@ public:
     void flush(Deadline deadline);
 
     /// Writes the rest (waiting a few seconds at most) and stops the thread. Also done by the destructor.
-    void close();
+    void close() { periodic_.close(); }
 
 private:
-    void run();
-
     Database& database_;
-    const std::chrono::milliseconds flush_interval_;
     std::mutex mutex_;
     std::map<std::string, AccessKeyUse, std::less<>> uses_;
     std::mutex flush_mutex_;  ///< one flush at a time
 
-    std::mutex stop_mutex_;
-    std::condition_variable stopped_;
-    bool stopping_ = false;
-    std::thread thread_;
+    PeriodicFlush periodic_;
 };
 
 }  // namespace coffer::storage

@@ -10,20 +10,13 @@ namespace {
 constexpr std::size_t kBatchRows = 500;
 /// Versions of one secret that are remembered; more than a secret has, since old versions are pruned.
 constexpr std::size_t kMostVersions = 256;
-constexpr auto kFlushTimeout = std::chrono::seconds(5);
-
-Deadline flush_deadline() {
-    return std::chrono::steady_clock::now() + kFlushTimeout;
-}
 
 }  // namespace
 
 AccessRecorder::AccessRecorder(Database& database, AccessRecorderConfig config)
-    : database_(database), config_(config), thread_([this] { run(); }) {}
-
-AccessRecorder::~AccessRecorder() {
-    close();
-}
+    : database_(database),
+      config_(config),
+      periodic_(config_.flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
 
 AccessRecorder::Shard& AccessRecorder::shard_of(SecretId secret) {
     return shards_[std::hash<SecretId>{}(secret) % kShards];
@@ -158,26 +151,6 @@ void AccessRecorder::flush(Deadline deadline) {
         }
         mark_written(batch);
     }
-}
-
-void AccessRecorder::run() {
-    std::unique_lock lock(stop_mutex_);
-    while (!stopped_.wait_for(lock, config_.flush_interval, [this] { return stopping_; })) {
-        lock.unlock();
-        flush(flush_deadline());
-        lock.lock();
-    }
-}
-
-void AccessRecorder::close() {
-    {
-        const std::lock_guard lock(stop_mutex_);
-        stopping_ = true;
-    }
-    stopped_.notify_all();
-    if (!thread_.joinable()) return;
-    thread_.join();
-    flush(flush_deadline());
 }
 
 }  // namespace coffer::storage

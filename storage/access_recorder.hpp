@@ -3,17 +3,16 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "storage/database.hpp"
+#include "storage/periodic_flush.hpp"
 #include "storage/records.hpp"
 #include "storage/secret_repository.hpp"
 
@@ -30,7 +29,6 @@ struct AccessRecorderConfig {
 class AccessRecorder {
 public:
     AccessRecorder(Database& database, AccessRecorderConfig config);
-    ~AccessRecorder();
     AccessRecorder(const AccessRecorder&) = delete;
     AccessRecorder& operator=(const AccessRecorder&) = delete;
 
@@ -51,7 +49,7 @@ public:
     void flush(Deadline deadline);
 
     /// Writes the rest (waiting a few seconds at most) and stops the thread. Also done by the destructor.
-    void close();
+    void close() { periodic_.close(); }
 
 private:
     struct VersionDay {
@@ -74,17 +72,13 @@ private:
     [[nodiscard]] static bool make_room(std::vector<VersionDay>& days);
     [[nodiscard]] std::vector<SecretRepository::Access> unwritten() const;
     void mark_written(const std::vector<SecretRepository::Access>& accesses);
-    void run();
 
     Database& database_;
     const AccessRecorderConfig config_;
     std::array<Shard, kShards> shards_;
     std::mutex flush_mutex_;  ///< one flush at a time
 
-    std::mutex stop_mutex_;
-    std::condition_variable stopped_;
-    bool stopping_ = false;
-    std::thread thread_;
+    PeriodicFlush periodic_;
 };
 
 }  // namespace coffer::storage

@@ -8,20 +8,14 @@ namespace {
 
 /// Rows in one transaction: short, so that it is in nobody's way.
 constexpr std::size_t kBatchRows = 500;
-constexpr auto kFlushTimeout = std::chrono::seconds(5);
-
-Deadline flush_deadline() {
-    return std::chrono::steady_clock::now() + kFlushTimeout;
-}
 
 }  // namespace
 
 UsageRecorder::UsageRecorder(Database& database, std::string node, UsageRecorderConfig config)
-    : database_(database), node_(std::move(node)), config_(config), thread_([this] { run(); }) {}
-
-UsageRecorder::~UsageRecorder() {
-    close();
-}
+    : database_(database),
+      node_(std::move(node)),
+      config_(config),
+      periodic_(config_.flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
 
 void UsageRecorder::record(std::string_view principal, std::string_view operation, Timestamp when,
                            bool failed) {
@@ -92,26 +86,6 @@ void UsageRecorder::flush(Deadline deadline) {
         }
         rest.erase(cut, rest.end());
     }
-}
-
-void UsageRecorder::run() {
-    std::unique_lock lock(stop_mutex_);
-    while (!stopped_.wait_for(lock, config_.flush_interval, [this] { return stopping_; })) {
-        lock.unlock();
-        flush(flush_deadline());
-        lock.lock();
-    }
-}
-
-void UsageRecorder::close() {
-    {
-        const std::lock_guard lock(stop_mutex_);
-        stopping_ = true;
-    }
-    stopped_.notify_all();
-    if (!thread_.joinable()) return;
-    thread_.join();
-    flush(flush_deadline());
 }
 
 }  // namespace coffer::storage

@@ -3,17 +3,16 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "storage/database.hpp"
+#include "storage/periodic_flush.hpp"
 #include "storage/usage_repository.hpp"
 
 namespace coffer::storage {
@@ -33,7 +32,6 @@ public:
 
     /// `node` is whose counts they are. `database` must outlive it.
     UsageRecorder(Database& database, std::string node, UsageRecorderConfig config);
-    ~UsageRecorder();
     UsageRecorder(const UsageRecorder&) = delete;
     UsageRecorder& operator=(const UsageRecorder&) = delete;
 
@@ -45,7 +43,7 @@ public:
     void flush(Deadline deadline);
 
     /// Writes the rest (waiting a few seconds at most) and stops the thread. Also done by the destructor.
-    void close();
+    void close() { periodic_.close(); }
 
 private:
     struct Counter {
@@ -70,7 +68,6 @@ private:
     void add(std::string_view principal, std::string_view operation, Timestamp day, std::int64_t count,
              std::int64_t errors);
     [[nodiscard]] std::vector<RequestCount> take();
-    void run();
 
     Database& database_;
     const std::string node_;
@@ -78,10 +75,7 @@ private:
     std::array<Shard, kShards> shards_;
     std::mutex flush_mutex_;  ///< one flush at a time
 
-    std::mutex stop_mutex_;
-    std::condition_variable stopped_;
-    bool stopping_ = false;
-    std::thread thread_;
+    PeriodicFlush periodic_;
 };
 
 }  // namespace coffer::storage

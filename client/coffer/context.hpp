@@ -24,7 +24,7 @@ struct GlobalOptions {
     std::string cert_file;
     std::string key_file;
     std::string role;
-    std::string session_file;  ///< what assume-role printed, to act in that session
+    std::string session_file;    ///< what assume-role printed, to act in that session
     double timeout_seconds = 0;  ///< 0: as configured
     std::string output;          ///< "json", "text", "table"; empty: as the verb likes
     bool no_paginate = false;

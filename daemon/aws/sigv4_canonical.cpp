@@ -6,6 +6,7 @@
 #include <boost/url/rfc/unreserved_chars.hpp>
 
 #include "daemon/aws/request_refused.hpp"
+#include "daemon/aws/sigv4_split.hpp"
 
 namespace coffer::aws {
 
@@ -24,16 +25,6 @@ std::string decoded(std::string_view text) {
             "digits");
     }
     return valid->decode();
-}
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const auto end = text.find(at);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
 }
 
 std::string join(std::span<const std::string> parts, char with) {

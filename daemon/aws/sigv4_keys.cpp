@@ -49,36 +49,14 @@ crypto::SecretBytes derive_signing_key(std::span<const std::uint8_t> secret_acce
 
 std::shared_ptr<const crypto::SecretBytes> SigningKeys::get(const KeyScope& scope,
                                                             std::span<const std::uint8_t> secret_access_key) {
-    auto name = name_of(scope);
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found = by_name_.find(name);
-        if (found != by_name_.end() &&
-            crypto::constant_time_equal(found->second->secret_access_key.view(), secret_access_key)) {
-            entries_.splice(entries_.begin(), entries_, found->second);
-            return found->second->key;
-        }
-    }
+    const auto name = name_of(scope);
+    const auto known = entries_.find(name);
+    if (known && crypto::constant_time_equal(known->secret_access_key.view(), secret_access_key))
+        return known->key;
     auto key = std::make_shared<const crypto::SecretBytes>(derive_signing_key(secret_access_key, scope));
-    Entry entry{std::move(name), crypto::SecretBytes::copy_of(secret_access_key), key};
-    const std::lock_guard lock(mutex_);
-    if (const auto old = by_name_.find(entry.name); old != by_name_.end()) {
-        const auto place = old->second;
-        by_name_.erase(old);
-        entries_.erase(place);
-    }
-    entries_.push_front(std::move(entry));
-    by_name_.emplace(entries_.front().name, entries_.begin());
-    while (entries_.size() > capacity_) {
-        by_name_.erase(entries_.back().name);
-        entries_.pop_back();
-    }
+    Entry entry{crypto::SecretBytes::copy_of(secret_access_key), key};
+    entries_.put(name, std::make_shared<const Entry>(std::move(entry)));
     return key;
-}
-
-std::size_t SigningKeys::size() const {
-    const std::lock_guard lock(mutex_);
-    return entries_.size();
 }
 
 }  // namespace coffer::aws

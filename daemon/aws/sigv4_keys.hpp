@@ -2,14 +2,12 @@
 // Signing keys: what a secret access key becomes for one day, region and service. Deriving one takes four
 // HMACs, so those in use are kept.
 
-#include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "crypto/secret_bytes.hpp"
+#include "daemon/base/bounded_cache.hpp"
 
 namespace coffer::aws {
 
@@ -32,27 +30,22 @@ struct KeyScope {
 class SigningKeys {
 public:
     /// `capacity` is at least 1.
-    explicit SigningKeys(std::size_t capacity) : capacity_(capacity) {}
+    explicit SigningKeys(std::size_t capacity) : entries_(capacity) {}
 
     /// The key for the scope, derived when it is not there or when the secret access key is another one than
     /// it was derived from.
     [[nodiscard]] std::shared_ptr<const crypto::SecretBytes> get(
         const KeyScope& scope, std::span<const std::uint8_t> secret_access_key);
     /// How many are kept.
-    [[nodiscard]] std::size_t size() const;
+    [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
 private:
     struct Entry {
-        std::string name;
         crypto::SecretBytes secret_access_key;
         std::shared_ptr<const crypto::SecretBytes> key;
     };
-    using Entries = std::list<Entry>;
 
-    const std::size_t capacity_;
-    mutable std::mutex mutex_;
-    Entries entries_;  // the last used first
-    std::unordered_map<std::string_view, Entries::iterator> by_name_;
+    BoundedCache<Entry> entries_;  ///< by the scope
 };
 
 }  // namespace coffer::aws

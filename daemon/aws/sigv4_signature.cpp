@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "daemon/aws/request_refused.hpp"
+#include "daemon/aws/sigv4_split.hpp"
 #include "daemon/aws/sigv4_time.hpp"
 
 namespace coffer::aws {
@@ -38,16 +39,6 @@ std::string_view trimmed(std::string_view text) {
     const auto first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const auto end = text.find(at);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
 }
 
 /// What AWS shows of a header that it cannot read: enough to compare, and no password that somebody put

@@ -1,6 +1,6 @@
 #pragma once
-// A state of the principals that nodes refuse since it is older than what they have seen, accepted by somebody on
-// the machine: after a backup was restored on purpose.
+// A state of the principals that nodes refuse since it is older than what they have seen, accepted by
+// somebody on the machine: after a backup was restored on purpose.
 
 #include <cstddef>
 #include <cstdint>

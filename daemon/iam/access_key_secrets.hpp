@@ -25,8 +25,8 @@ public:
     /// 40 random characters of base 64's alphabet, encrypted for that key of the user with that unique id:
     /// under another key's or user's name they do not open. Blocks: for storage threads. Throws Unavailable
     /// (retryable), Overloaded, DeadlineExceeded.
-    [[nodiscard]] virtual NewAccessKeySecret make(const std::string& user_id, const std::string& access_key_id,
-                                                  Deadline deadline) = 0;
+    [[nodiscard]] virtual NewAccessKeySecret make(const std::string& user_id,
+                                                  const std::string& access_key_id, Deadline deadline) = 0;
 
     /// The secret of `sealed`. The completion is called on a thread of the token. Fails as make() does, and
     /// with IntegrityError for what was altered or is another key's.

@@ -28,8 +28,8 @@ std::vector<access::PolicyPtr> compile_inline(const Holder& holder) {
     return compiled;
 }
 
-/// What AWS keeps from the session that GetSessionToken makes: IAM, which wants a second factor there, and more
-/// sessions of its kind. (Coffer's whole configuration of access is IAM by another name.)
+/// What AWS keeps from the session that GetSessionToken makes: IAM, which wants a second factor there, and
+/// more sessions of its kind. (Coffer's whole configuration of access is IAM by another name.)
 const access::PolicyPtr& user_session_policy() {
     static const auto kPolicy = Policy::parse(
         R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},)"
@@ -39,8 +39,8 @@ const access::PolicyPtr& user_session_policy() {
     return kPolicy;
 }
 
-/// The role's tags and, over them, those of the session. Keys compare without regard to case, as everywhere in
-/// IAM.
+/// The role's tags and, over them, those of the session. Keys compare without regard to case, as everywhere
+/// in IAM.
 std::vector<Tag> session_tags(std::vector<Tag> tags, const std::vector<Tag>& of_session) {
     for (const auto& tag : of_session) {
         std::erase_if(tags, [&](const Tag& own) { return access::equals_ignore_case(own.key, tag.key); });
@@ -441,8 +441,8 @@ access::Recognition Directory::session(access::SessionPtr session, Timestamp now
     try {
         if (limit(*session, *rights, found.refusal)) found.rights = std::move(rights);
     } catch (const access::MalformedPolicy& error) {
-        found.refusal = fmt::format("its session policy is not accepted by this version of Coffer ({})",
-                                    error.what());
+        found.refusal =
+            fmt::format("its session policy is not accepted by this version of Coffer ({})", error.what());
     }
     return found;
 }

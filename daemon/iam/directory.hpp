@@ -50,9 +50,9 @@ public:
     [[nodiscard]] access::Recognition recognise(const access::CertificateIdentity& certificate,
                                                 Timestamp now) const;
 
-    /// What the session that a session token tells of may do now. Refused: its time is over (`expired` is set),
-    /// its user or role is gone, disabled, expired or not believed, its sessions were revoked, or one of its
-    /// session policies cannot be relied upon. `generation` is left as it is.
+    /// What the session that a session token tells of may do now. Refused: its time is over (`expired` is
+    /// set), its user or role is gone, disabled, expired or not believed, its sessions were revoked, or one
+    /// of its session policies cannot be relied upon. `generation` is left as it is.
     [[nodiscard]] access::Recognition session(access::SessionPtr session, Timestamp now) const;
 
     /// Whose access key has that id. The pointers are valid as long as the directory.

@@ -2,7 +2,8 @@
 // Every operation, in the order of the schema. Each is a function of its request and of what it works with,
 // authorizes itself first, and throws ServiceError with IAM's name for what the caller did wrong, or
 // access::AccessDenied. An operation that reads is given the directory (READ); one that also asks about
-// secrets or statistics the database (ASK); one that writes a draft, inside the transaction that stores it (WRITE).
+// secrets or statistics the database (ASK); one that writes a draft, inside the transaction that stores it
+// (WRITE).
 
 #include "coffer/v1/iam.pb.h"
 #include "daemon/iam/work.hpp"

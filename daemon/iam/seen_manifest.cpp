@@ -41,14 +41,14 @@ std::optional<SeenManifest> decode(const std::string& text) {
 }  // namespace
 
 bool is_older(const storage::StoredIam& stored, const SeenManifest& seen) {
-    return stored.revision < seen.revision ||
-           (stored.revision == seen.revision && stored.seal != seen.seal);
+    return stored.revision < seen.revision || (stored.revision == seen.revision && stored.seal != seen.seal);
 }
 
 void require_not_older(const storage::StoredIam& stored, const SeenManifest& seen) {
     if (!is_older(stored, seen)) return;
     throw IntegrityError(fmt::format(
-        "table iam_manifest: revision {} is not what this node has seen as revision {}; the table was put back "
+        "table iam_manifest: revision {} is not what this node has seen as revision {}; the table was put "
+        "back "
         "to an earlier time. Restore iam_entities and iam_manifest as they were; if a backup was restored on "
         "purpose, run 'cofferd accept-principals' on this machine",
         stored.revision, seen.revision));

@@ -1,10 +1,10 @@
 #pragma once
-// The newest manifest of principals that this node has seen, kept in a file of the node's own: whoever puts the
-// tables back to an earlier time while no node runs puts back good seals, and a node that starts could not
-// tell.
+// The newest manifest of principals that this node has seen, kept in a file of the node's own: whoever puts
+// the tables back to an earlier time while no node runs puts back good seals, and a node that starts could
+// not tell.
 //
-// The file is one line, "coffer-principals-seen/1 REVISION SEAL SHA256\n": the manifest's revision, its seal in
-// hexadecimal, and the digest of the text before it.
+// The file is one line, "coffer-principals-seen/1 REVISION SEAL SHA256\n": the manifest's revision, its seal
+// in hexadecimal, and the digest of the text before it.
 
 #include <cstdint>
 #include <filesystem>

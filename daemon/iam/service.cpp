@@ -112,8 +112,8 @@ void require_listener_stays(const secrets::CallContext& call, const Directory& b
 
 /// One attempt at a change, in its transaction.
 Changed attempt(const Operation& operation, const secrets::CallContext& call, const v1::Request& request,
-                const DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets, const NodeFacts& node, Timestamp now,
-                storage::WriteTransaction& tx) {
+                const DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets, const NodeFacts& node,
+                Timestamp now, storage::WriteTransaction& tx) {
     Changed changed;
     const auto directory = keeper.lock(tx);
     const auto caller = directory == keeper.directory() ? call : as_now(call, *directory, now);

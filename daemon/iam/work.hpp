@@ -81,8 +81,8 @@ public:
     /// Throws access::AccessDenied unless the caller may do `action` to `resource` (an ARN, or "*").
     void require(access::Action action, const std::string& resource, const Asked& asked = {}) const;
 
-    /// What makes the secrets of access keys. Null while nothing is to be stored: before a change, it is tried
-    /// out whether it is allowed.
+    /// What makes the secrets of access keys. Null while nothing is to be stored: before a change, it is
+    /// tried out whether it is allowed.
     [[nodiscard]] AccessKeySecrets* access_key_secrets() const noexcept { return access_key_secrets_; }
     void use(AccessKeySecrets* secrets) noexcept { access_key_secrets_ = secrets; }
 

@@ -14,8 +14,8 @@ class OperationSet {
 public:
     virtual ~OperationSet() = default;
     [[nodiscard]] virtual bool has(v1::Request::OperationCase operation) const noexcept = 0;
-    /// Whether who may use them are those who help when the journal's disk is full: then their events may have
-    /// the room that is kept for that.
+    /// Whether who may use them are those who help when the journal's disk is full: then their events may
+    /// have the room that is kept for that.
     [[nodiscard]] virtual bool for_operators() const noexcept { return true; }
     /// Does what `request`, which keeps the schema's limits, asks for, and sets its answer in `response`.
     /// Throws as SecretsService's operations do.

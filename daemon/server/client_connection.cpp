@@ -56,8 +56,6 @@ void ClientConnection::start() {
     asio::co_spawn(shard_.io(), run(shared_from_this()), asio::detached);
 }
 
-// ---- the life of a connection ---------------------------------------------------------------------------
-
 asio::awaitable<void> ClientConnection::run([[maybe_unused]] std::shared_ptr<ClientConnection> self) {
     try {
         boost::system::error_code ignored;
@@ -133,7 +131,8 @@ void ClientConnection::handshake_failed(HandshakeFailure failure) {
     said_goodbye();
     tls_.reset();
     if (!failure.fingerprint.empty() || failure.reason == "no_certificate") {
-        tell_refused({secrets::RefusedKind::handshake, failure.reason, failure.detail, caller_, failure.fingerprint});
+        tell_refused(
+            {secrets::RefusedKind::handshake, failure.reason, failure.detail, caller_, failure.fingerprint});
     }
     if (failure.fingerprint.empty() && !server.stranger_lines->take(now())) return;
     server.log->info("TLS handshake failed", {{"reason", std::string_view(failure.reason)},

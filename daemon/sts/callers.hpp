@@ -5,11 +5,11 @@
 #include <string>
 
 #include "daemon/access/caller.hpp"
+#include "daemon/base/bounded_cache.hpp"
 #include "daemon/base/time.hpp"
 #include "daemon/iam/access_key_secrets.hpp"
 #include "daemon/iam/credentials.hpp"
 #include "daemon/iam/directory_keeper.hpp"
-#include "daemon/sts/bounded_cache.hpp"
 #include "daemon/sts/session_tokens.hpp"
 #include "storage/access_key_recorder.hpp"
 

@@ -125,8 +125,7 @@ public:
         if (!session_.transitive_tag_keys.empty()) {
             context.set(Key::sts_transitive_tag_keys, session_.transitive_tag_keys);
         }
-        const auto decision =
-            access::decide(context, caller.policies(trust_.get()));
+        const auto decision = access::decide(context, caller.policies(trust_.get()));
         work_.call.record->statement = access::describe(decision);
         if (!decision.allowed()) {
             throw access::AccessDenied(access::denial_message(context, decision, request_.role_arn()));

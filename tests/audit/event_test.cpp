@@ -56,13 +56,14 @@ TEST(Event, OfASessionNamesTheRoleAndWhenItBegan) {
                                   "123456789012", "deploy"};
     event.user_identity.session_created = Timestamp::from_millis(1'790'000'000'123);
     event.user_identity.source_identity = "alice@bank";
-    EXPECT_THAT(to_json(event),
-                HasSubstr(R"("userIdentity":{"type":"AssumedRole","principalId":"AROAAAAAAAAAAAAAAAAAA:alice",)"
-                          R"("arn":"arn:aws:sts::123456789012:assumed-role/deploy/alice","accountId":"123456789012",)"
-                          R"("accessKeyId":"ASIAAAAAAAAAAAAAAAAA","sessionContext":{"sessionIssuer":{"type":"Role",)"
-                          R"("principalId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::123456789012:role/deploy",)"
-                          R"("accountId":"123456789012","userName":"deploy"},"attributes":{"creationDate":)"
-                          R"("2026-09-21T14:13:20Z","mfaAuthenticated":"false"},"sourceIdentity":"alice@bank"}})"));
+    EXPECT_THAT(
+        to_json(event),
+        HasSubstr(R"("userIdentity":{"type":"AssumedRole","principalId":"AROAAAAAAAAAAAAAAAAAA:alice",)"
+                  R"("arn":"arn:aws:sts::123456789012:assumed-role/deploy/alice","accountId":"123456789012",)"
+                  R"("accessKeyId":"ASIAAAAAAAAAAAAAAAAA","sessionContext":{"sessionIssuer":{"type":"Role",)"
+                  R"("principalId":"AROAAAAAAAAAAAAAAAAAA","arn":"arn:aws:iam::123456789012:role/deploy",)"
+                  R"("accountId":"123456789012","userName":"deploy"},"attributes":{"creationDate":)"
+                  R"("2026-09-21T14:13:20Z","mfaAuthenticated":"false"},"sourceIdentity":"alice@bank"}})"));
 }
 
 TEST(Event, HostileTextStaysOneLineOfUtf8) {

@@ -25,9 +25,9 @@ protected:
     ConfigTest() {
         std::string pattern = (std::filesystem::temp_directory_path() / "coffer-config-XXXXXX").string();
         folder = ::mkdtemp(pattern.data());
-        for (const char* name : {"COFFER_CONFIG", "COFFER_ENDPOINT", "COFFER_SERVER_NAME", "COFFER_CA_FILE",
-                                 "COFFER_CERT_FILE", "COFFER_KEY_FILE", "COFFER_ROLE", "COFFER_ROLE_SESSION_NAME",
-                                 "XDG_CONFIG_HOME", "HOME"}) {
+        for (const char* name :
+             {"COFFER_CONFIG", "COFFER_ENDPOINT", "COFFER_SERVER_NAME", "COFFER_CA_FILE", "COFFER_CERT_FILE",
+              "COFFER_KEY_FILE", "COFFER_ROLE", "COFFER_ROLE_SESSION_NAME", "XDG_CONFIG_HOME", "HOME"}) {
             if (const char* value = std::getenv(name)) before[name] = value;
             ::unsetenv(name);
         }

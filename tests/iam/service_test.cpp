@@ -132,11 +132,12 @@ public:
     void start() {
         keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, KeeperEvents{}, seen_file,
                                                    patience());
-        service = std::make_unique<IamService>(*database, *keeper, access_keys, clock, NodeFacts{"eu-test-1", {}});
+        service =
+            std::make_unique<IamService>(*database, *keeper, access_keys, clock, NodeFacts{"eu-test-1", {}});
         sts_service = std::make_unique<sts::StsService>(*keeper, tokens, clock);
         uses = std::make_unique<storage::AccessKeyRecorder>(*database, std::chrono::hours(1));
-        callers = std::make_unique<sts::Callers>(
-            sts::CallersParts{*keeper, tokens, access_keys, *uses, clock});
+        callers =
+            std::make_unique<sts::Callers>(sts::CallersParts{*keeper, tokens, access_keys, *uses, clock});
     }
 
     [[nodiscard]] access::Recognition recognise(const std::string& spiffe_id) const {
@@ -732,8 +733,9 @@ TEST_F(AccessKeyTest, ItsSecretIsShownOnceAndFoundForSignatures) {
     // AWS: 20 characters, "AKIA" and base 32; a secret of 40 characters of base 64's alphabet.
     EXPECT_THAT(key.access_key_id(), ::testing::MatchesRegex("AKIA[A-Z2-7]{16}"));
     EXPECT_THAT(key.secret_access_key(), ::testing::MatchesRegex("[A-Za-z0-9+/]{40}"));
-    EXPECT_EQ(by_hand("SELECT count(*) FROM iam_entities WHERE document LIKE '%" + key.secret_access_key() + "%'"),
-              "0");
+    EXPECT_EQ(
+        by_hand("SELECT count(*) FROM iam_entities WHERE document LIKE '%" + key.secret_access_key() + "%'"),
+        "0");
     for (int i = 0; i < 2; ++i) {  // from the token, then from memory
         const auto found = node_->find(key.access_key_id());
         EXPECT_EQ(found.state, CredentialState::good);
@@ -779,9 +781,11 @@ TEST_F(AccessKeyTest, ARowThatWasChangedByHandHasNoKeys) {
     static_cast<void>(node_->call(remove));
     EXPECT_EQ(node_->find(key.access_key_id()).state, CredentialState::unknown);
     // Put back from before.
-    by_hand("UPDATE iam_entities SET document = w.document, revision = w.revision, seal = w.seal "
-            "FROM with_key w WHERE iam_entities.name = 'ci'");
-    wait_until([&] { return node_->recognise("spiffe://t/ci").refusal.ends_with("altered in the database"); });
+    by_hand(
+        "UPDATE iam_entities SET document = w.document, revision = w.revision, seal = w.seal "
+        "FROM with_key w WHERE iam_entities.name = 'ci'");
+    wait_until(
+        [&] { return node_->recognise("spiffe://t/ci").refusal.ends_with("altered in the database"); });
     EXPECT_EQ(node_->find(key.access_key_id()).state, CredentialState::unknown);
     EXPECT_THAT(node_->alarms->all(), Contains(HasSubstr("user 'ci' was altered")));
 }
@@ -880,8 +884,10 @@ TEST_F(SessionTest, ItsSecretIsFoundForSignatures) {
     EXPECT_EQ(found.rights->principal.arn, "arn:aws:sts::111122223333:assumed-role/reader/alice-1");
     const auto other = assume();
     EXPECT_EQ(node_->find(credentials.access_key_id()).state, CredentialState::unknown);
-    EXPECT_EQ(node_->find(other.access_key_id(), credentials.session_token()).state, CredentialState::unknown);
-    EXPECT_EQ(node_->find(credentials.access_key_id(), other.session_token()).state, CredentialState::unknown);
+    EXPECT_EQ(node_->find(other.access_key_id(), credentials.session_token()).state,
+              CredentialState::unknown);
+    EXPECT_EQ(node_->find(credentials.access_key_id(), other.session_token()).state,
+              CredentialState::unknown);
     EXPECT_NE(secret_of(node_->find(credentials.access_key_id())), credentials.secret_access_key());
 }
 
@@ -921,8 +927,7 @@ TEST_F(SessionTest, AUsersSessionIsTheUserWithoutIam) {
     EXPECT_EQ(refusal(*node_, "alice"), "done");
     v1::Request ask;
     ask.mutable_get_session_token();
-    const auto token =
-        node_->call(ask, "spiffe://t/alice").get_session_token().credentials().session_token();
+    const auto token = node_->call(ask, "spiffe://t/alice").get_session_token().credentials().session_token();
     EXPECT_THAT(refusal_in_session(*node_, token), HasSubstr("with an explicit deny in a session policy"));
     v1::Request who;
     who.mutable_get_caller_identity();

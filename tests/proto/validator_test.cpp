@@ -324,7 +324,8 @@ TEST(Validator, EveryRequestOfTheSchemaCanBeChecked) {
     const auto* operations = v1::Request::descriptor()->FindOneofByName("operation");
     ASSERT_EQ(
         operations->field_count(),
-        23 + 89 + 1 + 2 + 3);  // AWS's model of 2017-10-17 has 23; iam.proto 89, audit.proto 1, usage.proto 2, sts.proto 3
+        23 + 89 + 1 + 2 +
+            3);  // AWS's model of 2017-10-17 has 23; iam.proto 89, audit.proto 1, usage.proto 2, sts.proto 3
     auto* factory = google::protobuf::MessageFactory::generated_factory();
     for (int i = 0; i < operations->field_count(); ++i) {
         const std::unique_ptr<google::protobuf::Message> request(

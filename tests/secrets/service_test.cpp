@@ -472,7 +472,8 @@ TEST_F(ServiceTest, LabelsMoveAsAwsMovesThem) {
     EXPECT_EQ(get(name, "AWSPREVIOUS"), "one");
 }
 
-// AWS, API reference of PutSecretValue: the first version of a secret gets AWSCURRENT whatever it was put with.
+// AWS, API reference of PutSecretValue: the first version of a secret gets AWSCURRENT whatever it was put
+// with.
 TEST_F(ServiceTest, AValuelessSecretsFirstVersionIsCurrent) {
     const auto name = fresh("promote");
     call(create_request(name, ""));

@@ -10,12 +10,13 @@
 #include <unordered_map>
 #include <utility>
 
-namespace coffer::sts {
+namespace coffer {
 
 /// Thread-safe. Values are shared with those who got them.
 template <class Value>
 class BoundedCache {
 public:
+    /// `entries_max` is at least 1.
     explicit BoundedCache(std::size_t entries_max) : entries_max_(entries_max) {}
 
     /// Null when it is not there.
@@ -40,6 +41,11 @@ public:
         erase_locked(std::string(key));
     }
 
+    [[nodiscard]] std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return entries_.size();
+    }
+
 private:
     using Entries = std::list<std::pair<std::string, std::shared_ptr<const Value>>>;
 
@@ -51,9 +57,9 @@ private:
     }
 
     const std::size_t entries_max_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     Entries entries_;  ///< the one that was asked for last comes first
     std::unordered_map<std::string, typename Entries::iterator> index_;
 };
 
-}  // namespace coffer::sts
+}  // namespace coffer
