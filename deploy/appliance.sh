@@ -7,6 +7,7 @@
 #   deploy/appliance.sh status        what runs, on which ports; exit code 3 when not all of it does
 #   deploy/appliance.sh env           lines to eval: eval "$(deploy/appliance.sh env)"
 #   deploy/appliance.sh client NAME   a certificate for another client, spiffe://coffer.local/NAME
+#   deploy/appliance.sh revoke NAME   take that certificate back, at once
 #   deploy/appliance.sh check         what the token can do: coffer-hsm check on it
 #   deploy/appliance.sh down          stop; everything stays
 #   deploy/appliance.sh destroy       stop and delete, keys and secrets included
@@ -37,7 +38,7 @@ usage() { sed -n '2,/^set -euo/{/^set/d;/^# shellcheck/d;s/^# \{0,1\}//p}' "$0";
 action='' dir='' asked_token='' asked_build='' sure='' client=''
 while [ $# -gt 0 ]; do
   case "$1" in
-    up|restart|down|status|env|client|check|destroy)
+    up|restart|down|status|env|client|revoke|check|destroy)
       [ -z "$action" ] || fail "'$action' and '$1' cannot both be done"
       action=$1 ;;
     --dir|--token|--build)
@@ -47,14 +48,15 @@ while [ $# -gt 0 ]; do
     --yes) sure=yes ;;
     -h|--help) usage; exit 0 ;;
     *)
-      [ "$action" = client ] && [ -z "$client" ] || fail "'$1' is not known here (try --help)"
+      case "$action" in client|revoke) ;; *) fail "'$1' is not known here (try --help)" ;; esac
+      [ -z "$client" ] || fail "'$1' is not known here (try --help)"
       client=$1 ;;
   esac
   shift
 done
 [ -n "$action" ] || { usage >&2; exit 2; }
-[ "$action" != client ] || [[ "$client" =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] ||
-  fail "client wants a NAME of 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, not '$client'"
+[[ ! "$action" =~ ^(client|revoke)$ ]] || [[ "$client" =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] ||
+  fail "$action wants a NAME of 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, not '$client'"
 case "$asked_token" in ''|softhsm2|nss) ;; *) fail "--token is softhsm2 or nss, not '$asked_token'" ;; esac
 
 default_dir() {
@@ -164,6 +166,7 @@ prepare_as_root() {
   chown root:root "$dir"
   chmod 755 "$dir"
   [ -d "$state" ] || install -d -m 700 -o "$appliance_user" -g "$appliance_user" "$state"
+  refuse_a_lost_journal
   [ -d "$(audit_directory)" ] || install -d -m 700 -o "$appliance_user" -g "$appliance_user" "$(audit_directory)"
   copy_program
   # More locked memory than the usual 8 MiB, for the heap of keys; where that is refused the daemon says so.
@@ -185,7 +188,16 @@ keep_audit_key() {
 
 audit_directory() { printf '%s/audit' "$dir"; }
 
+# A journal that was there and is gone is somebody's mistake, or worse: a new one in its place would hide that.
+refuse_a_lost_journal() {
+  [ -d "$(audit_directory)" ] || [ ! -d "$state/audit" ] ||
+    fail "the audit journal's folder is gone: $(audit_directory)" "move it back, or mount it" \
+      "when it is lost, make an empty one, which leaves a gap that coffer-audit verify reports:" \
+      "    install -d -m 700 -o $(stat -c %U "$state") -g $(stat -c %G "$state") $(audit_directory)"
+}
+
 make_audit_directory() {
+  refuse_a_lost_journal
   [ -d "$(audit_directory)" ] || install -d -m 700 "$(audit_directory)"
   mkdir -p "$state/audit"
 }
@@ -247,8 +259,17 @@ make_client() {
     "    coffer iam add-user-identity --user-name $client --identity Kind=spiffe,Value=spiffe://coffer.local/$client" \
     "    coffer iam attach-user-policy --user-name $client --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite" "" \
     "To take the certificate back:" "" \
-    "    openssl ca -config $(pki)/ca.cnf -revoke $(pki)/$client.crt" \
-    "    deploy/appliance.sh up --dir $dir"
+    "    deploy/appliance.sh revoke $client --dir $dir"
+}
+
+revoke_client() {
+  local pid
+  must_exist
+  load_settings
+  revoke_certificate "$client"
+  renew_revocation_list
+  step "revoked $(pki)/$client.crt"
+  ! pid=$(daemon_pid) || kill -HUP "$pid"
 }
 
 check() {
@@ -326,13 +347,14 @@ if [ "$(id -u)" -eq 0 ]; then
   case "$action" in
     restart) must_exist ;;&
     up|restart) choose_build; check_build; check_socket_length; prepare_as_root; as_user_again; keep_audit_key ;;
-    down|status|client|check) must_exist; as_user_again ;;
+    down|status|client|revoke|check) must_exist; as_user_again ;;
     env) print_environment ;;
     destroy) destroy ;;
   esac
 else
   case "$action" in
     client) make_client ;;
+    revoke) revoke_client ;;
     env) print_environment ;;
     *) "$action" ;;
   esac

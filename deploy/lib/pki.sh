@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by appliance.sh: a small certificate authority, and what it signs: a certificate for the daemon, one
-# for an administrator, a revocation list. `openssl ca` with this configuration signs and revokes more
-# (README.md, "More clients").
+# for an administrator, a revocation list. `openssl ca` with this configuration, as the user that owns it, signs more.
 
 pki() { printf '%s/tls' "$state"; }
 administrator='spiffe://coffer.local/admin'
@@ -61,12 +60,29 @@ make_certificates() {
   sign_certificate admin admin client
 }
 
-# client_certificate NAME: one for spiffe://coffer.local/NAME, in tls/NAME.crt and tls/NAME.key.
+is_revoked() {
+  local serial
+  serial=$(openssl x509 -in "$(pki)/$1.crt" -noout -serial) || return
+  grep -q "^R.*$(printf '\t')${serial#serial=}$(printf '\t')" "$(pki)/index.txt"
+}
+
+# client_certificate NAME: one for spiffe://coffer.local/NAME, in tls/NAME.crt and tls/NAME.key; in place of one that
+# was revoked, if there is one.
 client_certificate() {
-  [ ! -e "$(pki)/$1.crt" ] || fail "there is a certificate '$1' already: $(pki)/$1.crt"
+  [ ! -e "$(pki)/$1.crt" ] || is_revoked "$1" ||
+    fail "there is a certificate '$1' already: $(pki)/$1.crt" \
+      "to make another, revoke it first: deploy/appliance.sh revoke $1"
   export COFFER_CLIENT_SAN="URI:spiffe://coffer.local/$1"
   (set -e; sign_certificate "$1" "$1" client) >"$log/pki.log" 2>&1 &
   wait $! || fail "the certificate could not be made; $log/pki.log says:" "$(tail -n 3 "$log/pki.log")"
+}
+
+revoke_certificate() {
+  case "$1" in ca|server) fail "'$1' is no client's certificate" ;; esac
+  [ -e "$(pki)/$1.crt" ] || fail "there is no certificate '$1' in $(pki)"
+  ! is_revoked "$1" || fail "the certificate '$1' is revoked already"
+  openssl ca -config "$(pki)/ca.cnf" -revoke "$(pki)/$1.crt" >"$log/pki.log" 2>&1 ||
+    fail "the certificate could not be revoked; $log/pki.log says:" "$(tail -n 3 "$log/pki.log")"
 }
 
 # At every `up`: a list that is out of date refuses everybody.

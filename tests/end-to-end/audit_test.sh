@@ -93,6 +93,7 @@ appliance up >/dev/null
 mv "$journal" "$state/away"
 expect_refused "without the journal's folder nothing is answered" "it cannot be recorded" coffer --timeout 3 get audit/a
 expect_contains "the daemon is not ready, and says why" "audit" "$(http_get "$metrics_port" /readyz)"
+expect_refused "up makes no other in its place" "move it back" appliance up
 mv "$state/away" "$journal"
 wait_until "the folder is back" coffer get audit/a
 verify >/dev/null

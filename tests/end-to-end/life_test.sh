@@ -78,3 +78,10 @@ expect_refused "restart refuses a configuration with mistakes" acount appliance 
 expect_equal "and the daemon goes on" "$pid" "$(daemon_pid)"
 as_owner mv "$state/etc/cofferd.toml.good" "$state/etc/cofferd.toml"
 expect_contains "check looks at the appliance's token" "find token" "$(appliance check)"
+expect_refused "no second certificate of a name" "revoke it first" appliance client billing
+appliance revoke billing >/dev/null
+billing_is_revoked() { ! as_billing get demo/a; }
+wait_until "a revoked client is refused" billing_is_revoked
+expect_refused "and not revoked twice" "revoked already" appliance revoke billing
+appliance client billing >/dev/null
+expect_equal "with a new certificate it is let in" second "$(as_billing get demo/a)"
