@@ -262,7 +262,10 @@ TEST_F(FullDiskTest, AlarmThenRefusalThenReserveThenBack) {
         }
     }
     EXPECT_TRUE(refused);
-    EXPECT_THAT(*journal->refusal(), HasSubstr("No space left"));
+    // Nothing of the reserve is used yet: what must be free is resume_bytes.
+    EXPECT_THAT(*journal->refusal(),
+                AllOf(HasSubstr("No space left"), HasSubstr("; " + std::to_string(config_.resume_bytes) +
+                                                            " bytes must be free to go on, ")));
     EXPECT_TRUE(observer_->wait_for_line("low water"));
     auto operators = sample_event("operator");
     (void)append(*journal, operators, Admission::operator_action);
