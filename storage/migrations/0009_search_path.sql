@@ -6,7 +6,8 @@ DECLARE
 BEGIN
     FOR function IN
         SELECT p.oid::regprocedure FROM pg_proc p
-        WHERE p.pronamespace = current_schema()::regnamespace AND p.prorettype = 'trigger'::regtype
+        WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+          AND p.prorettype = 'trigger'::regtype
           AND p.proname IN ('notify_secret_changed', 'notify_part_of_secret_changed', 'notify_all_secrets_changed',
                             'notify_iam_changed')
     LOOP

@@ -100,7 +100,7 @@ TEST_F(MigrationsTest, FunctionsFindTheirTablesWhateverTheSearchPath) {
               "");
     // As pg_dump --data-only begins, and with a table of that name in the way.
     EXPECT_EQ(by_hand(R"(CREATE TEMPORARY TABLE secrets (id int);
-        SELECT pg_catalog.set_config('search_path', '', false);
+        SET search_path = '';
         INSERT INTO "Odd schema".secrets (id, name, arn, created, last_changed, revision, seal)
             VALUES ('00000000-0000-0000-0000-000000000001', 'a', 'arn', now(), now(), 1, '');
         INSERT INTO "Odd schema".secret_versions (secret_id, version_id, created)
