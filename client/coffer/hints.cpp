@@ -47,9 +47,7 @@ std::string hint_for(const ServiceFailure& error) {
                        "it with coffer put-resource-policy, or removes it with coffer delete-resource-policy";
             }
             if (mentions(error, "explicit deny in a VPC endpoint policy")) {
-                return "the policy of the listener forbids it: the file that the daemon's configuration "
-                       "names. "
-                       "Another listener may allow it";
+                return "the policy of the listener forbids it, whoever asks; another listener may allow it";
             }
             return "coffer whoami shows who the daemon takes you for. An administrator gives rights with "
                    "coffer iam "

@@ -303,7 +303,9 @@ TEST_F(FullDiskTest, TheReserveEnds) {
 
 TEST_F(FullDiskTest, DoesNotStartWhereThereIsNoRoom) {
     const auto hog = fill();
-    EXPECT_THROW((void)open(config_), Error);
+    EXPECT_THAT([&] { (void)open(config_); },
+                ::testing::ThrowsMessage<Error>(AllOf(HasSubstr("the audit directory " + directory_.string()),
+                                                      HasSubstr("No space left"))));
     std::filesystem::remove(hog);
     open(config_)->close();
     expect_good();
