@@ -65,6 +65,16 @@ void SinkRecorder::gap(std::string_view sink, std::uint64_t first, std::uint64_t
                  {"last", static_cast<std::int64_t>(last)}});
 }
 
+void SinkRecorder::forked(std::string_view sink, std::uint64_t sequence) {
+    metrics_->audit_incident("fork");
+    log_->error(
+        "the audit journal is not the one that this sink has events of: its directory was put back as it was "
+        "earlier, and goes on with numbers that the sink has seen. Events of the lost part are at the sinks "
+        "and "
+        "in the directory that was there before; everything in this one is handed over again",
+        {{"sink", sink}, {"shipped_sequence", static_cast<std::int64_t>(sequence)}});
+}
+
 std::vector<prometheus::MetricFamily> journal_metrics(const audit::JournalStatus& status) {
     const auto number = [](auto value) { return static_cast<double>(value); };
     return {

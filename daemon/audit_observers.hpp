@@ -38,6 +38,7 @@ public:
     void delivered(std::string_view sink, std::uint64_t sequence, std::size_t records) override;
     void delivery_failed(std::string_view sink, std::string reason, std::chrono::milliseconds pause) override;
     void gap(std::string_view sink, std::uint64_t first, std::uint64_t last) override;
+    void forked(std::string_view sink, std::uint64_t sequence) override;
 
 private:
     std::shared_ptr<server::Metrics> metrics_;

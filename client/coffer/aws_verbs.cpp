@@ -83,7 +83,9 @@ AwsVerb::AwsVerb(CLI::App& app, const FieldDescriptor& operation, const VerbHelp
             ->check(CLI::IsMember({"base64", "raw-in-base64-out"}));
     }
     if (operation.number() == v1::Request::kListSecrets) {
-        app_->add_option("--max-items", paging_.max_items, "show so many in all")->check(CLI::PositiveNumber);
+        constexpr std::int64_t kItemsMax = 1'000'000'000;
+        app_->add_option("--max-items", paging_.max_items, "show so many in all")
+            ->check(CLI::Range(std::int64_t{1}, kItemsMax));
         app_->add_option("--page-size", paging_.page_size, "ask for so many at a time")
             ->check(CLI::Range(1, 100));
         app_->add_option("--starting-token", paging_.starting_token,

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <iterator>
 
+#include "client/coffer/argument_checks.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/version.hpp"
 #include "daemon/base/edit_distance.hpp"
@@ -79,6 +80,14 @@ std::string did_you_mean(const std::string& unknown, const std::vector<std::stri
     return nearest.empty() ? "." : "; did you mean '" + std::string(nearest) + "'?";
 }
 
+/// The first of `arguments` that looks like an option; empty when none does.
+std::string option_of(const std::vector<std::string>& arguments) {
+    const auto found = std::ranges::find_if(arguments, [](const auto& argument) {
+        return argument.size() > 1 && argument.starts_with('-') && argument != "--";
+    });
+    return found == arguments.end() ? std::string() : *found;
+}
+
 std::vector<std::string> option_names(const CLI::App& app) {
     std::vector<std::string> names;
     for (const auto* option : app.get_options()) {
@@ -122,6 +131,8 @@ CommandLine::CommandLine()
     add_sts(app_, commands_);
     add_audit(app_, commands_);
     add_aws_verbs(app_, commands_);
+    check_arguments(app_);
+    for (const auto& command : commands_) check_arguments(*command.app);
 }
 
 bool CommandLine::is_verb(const CLI::App& app, const std::string& name) {
@@ -178,26 +189,34 @@ void CommandLine::parse(std::vector<std::string> arguments) {
         }
         throw UsageError(unexpected());
     } catch (const CLI::RequiredError&) {
-        if (verb < arguments_given) throw;
+        if (verb < arguments_given) {
+            // CLI11 finds what is missing before what is unknown, and that may be the cause.
+            const auto option = option_of(app_.remaining(true));
+            if (option.empty() || (exec && !dashes_given)) throw;
+            throw UsageError(unexpected() + (option.starts_with("--") || dashes_given
+                                                 ? ""
+                                                 : ". A name that begins with - goes after --"));
+        }
         if (!app_.remaining(true).empty()) throw UsageError(unexpected());
         throw UsageError("a verb is missing; coffer --help lists them");
     }
 }
 
 std::string CommandLine::unexpected() const {
-    const auto rest = app_.remaining(true);
+    const auto option = option_of(app_.remaining(true));
     const auto verb = std::find_if(commands_.begin(), commands_.end(),
                                    [](const Command& command) { return command.app->parsed(); });
-    const auto option =
-        std::find_if(rest.begin(), rest.end(), [](const auto& a) { return a.starts_with('-'); });
     const std::string help =
         verb == commands_.end() ? " (coffer --help)" : " (coffer " + verb->app->get_name() + " --help)";
     // What stands there may be a secret that was meant for standard input; only what looks like an option is
     // shown.
-    if (option == rest.end()) return "there is an argument too many" + help;
-    const auto name = option->substr(0, option->find('='));
+    if (option.empty()) return "there is an argument too many" + help;
+    const auto name = option.substr(0, option.find('='));
     auto known = option_names(app_);
     if (verb != commands_.end()) std::ranges::move(option_names(*verb->app), std::back_inserter(known));
+    if (std::ranges::find(known, name) != known.end()) {
+        return "'" + name + "' stands after --, where nothing is an option; put options before it" + help;
+    }
     return "there is no option '" + name + "'" + did_you_mean(name, known) + help;
 }
 

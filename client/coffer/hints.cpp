@@ -40,6 +40,15 @@ std::string hint_for(const ServiceFailure& error) {
             }
             return {};
         case v1::ACCESS_DENIED:
+            // Nothing that coffer iam can give goes over it.
+            if (mentions(error, "explicit deny in a resource-based policy")) {
+                return "the secret's own policy forbids it, to administrators as well. Whoever it lets do so "
+                       "changes "
+                       "it with coffer put-resource-policy, or removes it with coffer delete-resource-policy";
+            }
+            if (mentions(error, "explicit deny in a VPC endpoint policy")) {
+                return "the policy of the listener forbids it, whoever asks; another listener may allow it";
+            }
             return "coffer whoami shows who the daemon takes you for. An administrator gives rights with "
                    "coffer iam "
                    "(docs/iam.md); coffer iam simulate shows what is missing";

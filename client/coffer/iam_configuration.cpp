@@ -111,6 +111,10 @@ char sign_of(const std::string& action) {
     return action == "delete" ? '-' : '~';
 }
 
+std::string changes(int count) {
+    return fmt::format("{} change{}", count, count == 1 ? "" : "s");
+}
+
 void run_apply(Context& context, const ApplyOptions& options) {
     const auto configuration = read_configuration(options.folder);
     const auto difference = apply(context, configuration, options, true);
@@ -125,10 +129,12 @@ void run_apply(Context& context, const ApplyOptions& options) {
     if (difference.changes().empty() && !as_json) return print("Nothing to change.\n");
     if (options.dry_run)
         return print(
-            fmt::format("{} changes; nothing was changed (--dry-run).\n", difference.changes_size()));
+            fmt::format("{}; nothing was changed (--dry-run).\n", changes(difference.changes_size())));
     const auto done = apply(context, configuration, options, false);
     if (as_json) return context.show("ApplyAccessConfiguration", done);
-    print(fmt::format("{} changes are in force, revision {}.\n", done.changes_size(), done.revision()));
+    print(fmt::format("{} in force, revision {}.\n",
+                      changes(done.changes_size()) + (done.changes_size() == 1 ? " is" : " are"),
+                      done.revision()));
 }
 
 }  // namespace

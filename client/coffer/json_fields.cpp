@@ -145,6 +145,11 @@ JsonFields parse_json_fields(std::string_view document, std::string_view what) {
     const std::size_t used = parser.write_some(false, document.data(), document.size(), error);
     const auto rest = document.substr(std::min(used, document.size()));
     const bool whole = !error && parser.done() && rest.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (error == json::error::too_deep) {
+        throw Failure(
+            fmt::format("the value of {} is JSON with more than {} levels; coffer takes no fields from it",
+                        what, json::parse_options().max_depth));
+    }
     if (!whole || !parser.handler().is_object) {
         throw Failure(fmt::format("the value of {} is not a JSON object, so it has no fields", what));
     }

@@ -47,7 +47,7 @@ SecretBytes read_all(int fd, const std::string& name) {
         size += static_cast<std::size_t>(got);
     }
     if (size > kParameterBytesMax) {
-        throw Failure(fmt::format("{} is longer than {} bytes; a secret's value has at most 65,536", name,
+        throw Failure(fmt::format("{} is longer than {} bytes, the most that a whole request can hold", name,
                                   kParameterBytesMax));
     }
     bytes.truncate(size);
@@ -128,6 +128,9 @@ SecretBytes read_secret(std::string_view argument, const SecretRules& rules) {
                             : read(parameter);
     const bool as_it_is = rules.text || rules.raw_in_base64_out || parameter.source == Source::binary_file ||
                           parameter.source == Source::standard_input;
+    if (rules.text && !proto::utf8_length(bytes.text())) {
+        throw UsageError(fmt::format("{} is not text in UTF-8; bytes go into a binary value", rules.option));
+    }
     return as_it_is ? std::move(bytes) : from_base64(bytes.text(), rules.option);
 }
 

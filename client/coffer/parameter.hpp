@@ -50,7 +50,8 @@ struct SecretRules {
 /// The value of an option that holds a secret. Text: file:// and fileb:// and "-" as they are. Binary:
 /// fileb:// and
 /// "-" as they are, file:// as base64 (the AWS CLI v2's default). A value on the command line itself is
-/// refused unless allowed: every user of the machine can read command lines. Throws UsageError, Failure.
+/// refused unless allowed: every user of the machine can read command lines. Throws UsageError, also for a
+/// text that is not UTF-8, and Failure.
 [[nodiscard]] crypto::SecretBytes read_secret(std::string_view argument, const SecretRules& rules);
 
 /// Decodes RFC 4648 base64; blanks and line ends are skipped. Throws UsageError, naming `option`.

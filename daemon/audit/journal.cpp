@@ -38,6 +38,15 @@ std::optional<Timestamp> segment_begun(const std::filesystem::path& directory, s
     return header->time;
 }
 
+/// Files are named by themselves in the store's errors; whoever starts a daemon wants to know where they are.
+JournalStore open_store(const JournalConfig& config, const Clock& clock) {
+    try {
+        return {config, clock};
+    } catch (const FileError& error) {
+        throw Error("the audit directory " + config.directory.string() + ": " + error.what());
+    }
+}
+
 }  // namespace
 
 class Journal::Impl {
@@ -48,7 +57,7 @@ public:
           clock_(clock),
           observer_(observer ? std::move(observer) : std::make_shared<NullObserver>()),
           queue_(config_.queue_records_max, config_.queue_bytes_max) {
-        JournalStore store(config_, clock_);
+        auto store = open_store(config_, clock_);
         const auto last_checkpoint = store.last_checkpoint();
         for (auto& incident : store.take_incidents()) observer_->incident(std::move(incident));
         writer_.emplace(config_, clock_, std::move(store), queue_, *observer_);

@@ -61,6 +61,14 @@ DirectoryListing list_directory(const std::filesystem::path& directory) {
     return out;
 }
 
+DirectoryListing list_journal(const std::filesystem::path& directory) {
+    auto listing = list_directory(directory);
+    if (listing.segments.empty() && !listing.has_head) {
+        throw Error(directory.string() + " holds no journal: no file is called journal-NNNNNNNNNN.log");
+    }
+    return listing;
+}
+
 std::optional<std::string> read_small_file(const std::filesystem::path& file, std::size_t bytes_max) {
     std::error_code error;
     if (!std::filesystem::exists(file, error)) {

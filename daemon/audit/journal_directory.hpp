@@ -38,6 +38,10 @@ struct DirectoryListing {
 /// Throws Error that names the directory and the reason when it cannot be read.
 [[nodiscard]] DirectoryListing list_directory(const std::filesystem::path& directory);
 
+/// The same of a directory that is, or was, a journal's. Throws Error also when neither a segment nor a head
+/// is there.
+[[nodiscard]] DirectoryListing list_journal(const std::filesystem::path& directory);
+
 /// The text of a small file, or nothing when there is none. Throws Error when it is longer than `bytes_max`
 /// or cannot be read.
 [[nodiscard]] std::optional<std::string> read_small_file(const std::filesystem::path& file,

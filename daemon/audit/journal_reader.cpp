@@ -37,6 +37,32 @@ std::uint64_t trusted_bytes(const std::filesystem::path& directory, std::uint64_
     return header->abandoned->bytes;
 }
 
+bool fits_journal(const std::filesystem::path& directory, const JournalPosition& position) {
+    if (position == JournalPosition{}) return true;
+    const auto file = directory / segment_name(position.segment);
+    if (!file_exists(file)) {
+        const auto segments = list_directory(directory).segments;
+        return !segments.empty() && segments.back() > position.segment;
+    }
+    LineReader lines(file, 0, kRecordBytesMax, trusted_bytes(directory, position.segment));
+    ChainState before;
+    bool first = true;
+    while (first || lines.offset() < position.offset) {
+        const auto line = lines.next();
+        // Nothing stands in the segment yet, and it was begun after the record that was handed over last.
+        if (!line && first && position.offset == 0) return true;
+        const auto record = line && !line->too_long ? parse_record(line->text) : std::nullopt;
+        if (!record) return false;
+        if (first && position.offset == 0) {
+            const auto header = parse_segment_header(record->json);
+            return header && record->sequence == position.sequence + 1 && header->previous == position.chain;
+        }
+        before = {record->sequence, record->chain};
+        first = false;
+    }
+    return lines.offset() == position.offset && before == ChainState{position.sequence, position.chain};
+}
+
 JournalReader::JournalReader(std::filesystem::path directory, JournalPosition from)
     : directory_(std::move(directory)), position_(from) {}
 
@@ -94,6 +120,7 @@ std::optional<JournalRecord> JournalReader::next(std::uint64_t sequence_max) {
         }
         position_.offset = lines_->offset();
         position_.sequence = record.sequence;
+        position_.chain = record.chain;
         return record;
     }
 }

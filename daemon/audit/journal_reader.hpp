@@ -19,6 +19,7 @@ struct JournalPosition {
     std::uint64_t segment = 0;   ///< 0: the oldest
     std::uint64_t offset = 0;    ///< byte in the segment's file
     std::uint64_t sequence = 0;  ///< of the record before; 0 when not known
+    Digest chain{};              ///< and its chain value; zeros when not known
     [[nodiscard]] bool operator==(const JournalPosition&) const = default;
 };
 
@@ -62,6 +63,12 @@ private:
     std::optional<LineReader> lines_;
     bool successor_seen_ = false;
 };
+
+/// Whether `position`, which was kept, is one of the journal in `directory`: the record before it is there,
+/// ends where it says, and has its number and chain value. A position in a segment that was removed while
+/// later ones are there cannot be judged and counts as fitting: reading goes on with what is left. Reads one
+/// segment up to the position. Throws Error when it cannot be read.
+[[nodiscard]] bool fits_journal(const std::filesystem::path& directory, const JournalPosition& position);
 
 /// The part of segment `number` that is to be read: all, or less when the next segment's header says that its
 /// end was abandoned. In bytes.

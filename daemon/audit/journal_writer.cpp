@@ -167,31 +167,47 @@ void JournalWriter::write_from_reserve(std::vector<PendingRecord> batch, const s
     refuse(batch, why);
 }
 
+std::uint64_t JournalWriter::wanted_bytes() noexcept {
+    return store_.reserve().missing_bytes() + config_.resume_bytes;
+}
+
+/// Room may be there and not be enough: the fault's own words do not tell.
+void JournalWriter::tell_room() {
+    auto reason = fault_;
+    if (no_space_) {
+        reason += "; " + std::to_string(wanted_bytes()) + " bytes must be free to go on, " +
+                  std::to_string(store_.free_bytes()) + " are";
+    }
+    const std::lock_guard lock(mutex_);
+    status_.reason = std::move(reason);
+}
+
 void JournalWriter::begin_refusing(const std::string& reason, bool no_space) {
     no_space_ = no_space;
+    fault_ = reason;
+    tell_room();
     next_retry_ = steady_clock::now() + config_.retry_interval;
     for (auto& incident : store_.take_incidents()) observer_.incident(std::move(incident));
     {
         const std::lock_guard lock(mutex_);
         status_.available = false;
-        status_.reason = reason;
     }
     if (refusing_.exchange(true)) return;
     refusing_since_ = clock_.now();
     refused_before_ = refused_;
-    observer_.availability_changed(false, reason);
+    observer_.availability_changed(false, *refusal());
 }
 
 void JournalWriter::try_to_resume() {
     next_retry_ = steady_clock::now() + config_.retry_interval;
-    const auto reason = *refusal();
     if (no_space_) {
-        if (store_.free_bytes() < store_.reserve().missing_bytes() + config_.resume_bytes) return;
+        tell_room();
+        if (store_.free_bytes() < wanted_bytes()) return;
         if (!store_.reserve().refill()) return;
     }
     const auto refused = refused_ - refused_before_;
     const auto text = to_json(journal_event(JournalEventKind::resumed, config_.node, clock_.now(),
-                                            {{"reason", boost::json::string(reason)},
+                                            {{"reason", boost::json::string(fault_)},
                                              {"refusedRequests", static_cast<std::int64_t>(refused)},
                                              {"sinceMs", refusing_since_.millis()}}));
     try {

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -46,6 +47,8 @@ private:
     void write_from_reserve(std::vector<PendingRecord> batch, const std::string& reason);
     void begin_refusing(const std::string& reason, bool no_space);
     void try_to_resume();
+    [[nodiscard]] std::uint64_t wanted_bytes() noexcept;
+    void tell_room();
     void look_at_space();
     void publish();
 
@@ -58,6 +61,7 @@ private:
 
     // Of the thread alone.
     bool no_space_ = false;
+    std::string fault_;  // why it refuses, as the system said it
     Timestamp refusing_since_;
     std::uint64_t refused_before_ = 0;
     std::size_t last_records_ = 1;           // of the last batch

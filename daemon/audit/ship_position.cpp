@@ -13,13 +13,14 @@ namespace coffer::audit {
 
 namespace {
 
-constexpr std::string_view kFormat = "coffer-position/1";
+constexpr std::string_view kFormat = "coffer-position/2";
 constexpr std::size_t kFileBytesMax = 512;
 constexpr mode_t kFileMode = 0600;
 
 std::string encode(Uuid journal, const JournalPosition& position) {
     auto text = std::string(kFormat) + " " + journal.text() + " " + std::to_string(position.segment) + " " +
-                std::to_string(position.offset) + " " + std::to_string(position.sequence) + " ";
+                std::to_string(position.offset) + " " + std::to_string(position.sequence) + " " +
+                to_text(position.chain) + " ";
     const auto digest = to_text(sha256(text));
     return text + digest + "\n";
 }
@@ -38,8 +39,12 @@ std::optional<JournalPosition> load_position(const std::filesystem::path& file, 
     std::string format;
     std::string id;
     JournalPosition position;
-    if (!(in >> format >> id >> position.segment >> position.offset >> position.sequence))
+    std::string chain;
+    if (!(in >> format >> id >> position.segment >> position.offset >> position.sequence >> chain))
         return std::nullopt;
+    const auto digest = digest_from_text(chain);
+    if (!digest) return std::nullopt;
+    position.chain = *digest;
     if (encode(journal, position) != *text) return std::nullopt;
     return position;
 }

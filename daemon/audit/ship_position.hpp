@@ -1,7 +1,7 @@
 #pragma once
-// How far a sink has got, kept in a file: "coffer-position/1 JOURNAL SEGMENT OFFSET SEQUENCE SHA256\n", where
-// the digest is that of the text before it. Beside the journal, not in its directory: it is not covered by
-// the chain and costs duplicates at most.
+// How far a sink has got, kept in a file: "coffer-position/2 JOURNAL SEGMENT OFFSET SEQUENCE CHAIN SHA256\n",
+// where CHAIN is the chain value of the record before it and the last digest that of the text before. Beside
+// the journal, not in its directory: it is not covered by the chain and costs duplicates at most.
 
 #include <filesystem>
 #include <optional>

@@ -23,8 +23,7 @@ Shipper::Shipper(ShipperConfig config, const Journal& journal, std::unique_ptr<S
       reader_(journal.directory(), load_position(position_file_, journal.id()).value_or(JournalPosition{})),
       back_off_(config_.back_off_min) {
     status_.sink = sink_->name();
-    status_.sequence = reader_.position().sequence;
-    status_.segment = reader_.position().segment;
+    status_.sequence = reader_.position().sequence;  // the segment is told when the position has been checked
     thread_ = std::thread([this] { run(); });
     name_thread(thread_, "ship-" + status_.sink);
 }
@@ -50,9 +49,13 @@ ShipperStatus Shipper::status() const {
 
 void Shipper::run() {
     while (!stopping_) {
-        (void)journal_.wait_beyond(reader_.position().sequence, std::chrono::steady_clock::now() + kWait);
-        const auto from = reader_.position();
+        if (position_checked_) {
+            (void)journal_.wait_beyond(reader_.position().sequence, std::chrono::steady_clock::now() + kWait);
+        }
+        auto from = reader_.position();
         try {
+            check_position();
+            from = reader_.position();
             const auto batch = read_batch();
             if (!batch.empty()) deliver_until_done(batch);
             if (!stopping_ && reader_.position() != from) keep_position(batch.size());
@@ -62,6 +65,22 @@ void Shipper::run() {
             pause(error.what());
         }
     }
+}
+
+/// A directory that was put back as it was earlier has this journal's id, and gives the numbers that the sink
+/// has seen to other records.
+void Shipper::check_position() {
+    if (position_checked_) return;
+    const auto kept = reader_.position();
+    const bool fits = fits_journal(journal_.directory(), kept);
+    position_checked_ = true;
+    if (!fits) {
+        reader_ = JournalReader(journal_.directory());
+        if (observer_) observer_->forked(sink_->name(), kept.sequence);
+    }
+    const std::lock_guard lock(mutex_);
+    status_.sequence = reader_.position().sequence;
+    status_.segment = reader_.position().segment;
 }
 
 std::vector<ShippedRecord> Shipper::read_batch() {

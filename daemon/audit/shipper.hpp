@@ -39,12 +39,16 @@ public:
                                  std::chrono::milliseconds pause) = 0;
     /// Records `first` to `last` were removed before they were shipped.
     virtual void gap(std::string_view sink, std::uint64_t first, std::uint64_t last) = 0;
+    /// The journal is not the one of which the sink has everything up to record `sequence`: it was put back
+    /// to an earlier state, and other events got the numbers of those that the sink has. All of it is handed
+    /// over again.
+    virtual void forked(std::string_view sink, std::uint64_t sequence) = 0;
 };
 
 struct ShipperStatus {
     std::string sink;
     std::uint64_t sequence = 0;  ///< up to which the sink has everything
-    std::uint64_t segment = 0;   ///< segments before this one are not needed any more
+    std::uint64_t segment = 0;   ///< segments before this one are not needed any more; 0 at first
     std::string failure;         ///< of the last try; empty when it succeeded
 };
 
@@ -64,6 +68,7 @@ public:
 
 private:
     void run();
+    void check_position();
     [[nodiscard]] std::vector<ShippedRecord> read_batch();
     void deliver_until_done(const std::vector<ShippedRecord>& batch);
     void pause(const std::string& reason);
@@ -76,6 +81,7 @@ private:
     const std::filesystem::path position_file_;
 
     JournalReader reader_;
+    bool position_checked_ = false;
     std::chrono::milliseconds back_off_;
 
     mutable std::mutex mutex_;

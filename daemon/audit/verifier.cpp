@@ -45,10 +45,7 @@ public:
         // In this order: a journal that is being written may grow meanwhile, and a checkpoint is in the
         // journal before it is in the head file.
         head_ = read_head();
-        listing_ = list_directory(directory_);
-        if (listing_.segments.empty() && !listing_.has_head) {
-            throw Error(directory_.string() + " holds no journal: no file is called journal-NNNNNNNNNN.log");
-        }
+        listing_ = list_journal(directory_);
         report_.live = is_locked();
         if (!listing_.segments.empty()) {
             const auto name = segment_name(listing_.segments.back());

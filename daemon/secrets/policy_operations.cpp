@@ -51,6 +51,10 @@ void add_findings(v1::ValidateResourcePolicyResponse& response, const access::Po
     }
 }
 
+/// AWS's words.
+constexpr const char* kLockOut =
+    "Your requested changes will not allow you to manage this secret in the future.";
+
 /// The change that leaves a secret with this policy, or with none.
 template <class Response>
 auto policy_edit(std::optional<std::string> policy, Timestamp now) {
@@ -73,9 +77,14 @@ awaitable<v1::PutResourcePolicyResponse> SecretsService::put_resource_policy(
         facts.add_boolean(access::Key::sm_block_public_policy, request.block_public_policy());
     }
     const auto secret =
-        co_await require_secret(call, std::move(ref), access::Action::put_resource_policy, std::move(facts));
+        co_await require_secret(call, std::move(ref), access::Action::put_resource_policy, facts);
     const auto document = parse_resource_policy(request.resource_policy());
     if (request.block_public_policy()) refuse_public(document);
+    // Nobody could take such a policy away again: no other policy goes over a Deny. The code is that of KMS,
+    // whose PutKeyPolicy has this check.
+    if (!can_manage_with(*call, *secret, request.resource_policy(), facts)) {
+        throw ServiceError(v1::MALFORMED_POLICY_DOCUMENT, kLockOut);
+    }
     UniqueFunction<v1::PutResourcePolicyResponse(Edit&)> edit =
         policy_edit<v1::PutResourcePolicyResponse>(request.resource_policy(), parts_.clock.now());
     co_return co_await change<v1::PutResourcePolicyResponse>(call, secret, std::move(edit));
@@ -123,7 +132,9 @@ awaitable<v1::ValidateResourcePolicyResponse> SecretsService::validate_resource_
             access::parse_policy(request.resource_policy(), {.kind = access::DocumentKind::resource});
         add_findings(response, document,
                      {.partition = "aws", .account = parts_.node.account, .now = parts_.clock.now()});
-        if (secret) add_lock_out(response, *call, *secret, request.resource_policy());
+        if (secret && !can_manage_with(*call, *secret, request.resource_policy(), {})) {
+            add_error(response, "LOCK_OUT", kLockOut);
+        }
     } catch (const access::MalformedPolicy& malformed) {
         add_error(response, "SYNTAX", malformed.what());
     }
@@ -131,19 +142,19 @@ awaitable<v1::ValidateResourcePolicyResponse> SecretsService::validate_resource_
     co_return response;
 }
 
-void SecretsService::add_lock_out(v1::ValidateResourcePolicyResponse& response, const CallContext& call,
-                                  const storage::StoredSecret& secret, const std::string& policy) const {
+bool SecretsService::can_manage_with(const CallContext& call, const storage::StoredSecret& secret,
+                                     const std::string& policy, const Facts& facts) const {
     auto with_policy = secret;
     with_policy.resource_policy = policy;
-    try {
-        for (const auto action :
-             {access::Action::put_resource_policy, access::Action::delete_resource_policy}) {
-            authorization_.require(call, action, {secret.arn, secret.arn, &with_policy}, {});
+    const auto may = [&](access::Action action, const Facts& said) {
+        try {
+            authorization_.require(call, action, {secret.arn, secret.arn, &with_policy}, said);
+            return true;
+        } catch (const access::AccessDenied&) {
+            return false;
         }
-    } catch (const access::AccessDenied&) {
-        add_error(response, "LOCK_OUT",
-                  "Your requested changes will not allow you to manage this secret in the future.");
-    }
+    };
+    return may(access::Action::put_resource_policy, facts) || may(access::Action::delete_resource_policy, {});
 }
 
 }  // namespace coffer::secrets

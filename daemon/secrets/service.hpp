@@ -145,9 +145,10 @@ private:
                                                    std::shared_ptr<const ValueKindAndBytes> value);
 
     // policy_operations.cpp
-    /// Adds an error when the policy would keep the caller from changing it again.
-    void add_lock_out(v1::ValidateResourcePolicyResponse& response, const CallContext& call,
-                      const storage::StoredSecret& secret, const std::string& policy) const;
+    /// Whether the caller could replace `policy` by the same request, with `facts`, or take it away, if it
+    /// were the secret's.
+    [[nodiscard]] bool can_manage_with(const CallContext& call, const storage::StoredSecret& secret,
+                                       const std::string& policy, const Facts& facts) const;
 
     // list_operations.cpp
     struct Page {

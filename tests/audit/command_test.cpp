@@ -101,6 +101,28 @@ TEST_F(CommandTest, SearchFilters) {
     EXPECT_EQ(run({"search", dir, "--principal", "arn:*user/app-a"}).exit_code, 0);
 }
 
+TEST_F(CommandTest, AFolderWithoutAJournalIsNotOneWithoutTheEvent) {
+    const auto empty = folder_.sub("empty").string();
+    const auto key = (folder_.path() / "key.pem").string();
+    for (const auto& arguments : std::vector<std::vector<std::string>>{
+             {"verify", empty, "--public-key", key}, {"search", empty}, {"show", empty, "--sequence", "1"}}) {
+        const auto result = run(arguments);
+        EXPECT_EQ(result.exit_code, 3) << arguments[0];
+        EXPECT_THAT(result.err, HasSubstr("holds no journal")) << arguments[0];
+    }
+}
+
+TEST_F(CommandTest, AnEmptyOptionIsNoneThatWasLeftOut) {
+    for (const auto* option : {"--secret", "--principal", "--action", "--outcome", "--since", "--until"}) {
+        const auto result = run({"search", directory_.string(), option, ""});
+        EXPECT_EQ(result.exit_code, 2) << option;
+        EXPECT_THAT(result.err, AllOf(HasSubstr(option), HasSubstr("empty"))) << option;
+    }
+    const auto none = run({"search", directory_.string(), "--limit", "0"});
+    EXPECT_EQ(none.exit_code, 2);
+    EXPECT_THAT(none.err, HasSubstr("1 to 1000000000"));
+}
+
 TEST_F(CommandTest, ShowOne) {
     const auto result = run({"show", directory_.string(), "--event-id", denied_id_});
     EXPECT_EQ(result.exit_code, 0);

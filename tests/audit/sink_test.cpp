@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "audit_fixture.hpp"
@@ -10,6 +11,7 @@
 #include "daemon/audit/journal_directory.hpp"
 #include "daemon/audit/journal_reader.hpp"
 #include "daemon/audit/outbox.hpp"
+#include "daemon/audit/recovery.hpp"
 #include "daemon/audit/ship_position.hpp"
 #include "daemon/audit/shipper.hpp"
 #include "daemon/audit/syslog_sink.hpp"
@@ -244,6 +246,7 @@ TEST_F(SinkTest, SaysWhatWasRemovedBeforeItWasShipped) {
             first_ = first;
             last_ = last;
         }
+        void forked(std::string_view, std::uint64_t) override {}
         std::atomic<std::uint64_t> first_ = 0;
         std::atomic<std::uint64_t> last_ = 0;
     };
@@ -271,11 +274,65 @@ TEST_F(SinkTest, SaysWhatWasRemovedBeforeItWasShipped) {
     shipper.stop();
 }
 
+TEST_F(SinkTest, AJournalThatWasPutBackIsHandedOverFromItsBeginning) {
+    class Forks final : public ShipperObserver {
+    public:
+        void delivered(std::string_view, std::uint64_t, std::size_t) override {}
+        void delivery_failed(std::string_view, std::string reason, std::chrono::milliseconds) override {
+            ADD_FAILURE() << reason;
+        }
+        void gap(std::string_view, std::uint64_t, std::uint64_t) override { ADD_FAILURE(); }
+        void forked(std::string_view, std::uint64_t sequence) override {
+            EXPECT_EQ(sequence_.exchange(sequence), 0U);
+        }
+        std::atomic<std::uint64_t> sequence_ = 0;
+    };
+    TlsPeer peer(files_, PeerMode::https);
+    const auto forks = std::make_shared<Forks>();
+    const auto ship = [&](const Journal& journal) {
+        Shipper shipper(quick(), journal,
+                        std::make_unique<HttpsSink>("c", testing::target_of(files_, peer.port()), "/"),
+                        forks);
+        while (shipper.status().segment == 0 || shipper.status().sequence < journal.status().sequence) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    };
+    const auto later = [&](std::string_view secret) {
+        const auto journal = open();
+        for (int i = 0; i < 5; ++i) (void)append(*journal, sample_event(secret));
+        auto ids = journal_ids();
+        ship(*journal);
+        return ids;
+    };
+    open()->close();
+    const auto before = folder_.path() / "before";
+    std::filesystem::copy(directory_, before);
+    const auto lost = later("lost");
+    EXPECT_EQ(forks->sequence_, 0U);
+    const auto file = folder_.sub("state") / "c.position";
+    const auto id = find_journal_end(directory_)->header.journal;
+    const auto kept = load_position(file, id);
+    // The state of before comes back, and events of the same length get the numbers of those that were
+    // shipped: the place that was kept is between two records of it as well.
+    std::filesystem::remove_all(directory_);
+    std::filesystem::copy(before, directory_);
+    auto expected = later("new!");
+    EXPECT_EQ(forks->sequence_, kept->sequence);
+    EXPECT_GE(load_position(file, id)->sequence, kept->sequence);
+    std::set<std::string> received;
+    for (const auto& line : peer.received()) {
+        if (!line.starts_with("{\"checkpoint\"")) received.insert(event_id_in(line));
+    }
+    expected.insert(lost.begin(), lost.end());
+    EXPECT_TRUE(std::ranges::includes(received, expected));
+}
+
 TEST_F(SinkTest, PositionsThatAreDamagedOrForeignAreNotUsed) {
     const auto file = folder_.path() / "x.position";
     const auto journal = Uuid::random();
-    save_position(file, journal, {3, 400, 50});
-    EXPECT_EQ(load_position(file, journal), (JournalPosition{3, 400, 50}));
+    const JournalPosition position{3, 400, 50, sha256("record 50")};
+    save_position(file, journal, position);
+    EXPECT_EQ(load_position(file, journal), position);
     EXPECT_FALSE(load_position(file, Uuid::random()));
     const auto text = testing::read_file(file);
     for (std::size_t at = 0; at < text.size(); ++at) {

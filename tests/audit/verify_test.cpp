@@ -319,7 +319,31 @@ TEST_F(VerifyTest, ReaderGivesRecordsFromAnyPosition) {
     for (std::size_t i = 0; i < numbers.size(); ++i) {
         JournalReader from(directory_, positions[i]);
         EXPECT_EQ(from.next()->sequence, i + 1);
+        EXPECT_TRUE(fits_journal(directory_, positions[i])) << i;
+        if (i == 0) continue;
+        auto wrong = positions[i];
+        ++wrong.sequence;
+        EXPECT_FALSE(fits_journal(directory_, wrong)) << i;
+        wrong = positions[i];
+        wrong.chain[31] ^= 1U;
+        EXPECT_FALSE(fits_journal(directory_, wrong)) << i;
+        wrong = positions[i];
+        --wrong.offset;
+        EXPECT_FALSE(fits_journal(directory_, wrong)) << i;
     }
+    auto beyond = positions.back();
+    beyond.offset += 1000;
+    EXPECT_FALSE(fits_journal(directory_, beyond));
+    ++beyond.segment;
+    EXPECT_FALSE(fits_journal(directory_, beyond));
+    // Between two segments, on the later one's side.
+    const auto changes = [&](std::size_t i) { return positions[i].segment != positions[i + 1].segment; };
+    std::size_t last = 1;
+    while (!changes(last)) ++last;
+    JournalPosition side{positions[last].segment + 1, 0, positions[last].sequence, positions[last].chain};
+    EXPECT_TRUE(fits_journal(directory_, side));
+    side.chain[0] ^= 1U;
+    EXPECT_FALSE(fits_journal(directory_, side));
     JournalReader bounded(directory_);
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(bounded.next(5));
     EXPECT_FALSE(bounded.next(5));

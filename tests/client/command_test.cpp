@@ -149,7 +149,11 @@ protected:
             return session.respond(request, v1::LIMIT_EXCEEDED,
                                    "A secret can have at most 50 tags; this request would make 51.", false);
         } else if (request.has_untag_resource()) {
-            return session.respond(request, v1::ACCESS_DENIED, "User: tester is not authorized", false);
+            const bool by_secret = request.untag_resource().secret_id() == "guarded";
+            return session.respond(request, v1::ACCESS_DENIED,
+                                   std::string("User: tester is not authorized") +
+                                       (by_secret ? " with an explicit deny in a resource-based policy" : ""),
+                                   false);
         } else if (request.has_delete_secret()) {
             const auto& remove = request.delete_secret();
             if (remove.force_delete_without_recovery()) {
@@ -315,6 +319,76 @@ TEST_F(CommandTest, PutGenerates) {
     EXPECT_EQ(run("$COFFER put a --generate --file x 2>/dev/null").code, 2);
 }
 
+TEST_F(CommandTest, AnEmptyArgumentIsNotOneThatWasLeftOut) {
+    secrets["a"].value = R"({"password":"pw-1"})";
+    for (const char* line : {"get a --field",
+                             "get a --version-stage",
+                             "get a --version-id",
+                             "get",
+                             "put a --file",
+                             "history",
+                             "rm",
+                             "restore",
+                             "usage --month",
+                             "usage --by",
+                             "audit search --secret",
+                             "audit search --principal",
+                             "audit search --action",
+                             "audit search --outcome",
+                             "audit search --since",
+                             "audit search --until",
+                             "audit tail --secret",
+                             "audit show",
+                             "exec --secret",
+                             "iam who-can",
+                             "iam what-can",
+                             "iam who-can GetSecretValue",
+                             "get a --endpoint",
+                             "get a --config",
+                             "list-secrets --starting-token",
+                             "get-secret-value --cli-input-json"}) {
+        const auto wrong = run_both("$COFFER " + std::string(line) + " \"$NO_SUCH_VARIABLE\" </dev/null");
+        EXPECT_EQ(wrong.code, 2) << line << ": " << wrong.out;
+        EXPECT_THAT(wrong.out, HasSubstr("must not be empty")) << line;
+    }
+    // Where empty text has a meaning of its own.
+    EXPECT_EQ(run("$COFFER ls --names ''").out, "a\n");
+    EXPECT_EQ(run("printf x | $COFFER put a --description ''").code, 0);
+    EXPECT_EQ(secrets.at("a").value, "x");
+}
+
+TEST_F(CommandTest, AnArgumentThatIsNotTextIsRefusedByName) {
+    for (const char* line : {"get", "get a --field", "get a --version-id", "put", "put a --description",
+                             "put a --kms-key-id", "ls", "history", "rm", "restore", "exec --secret",
+                             "usage --by", "audit search --secret", "audit show", "iam who-can",
+                             "iam what-can", "get-secret-value --secret-id", "list-secrets --starting-token",
+                             "put-secret-value --secret-id a --allow-argv-value --secret-string"}) {
+        const auto wrong = run_both("printf x | $COFFER " + std::string(line) + " \"$(printf 'a\\377')\"");
+        EXPECT_EQ(wrong.code, 2) << line << ": " << wrong.out;
+        EXPECT_THAT(wrong.out, AllOf(HasSubstr("is not text in UTF-8"), Not(HasSubstr("libprotobuf"))))
+            << line;
+    }
+    EXPECT_TRUE(secrets.empty());
+}
+
+TEST_F(CommandTest, WhatIsWrongIsSaidInItsOwnWords) {
+    EXPECT_THAT(run_both("printf x | $COFFER put -- -x --file f").out,
+                AllOf(HasSubstr("'--file' stands after --"), Not(HasSubstr("did you mean"))));
+    EXPECT_THAT(run_both("printf x | $COFFER put -x").out,
+                AllOf(HasSubstr("'-x'"), HasSubstr("begins with - goes after --")));
+    EXPECT_EQ(run("printf x | $COFFER put -- -x").code, 0);
+    EXPECT_EQ(secrets.at("-x").value, "x");
+    EXPECT_THAT(run_both("$COFFER list-secrets --max-items 0").out,
+                AllOf(HasSubstr("1 to 1000000000"), Not(HasSubstr("e+"))));
+    secrets["deep"].value = "{\"a\":" + std::string(9000, '[') + std::string(9000, ']') + "}";
+    EXPECT_THAT(run_both("$COFFER get deep --field a").out, HasSubstr("more than 32 levels"));
+    const auto access = pki.folder() / "access";
+    std::filesystem::create_directory(access);
+    std::ofstream(access / "large.json") << std::string(1024 * 1024 + 1, ' ');
+    EXPECT_THAT(run_both("$COFFER iam apply -f " + access.string()).out,
+                AllOf(HasSubstr("large.json is longer than 1048576 bytes"), Not(HasSubstr("secret"))));
+}
+
 TEST_F(CommandTest, GetTakesOneField) {
     secrets["db"].value = R"({"username":"app","password":"pw-1","port":5432})";
     EXPECT_EQ(run("$COFFER get db --field password").out, "pw-1");
@@ -361,6 +435,8 @@ TEST_F(CommandTest, ErrorsNameTheSecretAndWhatToDo) {
                 HasSubstr("untag-resource"));
     const auto denied = run_both("$COFFER untag-resource --secret-id a --tag-keys k");
     EXPECT_THAT(denied.out, AllOf(HasSubstr("Secret: a"), HasSubstr("coffer iam")));
+    EXPECT_THAT(run_both("$COFFER untag-resource --secret-id guarded --tag-keys k").out,
+                AllOf(HasSubstr("delete-resource-policy"), Not(HasSubstr("coffer iam"))));
 }
 
 TEST_F(CommandTest, WhatIsMisspeltIsFound) {

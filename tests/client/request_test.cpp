@@ -277,6 +277,8 @@ TEST_F(RequestTest, WhatIsWrongIsNamed) {
                 HasSubstr("--filters[0].Values must be a list"));
     EXPECT_THAT(refusal("list-secrets", {"--filters", "[{]"}), HasSubstr("--filters is not JSON"));
     EXPECT_THAT(refusal("create-secret", {"--name", "a\xff"}), HasSubstr("--name is not text in UTF-8"));
+    EXPECT_THAT(refusal("create-secret", {"--name", "a", "--allow-argv-value", "--secret-string", "a\xff"}),
+                HasSubstr("--secret-string is not text in UTF-8"));
     EXPECT_THAT(refusal("create-secret", {"--name", "a", "--secret-string", "file:///does/not/exist"}),
                 AllOf(HasSubstr("/does/not/exist"), HasSubstr("No such file")));
     EXPECT_THAT(refusal("create-secret", {"--name", "a", "--secret-string",

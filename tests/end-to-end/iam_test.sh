@@ -81,7 +81,7 @@ Resource = "*"
 TOML
 expect_contains "a dry run shows the difference" "+ create group ops" "$(iam apply -f "$work/access" --dry-run)"
 expect_refused "and changes nothing" NoSuchEntity iam get-group --group-name ops
-expect_contains "apply brings it into force" "1 changes are in force" "$(iam apply -f "$work/access")"
+expect_contains "apply brings it into force" "1 change is in force" "$(iam apply -f "$work/access")"
 expect_contains "with its policy" "secretsmanager:ListSecrets" "$(iam get-group-policy --group-name ops --policy-name list)"
 rm -r "$work/access/more"
 expect_contains "prune deletes what is not there any more" "- delete group ops" "$(iam apply -f "$work/access" --prune)"

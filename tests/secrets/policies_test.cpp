@@ -300,6 +300,35 @@ TEST_F(PoliciesTest, ValidationSaysWhatIsWrong) {
               "Your requested changes will not allow you to manage this secret in the future.");
 }
 
+TEST_F(PoliciesTest, APolicyThatLocksItsCallerOutIsRefused) {
+    create(name_);
+    const auto deny = [](const std::string& action, const std::string& condition = "{}") {
+        return R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":)" + action +
+               R"(,"Resource":"*","Condition":)" + condition + "}]}";
+    };
+    const auto from = [](const std::string& block) {
+        return R"({"NotIpAddress":{"aws:SourceIp":")" + block + R"("}})";
+    };
+    const std::string both = R"(["secretsmanager:PutResourcePolicy","secretsmanager:DeleteResourcePolicy"])";
+    for (const auto& policy : {deny(R"("secretsmanager:*")"), deny(R"("*")"), deny(both),
+                               deny(R"("secretsmanager:*")", from("203.0.113.0/24"))}) {
+        EXPECT_THAT(
+            attach(policy),
+            HasSubstr("Your requested changes will not allow you to manage this secret in the future."))
+            << policy;
+    }
+    v1::GetResourcePolicyRequest look;
+    look.set_secret_id(name_);
+    EXPECT_FALSE(node().call(look).has_resource_policy());
+    // One way back is enough, and is one.
+    EXPECT_EQ(attach(deny(R"("secretsmanager:PutResourcePolicy")")), name_);
+    v1::DeleteResourcePolicyRequest remove;
+    remove.set_secret_id(name_);
+    node().call(remove);
+    EXPECT_EQ(attach(deny(R"("secretsmanager:DeleteResourcePolicy")")), name_);
+    EXPECT_EQ(attach(deny(R"("secretsmanager:GetSecretValue")")), name_);
+}
+
 TEST_F(PoliciesTest, ABatchNamesWhatItMayNotRead) {
     create(name_ + "-a");
     create(name_ + "-b");

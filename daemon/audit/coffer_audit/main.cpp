@@ -11,6 +11,8 @@ namespace {
 
 using namespace coffer::audit::cli;
 
+constexpr std::uint64_t kLimitMax = 1'000'000'000;
+
 void add_output(CLI::App& command, Output& output) {
     static const std::map<std::string, Output> kOutputs{{"table", Output::table}, {"json", Output::json}};
     command.add_option("--output", output, "table (default) or json")
@@ -65,6 +67,11 @@ void add_verify(CLI::App& app, VerifyCommand& options) {
         "json");
 }
 
+/// An unset variable of the shell is not the wish for everything.
+std::string empty_problem(const std::string& text) {
+    return text.empty() ? "must not be empty; leave the option out" : "";
+}
+
 void add_search(CLI::App& app, SearchCommand& options) {
     auto& command = *app.add_subcommand("search", "list events; * stands for any characters");
     add_directory(command, options.directory);
@@ -79,8 +86,11 @@ void add_search(CLI::App& app, SearchCommand& options) {
     command.add_option("--until", options.until, "the same; events at that time are left out")
         ->type_name("TIME");
     command.add_option("--limit", options.limit, "stop after so many")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(std::uint64_t{1}, kLimitMax))
         ->type_name("N");
+    for (auto* option : command.get_options()) {
+        if (option->get_items_expected_max() > 0) option->check(empty_problem);
+    }
     add_output(command, options.output);
     command.footer(
         "Exit codes: 0 found, 1 nothing matched, 2 wrong usage, 3 could not be read.\n"

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "daemon/audit/coffer_audit/commands.hpp"
+#include "daemon/audit/journal_directory.hpp"
 #include "daemon/audit/journal_reader.hpp"
 #include "daemon/audit/utc_time.hpp"
 
@@ -55,6 +56,11 @@ void print_header() {
               << padded("OUTCOME", 26) << " " << padded("PRINCIPAL", 44) << " SECRET\n";
 }
 
+JournalReader read_journal(const std::filesystem::path& directory) {
+    static_cast<void>(list_journal(directory));  // a wrong folder is not one without the event
+    return JournalReader(directory);
+}
+
 void print_whole(const JournalRecord& record, const json::object& event, Output output) {
     if (output == Output::json) {
         std::cout << record.json << "\n";
@@ -73,7 +79,7 @@ int run_search(const SearchCommand& command) {
     auto filter = command.filter;
     if (!command.since.empty()) filter.since = parse_time(command.since, "--since");
     if (!command.until.empty()) filter.until = parse_time(command.until, "--until");
-    JournalReader reader(command.directory);
+    auto reader = read_journal(command.directory);
     std::uint64_t found = 0;
     while (const auto record = reader.next()) {
         if (record->kind != RecordKind::event) continue;
@@ -94,7 +100,7 @@ int run_show(const ShowCommand& command) {
     if (command.event_id.empty() == !command.sequence) {
         throw UsageError("show wants one of --event-id and --sequence");
     }
-    JournalReader reader(command.directory);
+    auto reader = read_journal(command.directory);
     while (const auto record = reader.next()) {
         if (command.sequence && record->sequence != *command.sequence) continue;
         const auto event = parse_object(record->json);
