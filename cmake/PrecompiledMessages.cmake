@@ -1,14 +1,15 @@
 # Half the time of a build went into reading the generated messages' headers, over a hundred thousand lines, once for
 # every file that includes them. So they are precompiled: once for libraries (-fPIC), once for programs
 # (-fPIE), once for tests (with GoogleTest). A target gets them when it depends on coffer_proto_messages,
-# whose headers it may name anyway: the dependency rule stays a compile error.
+# whose headers it may name anyway: the dependency rule stays a compile error. Tests of the other layers get
+# GoogleTest alone.
 option(COFFER_PRECOMPILE "Precompile the headers of the generated messages" ON)
 
-set(coffer_precompiled_headers
+set(coffer_precompiled_standard
   <algorithm> <array> <atomic> <chrono> <cstdint> <deque> <exception> <filesystem> <functional> <map> <memory> <mutex>
-  <optional> <set> <span> <stdexcept> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>
-  <coffer/v1/frame.pb.h> <coffer/v1/iam.pb.h> <coffer/v1/audit.pb.h> <coffer/v1/usage.pb.h>
-  <coffer/v1/sts.pb.h>)
+  <optional> <set> <span> <stdexcept> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
+set(coffer_precompiled_messages
+  <coffer/v1/frame.pb.h> <coffer/v1/iam.pb.h> <coffer/v1/audit.pb.h> <coffer/v1/usage.pb.h> <coffer/v1/sts.pb.h>)
 
 # Whether TARGET depends on coffer_proto_messages, directly or through others; sets RESULT.
 function(coffer_sees_messages TARGET RESULT)
@@ -45,10 +46,13 @@ function(coffer_precompile TARGET KIND)
     return()
   endif()
   coffer_sees_messages(${TARGET} sees)
-  if(NOT sees)
+  if(sees)
+    set(pch coffer_precompiled_for_${KIND})
+  elseif(KIND STREQUAL "test")
+    set(pch coffer_precompiled_for_plain_test)
+  else()
     return()
   endif()
-  set(pch coffer_precompiled_for_${KIND})
   if(NOT TARGET ${pch})
     set(source ${CMAKE_BINARY_DIR}/${pch}.cpp)
     file(CONFIGURE OUTPUT ${source} CONTENT "int main() {}\n")
@@ -57,8 +61,12 @@ function(coffer_precompile TARGET KIND)
     else()
       add_executable(${pch} ${source})  # -fPIE comes with executables only
     endif()
-    target_link_libraries(${pch} PRIVATE coffer_options coffer_proto_messages)
-    target_precompile_headers(${pch} PRIVATE ${coffer_precompiled_headers})
+    target_link_libraries(${pch} PRIVATE coffer_options)
+    target_precompile_headers(${pch} PRIVATE ${coffer_precompiled_standard})
+    if(sees)
+      target_link_libraries(${pch} PRIVATE coffer_proto_messages)
+      target_precompile_headers(${pch} PRIVATE ${coffer_precompiled_messages})
+    endif()
     if(KIND STREQUAL "test")
       target_link_libraries(${pch} PRIVATE GTest::gtest GTest::gmock)
       target_compile_options(${pch} PRIVATE ${coffer_test_options})

@@ -30,7 +30,7 @@ bool says_pin_refused(CK_RV code) noexcept {
            code == CKR_PIN_LOCKED || code == CKR_PIN_EXPIRED || code == CKR_USER_PIN_NOT_INITIALIZED;
 }
 
-CK_RV login(const Session& session, SecretBytes& pin) {
+CK_RV log_in(const Session& session, SecretBytes& pin) {
     return session.functions().C_Login(session.handle(), CKU_USER, pin.writable().data(), pin.size());
 }
 
@@ -75,7 +75,7 @@ AnchorSession AnchorSession::open(const Module& module, SlotId slot, const PinSo
     require_safe_to_try(token);
     SecretBytes pin = source.read();
     guard.require_untried(pin, source);
-    const CK_RV code = login(session, pin);
+    const CK_RV code = log_in(session, pin);
     if (says_pin_refused(code)) {
         guard.refused(pin);
         throw PinRefused(

@@ -13,7 +13,6 @@ namespace coffer::crypto {
 
 namespace {
 
-constexpr CK_ULONG kKeyBytes = 32;
 // DER of the OID 1.2.840.10045.3.1.7 (prime256v1; SEC 2, 2.4.2).
 constexpr std::array<std::uint8_t, 10> kP256 = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
@@ -67,7 +66,7 @@ MasterKeyRef KeyFactory::make_generation(std::string_view name, const MasterKeyR
     Template key;
     key.number(CKA_CLASS, CKO_SECRET_KEY)
         .number(CKA_KEY_TYPE, CKK_AES)
-        .number(CKA_VALUE_LEN, kKeyBytes)
+        .number(CKA_VALUE_LEN, kLongLivedKeyBytes)
         .text(CKA_LABEL, label)
         .bytes(CKA_ID, id)
         .boolean(CKA_TOKEN, true)
@@ -93,7 +92,7 @@ void KeyFactory::make_seal_key() {
     Template key;
     key.number(CKA_CLASS, CKO_SECRET_KEY)
         .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
-        .number(CKA_VALUE_LEN, kKeyBytes)
+        .number(CKA_VALUE_LEN, kLongLivedKeyBytes)
         .text(CKA_LABEL, kSealKeyLabel)
         .text(CKA_ID, kSealKeyLabel)
         .boolean(CKA_TOKEN, true)

@@ -12,6 +12,9 @@
 
 namespace coffer::crypto {
 
+/// Of master keys (AES-256) and of the seal key.
+inline constexpr CK_ULONG kLongLivedKeyBytes = 32;
+
 /// Makes keys as token objects through one read-write session of a logged-in user. Every call either makes
 /// the whole key or leaves the token as it was. Not thread-safe, and no two processes should make keys in one
 /// token at the same time: a token has no lock that would keep them from making the same name twice (the

@@ -14,10 +14,10 @@ namespace coffer::daemon {
 namespace {
 
 /// Short: closing the journal waits for a signature.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kSigningPatience{5};
 
 JobOptions patient() {
-    return {Priority::write, std::chrono::steady_clock::now() + kPatience};
+    return {Priority::write, std::chrono::steady_clock::now() + kSigningPatience};
 }
 
 audit::Digest read_key_id(crypto::Hsm& hsm) {

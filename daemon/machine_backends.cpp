@@ -11,7 +11,7 @@ namespace coffer::daemon {
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kStartPatience{30};
 
 /// That this is the token whose seals the database has.
 void require_same_token(storage::Database& database, Deadline deadline) {
@@ -33,7 +33,7 @@ void require_same_token(storage::Database& database, Deadline deadline) {
 }  // namespace
 
 MachineBackends::MachineBackends(const server::Config& config)
-    : deadline_(std::chrono::steady_clock::now() + kPatience),
+    : deadline_(std::chrono::steady_clock::now() + kStartPatience),
       hsm_(crypto::Hsm::open(hsm_config(config.hsm), nullptr)),
       database_(storage::Database::open(database_config(config.database, config.audit.enabled),
                                         std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()), nullptr)) {

@@ -140,7 +140,7 @@ bool may_be_shown(const FieldDescriptor& field) {
 }
 
 /// CloudTrail spells members with a small first letter, and `ARN` as `arn`.
-std::string member_name(const FieldDescriptor& field) {
+std::string parameter_name(const FieldDescriptor& field) {
     std::string name = field.json_name();
     if (name == "ARN") return "arn";
     if (!name.empty() && name[0] >= 'A' && name[0] <= 'Z') name[0] = static_cast<char>(name[0] - 'A' + 'a');
@@ -195,12 +195,12 @@ json::object shown(const Message& message, List list, int depth) {
     for (const auto* field : fields) {
         if (!list(field->name()) || !may_be_shown(*field)) continue;
         if (field->is_repeated()) {
-            out.emplace(member_name(*field), repeated(message, *field, list, depth));
+            out.emplace(parameter_name(*field), repeated(message, *field, list, depth));
             continue;
         }
         if (field->name() == kToken && !is_token(message.GetReflection()->GetString(message, field)))
             continue;
-        out.emplace(member_name(*field), single(message, *field, list, depth));
+        out.emplace(parameter_name(*field), single(message, *field, list, depth));
     }
     return out;
 }

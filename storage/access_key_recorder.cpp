@@ -4,13 +4,6 @@
 
 namespace coffer::storage {
 
-namespace {
-
-/// Rows in one transaction: short, so that it is in nobody's way.
-constexpr std::size_t kBatchRows = 500;
-
-}  // namespace
-
 AccessKeyRecorder::AccessKeyRecorder(Database& database, std::chrono::milliseconds flush_interval)
     : database_(database), periodic_(flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
 
@@ -39,7 +32,7 @@ void AccessKeyRecorder::flush(Deadline deadline) {
         uses_.clear();
     }
     while (!rest.empty()) {
-        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kBatchRows, rest.size()));
+        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kFlushBatchRows, rest.size()));
         const std::vector<AccessKeyUse> batch(cut, rest.end());
         try {
             static_cast<void>(wait_for<Done>([&](Completion<Done> done) {

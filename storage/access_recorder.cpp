@@ -6,8 +6,6 @@ namespace coffer::storage {
 
 namespace {
 
-/// Rows in one transaction: short, so that it is in nobody's way.
-constexpr std::size_t kBatchRows = 500;
 /// Versions of one secret that are remembered; more than a secret has, since old versions are pruned.
 constexpr std::size_t kMostVersions = 256;
 
@@ -133,7 +131,7 @@ void AccessRecorder::flush(Deadline deadline) {
     const std::lock_guard one_at_a_time(flush_mutex_);
     auto rest = unwritten();
     while (!rest.empty()) {
-        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kBatchRows, rest.size()));
+        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kFlushBatchRows, rest.size()));
         const std::vector<SecretRepository::Access> batch(cut, rest.end());
         rest.erase(cut, rest.end());
         try {

@@ -11,6 +11,9 @@
 
 namespace coffer::storage {
 
+/// Rows that a flush writes in one transaction: short, so that it is in nobody's way.
+inline constexpr std::size_t kFlushBatchRows = 500;
+
 /// Calls a function at every interval, and once more at the end. Its owner declares it as the last of its
 /// members, so that the function finds the others.
 class PeriodicFlush {

@@ -19,8 +19,6 @@
 
 namespace coffer::storage {
 
-inline constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
-
 /// SQL for a time column as milliseconds since 1970.
 [[nodiscard]] inline std::string sql_millis(const std::string& column) {
     return fmt::format("(date_part('epoch', {}) * 1000)::bigint", column);

@@ -4,13 +4,6 @@
 
 namespace coffer::storage {
 
-namespace {
-
-/// Rows in one transaction: short, so that it is in nobody's way.
-constexpr std::size_t kBatchRows = 500;
-
-}  // namespace
-
 UsageRecorder::UsageRecorder(Database& database, std::string node, UsageRecorderConfig config)
     : database_(database),
       node_(std::move(node)),
@@ -65,7 +58,7 @@ void UsageRecorder::flush(Deadline deadline) {
     const std::lock_guard one_at_a_time(flush_mutex_);
     auto rest = take();
     while (!rest.empty()) {
-        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kBatchRows, rest.size()));
+        const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kFlushBatchRows, rest.size()));
         const std::vector<RequestCount> batch(cut, rest.end());
         try {
             static_cast<void>(wait_for<Done>([&](Completion<Done> done) {

@@ -18,7 +18,6 @@ namespace coffer::cli {
 namespace {
 
 constexpr std::int64_t kLimitMax = 1'000'000;
-constexpr std::int64_t kPageMax = 50;
 /// Rows of a table are kept until their widths are known.
 constexpr std::int64_t kTableMax = 10'000;
 
@@ -47,7 +46,7 @@ v1::LookupEventsRequest search_request(const SearchOptions& options) {
         constexpr double kMillisecond = 0.001;  // --until is exclusive, EndTime is not
         request.set_end_time(time_option(options.until, "--until") - kMillisecond);
     }
-    request.set_max_results(std::min(options.limit, kPageMax));
+    request.set_max_results(std::min(options.limit, kAuditPageMax));
     return request;
 }
 

@@ -10,6 +10,9 @@
 
 namespace coffer::cli {
 
+/// Events that one answer of LookupEvents has at most.
+inline constexpr std::int64_t kAuditPageMax = 50;
+
 /// Which events: the words of `coffer-audit search`. In patterns `*` stands for any characters.
 struct AuditFilter {
     std::string secret;

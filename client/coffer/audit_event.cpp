@@ -15,7 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kCellCharactersMax = 512;
 constexpr std::size_t kMemberCharactersMax = 128 * 1024;
 
 json::object parsed(const v1::AuditEvent& event) {

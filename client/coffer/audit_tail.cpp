@@ -23,7 +23,6 @@ constexpr double kOverlapSeconds = 10;
 constexpr double kLookBackSeconds = 86'400;
 /// Events that one look takes; more are said to be left out.
 constexpr std::size_t kLookMax = 10'000;
-constexpr std::int64_t kPageMax = 50;
 
 struct TailOptions {
     AuditFilter filter;
@@ -94,7 +93,7 @@ private:
     [[nodiscard]] v1::LookupEventsRequest request(double since) const {
         auto asked = lookup_of(options_.filter);
         asked.set_start_time(std::max(0.0, since));
-        asked.set_max_results(kPageMax);
+        asked.set_max_results(kAuditPageMax);
         return asked;
     }
 

@@ -8,8 +8,6 @@ namespace coffer::cli {
 
 namespace {
 
-constexpr std::size_t kCellCharactersMax = 512;
-
 std::size_t width_of(const std::string& text) {
     return proto::utf8_length(text).value_or(text.size());
 }

@@ -6,6 +6,9 @@
 
 namespace coffer::cli {
 
+/// Characters of a cell; what is longer is cut.
+inline constexpr std::size_t kCellCharactersMax = 512;
+
 class Columns {
 public:
     explicit Columns(std::vector<std::string> head) { add(std::move(head)); }

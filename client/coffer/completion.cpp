@@ -18,7 +18,7 @@ std::vector<const CLI::App*> verbs_of(const CLI::App& app) {
 }
 
 /// "--output --timeout ...", with the "--no-" forms of flags.
-std::string option_names(const CLI::App& app) {
+std::string option_words(const CLI::App& app) {
     std::string names;
     for (const auto* option : app.get_options()) {
         for (const auto& name : option->get_lnames()) names += (names.empty() ? "--" : " --") + name;
@@ -91,7 +91,7 @@ std::string bash_completion(const CLI::App& app) {
     for (const auto* verb : verbs_of(app)) {
         all += (all.empty() ? "" : " ") + verb->get_name();
         cases += fmt::format("        {}) options={}{} ;;\n", verb->get_name(),
-                             shell_quoted(option_names(*verb)), takes_name(*verb) ? " names=1" : "");
+                             shell_quoted(option_words(*verb)), takes_name(*verb) ? " names=1" : "");
     }
     std::string text(kBashHead);
     text += fmt::format(
@@ -99,7 +99,7 @@ std::string bash_completion(const CLI::App& app) {
         "fi ;;\n",
         shell_quoted(all));
     text += cases + std::string(kBashTail);
-    const std::string globals = "local globals=" + shell_quoted(option_names(app)) + "\n    COMPREPLY=()";
+    const std::string globals = "local globals=" + shell_quoted(option_words(app)) + "\n    COMPREPLY=()";
     text.replace(text.find("COMPREPLY=()"), std::string_view("COMPREPLY=()").size(), globals);
     return text;
 }

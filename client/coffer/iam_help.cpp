@@ -7,7 +7,7 @@ namespace coffer::cli {
 
 namespace {
 
-const std::vector<VerbHelp>& all_help() {
+const std::vector<VerbHelp>& all_iam_help() {
     static const std::vector<VerbHelp> help{
         {"create-user",
          "Create a user",
@@ -177,7 +177,7 @@ const std::vector<VerbHelp>& all_help() {
 }  // namespace
 
 const VerbHelp& iam_help_of(std::string_view verb) {
-    const auto& help = all_help();
+    const auto& help = all_iam_help();
     const auto found =
         std::find_if(help.begin(), help.end(), [&](const auto& one) { return one.verb == verb; });
     if (found == help.end()) throw std::out_of_range("no help for iam " + std::string(verb));

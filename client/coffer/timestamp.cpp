@@ -11,7 +11,7 @@ namespace coffer::cli {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 
 std::tm local_time(std::time_t seconds) {
     std::tm parts{};
@@ -22,9 +22,9 @@ std::tm local_time(std::time_t seconds) {
 }  // namespace
 
 std::string iso_8601(double epoch_seconds) {
-    const std::int64_t micros = std::llround(epoch_seconds * static_cast<double>(kMicros));
-    const std::int64_t fraction = ((micros % kMicros) + kMicros) % kMicros;
-    const std::tm t = local_time((micros - fraction) / kMicros);
+    const std::int64_t micros = std::llround(epoch_seconds * static_cast<double>(kMicrosPerSecond));
+    const std::int64_t fraction = ((micros % kMicrosPerSecond) + kMicrosPerSecond) % kMicrosPerSecond;
+    const std::tm t = local_time((micros - fraction) / kMicrosPerSecond);
     const long offset = std::abs(t.tm_gmtoff) / 60;
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}{}{:02}:{:02}", t.tm_year + 1900, t.tm_mon + 1,
                        t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,

@@ -18,9 +18,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 std::string milliseconds_since(Clock::time_point start) {
-    constexpr double kMicros = 1000;
+    constexpr double kMicrosPerMilli = 1000;
     const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-    return fmt::format("{:.1f} ms", static_cast<double>(passed.count()) / kMicros);
+    return fmt::format("{:.1f} ms", static_cast<double>(passed.count()) / kMicrosPerMilli);
 }
 
 void run_whoami(Context& context) {

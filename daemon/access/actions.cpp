@@ -235,13 +235,13 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      ResourceType::none, 0},
 }};
 
-consteval bool in_order() {
+consteval bool actions_in_order() {
     for (std::size_t i = 0; i < kTable.size(); ++i) {
         if (static_cast<std::size_t>(kTable[i].action) != i) return false;
     }
     return true;
 }
-static_assert(in_order(), "an action is the place of its row");
+static_assert(actions_in_order(), "an action is the place of its row");
 
 /// The names in lower case, made by the compiler.
 struct LowerName {

@@ -96,13 +96,13 @@ constexpr std::array<KeyInfo, kSingleKeys> kKeys{{
     {Key::iam_passed_to_service, "iam:PassedToService", KeyType::string, false, KeyPresence::sometimes},
 }};
 
-consteval bool in_order() {
+consteval bool keys_in_order() {
     for (std::size_t i = 0; i < kKeys.size(); ++i) {
         if (static_cast<std::size_t>(kKeys[i].key) != i) return false;
     }
     return true;
 }
-static_assert(in_order(), "a key is the place of its row");
+static_assert(keys_in_order(), "a key is the place of its row");
 
 struct Family {
     Key key;

@@ -13,10 +13,6 @@
 namespace coffer::access {
 namespace {
 
-[[noreturn]] void fail(const std::string& reason, TextPosition at) {
-    throw MalformedPolicy(reason, at);
-}
-
 std::size_t default_limit(DocumentKind kind) noexcept {
     switch (kind) {
         case DocumentKind::resource:

@@ -26,4 +26,8 @@ private:
     TextPosition at_;
 };
 
+[[noreturn]] inline void fail(const std::string& reason, TextPosition at) {
+    throw MalformedPolicy(reason, at);
+}
+
 }  // namespace coffer::access

@@ -13,10 +13,6 @@
 namespace coffer::access {
 namespace {
 
-[[noreturn]] void fail(const std::string& reason, TextPosition at) {
-    throw MalformedPolicy(reason, at);
-}
-
 bool is_wildcard(char c) noexcept {
     return c == '*' || c == '?';
 }

@@ -20,7 +20,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr mode_t kFileMode = 0600;
 /// Notes that wait for a disk that takes nothing: the first say what happened.
 constexpr std::size_t kOwnEventsMax = 64;
 constexpr std::size_t kIncidentsMax = 64;

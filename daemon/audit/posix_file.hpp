@@ -48,6 +48,9 @@ private:
     int fd_ = -1;
 };
 
+/// Of files that Coffer writes for itself.
+inline constexpr mode_t kFileMode = 0600;
+
 /// open(2) with O_CLOEXEC. Throws FileError.
 [[nodiscard]] Fd open_file(const std::filesystem::path& file, int flags, mode_t mode = 0);
 /// openat(2) with O_CLOEXEC. Throws FileError.

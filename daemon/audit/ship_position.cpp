@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view kFormat = "coffer-position/2";
 constexpr std::size_t kFileBytesMax = 512;
-constexpr mode_t kFileMode = 0600;
 
 std::string encode(Uuid journal, const JournalPosition& position) {
     auto text = std::string(kFormat) + " " + journal.text() + " " + std::to_string(position.segment) + " " +

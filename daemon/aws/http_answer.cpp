@@ -8,15 +8,6 @@
 
 namespace coffer::aws {
 
-namespace {
-
-void append(std::string_view text, Bytes& out) {
-    const auto bytes = as_bytes(text);
-    out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-}  // namespace
-
 void write_answer(const HttpAnswer& answer, const HttpSending& sending, Bytes& out) {
     const auto reason = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(answer.status));
     const auto body = answer.body->view();

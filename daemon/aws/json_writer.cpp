@@ -19,11 +19,6 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-void append(std::string_view text, Bytes& out) {
-    const auto bytes = as_bytes(text);
-    out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
 void write_base64(std::string_view bytes, Bytes& out) {
     out.push_back('"');
     const auto at = out.size();

@@ -14,7 +14,6 @@ namespace coffer::aws {
 namespace {
 
 constexpr std::string_view kSecretPrefix = "AWS4";
-constexpr std::string_view kTerminator = "aws4_request";
 
 std::string name_of(const KeyScope& scope) {
     return scope.access_key_id + '/' + scope.date + '/' + scope.region + '/' + scope.service;

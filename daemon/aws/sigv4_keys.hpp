@@ -11,6 +11,9 @@
 
 namespace coffer::aws {
 
+/// The last part of every scope.
+inline constexpr std::string_view kTerminator = "aws4_request";
+
 /// What a signing key is good for.
 struct KeyScope {
     std::string access_key_id;

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kAsymmetricAlgorithm = "AWS4-ECDSA-P256-SHA256";
-constexpr std::string_view kTerminator = "aws4_request";
 /// A week, the longest that AWS takes.
 constexpr std::int64_t kExpiresMaxSeconds = 604'800;
 constexpr std::size_t kSignedHeadersMax = 100;

@@ -17,12 +17,7 @@ using google::protobuf::Message;
 
 constexpr std::string_view kNamespace = "https://sts.amazonaws.com/doc/2011-06-15/";
 constexpr unsigned kForbidden = 403;
-constexpr unsigned kInternalError = 500;
-
-void append(std::string_view text, Bytes& out) {
-    const auto bytes = as_bytes(text);
-    out.insert(out.end(), bytes.begin(), bytes.end());
-}
+constexpr unsigned kServerFault = 500;
 
 /// What XML 1.0 cannot hold at all becomes '?'.
 void append_escaped(std::string_view text, Bytes& out) {
@@ -121,7 +116,7 @@ void write_xml_response(std::string_view operation, const Message& result, std::
 
 void write_xml_error(const ErrorAnswer& error, std::string_view request_id, Bytes& out) {
     append(fmt::format("<ErrorResponse xmlns=\"{}\"><Error><Type>{}</Type><Code>{}</Code><Message>",
-                       kNamespace, error.status < kInternalError ? "Sender" : "Receiver", error.name),
+                       kNamespace, error.status < kServerFault ? "Sender" : "Receiver", error.name),
            out);
     append_escaped(error.message, out);
     append(fmt::format("</Message></Error><RequestId>{}</RequestId></ErrorResponse>", request_id), out);
@@ -144,7 +139,7 @@ ErrorAnswer query_error(ErrorAnswer error) {
         {"ValidationException", "ValidationError", 400},
         {"ThrottlingException", "Throttling", 400},
         {"UnknownOperationException", "InvalidAction", 400},
-        {"InternalServiceError", "InternalFailure", kInternalError},
+        {"InternalServiceError", "InternalFailure", kServerFault},
     }};
     for (const auto& name : kNames) {
         if (name.json != error.name) continue;

@@ -23,6 +23,12 @@ using ByteView = std::span<const std::uint8_t>;
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// Appends the bytes of `text` to `out`.
+inline void append(std::string_view text, Bytes& out) {
+    const auto bytes = as_bytes(text);
+    out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
 /// Lower-case hexadecimal.
 [[nodiscard]] std::string to_hex(ByteView bytes);
 

@@ -10,6 +10,8 @@ namespace coffer {
 /// When waiting for something ends. Monotonic: not moved by changes of the system's clock.
 using Deadline = std::chrono::steady_clock::time_point;
 
+inline constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
+
 /// A moment in UTC, in whole milliseconds since 1970-01-01 (the resolution that AWS shows).
 class Timestamp {
 public:

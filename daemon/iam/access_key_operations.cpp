@@ -15,12 +15,6 @@ using access::Action;
 
 namespace {
 
-Asked about(const Work& work, const std::string& user) {
-    Asked asked;
-    if (const auto* record = work.records().find<User>(user)) asked.resource_tags = record->tags;
-    return asked;
-}
-
 std::string_view status_text(const AccessKey& key) {
     return key.active ? "Active" : "Inactive";
 }
@@ -35,13 +29,6 @@ void put(const std::string& user, const AccessKey& key, Message& message) {
     message.set_access_key_id(key.id);
     message.set_status(std::string(status_text(key)));
     message.set_create_date(key.created.seconds());
-}
-
-/// The user of a request that changes its keys, after the caller was found to be allowed to.
-User& edit(Work& work, Action action, const std::string& name) {
-    work.require(action, work.arn<User>(name), about(work, name));
-    static_cast<void>(work.need<User>(name));
-    return work.draft().edit<User>(name);
 }
 
 std::vector<AccessKey>::iterator find_key(User& user, const std::string& id) {
@@ -63,7 +50,7 @@ void note(const secrets::CallContext& call, const std::string& user, const Acces
 
 v1::CreateAccessKeyResponse create_access_key(Work& work, const v1::CreateAccessKeyRequest& request) {
     const auto name = user_named(work, request.user_name());
-    User& user = edit(work, Action::iam_create_access_key, name);
+    User& user = work.edit<User>(Action::iam_create_access_key, name);
     if (user.access_keys.size() >= kMaxAccessKeys) throw over_quota("AccessKeysPerUser", kMaxAccessKeys);
     AccessKey key;
     key.id = make_access_key_id();
@@ -83,7 +70,7 @@ v1::CreateAccessKeyResponse create_access_key(Work& work, const v1::CreateAccess
 
 v1::ListAccessKeysResponse list_access_keys(Work& work, const v1::ListAccessKeysRequest& request) {
     const auto name = user_named(work, request.user_name());
-    work.require(Action::iam_list_access_keys, work.arn<User>(name), about(work, name));
+    work.require(Action::iam_list_access_keys, work.arn<User>(name), work.about<User>(name));
     auto keys = work.need<User>(name).access_keys;
     std::ranges::sort(keys, {}, &AccessKey::id);  // Marker goes by it
     v1::ListAccessKeysResponse response;
@@ -96,14 +83,14 @@ v1::ListAccessKeysResponse list_access_keys(Work& work, const v1::ListAccessKeys
 
 v1::UpdateAccessKeyResponse update_access_key(Work& work, const v1::UpdateAccessKeyRequest& request) {
     const auto name = user_named(work, request.user_name());
-    User& user = edit(work, Action::iam_update_access_key, name);
+    User& user = work.edit<User>(Action::iam_update_access_key, name);
     find_key(user, request.access_key_id())->active = request.status() == "Active";
     return {};
 }
 
 v1::DeleteAccessKeyResponse delete_access_key(Work& work, const v1::DeleteAccessKeyRequest& request) {
     const auto name = user_named(work, request.user_name());
-    User& user = edit(work, Action::iam_delete_access_key, name);
+    User& user = work.edit<User>(Action::iam_delete_access_key, name);
     user.access_keys.erase(find_key(user, request.access_key_id()));
     return {};
 }
@@ -116,7 +103,7 @@ v1::GetAccessKeyLastUsedResponse get_access_key_last_used(Work& work,
         throw no_such_key(request.access_key_id());
     }
     const auto& name = owner->user->name;
-    work.require(Action::iam_get_access_key_last_used, work.arn<User>(name), about(work, name));
+    work.require(Action::iam_get_access_key_last_used, work.arn<User>(name), work.about<User>(name));
     v1::GetAccessKeyLastUsedResponse response;
     response.set_user_name(name);
     auto& message = *response.mutable_access_key_last_used();

@@ -28,13 +28,6 @@ void put_inline(const Holder& holder, List& list) {
     }
 }
 
-template <class Message>
-void put_boundary(const std::optional<std::string>& boundary, Message& message) {
-    if (!boundary) return;
-    message.mutable_permissions_boundary()->set_permissions_boundary_type("Policy");
-    message.mutable_permissions_boundary()->set_permissions_boundary_arn(*boundary);
-}
-
 void put(const Work& work, const User& user, v1::UserDetail& message) {
     put_common(arn_of(work.account(), user), user, message);
     message.set_user_name(user.name);

@@ -17,7 +17,7 @@ namespace {
 
 /// A boundary that changes of the holder's policies are decided with, and the holder's tags.
 template <class Record>
-Asked about(const Work& work, const std::string& name) {
+Asked with_boundary(const Work& work, const std::string& name) {
     Asked asked;
     if constexpr (!std::is_same_v<Record, Group>) {
         if (const auto* record = work.records().find<Record>(name)) {
@@ -29,23 +29,16 @@ Asked about(const Work& work, const std::string& name) {
 }
 
 template <class Record>
-Record& edit(Work& work, Action action, const std::string& name, const Asked& asked) {
-    work.require(action, work.arn<Record>(name), asked);
-    static_cast<void>(work.need<Record>(name));
-    return work.draft().edit<Record>(name);
-}
-
-template <class Record>
 void put_inline(Work& work, Action action, const std::string& name, const std::string& policy,
                 const std::string& document) {
-    auto& record = edit<Record>(work, action, name, about<Record>(work, name));
+    auto& record = work.edit<Record>(action, name, with_boundary<Record>(work, name));
     record.inline_policies[policy] = document;
     check_inline_policies(record);
 }
 
 template <class Record>
 const std::string& get_inline(Work& work, Action action, const std::string& name, const std::string& policy) {
-    work.require(action, work.arn<Record>(name), about<Record>(work, name));
+    work.require(action, work.arn<Record>(name), with_boundary<Record>(work, name));
     const auto& policies = work.need<Record>(name).inline_policies;
     const auto found = policies.find(policy);
     if (found == policies.end()) throw no_such_inline<Record>(policy);
@@ -55,7 +48,7 @@ const std::string& get_inline(Work& work, Action action, const std::string& name
 template <class Record, class Request, class Response>
 void list_inline(Work& work, Action action, const std::string& name, const Request& request,
                  Response& response) {
-    work.require(action, work.arn<Record>(name), about<Record>(work, name));
+    work.require(action, work.arn<Record>(name), with_boundary<Record>(work, name));
     Page page(request, response);
     for (const auto& [policy, text] : work.need<Record>(name).inline_policies) {
         if (page.takes(policy)) response.add_policy_names(policy);
@@ -64,15 +57,15 @@ void list_inline(Work& work, Action action, const std::string& name, const Reque
 
 template <class Record>
 void delete_inline(Work& work, Action action, const std::string& name, const std::string& policy) {
-    auto& record = edit<Record>(work, action, name, about<Record>(work, name));
+    auto& record = work.edit<Record>(action, name, with_boundary<Record>(work, name));
     if (record.inline_policies.erase(policy) == 0) throw no_such_inline<Record>(policy);
 }
 
 template <class Record>
 void attach(Work& work, Action action, const std::string& name, const std::string& arn) {
-    auto asked = about<Record>(work, name);
+    auto asked = with_boundary<Record>(work, name);
     asked.policy_arn = arn;
-    auto& record = edit<Record>(work, action, name, asked);
+    auto& record = work.edit<Record>(action, name, asked);
     if (!policy_exists_at(work.records(), work.account(), arn)) throw not_attachable(arn);
     if (std::find(record.attached.begin(), record.attached.end(), arn) != record.attached.end()) return;
     record.attached.push_back(arn);
@@ -81,9 +74,9 @@ void attach(Work& work, Action action, const std::string& name, const std::strin
 
 template <class Record>
 void detach(Work& work, Action action, const std::string& name, const std::string& arn) {
-    auto asked = about<Record>(work, name);
+    auto asked = with_boundary<Record>(work, name);
     asked.policy_arn = arn;
-    auto& record = edit<Record>(work, action, name, asked);
+    auto& record = work.edit<Record>(action, name, asked);
     // Also one that is not believed, or is gone.
     if (std::erase(record.attached, arn) == 0) throw no_such_policy(arn);
 }
@@ -91,7 +84,7 @@ void detach(Work& work, Action action, const std::string& name, const std::strin
 template <class Record, class Request, class Response>
 void list_attached(Work& work, Action action, const std::string& name, const Request& request,
                    Response& response) {
-    work.require(action, work.arn<Record>(name), about<Record>(work, name));
+    work.require(action, work.arn<Record>(name), with_boundary<Record>(work, name));
     auto arns = work.need<Record>(name).attached;
     std::sort(arns.begin(), arns.end());
     Page page(request, response);
@@ -103,17 +96,17 @@ void list_attached(Work& work, Action action, const std::string& name, const Req
 }
 
 template <class Record>
-void put_boundary(Work& work, Action action, const std::string& name, const std::string& arn) {
-    auto asked = about<Record>(work, name);
+void put_holder_boundary(Work& work, Action action, const std::string& name, const std::string& arn) {
+    auto asked = with_boundary<Record>(work, name);
     asked.boundary = arn;
-    auto& record = edit<Record>(work, action, name, asked);
+    auto& record = work.edit<Record>(action, name, asked);
     check_boundary(work.records(), work.account(), arn);
     record.boundary = arn;
 }
 
 template <class Record>
 void delete_boundary(Work& work, Action action, const std::string& name) {
-    auto& record = edit<Record>(work, action, name, about<Record>(work, name));
+    auto& record = work.edit<Record>(action, name, with_boundary<Record>(work, name));
     if (!record.boundary) {
         throw ServiceError(v1::NO_SUCH_ENTITY, fmt::format("{} with name {} has no permissions boundary.",
                                                            word<Record>(true), name));
@@ -124,9 +117,9 @@ void delete_boundary(Work& work, Action action, const std::string& name) {
 template <class Record, class Tags>
 void put_tags_of(Work& work, Action action, const std::string& name, const Tags& tags) {
     const auto added = tags_of(tags);
-    auto asked = about<Record>(work, name);
+    auto asked = with_boundary<Record>(work, name);
     asked.request_tags = added;
-    auto& record = edit<Record>(work, action, name, asked);
+    auto& record = work.edit<Record>(action, name, asked);
     check_tags(added);
     record.tags = with_tags(std::move(record.tags), added);
     check_tags(record.tags);
@@ -134,9 +127,9 @@ void put_tags_of(Work& work, Action action, const std::string& name, const Tags&
 
 template <class Record, class Keys>
 void remove_tags_of(Work& work, Action action, const std::string& name, const Keys& keys) {
-    auto asked = about<Record>(work, name);
+    auto asked = with_boundary<Record>(work, name);
     asked.tag_keys.assign(keys.begin(), keys.end());
-    auto& record = edit<Record>(work, action, name, asked);
+    auto& record = work.edit<Record>(action, name, asked);
     std::erase_if(record.tags,
                   [&](const Tag& tag) { return std::find(keys.begin(), keys.end(), tag.key) != keys.end(); });
 }
@@ -144,7 +137,7 @@ void remove_tags_of(Work& work, Action action, const std::string& name, const Ke
 template <class Record, class Request, class Response>
 void list_tags_of(Work& work, Action action, const std::string& name, const Request& request,
                   Response& response) {
-    work.require(action, work.arn<Record>(name), about<Record>(work, name));
+    work.require(action, work.arn<Record>(name), with_boundary<Record>(work, name));
     auto tags = work.need<Record>(name).tags;
     std::sort(tags.begin(), tags.end(), [](const Tag& a, const Tag& b) { return a.key < b.key; });
     Page page(request, response);
@@ -156,7 +149,7 @@ void list_tags_of(Work& work, Action action, const std::string& name, const Requ
 template <class Record, class Response>
 Response add_identity(Work& work, Action action, const std::string& name,
                       const v1::CertificateIdentity& message) {
-    auto& record = edit<Record>(work, action, name, about<Record>(work, name));
+    auto& record = work.edit<Record>(action, name, with_boundary<Record>(work, name));
     record.identities.push_back(identity_of(message));
     check_identities(work.records(), {Record::kKind, name}, record.identities);
     Response response;
@@ -167,7 +160,7 @@ Response add_identity(Work& work, Action action, const std::string& name,
 template <class Record, class Response>
 Response remove_identity(Work& work, Action action, const std::string& name,
                          const v1::CertificateIdentity& message) {
-    auto& record = edit<Record>(work, action, name, about<Record>(work, name));
+    auto& record = work.edit<Record>(action, name, with_boundary<Record>(work, name));
     const auto identity = identity_of(message);
     if (std::erase(record.identities, identity) == 0) {
         throw ServiceError(v1::NO_SUCH_ENTITY,
@@ -234,8 +227,8 @@ Response remove_identity(Work& work, Action action, const std::string& name,
 #define COFFER_IAM_PRINCIPAL(Kind, kind, ADD, REMOVE)                                                       \
     v1::Put##Kind##PermissionsBoundaryResponse put_##kind##_permissions_boundary(                           \
         Work& work, const v1::Put##Kind##PermissionsBoundaryRequest& request) {                             \
-        put_boundary<Kind>(work, Action::iam_put_##kind##_permissions_boundary, request.kind##_name(),      \
-                           request.permissions_boundary());                                                 \
+        put_holder_boundary<Kind>(work, Action::iam_put_##kind##_permissions_boundary,                      \
+                                  request.kind##_name(), request.permissions_boundary());                   \
         return {};                                                                                          \
     }                                                                                                       \
     v1::Delete##Kind##PermissionsBoundaryResponse delete_##kind##_permissions_boundary(                     \

@@ -13,13 +13,6 @@ namespace coffer::iam {
 namespace {
 
 template <class Message>
-void put_boundary(const std::optional<std::string>& boundary, Message& message) {
-    if (!boundary) return;
-    message.mutable_permissions_boundary()->set_permissions_boundary_type("Policy");
-    message.mutable_permissions_boundary()->set_permissions_boundary_arn(*boundary);
-}
-
-template <class Message>
 void put_identities(const std::vector<Identity>& identities, Message& message) {
     for (const auto& identity : identities) *message.add_identities() = to_message(identity);
 }

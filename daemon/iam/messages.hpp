@@ -3,6 +3,7 @@
 
 #include <google/protobuf/repeated_ptr_field.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,14 @@ namespace coffer::iam {
 [[nodiscard]] v1::PolicyVersion to_message(const ManagedPolicy& policy, const PolicyVersion& version);
 [[nodiscard]] v1::AttachedPolicy attached_message(const std::string& arn);
 [[nodiscard]] v1::CertificateIdentity to_message(const Identity& identity);
+
+/// PermissionsBoundary, where there is one.
+template <class Message>
+void put_boundary(const std::optional<std::string>& boundary, Message& message) {
+    if (!boundary) return;
+    message.mutable_permissions_boundary()->set_permissions_boundary_type("Policy");
+    message.mutable_permissions_boundary()->set_permissions_boundary_arn(*boundary);
+}
 
 /// Disabled and Expires.
 template <class Record, class Message>

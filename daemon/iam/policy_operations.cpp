@@ -31,7 +31,7 @@ ManagedPolicy need_policy(const Work& work, const std::string& arn) {
     return *policy;
 }
 
-ManagedPolicy& edit(Work& work, Action action, const std::string& arn, const Asked& asked = {}) {
+ManagedPolicy& edit_policy(Work& work, Action action, const std::string& arn, const Asked& asked = {}) {
     work.require(action, arn, asked);
     if (find_built_in(arn) != nullptr) {
         throw ServiceError(v1::UNMODIFIABLE_ENTITY,
@@ -163,7 +163,7 @@ v1::DeletePolicyResponse delete_policy(Work& work, const v1::DeletePolicyRequest
 
 v1::CreatePolicyVersionResponse create_policy_version(Work& work,
                                                       const v1::CreatePolicyVersionRequest& request) {
-    auto& policy = edit(work, Action::iam_create_policy_version, request.policy_arn());
+    auto& policy = edit_policy(work, Action::iam_create_policy_version, request.policy_arn());
     if (request.set_as_default()) work.require(Action::iam_set_default_policy_version, request.policy_arn());
     if (policy.versions.size() >= kMaxPolicyVersions) {
         throw ServiceError(
@@ -206,7 +206,7 @@ v1::ListPolicyVersionsResponse list_policy_versions(Work& work,
 
 v1::DeletePolicyVersionResponse delete_policy_version(Work& work,
                                                       const v1::DeletePolicyVersionRequest& request) {
-    auto& policy = edit(work, Action::iam_delete_policy_version, request.policy_arn());
+    auto& policy = edit_policy(work, Action::iam_delete_policy_version, request.policy_arn());
     const auto number = version_number(request.version_id());
     if (policy.find(number) == nullptr) throw no_such_version(request.policy_arn(), request.version_id());
     if (number == policy.default_version)
@@ -218,7 +218,7 @@ v1::DeletePolicyVersionResponse delete_policy_version(Work& work,
 
 v1::SetDefaultPolicyVersionResponse set_default_policy_version(
     Work& work, const v1::SetDefaultPolicyVersionRequest& request) {
-    auto& policy = edit(work, Action::iam_set_default_policy_version, request.policy_arn());
+    auto& policy = edit_policy(work, Action::iam_set_default_policy_version, request.policy_arn());
     const auto number = version_number(request.version_id());
     if (policy.find(number) == nullptr) throw no_such_version(request.policy_arn(), request.version_id());
     policy.default_version = number;
@@ -255,7 +255,7 @@ v1::ListEntitiesForPolicyResponse list_entities_for_policy(Work& work,
 
 v1::TagPolicyResponse tag_policy(Work& work, const v1::TagPolicyRequest& request) {
     auto added = tags_of(request.tags());
-    auto& policy = edit(work, Action::iam_tag_policy, request.policy_arn(), {.request_tags = added});
+    auto& policy = edit_policy(work, Action::iam_tag_policy, request.policy_arn(), {.request_tags = added});
     auto tags = with_tags(policy.tags, added);
     check_tags(tags);
     policy.tags = std::move(tags);
@@ -264,7 +264,7 @@ v1::TagPolicyResponse tag_policy(Work& work, const v1::TagPolicyRequest& request
 
 v1::UntagPolicyResponse untag_policy(Work& work, const v1::UntagPolicyRequest& request) {
     const std::vector<std::string> keys(request.tag_keys().begin(), request.tag_keys().end());
-    auto& policy = edit(work, Action::iam_untag_policy, request.policy_arn(), {.tag_keys = keys});
+    auto& policy = edit_policy(work, Action::iam_untag_policy, request.policy_arn(), {.tag_keys = keys});
     std::erase_if(policy.tags, [&](const Tag& tag) { return holds(keys, tag.key); });
     return {};
 }

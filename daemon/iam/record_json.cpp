@@ -111,7 +111,7 @@ std::vector<std::string> texts_of(const json::array& list, std::string_view what
     return texts;
 }
 
-std::vector<Tag> tags_of(const json::array& list) {
+std::vector<Tag> read_tags(const json::array& list) {
     std::vector<Tag> tags;
     for (const auto& value : list) {
         const auto* pair = value.if_array();
@@ -269,7 +269,7 @@ User read_document<User>(std::string_view name, std::string_view document) {
     JsonFields fields(value);
     User user;
     read_holder(fields, name, user);
-    user.tags = tags_of(fields.list("tags"));
+    user.tags = read_tags(fields.list("tags"));
     if (const auto* boundary = fields.optional_text("boundary")) user.boundary = *boundary;
     user.groups = texts_of(fields.list("groups"), "groups");
     user.identities = identities_of(fields.list("identities"));
@@ -295,7 +295,7 @@ Role read_document<Role>(std::string_view name, std::string_view document) {
     JsonFields fields(value);
     Role role;
     read_holder(fields, name, role);
-    role.tags = tags_of(fields.list("tags"));
+    role.tags = read_tags(fields.list("tags"));
     if (const auto* boundary = fields.optional_text("boundary")) role.boundary = *boundary;
     if (const auto* description = fields.optional_text("description")) role.description = *description;
     role.max_session_duration = fields.number("max_session_duration");
@@ -317,7 +317,7 @@ ManagedPolicy read_document<ManagedPolicy>(std::string_view name, std::string_vi
     policy.created = Timestamp::from_millis(fields.number("created"));
     policy.updated = Timestamp::from_millis(fields.number("updated"));
     if (const auto* description = fields.optional_text("description")) policy.description = *description;
-    policy.tags = tags_of(fields.list("tags"));
+    policy.tags = read_tags(fields.list("tags"));
     for (const auto& entry : fields.list("versions")) {
         JsonFields version(entry);
         policy.versions.push_back({version.number("number"),

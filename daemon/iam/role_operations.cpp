@@ -10,22 +10,6 @@ namespace coffer::iam {
 using access::Action;
 using access::DocumentKind;
 
-namespace {
-
-Asked about(const Work& work, const std::string& name) {
-    Asked asked;
-    if (const auto* role = work.records().find<Role>(name)) asked.resource_tags = role->tags;
-    return asked;
-}
-
-Role& edit(Work& work, Action action, const std::string& name) {
-    work.require(action, work.arn<Role>(name), about(work, name));
-    static_cast<void>(work.need<Role>(name));
-    return work.draft().edit<Role>(name);
-}
-
-}  // namespace
-
 v1::CreateRoleResponse create_role(Work& work, const v1::CreateRoleRequest& request) {
     Role role;
     role.name = request.role_name();
@@ -52,7 +36,8 @@ v1::CreateRoleResponse create_role(Work& work, const v1::CreateRoleRequest& requ
 }
 
 v1::GetRoleResponse get_role(Work& work, const v1::GetRoleRequest& request) {
-    work.require(Action::iam_get_role, work.arn<Role>(request.role_name()), about(work, request.role_name()));
+    work.require(Action::iam_get_role, work.arn<Role>(request.role_name()),
+                 work.about<Role>(request.role_name()));
     v1::GetRoleResponse response;
     *response.mutable_role() = to_message(work.account(), work.need<Role>(request.role_name()));
     return response;
@@ -72,7 +57,7 @@ v1::ListRolesResponse list_roles(Work& work, const v1::ListRolesRequest& request
 }
 
 v1::UpdateRoleResponse update_role(Work& work, const v1::UpdateRoleRequest& request) {
-    Role& role = edit(work, Action::iam_update_role, request.role_name());
+    Role& role = work.edit<Role>(Action::iam_update_role, request.role_name());
     if (request.has_description()) role.description = request.description();
     if (request.has_max_session_duration()) role.max_session_duration = request.max_session_duration();
     if (request.has_expires()) role.expires = read_expiry(request.expires());
@@ -81,7 +66,7 @@ v1::UpdateRoleResponse update_role(Work& work, const v1::UpdateRoleRequest& requ
 
 v1::DeleteRoleResponse delete_role(Work& work, const v1::DeleteRoleRequest& request) {
     const auto& name = request.role_name();
-    work.require(Action::iam_delete_role, work.arn<Role>(name), about(work, name));
+    work.require(Action::iam_delete_role, work.arn<Role>(name), work.about<Role>(name));
     if (!work.records().faults.contains({IamKind::role, name})) {
         const auto& role = work.need<Role>(name);
         if (!role.attached.empty())
@@ -95,19 +80,19 @@ v1::DeleteRoleResponse delete_role(Work& work, const v1::DeleteRoleRequest& requ
 
 v1::UpdateAssumeRolePolicyResponse update_assume_role_policy(
     Work& work, const v1::UpdateAssumeRolePolicyRequest& request) {
-    Role& role = edit(work, Action::iam_update_assume_role_policy, request.role_name());
+    Role& role = work.edit<Role>(Action::iam_update_assume_role_policy, request.role_name());
     check_policy(request.policy_document(), DocumentKind::trust);
     role.trust = request.policy_document();
     return {};
 }
 
 v1::DisableRoleResponse disable_role(Work& work, const v1::DisableRoleRequest& request) {
-    edit(work, Action::iam_update_assume_role_policy, request.role_name()).disabled = true;
+    work.edit<Role>(Action::iam_update_assume_role_policy, request.role_name()).disabled = true;
     return {};
 }
 
 v1::EnableRoleResponse enable_role(Work& work, const v1::EnableRoleRequest& request) {
-    edit(work, Action::iam_update_assume_role_policy, request.role_name()).disabled = false;
+    work.edit<Role>(Action::iam_update_assume_role_policy, request.role_name()).disabled = false;
     return {};
 }
 

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kFormat = "coffer-principals-seen/1";
 constexpr std::size_t kFileBytesMax = 512;
-constexpr mode_t kFileMode = 0600;
 
 std::string encode(const SeenManifest& seen) {
     const auto text = fmt::format("{} {} {} ", kFormat, seen.revision, to_hex(seen.seal));
@@ -76,7 +75,7 @@ void SeenManifestFile::save(const SeenManifest& seen) const {
     auto temporary = file_;
     temporary += ".new";
     {
-        const auto out = audit::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, kFileMode);
+        const auto out = audit::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, audit::kFileMode);
         audit::write_at(out.get(), encode(seen), 0, temporary.string());
         audit::sync_data(out.get(), temporary.string());
     }

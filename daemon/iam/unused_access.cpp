@@ -21,7 +21,6 @@ using access::Severity;
 
 /// Actions that one finding names; how many more there are it only says.
 constexpr std::size_t kMostNamed = 20;
-constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
 
 std::size_t place(Action action) {
     return static_cast<std::size_t>(action);

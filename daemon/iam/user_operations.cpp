@@ -13,19 +13,6 @@ using access::Action;
 
 namespace {
 
-Asked about(const Work& work, const std::string& name) {
-    Asked asked;
-    if (const auto* user = work.records().find<User>(name)) asked.resource_tags = user->tags;
-    return asked;
-}
-
-/// The user of the request that is changed, after the caller was found to be allowed to.
-User& edit(Work& work, Action action, const std::string& name) {
-    work.require(action, work.arn<User>(name), about(work, name));
-    static_cast<void>(work.need<User>(name));
-    return work.draft().edit<User>(name);
-}
-
 /// What has to be gone before a user may go.
 void require_bare(const User& user) {
     if (!user.attached.empty())
@@ -63,7 +50,7 @@ v1::CreateUserResponse create_user(Work& work, const v1::CreateUserRequest& requ
 
 v1::GetUserResponse get_user(Work& work, const v1::GetUserRequest& request) {
     const auto name = user_named(work, request.user_name());
-    work.require(Action::iam_get_user, work.arn<User>(name), about(work, name));
+    work.require(Action::iam_get_user, work.arn<User>(name), work.about<User>(name));
     v1::GetUserResponse response;
     *response.mutable_user() = to_message(work.account(), work.need<User>(name));
     return response;
@@ -84,13 +71,13 @@ v1::ListUsersResponse list_users(Work& work, const v1::ListUsersRequest& request
 
 v1::UpdateUserResponse update_user(Work& work, const v1::UpdateUserRequest& request) {
     const auto& name = request.user_name();
-    User& user = edit(work, Action::iam_update_user, name);
+    User& user = work.edit<User>(Action::iam_update_user, name);
     User changed = user;
     if (request.has_new_path()) changed.path = request.new_path();
     if (request.has_new_user_name()) changed.name = request.new_user_name();
     if (request.has_expires()) changed.expires = read_expiry(request.expires());
     // AWS: the permission is needed for the user as it is and as it will be.
-    work.require(Action::iam_update_user, arn_of(work.account(), changed), about(work, name));
+    work.require(Action::iam_update_user, arn_of(work.account(), changed), work.about<User>(name));
     if (changed.name != name) {
         work.draft().erase<User>(name);
         if (name_taken<User>(work.records(), changed.name)) throw already_exists<User>(changed.name);
@@ -101,7 +88,7 @@ v1::UpdateUserResponse update_user(Work& work, const v1::UpdateUserRequest& requ
 
 v1::DeleteUserResponse delete_user(Work& work, const v1::DeleteUserRequest& request) {
     const auto& name = request.user_name();
-    work.require(Action::iam_delete_user, work.arn<User>(name), about(work, name));
+    work.require(Action::iam_delete_user, work.arn<User>(name), work.about<User>(name));
     // One that is not believed may be cleared away: its document says nothing that counts.
     if (!work.records().faults.contains({IamKind::user, name})) require_bare(work.need<User>(name));
     work.draft().erase<User>(name);
@@ -109,18 +96,18 @@ v1::DeleteUserResponse delete_user(Work& work, const v1::DeleteUserRequest& requ
 }
 
 v1::DisableUserResponse disable_user(Work& work, const v1::DisableUserRequest& request) {
-    edit(work, Action::iam_update_access_key, request.user_name()).disabled = true;
+    work.edit<User>(Action::iam_update_access_key, request.user_name()).disabled = true;
     return {};
 }
 
 v1::EnableUserResponse enable_user(Work& work, const v1::EnableUserRequest& request) {
-    edit(work, Action::iam_update_access_key, request.user_name()).disabled = false;
+    work.edit<User>(Action::iam_update_access_key, request.user_name()).disabled = false;
     return {};
 }
 
 v1::ListGroupsForUserResponse list_groups_for_user(Work& work, const v1::ListGroupsForUserRequest& request) {
     work.require(Action::iam_list_groups_for_user, work.arn<User>(request.user_name()),
-                 about(work, request.user_name()));
+                 work.about<User>(request.user_name()));
     v1::ListGroupsForUserResponse response;
     Page page(request, response);
     for (const auto& name : work.need<User>(request.user_name()).groups) {

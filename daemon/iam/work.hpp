@@ -72,6 +72,14 @@ public:
         return arn_of(account(), Record::kKind, record != nullptr ? record->path : "/", name);
     }
 
+    /// What a request about the record of that name is asked with: its tags, or none when it is not there.
+    template <class Record>
+    [[nodiscard]] Asked about(const std::string& name) const {
+        Asked asked;
+        if (const auto* record = records().find<Record>(name)) asked.resource_tags = record->tags;
+        return asked;
+    }
+
     [[nodiscard]] std::string listener_arn(std::string_view name) const {
         return iam::listener_arn(node_.region, account(), name);
     }
@@ -80,6 +88,18 @@ public:
     [[nodiscard]] bool may(access::Action action, const std::string& resource) const;
     /// Throws access::AccessDenied unless the caller may do `action` to `resource` (an ARN, or "*").
     void require(access::Action action, const std::string& resource, const Asked& asked = {}) const;
+
+    /// The record of that name to change, after the caller was found to be allowed to.
+    template <class Record>
+    [[nodiscard]] Record& edit(access::Action action, const std::string& name, const Asked& asked) {
+        require(action, arn<Record>(name), asked);
+        static_cast<void>(need<Record>(name));
+        return draft().edit<Record>(name);
+    }
+    template <class Record>
+    [[nodiscard]] Record& edit(access::Action action, const std::string& name) {
+        return edit<Record>(action, name, about<Record>(name));
+    }
 
     /// What makes the secrets of access keys. Null while nothing is to be stored: before a change, it is
     /// tried out whether it is allowed.

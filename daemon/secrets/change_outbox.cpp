@@ -21,10 +21,10 @@ constexpr std::size_t kRemovedTogether = 1000;
 constexpr std::chrono::seconds kCatchUpInterval{10};
 /// Older than any transaction that is still under way on this node and not known to be so.
 constexpr std::chrono::seconds kLeftBehind{30};
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kOutboxPatience{10};
 
 Deadline soon() {
-    return std::chrono::steady_clock::now() + kPatience;
+    return std::chrono::steady_clock::now() + kOutboxPatience;
 }
 
 }  // namespace

@@ -14,10 +14,10 @@ namespace {
 
 /// Secrets of one round; the rest waits for the next.
 constexpr std::size_t kSecretsPerRound = 1000;
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kPurgePatience{30};
 
 JobOptions patient() {
-    return {Priority::rotation, std::chrono::steady_clock::now() + kPatience};
+    return {Priority::rotation, std::chrono::steady_clock::now() + kPurgePatience};
 }
 
 /// A secret that was purged.

@@ -9,12 +9,6 @@ namespace {
 using std::chrono::milliseconds;
 using Need = TableReader::Need;
 
-constexpr std::uint64_t kMiB = 1024 * 1024;
-constexpr std::uint64_t kGiB = 1024 * kMiB;
-constexpr milliseconds kTenMs{10};
-constexpr milliseconds kOneMinute{60'000};
-constexpr milliseconds kOneHour{60 * kOneMinute};
-constexpr milliseconds kOneDay{24 * kOneHour};
 constexpr milliseconds kHundredYears{36'500 * kOneDay};
 
 enum class SinkKind : std::uint8_t { syslog, https };
@@ -45,7 +39,7 @@ void find_sink(TableReader& audit, std::string_view key, SinkKind kind, std::opt
     read_sink(reader, kind, sink.emplace());
 }
 
-void read_limits(TableReader& reader, AuditConfig& audit) {
+void read_journal_limits(TableReader& reader, AuditConfig& audit) {
     reader.read_duration("keep_for", audit.keep_for, kOneHour, kHundredYears);
     reader.read_size("segment_size", audit.segment_size, kMiB, 16 * kGiB);
     reader.read_integer("checkpoint_records", audit.checkpoint_records, 1, 1'000'000);
@@ -66,7 +60,7 @@ void read_audit(TableReader& root, AuditConfig& audit, ConfigProblems& problems)
     reader.read_path("state_directory", audit.state_directory);
     reader.read_flag("database", audit.database);
     reader.read_duration("database_keep_for", audit.database_keep_for, kOneDay, kHundredYears);
-    read_limits(reader, audit);
+    read_journal_limits(reader, audit);
     find_sink(reader, "syslog", SinkKind::syslog, audit.syslog, problems);
     find_sink(reader, "https", SinkKind::https, audit.https, problems);
     if (!audit.state_directory.empty()) return reader.finish();

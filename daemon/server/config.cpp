@@ -24,17 +24,11 @@ using std::chrono::milliseconds;
 using Need = TableReader::Need;
 
 constexpr milliseconds kOneMs{1};
-constexpr milliseconds kTenMs{10};
 constexpr milliseconds kNoTime{0};
-constexpr milliseconds kOneHour{3'600'000};
-constexpr milliseconds kOneDay{24 * 3'600'000};
-constexpr std::uint64_t kKiB = 1024;
-constexpr std::uint64_t kMiB = 1024 * kKiB;
-constexpr std::uint64_t kGiB = 1024 * kMiB;
 /// Of a price, in units of its currency: costs of any month then fit their type.
 constexpr std::int64_t kMostPrice = 1'000;
-/// A configuration is a page of text; anything larger is some other file.
 constexpr std::size_t kTokensMax = 16;  // crypto/slot.hpp, kTokenUrisMax
+/// A configuration is a page of text; anything larger is some other file.
 constexpr std::uintmax_t kMaxFileBytes = 1 * kMiB;
 
 bool all_of(std::string_view text, bool (*allowed)(char)) {

@@ -25,7 +25,7 @@ constexpr std::size_t kMaxConnections = 64;
 constexpr std::uint32_t kMaxHeaderBytes = 8U * 1024;
 constexpr std::uint64_t kMaxBodyBytes = 1024;
 constexpr std::chrono::seconds kTimeout{10};
-constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kHealthAcceptPause{100};
 
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
@@ -115,7 +115,7 @@ asio::awaitable<void> HealthServer::accept_loop(std::shared_ptr<HealthServer> se
         co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
         if (error == asio::error::operation_aborted) break;
         if (error) {
-            asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+            asio::steady_timer pause(acceptor_.get_executor(), kHealthAcceptPause);
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
             continue;
         }

@@ -9,6 +9,14 @@
 
 namespace coffer::server {
 
+inline constexpr std::chrono::milliseconds kTenMs{10};
+inline constexpr std::chrono::milliseconds kOneMinute{60'000};
+inline constexpr std::chrono::milliseconds kOneHour{60 * kOneMinute};
+inline constexpr std::chrono::milliseconds kOneDay{24 * kOneHour};
+inline constexpr std::uint64_t kKiB = 1024;
+inline constexpr std::uint64_t kMiB = 1024 * kKiB;
+inline constexpr std::uint64_t kGiB = 1024 * kMiB;
+
 /// A whole number and a unit of ms, s, m, h or d, e.g. "500ms"; nothing for any other text or beyond 100
 /// years.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept;

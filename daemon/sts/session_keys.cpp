@@ -9,7 +9,6 @@ namespace coffer::sts {
 
 namespace {
 
-constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
 constexpr std::chrono::seconds kInterval{60};
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kMostLines = 10'000;
 constexpr std::int64_t kDefaultItems = 100;
-constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
 constexpr std::string_view kTagPrefix = "tag:";
 
 Sums sums_by_tag(storage::ReadTransaction& tx, const storage::DayRange& days, const std::string& key) {

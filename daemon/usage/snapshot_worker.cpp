@@ -8,7 +8,6 @@ namespace {
 
 /// Counting reads all secrets: seconds for a million.
 constexpr std::chrono::minutes kPatience{5};
-constexpr std::int64_t kMillisPerDay = 24LL * 60 * 60 * 1000;
 
 }  // namespace
 

@@ -21,7 +21,6 @@ using crypto::ObjectGuard;
 using crypto::Session;
 
 constexpr std::string_view kPlaintext = "coffer-hsm check: thirty-two bytes";
-constexpr std::string_view kAad = "coffer-hsm/check";
 constexpr std::size_t kPayloadBytesMax = 65536;
 
 struct Needed {
@@ -48,7 +47,7 @@ struct Encrypted {
 };
 
 Encrypted encrypt_raw(const Session& session, CK_OBJECT_HANDLE key, Bytes iv) {
-    Bytes aad(kAad.begin(), kAad.end());
+    Bytes aad(kProbeAad.begin(), kProbeAad.end());
     Bytes data(kPlaintext.begin(), kPlaintext.end());
     CK_GCM_PARAMS parameters{};
     parameters.pIv = iv.data();
@@ -86,23 +85,8 @@ IvFinding judge(const Encrypted& result, const Bytes& offered) {
                     result.out.size(), kPlaintext.size()));
 }
 
-/// A data key with its wrapped form and a payload under it: what the daemon stores.
-struct Stored {
-    Bytes wrapped;
-    Bytes payload;  ///< IV, ciphertext, tag
-};
-
-Stored store(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv,
-             ByteView plaintext) {
-    const ObjectGuard key(session, crypto::generate_data_key(session, false));
-    Stored stored;
-    crypto::gcm_encrypt(session, key.get(), iv.mode, iv.iv_bytes, as_bytes(kAad), plaintext, stored.payload);
-    stored.wrapped = crypto::wrap_data_key(session, wrapping_key.way, wrapping_key.handle, key.get());
-    return stored;
-}
-
 Bytes read_back(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv,
-                const Stored& stored, std::string_view aad = kAad) {
+                const StoredPayload& stored, std::string_view aad = kProbeAad) {
     const ObjectGuard key(
         session, crypto::unwrap_data_key(session, wrapping_key.way, wrapping_key.handle, stored.wrapped));
     Bytes out(stored.payload.size());
@@ -189,7 +173,7 @@ IvFinding find_iv_mode(const Session& session, const WrappingKey& wrapping_key) 
     }
     crypto::check("C_Encrypt", result.code);
     const auto finding = judge(result, offered);
-    const auto stored = store(session, wrapping_key, finding, as_bytes(kPlaintext));
+    const auto stored = store_payload(session, wrapping_key, finding, as_bytes(kPlaintext));
     if (!std::ranges::equal(read_back(session, wrapping_key, finding, stored), as_bytes(kPlaintext))) {
         throw Error("what was encrypted with AES-GCM does not decrypt to the same");
     }
@@ -204,7 +188,7 @@ Verdict describe(const IvFinding& finding) {
 
 Verdict probe_wrap(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv) {
     for (const std::string_view plaintext : {std::string_view{}, kPlaintext}) {
-        const auto stored = store(session, wrapping_key, iv, as_bytes(plaintext));
+        const auto stored = store_payload(session, wrapping_key, iv, as_bytes(plaintext));
         if (!std::ranges::equal(read_back(session, wrapping_key, iv, stored), as_bytes(plaintext))) {
             throw Error("a payload under an unwrapped data key is not what it was");
         }
@@ -216,9 +200,10 @@ Verdict probe_wrap(const Session& session, const WrappingKey& wrapping_key, cons
 }
 
 Verdict probe_tampering(const Session& session, const WrappingKey& wrapping_key, const IvFinding& iv) {
-    const auto good = store(session, wrapping_key, iv, as_bytes(kPlaintext));
+    const auto good = store_payload(session, wrapping_key, iv, as_bytes(kPlaintext));
     std::vector<std::string> codes;
-    const auto require_refusal = [&](std::string_view what, const Stored& stored, std::string_view aad) {
+    const auto require_refusal = [&](std::string_view what, const StoredPayload& stored,
+                                     std::string_view aad) {
         try {
             static_cast<void>(read_back(session, wrapping_key, iv, stored, aad));
         } catch (const crypto::Pkcs11Error& error) {
@@ -229,17 +214,17 @@ Verdict probe_tampering(const Session& session, const WrappingKey& wrapping_key,
     };
     auto altered = good;
     altered.payload.back() ^= 1U;
-    require_refusal("tag", altered, kAad);
+    require_refusal("tag", altered, kProbeAad);
     altered = good;
     altered.payload.at(iv.iv_bytes) ^= 0x80U;
-    require_refusal("ciphertext", altered, kAad);
+    require_refusal("ciphertext", altered, kProbeAad);
     altered = good;
     altered.payload.front() ^= 1U;
-    require_refusal("IV", altered, kAad);
+    require_refusal("IV", altered, kProbeAad);
     require_refusal("AAD", good, "coffer-hsm/other");
     altered = good;
     altered.wrapped.front() ^= 1U;
-    require_refusal("wrapped key", altered, kAad);
+    require_refusal("wrapped key", altered, kProbeAad);
     return {.result = StepResult::ok,
             .detail = fmt::format("all refused: {}", fmt::join(codes, ", ")),
             .advice = {}};
@@ -249,8 +234,8 @@ std::size_t find_call_length(const Session& session, const WrappingKey& wrapping
     const auto fits = [&](std::size_t size) {
         const Bytes plaintext(size, 0x5a);
         try {
-            return read_back(session, wrapping_key, iv, store(session, wrapping_key, iv, plaintext)) ==
-                   plaintext;
+            return read_back(session, wrapping_key, iv,
+                             store_payload(session, wrapping_key, iv, plaintext)) == plaintext;
         } catch (const crypto::Pkcs11Error&) {
             return false;
         }
@@ -272,7 +257,7 @@ Verdict probe_hmac(const Session& session) {
     std::array<std::uint8_t, 32> first{};
     std::array<std::uint8_t, 32> second{};
     crypto::hmac_sha256(session, key.get(), as_bytes(kPlaintext), first);
-    crypto::hmac_sha256(session, key.get(), as_bytes(kAad), second);
+    crypto::hmac_sha256(session, key.get(), as_bytes(kProbeAad), second);
     if (first == second) throw Error("CKM_SHA256_HMAC gave the same for two messages");
     try {
         crypto::hmac_sha256(session, key.get(), Bytes(crypto::kSealCallBytesMax, 0x5a), first);

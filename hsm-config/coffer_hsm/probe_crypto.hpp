@@ -2,11 +2,11 @@
 // The steps that look at what the token computes: random bytes, GCM and its IVs, AES Key Wrap, HMAC, ECDSA.
 // Each throws Pkcs11Error or Error when the token cannot do what the daemon needs.
 
-#include "crypto/gcm.hpp"
 #include "crypto/module.hpp"
 #include "hsm-config/coffer_hsm/probe.hpp"
 #include "hsm-config/coffer_hsm/probe_key_wrap.hpp"
 #include "hsm-config/coffer_hsm/probe_keys.hpp"
+#include "hsm-config/coffer_hsm/probe_payload.hpp"
 
 namespace coffer::hsm_config {
 
@@ -16,11 +16,6 @@ namespace coffer::hsm_config {
                                        const crypto::KeyWrap& configured);
 
 [[nodiscard]] Verdict probe_random(const crypto::Session& session);
-
-struct IvFinding {
-    crypto::IvMode mode = crypto::IvMode::caller;
-    std::size_t iv_bytes = crypto::kGcmIvBytes;
-};
 
 /// Who makes the IV of a GCM encryption: asked by looking at what the token does with one.
 [[nodiscard]] IvFinding find_iv_mode(const crypto::Session& session, const WrappingKey& wrapping_key);

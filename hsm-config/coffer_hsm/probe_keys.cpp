@@ -2,12 +2,12 @@
 
 #include <array>
 
+#include "crypto/key_factory.hpp"
 #include "crypto/pkcs11_error.hpp"
 
 namespace coffer::hsm_config {
 namespace {
 
-constexpr CK_ULONG kKeyBytes = 32;
 /// Not one of the labels that Coffer's own keys have: a key left behind by a crash is never taken for one.
 constexpr std::string_view kProbeLabel = "coffer-hsm check (temporary)";
 
@@ -34,7 +34,7 @@ CK_OBJECT_HANDLE make_wrapping_key(const crypto::Session& session, bool on_token
     crypto::Template key;
     key.number(CKA_CLASS, CKO_SECRET_KEY)
         .number(CKA_KEY_TYPE, CKK_AES)
-        .number(CKA_VALUE_LEN, kKeyBytes)
+        .number(CKA_VALUE_LEN, crypto::kLongLivedKeyBytes)
         .text(CKA_LABEL, kProbeLabel)
         .boolean(CKA_TOKEN, on_token)
         .boolean(CKA_PRIVATE, true)
@@ -51,7 +51,7 @@ CK_OBJECT_HANDLE make_hmac_key(const crypto::Session& session) {
     crypto::Template key;
     key.number(CKA_CLASS, CKO_SECRET_KEY)
         .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
-        .number(CKA_VALUE_LEN, kKeyBytes)
+        .number(CKA_VALUE_LEN, crypto::kLongLivedKeyBytes)
         .boolean(CKA_TOKEN, false)
         .boolean(CKA_PRIVATE, true)
         .boolean(CKA_SENSITIVE, true)

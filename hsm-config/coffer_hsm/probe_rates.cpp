@@ -21,8 +21,6 @@ using crypto::ObjectGuard;
 using crypto::Session;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kAad = "coffer-hsm/check";
-
 /// Does `work` again and again for `time`, and once at least. Times a second.
 template <class Work>
 double repeat(std::chrono::milliseconds time, Work work) {
@@ -46,30 +44,14 @@ CK_OBJECT_HANDLE unwrap(const Session& session, const WrappingKey& under, ByteVi
     return crypto::unwrap_data_key(session, under.way, under.handle, wrapped);
 }
 
-/// A payload under a data key, as the daemon stores it.
-struct Stored {
-    Bytes wrapped;
-    Bytes payload;
-};
-
-Stored make_stored(const Session& session, const RateOptions& options) {
-    const ObjectGuard key(session, crypto::generate_data_key(session, false));
-    Stored stored;
-    const Bytes plaintext(options.payload_bytes, 0x5a);
-    crypto::gcm_encrypt(session, key.get(), options.iv.mode, options.iv.iv_bytes, as_bytes(kAad), plaintext,
-                        stored.payload);
-    stored.wrapped = wrap(session, options.session_key, key.get());
-    return stored;
-}
-
-void decrypt(const Session& session, CK_OBJECT_HANDLE key, const RateOptions& options, const Stored& stored,
-             Bytes& out) {
+void decrypt(const Session& session, CK_OBJECT_HANDLE key, const RateOptions& options,
+             const StoredPayload& stored, Bytes& out) {
     static_cast<void>(
-        crypto::gcm_decrypt(session, key, options.iv.iv_bytes, as_bytes(kAad), stored.payload, out));
+        crypto::gcm_decrypt(session, key, options.iv.iv_bytes, as_bytes(kProbeAad), stored.payload, out));
 }
 
 double open_rate(const Session& session, const WrappingKey& master, const RateOptions& options,
-                 const Stored& stored) {
+                 const StoredPayload& stored) {
     Bytes out(stored.payload.size());
     return repeat(options.time, [&] {
         const ObjectGuard key(session, unwrap(session, master, stored.wrapped));
@@ -81,7 +63,7 @@ double open_rate(const Session& session, const WrappingKey& master, const RateOp
 class Decrypter {
 public:
     Decrypter(const crypto::Module& module, crypto::SlotId slot, const RateOptions& options,
-              const Stored& stored)
+              const StoredPayload& stored)
         : session_(Session::open(module, slot, crypto::SessionMode::read_only)),
           key_(session_, unwrap(session_, options.session_key, stored.wrapped)),
           options_(options),
@@ -107,14 +89,14 @@ private:
     Session session_;
     ObjectGuard key_;
     const RateOptions& options_;
-    const Stored& stored_;
+    const StoredPayload& stored_;
     Bytes out_;
     std::size_t count_ = 0;
     Outcome<Done> outcome_{Done{}};
 };
 
 double decrypt_rate(const crypto::Module& module, crypto::SlotId slot, const RateOptions& options,
-                    const Stored& stored, std::size_t threads) {
+                    const StoredPayload& stored, std::size_t threads) {
     std::deque<Decrypter> decrypters;
     while (decrypters.size() < threads) decrypters.emplace_back(module, slot, options, stored);
     const auto begin = Clock::now();
@@ -133,7 +115,8 @@ double decrypt_rate(const crypto::Module& module, crypto::SlotId slot, const Rat
 }  // namespace
 
 std::vector<Rate> measure_rates(const Session& session, const RateOptions& options) {
-    const auto stored = make_stored(session, options);
+    const auto stored =
+        store_payload(session, options.session_key, options.iv, Bytes(options.payload_bytes, 0x5a));
     const ObjectGuard writing(session, crypto::generate_data_key(session, false));
     const ObjectGuard reading(session, unwrap(session, options.session_key, stored.wrapped));
     const ObjectGuard hmac_key(session, make_hmac_key(session));
@@ -152,7 +135,7 @@ std::vector<Rate> measure_rates(const Session& session, const RateOptions& optio
     measure("seal (HMAC of 1 KiB)", [&] { crypto::hmac_sha256(session, hmac_key.get(), plaintext, small); });
     measure(fmt::format("encrypt {} bytes", options.payload_bytes), [&] {
         out.clear();
-        crypto::gcm_encrypt(session, writing.get(), options.iv.mode, options.iv.iv_bytes, as_bytes(kAad),
+        crypto::gcm_encrypt(session, writing.get(), options.iv.mode, options.iv.iv_bytes, as_bytes(kProbeAad),
                             plaintext, out);
     });
     out.resize(stored.payload.size());
@@ -186,7 +169,8 @@ std::size_t count_sessions(const crypto::Module& module, crypto::SlotId slot, st
 std::vector<Rate> measure_threads(const crypto::Module& module, crypto::SlotId slot,
                                   const RateOptions& options, std::size_t threads_max) {
     const auto session = Session::open(module, slot, crypto::SessionMode::read_only);
-    const auto stored = make_stored(session, options);
+    const auto stored =
+        store_payload(session, options.session_key, options.iv, Bytes(options.payload_bytes, 0x5a));
     std::vector<Rate> rates;
     for (std::size_t threads = 1; threads <= threads_max; threads *= 2) {
         rates.push_back({.what = fmt::format("decrypt {} bytes", options.payload_bytes),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "crypto/key_factory.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/key_ring.hpp"
 #include "crypto/objects.hpp"
@@ -14,7 +15,6 @@ namespace {
 using crypto::ObjectGuard;
 using crypto::Session;
 
-constexpr CK_ULONG kKeyBytes = 32;
 /// Of the officer's key, until the user has copied it. Not a label of Coffer's keys.
 constexpr std::string_view kUnfinishedLabel = "coffer-hsm init (unfinished)";
 
@@ -34,7 +34,7 @@ bool make_as_officer(const crypto::Module& module, crypto::SlotId slot, crypto::
         crypto::Template key;
         key.number(CKA_CLASS, CKO_SECRET_KEY)
             .number(CKA_KEY_TYPE, CKK_AES)
-            .number(CKA_VALUE_LEN, kKeyBytes)
+            .number(CKA_VALUE_LEN, crypto::kLongLivedKeyBytes)
             .text(CKA_LABEL, kUnfinishedLabel)
             .boolean(CKA_TOKEN, true)
             .boolean(CKA_PRIVATE, false)

@@ -12,14 +12,14 @@ namespace coffer::aws {
 namespace {
 
 template <class Message>
-Message read(std::string_view form) {
+Message read_query(std::string_view form) {
     Message message;
     read_form(parse_form(as_bytes(form)), message);
     return message;
 }
 
 TEST(AwsQueryReader, ListsAndStructures) {
-    const auto request = read<v1::AssumeRoleRequest>(
+    const auto request = read_query<v1::AssumeRoleRequest>(
         "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fapp"
         "&RoleSessionName=one+two%2B&DurationSeconds=900&Tags.member.1.Key=team&Tags.member.1.Value=a%26b"
         "&Tags.member.2.Key=empty&Tags.member.2.Value=&TransitiveTagKeys.member.1=team&Unknown=1"
@@ -37,17 +37,17 @@ TEST(AwsQueryReader, ListsAndStructures) {
 
 TEST(AwsQueryReader, WrongNumbers) {
     for (const auto* number : {"", "x", "9e2", "900 ", "99999999999999999999"}) {
-        EXPECT_THROW((void)read<v1::AssumeRoleRequest>(std::string("DurationSeconds=") + number),
+        EXPECT_THROW((void)read_query<v1::AssumeRoleRequest>(std::string("DurationSeconds=") + number),
                      RequestRefused)
             << number;
     }
-    EXPECT_THROW((void)read<v1::AssumeRoleRequest>("RoleArn=%4"), RequestRefused);
+    EXPECT_THROW((void)read_query<v1::AssumeRoleRequest>("RoleArn=%4"), RequestRefused);
 }
 
 TEST(AwsQueryReader, ManyMembersAreBounded) {
     std::string form;
     for (int i = 1; i <= 3'000; ++i) form += "&TransitiveTagKeys.member." + std::to_string(i) + "=k";
-    EXPECT_EQ(read<v1::AssumeRoleRequest>(form).transitive_tag_keys_size(), 1'000);
+    EXPECT_EQ(read_query<v1::AssumeRoleRequest>(form).transitive_tag_keys_size(), 1'000);
 }
 
 TEST(AwsXmlWriter, Response) {
