@@ -57,7 +57,7 @@ cmake --build "$build" --target cofferd coffer-hsm coffer coffer-audit benchmark
 work=$(mktemp -d /tmp/coffer-bench-XXXXXX)
 chmod 755 "$work"
 mkdir "$work/bin"
-cp "$build"/bin/coffer-{token,db,tls}-bench "$build"/bin/coffer-{load,bench-report} "$work/bin"
+cp "$build"/bin/coffer-{token,db,tls}-bench "$build"/bin/coffer-{load,aws-load,bench-report} "$build/bin/coffer" "$work/bin"
 
 appliance() { "$root/deploy/appliance.sh" "$1" --dir "$work/$token" "${@:2}" >&2; }
 clean_up() {
@@ -99,6 +99,13 @@ load() {
     --ca "$COFFER_CA_FILE" --certificate "$COFFER_CERT_FILE" --key "$COFFER_KEY_FILE" "$@"
 }
 
+# GetSecretValue through the AWS endpoint, as the demo user, who may read what is measured.
+aws_load() {
+  as_owner "$work/bin/coffer" iam put-user-policy --user-name demo --policy-name bench --policy-document \
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*"}]}' >&2
+  as_owner "$work/bin/coffer-aws-load" --port "${AWS_ENDPOINT_URL##*:}" --ca "$AWS_CA_BUNDLE" "$@"
+}
+
 daemon_memory_mb() { awk '/^VmRSS:/ { printf "%d", $2 / 1024 }' "/proc/$(cat "$state/run/cofferd.pid")/status"; }
 
 # Rows go to a file, with the token's name in them.
@@ -119,6 +126,7 @@ measure_appliance() {
   step "storing $cold_secrets secrets"
   load populate --secrets "$cold_secrets" >&2
   load measure --seconds "$seconds" --secrets "$cold_secrets" get_hot get_cold get_cold_key create put list | keep
+  aws_load --seconds "$seconds" | keep
   step "cofferd has $(daemon_memory_mb) MB of resident memory"
 }
 

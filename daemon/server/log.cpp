@@ -190,9 +190,10 @@ Log::Log(const LogConfig& config)
 }
 
 Log::~Log() {
-    // The thread pool's destructor hands out what is queued and joins; the logger must let go of it first.
-    logger_.reset();
+    // The logger only looks at the thread pool, whose destructor hands out what is queued and joins. The other
+    // way round, the thread would let go of the logger without anything that orders its reads before our free.
     writer_.reset();
+    logger_.reset();
 }
 
 void Log::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
