@@ -81,27 +81,32 @@ def difference(expected, actual, where="answer"):
             if found:
                 return found
         return None
-    return None if expected == actual and type(expected) is type(actual) else f"{where} is {actual!r} and not {expected!r}"
+    if expected == actual and type(expected) is type(actual):
+        return None
+    return f"{where} is {actual!r} and not {expected!r}"
 
 
 def pattern_difference(pattern, actual, where):
     if pattern == "<any>":
         return None
     if pattern == "<number>":
-        return None if isinstance(actual, (int, float)) and not isinstance(actual, bool) else f"{where} is {actual!r} and no number"
+        number = isinstance(actual, (int, float)) and not isinstance(actual, bool)
+        return None if number else f"{where} is {actual!r} and no number"
     if pattern == "<absent>":
         return f"{where} is there: {actual!r}"
     now = datetime.datetime.now(datetime.timezone.utc).timestamp()
     if pattern == "<time>" or pattern.startswith("<in "):
         due = now + (int(re.fullmatch(r"<in (\d+) days>", pattern).group(1)) * DAY if pattern != "<time>" else 0)
         seconds = as_seconds(actual)
-        return None if seconds is not None and abs(seconds - due) <= TIME_TOLERANCE else f"{where} is {actual!r} and not {pattern}"
+        near = seconds is not None and abs(seconds - due) <= TIME_TOLERANCE
+        return None if near else f"{where} is {actual!r} and not {pattern}"
     if pattern == "<today>":
         seconds = as_seconds(actual)
         return None if seconds is not None and seconds % DAY == 0 and 0 <= now - seconds < DAY + TIME_TOLERANCE \
             else f"{where} is {actual!r} and not midnight UTC of today"
     text = PATTERNS.get(pattern) or pattern[1:-1]
-    return None if isinstance(actual, str) and re.fullmatch(text, actual) else f"{where} is {actual!r} and not {pattern}"
+    matches = isinstance(actual, str) and re.fullmatch(text, actual)
+    return None if matches else f"{where} is {actual!r} and not {pattern}"
 
 
 def check(step, answer):

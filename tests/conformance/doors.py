@@ -61,8 +61,9 @@ class AwsDoor:
         self.session = botocore.httpsession.URLLib3Session(verify=os.environ["AWS_CA_BUNDLE"])
 
     def call(self, operation, request):
-        unsigned = self.request_class("POST", self.endpoint.rstrip("/") + "/", data=json.dumps(request).encode(), headers={
-            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "secretsmanager." + operation})
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "secretsmanager." + operation}
+        unsigned = self.request_class("POST", self.endpoint.rstrip("/") + "/", data=json.dumps(request).encode(),
+                                      headers=headers)
         self.signer.add_auth(unsigned)
         answer = self.session.send(unsigned.prepare())
         body = json.loads(answer.text) if answer.text else {}

@@ -3,11 +3,11 @@
 member with those that were recorded of AWS.
 
     recorded.py                      AWS_* say where and as whom
-    recorded.py --recordings FILE    the recordings; by default ../shared/aws/recorded-responses.json, beside the project
-    recorded.py --only TEXT          recordings whose name has TEXT; --list names them all, with what becomes of them
+    recorded.py --recordings FILE    where they are; by default ../shared/aws/recorded-responses.json beside the project
+    recorded.py --only TEXT          recordings whose name has TEXT; --list names them all, with what is skipped
 
-The requests are in recorded/*.json, together with what is skipped and why (README.md). The recordings are not part of the
-project. Exit code 0 when every answer is as recorded, 1 when not, 2 for bad usage, 77 when there are no recordings.
+The requests are in recorded/*.json, together with what is skipped and why (README.md). The recordings are not part of
+the project. Exit code 0 when every answer is as recorded, 1 when not, 2 for bad usage, 77 when there are no recordings.
 """
 
 import argparse
@@ -36,7 +36,7 @@ FORMS = [
 
 
 class Placeholders:
-    """What the placeholders of one recording stand for here: the same thing each time, and no two of a kind the same."""
+    """What the placeholders of one recording stand for here: the same each time, and no two of a kind the same."""
 
     def __init__(self, variables):
         self.values = {}
@@ -75,8 +75,7 @@ class Placeholders:
         if not match:
             return
         for placeholder, value in zip(unknown, match.groups()):
-            taken = [other for other, known in self.values.items() if known == value and kind(other) == kind(placeholder)]
-            if not taken:
+            if not any(known == value and kind(other) == kind(placeholder) for other, known in self.values.items()):
                 self.values[placeholder] = value
 
 
@@ -117,8 +116,8 @@ FAILED = re.compile(r"An error occurred \((?P<code>\w+)\) when calling the \w+ o
 
 
 def compare(recorded, answer, placeholders):
-    """None when the answer is the recorded one, else what is not. Recordings have three forms: an answer as botocore reads
-    it, an error as botocore words it, and the body of an error as it is."""
+    """None when the answer is the recorded one, else what is not. Recordings have three forms: an answer as botocore
+    reads it, an error as botocore words it, and the body of an error as it is."""
     if isinstance(recorded, str):
         error = FAILED.fullmatch(recorded).groupdict()
         placeholders.learn(error["message"], answer.message)
@@ -133,7 +132,8 @@ def compare(recorded, answer, placeholders):
         wrong = comparison.check({"fails": expected(error, placeholders)}, answer)
         # An error that the service's model knows has a member Message; others may spell it as they like.
         if not wrong and "Message" in recorded:
-            wrong = comparison.difference(placeholders.filled_in(recorded["Message"]), answer.body.get("Message"), "Message")
+            message = placeholders.filled_in(recorded["Message"])
+            wrong = comparison.difference(message, answer.body.get("Message"), "Message")
         return wrong
     members = {name: value for name, value in recorded.items() if name != "ResponseMetadata"}
     if answer.status != status:
@@ -200,7 +200,8 @@ def main():
     sequences = load_sequences()
     if options.list:
         for name in recordings:
-            print(name, "skipped: " + sequences[name]["skipped"] if "skipped" in sequences.get(name, {}) else "", sep="  ")
+            why = sequences.get(name, {}).get("skipped")
+            print(f"{name}  skipped: {why}" if why else name)
         return 0
     door = doors.AwsDoor()
     failures = skipped = compared = 0
