@@ -319,13 +319,14 @@ status() {
 # For the AWS CLI and SDKs, as the demo user. An SDK that is too old for the variables of one service knows the
 # general one, or wants --endpoint-url.
 print_aws_environment() {
-  local name value
+  local name value region
   [ -e "$(demo_access_key)" ] && [ -n "$aws_port" ] || return 0
+  region=$(sed -n 's/^region = "\(.*\)"$/\1/p' "$(config_file)")
   for name in AWS_ENDPOINT_URL_SECRETS_MANAGER AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL; do
     printf 'export %s=%q\n' "$name" "https://localhost:$aws_port"
   done
   printf 'export AWS_CA_BUNDLE=%q\n' "$(pki)/ca.crt"
-  printf 'export AWS_DEFAULT_REGION=%q\n' "$(sed -n 's/^region = "\(.*\)"$/\1/p' "$(config_file)")"
+  printf 'export AWS_DEFAULT_REGION=%q AWS_REGION=%q\n' "$region" "$region"
   while IFS='=' read -r name value; do
     case "$name" in
       AccessKeyId) printf 'export AWS_ACCESS_KEY_ID=%q\n' "$value" ;;

@@ -20,7 +20,11 @@ test_packages=(
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
 case "${1:-}" in
   "") ;;
-  --tests) packages+=("${test_packages[@]}") ;;
+  --tests)
+    packages+=("${test_packages[@]}")
+    # Only where there is none: another Node.js than Debian's often brings an npm, and Debian's npm would put it out.
+    command -v node >/dev/null || packages+=(nodejs)
+    command -v npm >/dev/null || packages+=(npm) ;;
   -h|--help) usage; exit 0 ;;
   *) echo "install-packages.sh: unknown option '$1' (try --help)" >&2; exit 2 ;;
 esac

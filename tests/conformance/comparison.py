@@ -1,0 +1,141 @@
+"""What a request of a case looks like once its variables are filled in, and whether an answer is the expected one."""
+
+import datetime
+import json
+import re
+import uuid
+
+PATTERNS = {
+    "<arn>": r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}",
+    "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "<text>": r"(?s).+",
+}
+# How long ago a <time> may be, and how far ahead one of a deletion, in seconds.
+TIME_TOLERANCE = 600
+DAY = 24 * 60 * 60
+
+
+def fresh_variables():
+    """What every case begins with: a name that no other has, and UUIDs for its versions."""
+    unique = uuid.uuid4().hex[:12]
+    variables = {"name": f"conformance/{unique}", "unique": unique}
+    for i in range(1, 10):
+        variables[f"token{i}"] = str(uuid.uuid4())
+    return variables
+
+
+def filled_in(value, variables):
+    """`value` with ${name} replaced; a text that is one variable and nothing else becomes its value as it is."""
+    if isinstance(value, str):
+        whole = re.fullmatch(r"\$\{(\w+)\}", value)
+        if whole:
+            return variables[whole.group(1)]
+        return re.sub(r"\$\{(\w+)\}", lambda found: str(variables[found.group(1)]), value)
+    if isinstance(value, list):
+        return [filled_in(item, variables) for item in value]
+    if isinstance(value, dict):
+        if set(value) == {"<repeat>", "<times>"}:
+            return value["<repeat>"] * value["<times>"]
+        return {filled_in(name, variables): filled_in(item, variables) for name, item in value.items()}
+    return value
+
+
+def as_seconds(value):
+    """A time as the doors write it: a number, or the command's ISO 8601. None when it is neither."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    try:
+        return datetime.datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def difference(expected, actual, where="answer"):
+    """None when `actual` is as expected, else what is not."""
+    if isinstance(expected, str) and expected.startswith("<") and expected.endswith(">"):
+        return pattern_difference(expected, actual, where)
+    if isinstance(expected, dict):
+        if not isinstance(actual, dict):
+            return f"{where} is {actual!r} and no object"
+        more = expected.get("<more>", False)
+        names = {name for name in expected if name != "<more>"}
+        missing = sorted(name for name in names - set(actual) if expected[name] != "<absent>")
+        if missing:
+            return f"{where} has no {', '.join(missing)}: {actual!r}"
+        extra = sorted(set(actual) - names)
+        if extra and not more:
+            return f"{where} also has {', '.join(extra)}: {actual!r}"
+        for name in sorted(names & set(actual)):
+            found = difference(expected[name], actual[name], f"{where}.{name}")
+            if found:
+                return found
+        return None
+    if isinstance(expected, list):
+        if not isinstance(actual, list) or len(expected) != len(actual):
+            return f"{where} is {actual!r} and not {expected!r}"
+        # The order of labels says nothing.
+        if all(isinstance(item, str) for item in expected + actual):
+            expected, actual = sorted(expected), sorted(actual)
+        for i, item in enumerate(expected):
+            found = difference(item, actual[i], f"{where}[{i}]")
+            if found:
+                return found
+        return None
+    if expected == actual and type(expected) is type(actual):
+        return None
+    return f"{where} is {actual!r} and not {expected!r}"
+
+
+def pattern_difference(pattern, actual, where):
+    if pattern == "<any>":
+        return None
+    if pattern == "<number>":
+        number = isinstance(actual, (int, float)) and not isinstance(actual, bool)
+        return None if number else f"{where} is {actual!r} and no number"
+    if pattern == "<absent>":
+        return f"{where} is there: {actual!r}"
+    now = datetime.datetime.now(datetime.timezone.utc).timestamp()
+    if pattern == "<time>" or pattern.startswith("<in "):
+        due = now + (int(re.fullmatch(r"<in (\d+) days>", pattern).group(1)) * DAY if pattern != "<time>" else 0)
+        seconds = as_seconds(actual)
+        near = seconds is not None and abs(seconds - due) <= TIME_TOLERANCE
+        return None if near else f"{where} is {actual!r} and not {pattern}"
+    if pattern == "<today>":
+        seconds = as_seconds(actual)
+        return None if seconds is not None and seconds % DAY == 0 and 0 <= now - seconds < DAY + TIME_TOLERANCE \
+            else f"{where} is {actual!r} and not midnight UTC of today"
+    text = PATTERNS.get(pattern) or pattern[1:-1]
+    matches = isinstance(actual, str) and re.fullmatch(text, actual)
+    return None if matches else f"{where} is {actual!r} and not {pattern}"
+
+
+def check(step, answer):
+    """None when the answer is the step's."""
+    if "fails" in step:
+        if not answer.code:
+            return f"it succeeded: {answer}"
+        expected = step["fails"]
+        if answer.status not in (None, expected.get("status", 400)):
+            return f"the status is {answer.status}"
+        if answer.code != expected["code"]:
+            return f"the error is {answer}"
+        if "message" in expected and expected["message"] != answer.message:
+            return f"the message is\n      {answer.message}\n    and not\n      {expected['message']}"
+        if "message_has" in expected and expected["message_has"] not in (answer.message or ""):
+            return f"the message is {answer.message!r}, without {expected['message_has']!r}"
+        return None
+    if answer.code:
+        return f"it failed: {answer}"
+    return difference(step["gives"], answer.members)
+
+
+def kept(answer, path):
+    value = answer.members
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
+def shortened(request):
+    text = json.dumps(request)
+    return text if len(text) <= 300 else text[:300] + " ..."
