@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "client/coffer/columns.hpp"
 #include "proto/utf8.hpp"
 
 namespace coffer::cli {

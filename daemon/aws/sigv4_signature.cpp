@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "daemon/aws/request_refused.hpp"
+#include "daemon/aws/sigv4_keys.hpp"
 #include "daemon/aws/sigv4_split.hpp"
 #include "daemon/aws/sigv4_time.hpp"
 

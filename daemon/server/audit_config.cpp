@@ -2,6 +2,8 @@
 
 #include <toml++/toml.h>
 
+#include "daemon/server/units.hpp"
+
 namespace coffer::server {
 
 namespace {

@@ -15,6 +15,7 @@
 #include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/audit_config.hpp"
 #include "daemon/server/toml_reader.hpp"
+#include "daemon/server/units.hpp"
 
 namespace coffer::server {
 
