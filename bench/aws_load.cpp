@@ -25,6 +25,7 @@
 #include "aws_request.hpp"
 #include "daemon/base/errors.hpp"
 #include "figures.hpp"
+#include "stored_secrets.hpp"
 
 namespace {
 
@@ -35,8 +36,6 @@ namespace ssl = asio::ssl;
 using asio::ip::tcp;
 using bench::Clock;
 
-/// Secrets that reads go round, as in coffer-load.
-constexpr int kHotSecrets = 500;
 /// A signature is good for five minutes; the figures of one run fit into four.
 constexpr double kSecondsMax = 60;
 
@@ -57,11 +56,6 @@ std::string from_environment(const char* name) {
     return value;
 }
 
-std::string name_of(int number) {
-    const auto digits = std::to_string(number);
-    return "bench/" + std::string(9 - digits.size(), '0') + digits;
-}
-
 class AwsLoad {
 public:
     explicit AwsLoad(const Options& options)
@@ -78,8 +72,8 @@ public:
                                                 from_environment("AWS_DEFAULT_REGION")};
         const auto host = options.server_name + ":" + std::to_string(options.port);
         const auto now = SystemClock().now();
-        for (int i = 0; i < kHotSecrets; ++i) {
-            const auto body = R"({"SecretId":")" + name_of(i) + R"("})";
+        for (std::int64_t i = 0; i < bench::kHotSecrets; ++i) {
+            const auto body = R"({"SecretId":")" + bench::name_of(i) + R"("})";
             requests_.push_back(bench::signed_request(credentials, host, "GetSecretValue", body, now));
         }
     }

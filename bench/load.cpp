@@ -18,15 +18,16 @@
 #include "coffer/v1/secrets.pb.h"
 #include "daemon/base/uuid.hpp"
 #include "figures.hpp"
+#include "stored_secrets.hpp"
 
 namespace {
 
 using namespace coffer;
 namespace asio = boost::asio;
 using bench::Clock;
+using bench::kHotSecrets;
+using bench::name_of;
 
-/// Secrets that hot reads go round: fewer than the daemon keeps keys of.
-constexpr std::int64_t kHotSecrets = 500;
 /// Secrets that get_cold_key goes round: more than the daemon keeps keys of (1,000 by the profiles of the
 /// software tokens), few enough that it keeps their rows.
 constexpr std::int64_t kColdKeySecrets = 3000;
@@ -46,11 +47,6 @@ struct Options {
     bool state_secrets = false;
     std::vector<std::string> operations;
 };
-
-std::string name_of(std::int64_t number) {
-    std::string digits = std::to_string(number);
-    return "bench/" + std::string(digits.size() < 9 ? 9 - digits.size() : 0, '0') + digits;
-}
 
 /// A version's id is the token it was written with: the same for every run, so that storing again changes
 /// nothing.
