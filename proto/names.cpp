@@ -8,7 +8,7 @@ namespace coffer::proto {
 
 namespace {
 
-constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 29> kErrors{{
+constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 32> kErrors{{
     {v1::ACCESS_DENIED, "AccessDeniedException"},
     {v1::DECRYPTION_FAILURE, "DecryptionFailure"},
     {v1::ENCRYPTION_FAILURE, "EncryptionFailure"},
@@ -38,6 +38,9 @@ constexpr std::array<std::pair<v1::ErrorCode, std::string_view>, 29> kErrors{{
     {v1::INTEGRITY_FAILURE, "IntegrityFailureException"},
     {v1::EXPIRED_TOKEN, "ExpiredTokenException"},
     {v1::PACKED_POLICY_TOO_LARGE, "PackedPolicyTooLarge"},
+    {v1::INVALID_IDENTITY_TOKEN, "InvalidIdentityToken"},
+    {v1::IDP_REJECTED_CLAIM, "IDPRejectedClaim"},
+    {v1::IDP_COMMUNICATION_ERROR, "IDPCommunicationError"},
 }};
 
 }  // namespace
