@@ -250,6 +250,11 @@ void Appliance::make_service() {
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
     usage_ = std::make_unique<UsageParts>(config_, *database_, clock_, log_);
     page_tokens_ = std::make_unique<secrets::PageTokens>(derived_key("page-tokens"));
+    rotation_ = std::make_unique<RotationParts>(
+        config_,
+        rotation::RotationParts{*hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr,
+                                config_.node.name},
+        *page_tokens_, metrics_, log_);
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
                               *hsm_,
@@ -258,7 +263,8 @@ void Appliance::make_service() {
                               *accesses_,
                               *master_keys_,
                               *page_tokens_,
-                              clock_});
+                              clock_,
+                              &rotation_->workers()});
     secrets::PurgeWorker::Events events;
     events.purged = [log = log_](const std::string& name) {
         log->info("a deleted secret was destroyed", {{"secret", std::string_view(name)}});
@@ -280,7 +286,7 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
     std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service(),
-                                               sts_service_.get()};
+                                               sts_service_.get(), &rotation_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_);
     context->callers = callers_;
@@ -325,6 +331,7 @@ void Appliance::announce() {
         const std::lock_guard lock(state_mutex_);
         starting_.clear();
     }
+    rotation_->workers().start();
     service_manager_.ready("serving");
     log_->info("cofferd serves");
 }
@@ -349,6 +356,7 @@ void Appliance::drain() {
 void Appliance::take_apart() {
     if (taken_apart_) return;
     taken_apart_ = true;
+    if (rotation_) rotation_->workers().stop();
     if (purge_worker_) purge_worker_->stop();
     control_.stop();
     if (control_thread_.joinable()) control_thread_.join();

@@ -25,6 +25,7 @@
 #include "daemon/server/config.hpp"
 #include "daemon/server/health_server.hpp"
 #include "daemon/server/server.hpp"
+#include "daemon/rotation_parts.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/sts/callers.hpp"
 #include "daemon/sts/service.hpp"
@@ -112,6 +113,7 @@ private:
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<UsageParts> usage_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
+    std::unique_ptr<RotationParts> rotation_;
     std::unique_ptr<secrets::SecretsService> service_;
     std::unique_ptr<audit_lookup::AuditLookup> audit_lookup_;
     std::unique_ptr<secrets::Pipeline> pipeline_;

@@ -36,6 +36,10 @@ std::size_t memory_size(const StoredSecret& secret) {
         size += heap_of_array(*secret.tags);
         for (const auto& tag : *secret.tags) size += heap_of(tag.key) + heap_of(tag.value);
     }
+    if (secret.rotation) {
+        size += heap_of(secret.rotation->function) + heap_of(secret.rotation->expression) +
+                heap_of(secret.rotation->duration);
+    }
     for (const auto& version : secret.versions) {
         size += heap_of(version.id.value()) + heap_of_array(version.labels);
         for (const auto& label : version.labels) size += heap_of(label.value());

@@ -49,6 +49,26 @@ struct StoredVersion {
     std::optional<Timestamp> last_accessed;
 };
 
+/// How a secret rotates. Sealed with the secret.
+struct StoredRotation {
+    /// False after CancelRotateSecret, which leaves the rest as it is.
+    bool enabled = false;
+    /// ARN of the rotation function.
+    std::string function;
+    /// The schedule as RotateSecret was given it: days, or an expression; neither where it only rotates by hand.
+    std::optional<std::int64_t> after_days{};
+    std::optional<std::string> expression{};
+    std::optional<std::string> duration{};
+    /// Days between rotations, computed from the expression.
+    std::optional<std::int64_t> expression_days{};
+    /// Nothing before the first rotation.
+    std::optional<Timestamp> last_rotated{};
+    /// The next window; both or neither.
+    std::optional<Timestamp> opens{};
+    std::optional<Timestamp> closes{};
+    [[nodiscard]] bool operator==(const StoredRotation&) const = default;
+};
+
 /// A secret with all its versions' metadata: the unit that one seal covers, so that a row altered, moved,
 /// swapped or gone is noticed.
 struct StoredSecret {
@@ -69,6 +89,8 @@ struct StoredSecret {
     std::optional<std::string> resource_policy;
     /// The ClientRequestToken of the CreateSecret that made it. Never changes.
     std::optional<std::string> creation_token;
+    /// Nothing while rotation was never configured.
+    std::optional<StoredRotation> rotation{};
     /// By creation, oldest first.
     std::vector<StoredVersion> versions;
     /// UTC day of the last read of any version. Not sealed.

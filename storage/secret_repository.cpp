@@ -48,7 +48,7 @@ std::string insert_secret_sql() {
 std::string update_secret_sql() {
     return fmt::format(
         "WITH s AS (UPDATE secrets SET description = $3, kms_key_id = $4, last_changed = {}, deleted = {}, "
-        "purge_due = {}, tags = $8::jsonb, resource_policy = $18, revision = $2::bigint + 1, seal = "
+        "purge_due = {}, tags = $8::jsonb, resource_policy = $18, rotation = $19::jsonb, revision = $2::bigint + 1, seal = "
         "$9::bytea "
         "WHERE id = $1::uuid AND revision = $2::bigint RETURNING id), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
@@ -264,6 +264,7 @@ std::optional<StoredPayload> SecretRepository::payload(ReadTransaction& tx, Secr
 
 bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, const Payloads& payloads) {
     check_texts(secret);
+    if (secret.rotation) throw std::logic_error("a secret is created without rotation");
     auto stored = secret;
     sort_versions(stored);
     const auto id = stored.id.value().text();
@@ -368,13 +369,14 @@ bool write_update(WriteTransaction& tx, const StoredSecret& before, StoredSecret
     const auto deleted = millis_text(changed.deleted);
     const auto purge_due = millis_text(changed.purge_due);
     const auto tags = tags_json(changed.tags);
+    const auto rotation = rotation_json(changed.rotation);
     const auto& p = versions.along;
     const auto rows = tx.sql().exec_prepared(
         "secret_update", id, before.revision, nullable(changed.description), nullable(changed.kms_key_id),
         changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags),
         binary(changed.seal), nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key),
         nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(labels.placed),
-        nullable(changed.resource_policy));
+        nullable(changed.resource_policy), nullable(rotation));
     if (rows.empty()) return false;
     // After the labels have moved: a version that goes takes those that are still on it along.
     if (!labels.gone.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(labels.gone));

@@ -34,7 +34,8 @@ enum Column : unsigned {
     seal,
     access_day,
     versions,
-    labels
+    labels,
+    rotation
 };
 
 Timestamp from_days(std::int64_t days) {
@@ -93,6 +94,41 @@ std::vector<StoredVersion> read_versions(const pqxx::field& rows, const pqxx::fi
     return result;
 }
 
+std::optional<std::int64_t> member_number(const json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    if (value == nullptr) return std::nullopt;
+    return value->to_number<std::int64_t>();
+}
+
+std::optional<std::string> member_text(const json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    if (value == nullptr) return std::nullopt;
+    return text_of(*value);
+}
+
+std::optional<Timestamp> member_time(const json::object& object, std::string_view key) {
+    const auto millis = member_number(object, key);
+    if (!millis) return std::nullopt;
+    return Timestamp::from_millis(*millis);
+}
+
+std::optional<StoredRotation> read_rotation(const pqxx::field& field) {
+    if (field.is_null()) return std::nullopt;
+    const auto parsed = json::parse(field.c_str());
+    const auto& object = parsed.as_object();
+    StoredRotation rotation;
+    rotation.enabled = object.at("enabled").as_bool();
+    rotation.function = text_of(object.at("function"));
+    rotation.after_days = member_number(object, "after_days");
+    rotation.expression = member_text(object, "expression");
+    rotation.duration = member_text(object, "duration");
+    rotation.expression_days = member_number(object, "expression_days");
+    rotation.last_rotated = member_time(object, "last_rotated");
+    rotation.opens = member_time(object, "opens");
+    rotation.closes = member_time(object, "closes");
+    return rotation;
+}
+
 StoredSecret read_secret(const pqxx::row& row) {
     StoredSecret secret;
     secret.id = SecretId(read_uuid(row[Column::id].c_str()));
@@ -113,6 +149,7 @@ StoredSecret read_secret(const pqxx::row& row) {
     }
     secret.seal = bytes_of(row[Column::seal]);
     secret.versions = read_versions(row[Column::versions], row[Column::labels]);
+    secret.rotation = read_rotation(row[Column::rotation]);
     return secret;
 }
 
@@ -137,7 +174,7 @@ std::string secret_columns() {
         "LEFT JOIN version_last_access a ON a.secret_id = v.secret_id AND a.version_id = v.version_id "
         "WHERE v.secret_id = s.id)::text, "
         "(SELECT json_agg(json_build_array(l.version_id, l.label) ORDER BY l.position, l.label) "
-        "FROM staging_labels l WHERE l.secret_id = s.id)::text",
+        "FROM staging_labels l WHERE l.secret_id = s.id)::text, s.rotation::text",
         sql_millis("s.created"), sql_millis("s.last_changed"), sql_millis("s.deleted"),
         sql_millis("s.purge_due"), sql_millis("v.created"));
 }
@@ -216,6 +253,23 @@ std::optional<std::string> tags_json(const std::optional<std::vector<Tag>>& tags
         entries.push_back(json::array{storable("tag key", tag.key), storable("tag value", tag.value)});
     }
     return json::serialize(entries);
+}
+
+std::optional<std::string> rotation_json(const std::optional<StoredRotation>& rotation) {
+    if (!rotation) return std::nullopt;
+    json::object object{{"enabled", rotation->enabled},
+                        {"function", storable("rotation function", rotation->function)}};
+    const auto put_time = [&object](std::string_view key, const std::optional<Timestamp>& time) {
+        if (time) object[key] = time->millis();
+    };
+    if (rotation->after_days) object["after_days"] = *rotation->after_days;
+    if (rotation->expression) object["expression"] = storable("schedule expression", *rotation->expression);
+    if (rotation->duration) object["duration"] = storable("duration", *rotation->duration);
+    if (rotation->expression_days) object["expression_days"] = *rotation->expression_days;
+    put_time("last_rotated", rotation->last_rotated);
+    put_time("opens", rotation->opens);
+    put_time("closes", rotation->closes);
+    return json::serialize(object);
 }
 
 }  // namespace coffer::storage

@@ -40,4 +40,7 @@ namespace coffer::storage {
 /// Tags as the column `tags` has them: [[key, value], ...].
 [[nodiscard]] std::optional<std::string> tags_json(const std::optional<std::vector<Tag>>& tags);
 
+/// As the column `rotation` has it.
+[[nodiscard]] std::optional<std::string> rotation_json(const std::optional<StoredRotation>& rotation);
+
 }  // namespace coffer::storage

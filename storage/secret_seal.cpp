@@ -28,10 +28,21 @@ void put_version(CanonicalEncoder& encoder, const StoredVersion& version) {
     for (const auto& label : version.labels) encoder.text(label.value());
 }
 
+void put_rotation(CanonicalEncoder& encoder, const StoredRotation& rotation) {
+    const auto put_number = [](CanonicalEncoder& e, std::int64_t number) { e.number(number); };
+    encoder.boolean(rotation.enabled).text(rotation.function);
+    encoder.optional(rotation.after_days, put_number);
+    encoder.optional(rotation.expression, put_text).optional(rotation.duration, put_text);
+    encoder.optional(rotation.expression_days, put_number);
+    encoder.optional(rotation.last_rotated, put_time);
+    encoder.optional(rotation.opens, put_time).optional(rotation.closes, put_time);
+}
+
 }  // namespace
 
 Bytes secret_seal_message(const StoredSecret& secret) {
-    CanonicalEncoder encoder("coffer/seal/secret/v1");
+    // Seals that were made before there was rotation stay good.
+    CanonicalEncoder encoder(secret.rotation ? "coffer/seal/secret/v2" : "coffer/seal/secret/v1");
     put_uuid(encoder, secret.id.value());
     encoder.text(secret.name).text(secret.arn);
     encoder.optional(secret.description, put_text).optional(secret.kms_key_id, put_text);
@@ -42,6 +53,7 @@ Bytes secret_seal_message(const StoredSecret& secret) {
     encoder.number(secret.revision);
     encoder.list(secret.versions.size());
     for (const auto& version : secret.versions) put_version(encoder, version);
+    if (secret.rotation) put_rotation(encoder, *secret.rotation);
     return encoder.take();
 }
 

@@ -17,6 +17,7 @@ namespace coffer::storage {
 [[nodiscard]] std::vector<Statement> audit_event_statements();
 [[nodiscard]] std::vector<Statement> usage_statements();
 [[nodiscard]] std::vector<Statement> access_key_use_statements();
+[[nodiscard]] std::vector<Statement> rotation_statements();
 
 /// All of them.
 [[nodiscard]] const std::vector<Statement>& all_statements();

@@ -48,6 +48,8 @@ void add_restore(CLI::App& app, Commands& commands);
 void add_exec(CLI::App& app, Commands& commands);
 void add_usage(CLI::App& app, Commands& commands);
 void add_unused(CLI::App& app, Commands& commands);
+/// coffer rotation: rotations seen and steered.
+void add_rotation(CLI::App& app, Commands& commands);
 void add_whoami(CLI::App& app, Commands& commands);
 void add_ping(CLI::App& app, Commands& commands);
 void add_aws_credentials(CLI::App& app, Commands& commands);

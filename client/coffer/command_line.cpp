@@ -130,6 +130,7 @@ CommandLine::CommandLine()
     add_iam(app_, commands_);
     add_sts(app_, commands_);
     add_audit(app_, commands_);
+    add_rotation(app_, commands_);
     add_aws_verbs(app_, commands_);
     check_arguments(app_);
     for (const auto& command : commands_) check_arguments(*command.app);
@@ -232,8 +233,8 @@ void CommandLine::run() {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
             throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
-                             "; the verbs of aws secretsmanager, coffer iam, coffer sts and coffer audit, "
-                             "ls, history, usage, unused "
+                             "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit and "
+                             "coffer rotation, ls, history, usage, unused "
                              "and whoami have it");
         }
         return command.run(context);

@@ -233,6 +233,14 @@ constexpr std::array<ActionInfo, kActions> kTable{{
     {Action::coffer_start_rewrap, "coffer:StartRewrap", AccessLevel::write, ResourceType::none, 0},
     {Action::coffer_reload_configuration, "coffer:ReloadConfiguration", AccessLevel::write,
      ResourceType::none, 0},
+    {Action::coffer_list_rotation_functions, "coffer:ListRotationFunctions", AccessLevel::list, ResourceType::none, 0},
+    {Action::coffer_list_rotations, "coffer:ListRotations", AccessLevel::list, ResourceType::none, 0},
+    {Action::coffer_get_rotation, "coffer:GetRotation", AccessLevel::read, ResourceType::secret, kOfSecret},
+    {Action::coffer_retry_rotation, "coffer:RetryRotation", AccessLevel::write, ResourceType::secret, kOfSecret},
+    {Action::coffer_abandon_rotation, "coffer:AbandonRotation", AccessLevel::write, ResourceType::secret, kOfSecret},
+    {Action::coffer_pause_rotations, "coffer:PauseRotations", AccessLevel::write, ResourceType::secret, kOfSecret},
+    {Action::coffer_resume_rotations, "coffer:ResumeRotations", AccessLevel::write, ResourceType::secret, kOfSecret},
+    {Action::coffer_check_rotation, "coffer:CheckRotation", AccessLevel::read, ResourceType::secret, kOfSecret},
 }};
 
 consteval bool actions_in_order() {

@@ -154,10 +154,18 @@ enum class Action : std::uint8_t {
     coffer_delete_listener_policy,
     coffer_apply_access_configuration,
     coffer_start_rewrap,
-    coffer_reload_configuration
+    coffer_reload_configuration,
+    coffer_list_rotation_functions,
+    coffer_list_rotations,
+    coffer_get_rotation,
+    coffer_retry_rotation,
+    coffer_abandon_rotation,
+    coffer_pause_rotations,
+    coffer_resume_rotations,
+    coffer_check_rotation
 };
 
-inline constexpr std::size_t kActions = 140;
+inline constexpr std::size_t kActions = 148;
 using ActionSet = std::bitset<kActions>;
 
 /// As AWS classes actions ("access levels").

@@ -75,6 +75,31 @@ ServiceError invalid_next_token() {
             "or leave it out to start from the beginning."};
 }
 
+ServiceError rotation_not_complete() {
+    return invalid_request("A previous rotation isn't complete. That rotation will be reattempted.");
+}
+
+ServiceError no_rotation_function() {
+    return invalid_request("No Lambda rotation function ARN is associated with this secret.");
+}
+
+ServiceError unknown_rotation_function() {
+    return {v1::ACCESS_DENIED,
+            "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants "
+            "access to the principal secretsmanager.amazonaws.com."};
+}
+
+ServiceError rotation_never_configured() {
+    return invalid_request(
+        "You tried to enable rotation on a secret that doesn't already have a Lambda function ARN configured and "
+        "you didn't include such an ARN as a parameter in this call.");
+}
+
+ServiceError nothing_to_rotate() {
+    return invalid_request(
+        "The secret has no value to rotate. Store one first, with what its rotation function needs.");
+}
+
 ServiceError not_implemented(std::string_view operation) {
     return {v1::NOT_IMPLEMENTED, quoted("", operation, " is not implemented in this version of Coffer.")};
 }

@@ -36,6 +36,11 @@ private:
 [[nodiscard]] ServiceError no_value_given();
 [[nodiscard]] ServiceError unknown_master_key(std::string_view kms_key_id);
 [[nodiscard]] ServiceError invalid_next_token();
+[[nodiscard]] ServiceError rotation_not_complete();
+[[nodiscard]] ServiceError no_rotation_function();
+[[nodiscard]] ServiceError unknown_rotation_function();
+[[nodiscard]] ServiceError rotation_never_configured();
+[[nodiscard]] ServiceError nothing_to_rotate();
 [[nodiscard]] ServiceError not_implemented(std::string_view operation);
 
 [[nodiscard]] ServiceError invalid_parameter(const std::string& message);

@@ -75,6 +75,11 @@ void attach_labels(Versions& versions, const VersionId& to, std::span<const Stag
     for (const auto& label : labels) attach_label(versions, to, label.value());
 }
 
+void add_pending(Versions& versions, const VersionId& id, Timestamp now) {
+    versions.push_back(StoredVersion{id, now, std::nullopt, std::nullopt, {}, std::nullopt});
+    attach_label(versions, id, kPending);
+}
+
 std::size_t count_labels(const Versions& versions) {
     std::size_t count = 0;
     for (const auto& version : versions) count += version.labels.size();

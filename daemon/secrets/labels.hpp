@@ -48,6 +48,9 @@ void make_current(Versions& versions, const storage::VersionId& id);
 void attach_labels(Versions& versions, const storage::VersionId& to,
                    std::span<const storage::StagingLabel> labels);
 
+/// Adds a version without a value that a rotation is to fill, with AWSPENDING on it.
+void add_pending(Versions& versions, const storage::VersionId& id, Timestamp now);
+
 /// How many labels all versions carry together.
 [[nodiscard]] std::size_t count_labels(const Versions& versions);
 

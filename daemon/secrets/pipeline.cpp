@@ -80,6 +80,8 @@ awaitable<void> dispatch(SecretsService& service, Call call, std::unique_ptr<v1:
         COFFER_OPERATION(kListSecretVersionIds, list_secret_version_ids)
         COFFER_OPERATION(kDeleteSecret, delete_secret)
         COFFER_OPERATION(kRestoreSecret, restore_secret)
+        COFFER_OPERATION(kRotateSecret, rotate_secret)
+        COFFER_OPERATION(kCancelRotateSecret, cancel_rotate_secret)
         COFFER_OPERATION(kTagResource, tag_resource)
         COFFER_OPERATION(kUntagResource, untag_resource)
         COFFER_OPERATION(kPutResourcePolicy, put_resource_policy)

@@ -19,6 +19,21 @@ template <class Response>
     return response;
 }
 
+/// What AWS shows of a rotation. NextRotationDate is the last second of the next window.
+template <class Message>
+void fill_rotation(const storage::StoredRotation& rotation, Message& message) {
+    message.set_rotation_enabled(rotation.enabled);
+    message.set_rotation_lambda_arn(rotation.function);
+    const auto& days = rotation.expression ? rotation.expression_days : rotation.after_days;
+    if (days) message.mutable_rotation_rules()->set_automatically_after_days(*days);
+    if (rotation.expression) message.mutable_rotation_rules()->set_schedule_expression(*rotation.expression);
+    if (rotation.duration) message.mutable_rotation_rules()->set_duration(*rotation.duration);
+    if (rotation.last_rotated) message.set_last_rotated_date(rotation.last_rotated->seconds());
+    if (rotation.enabled && rotation.closes) {
+        message.set_next_rotation_date((*rotation.closes - std::chrono::seconds(1)).seconds());
+    }
+}
+
 /// The members that DescribeSecret and ListSecrets share. Absent values stay absent.
 template <class Message>
 void fill_metadata(const storage::StoredSecret& secret, std::optional<Timestamp> last_accessed,
@@ -31,6 +46,7 @@ void fill_metadata(const storage::StoredSecret& secret, std::optional<Timestamp>
     message.set_last_changed_date(secret.last_changed.seconds());
     if (last_accessed) message.set_last_accessed_date(last_accessed->seconds());
     if (secret.deleted) message.set_deleted_date(secret.deleted->seconds());
+    if (secret.rotation) fill_rotation(*secret.rotation, message);
     if (!secret.tags) return;
     auto& tags = *message.mutable_tags();
     for (const auto& tag : *secret.tags) {

@@ -18,6 +18,7 @@
 #include "daemon/secrets/list_filter.hpp"
 #include "daemon/secrets/master_keys.hpp"
 #include "daemon/secrets/page_token.hpp"
+#include "daemon/secrets/rotation_functions.hpp"
 #include "daemon/secrets/secret_ref.hpp"
 #include "daemon/secrets/values.hpp"
 #include "storage/access_recorder.hpp"
@@ -37,6 +38,8 @@ struct ServiceParts {
     const MasterKeys& master_keys;
     const PageTokens& page_tokens;
     const Clock& clock;
+    /// May be null: then no secret can be rotated.
+    RotationFunctions* rotation_functions = nullptr;
 };
 
 /// Thread-safe; the coroutines run on the caller's executor and do not block it.
@@ -61,6 +64,9 @@ public:
         Call call, v1::ListSecretVersionIdsRequest request);
     Awaitable<v1::DeleteSecretResponse> delete_secret(Call call, v1::DeleteSecretRequest request);
     Awaitable<v1::RestoreSecretResponse> restore_secret(Call call, v1::RestoreSecretRequest request);
+    Awaitable<v1::RotateSecretResponse> rotate_secret(Call call, v1::RotateSecretRequest request);
+    Awaitable<v1::CancelRotateSecretResponse> cancel_rotate_secret(Call call,
+                                                                   v1::CancelRotateSecretRequest request);
     Awaitable<v1::TagResourceResponse> tag_resource(Call call, v1::TagResourceRequest request);
     Awaitable<v1::UntagResourceResponse> untag_resource(Call call, v1::UntagResourceRequest request);
     Awaitable<v1::PutResourcePolicyResponse> put_resource_policy(Call call,

@@ -1,10 +1,26 @@
 #include "daemon/secrets/service_support.hpp"
 
+#include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
 
 namespace coffer::secrets {
 
 using boost::asio::awaitable;
+
+void require_label_quota(const storage::StoredSecret& secret) {
+    if (count_labels(secret.versions) > kMaxLabels) {
+        throw limit_exceeded("A secret can have at most " + std::to_string(kMaxLabels) +
+                             " staging labels over all of its versions.");
+    }
+}
+
+void require_quotas(storage::StoredSecret& secret, Timestamp now) {
+    require_label_quota(secret);
+    if (!prune(secret.versions, now)) {
+        throw limit_exceeded("A secret can have at most " + std::to_string(kMaxVersions) +
+                             " versions that have a staging label or are younger than 24 hours.");
+    }
+}
 
 awaitable<SecretsService::SecretPtr> SecretsService::find_secret(Call call, const SecretRef& ref,
                                                                  Wanted wanted) {

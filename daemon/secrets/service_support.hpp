@@ -6,6 +6,7 @@
 #include "daemon/base/await.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/request_record.hpp"
+#include "daemon/secrets/rotation_schedule.hpp"
 #include "daemon/secrets/service.hpp"
 
 namespace coffer::secrets {
@@ -14,6 +15,11 @@ namespace coffer::secrets {
 inline void refuse_deleted(const storage::StoredSecret& secret) {
     if (secret.deleted) throw marked_for_deletion();
 }
+
+/// Throws when the secret's versions carry more labels than AWS's quota.
+void require_label_quota(const storage::StoredSecret& secret);
+/// The same, and removes versions that are not needed any more (labels.hpp, prune); throws when too many are left.
+void require_quotas(storage::StoredSecret& secret, Timestamp now);
 
 template <class T>
 boost::asio::awaitable<T> SecretsService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
@@ -46,7 +52,7 @@ boost::asio::awaitable<T> SecretsService::write(Call call,
 /// is not so any more, or `edit` had an objection, or nothing to change: then the row itself must be asked.
 template <class T, class Edit>
 std::optional<T> edit_as_seen(storage::WriteTransaction& tx, const storage::StoredSecret& seen,
-                              UniqueFunction<T(Edit&)>& edit) {
+                              UniqueFunction<T(Edit&)>& edit, Timestamp now) {
     auto secret = seen;
     Edit change_of_secret{tx, secret, {}, true};
     std::optional<T> result;
@@ -55,8 +61,9 @@ std::optional<T> edit_as_seen(storage::WriteTransaction& tx, const storage::Stor
     } catch (const ServiceError&) {
         return std::nullopt;
     }
-    if (!change_of_secret.changed ||
-        !storage::SecretRepository::update_as_seen(tx, seen, std::move(secret), change_of_secret.payloads)) {
+    if (!change_of_secret.changed) return std::nullopt;
+    current_may_have_moved(tx, current_version(seen), secret, now);
+    if (!storage::SecretRepository::update_as_seen(tx, seen, std::move(secret), change_of_secret.payloads)) {
         return std::nullopt;
     }
     return result;
@@ -65,11 +72,11 @@ std::optional<T> edit_as_seen(storage::WriteTransaction& tx, const storage::Stor
 template <class T>
 boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit,
                                                  Haste haste) {
-    UniqueFunction<T(storage::WriteTransaction&)> job = [call, seen, edit = std::move(edit),
-                                                         haste](storage::WriteTransaction& tx) mutable -> T {
+    UniqueFunction<T(storage::WriteTransaction&)> job = [call, seen, edit = std::move(edit), haste,
+                                                         now = parts_.clock.now()](storage::WriteTransaction& tx) mutable -> T {
         call->record->answers(seen->arn, seen->name);
         if (haste == Haste::as_seen) {
-            if (auto result = edit_as_seen<T, Edit>(tx, *seen, edit)) return std::move(*result);
+            if (auto result = edit_as_seen<T, Edit>(tx, *seen, edit, now)) return std::move(*result);
         }
         auto locked = storage::SecretRepository::lock(tx, seen->name, seen.get());
         if (!locked) throw secret_not_found();
@@ -78,9 +85,11 @@ boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, Uniq
                                "The secret was deleted and created again while the request ran. Try again.",
                                true);
         }
+        const auto current = current_version(*locked);
         Edit change_of_secret{tx, *locked, {}, true};
         T result = edit(change_of_secret);
         if (change_of_secret.changed) {
+            current_may_have_moved(tx, current, *locked, now);
             storage::SecretRepository::update(tx, std::move(*locked), change_of_secret.payloads);
         }
         return result;

@@ -38,13 +38,6 @@ VersionId require_token(const Request& request) {
     return VersionId(request.client_request_token());
 }
 
-void require_quota(const StoredSecret& secret) {
-    if (count_labels(secret.versions) > kMaxLabels) {
-        throw limit_exceeded("A secret can have at most " + std::to_string(kMaxLabels) +
-                             " staging labels over all of its versions.");
-    }
-}
-
 CreateOutcome create_or_find(storage::WriteTransaction& tx, const StoredSecret& secret,
                              const std::vector<std::pair<VersionId, StoredPayload>>& payloads,
                              const VersionId& token) {
@@ -178,11 +171,7 @@ SecretsService::PutOutcome SecretsService::put_version(Edit& edit, const Version
         if (first) attach_label(secret.versions, id, kCurrent);
     }
     outcome.labels = version->labels;
-    require_quota(secret);
-    if (!prune(secret.versions, now)) {
-        throw limit_exceeded("A secret can have at most " + std::to_string(kMaxVersions) +
-                             " versions that have a staging label or are younger than 24 hours.");
-    }
+    require_quotas(secret, now);
     secret.last_changed = now;
     edit.payloads.emplace_back(id, payload);
     return outcome;
@@ -405,7 +394,7 @@ awaitable<v1::UpdateSecretVersionStageResponse> SecretsService::update_secret_ve
             detach_label(e.secret.versions, VersionId(request.remove_from_version_id()),
                          request.version_stage());
         }
-        require_quota(e.secret);
+        require_label_quota(e.secret);
         e.changed = !std::ranges::equal(before, e.secret.versions, {}, &StoredVersion::labels,
                                         &StoredVersion::labels);
         if (e.changed) e.secret.last_changed = now;

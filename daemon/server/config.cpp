@@ -14,6 +14,7 @@
 
 #include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/audit_config.hpp"
+#include "daemon/server/rotation_config.hpp"
 #include "daemon/server/toml_reader.hpp"
 #include "daemon/server/units.hpp"
 
@@ -348,6 +349,7 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     read_section(root, "log", Need::optional, config.log, read_log, problems);
     read_audit(root, config.audit, problems);
     read_section(root, "usage", Need::optional, config.usage, read_usage, problems);
+    read_rotation(root, config.rotation, problems);
     read_section(root, "process", Need::optional, config.process, read_process, problems);
     root.finish();
     return config;

@@ -147,6 +147,42 @@ struct UsageSection {
     std::int64_t micros_per_secret_month = 0;
 };
 
+/// Rules for new passwords, as GetRandomPassword takes them.
+struct RotationPassword {
+    std::int64_t length = 32;
+    std::string exclude_characters = ":/@\"'\\";
+    bool exclude_numbers = false;
+    bool exclude_punctuation = false;
+    bool exclude_uppercase = false;
+    bool exclude_lowercase = false;
+    bool require_each_included_type = true;
+};
+
+/// What a rotation function does.
+enum class RotationKind : std::uint8_t { random, postgresql };
+
+struct RotationFunctionSection {
+    std::string name;
+    RotationKind kind = RotationKind::random;
+    std::string description;
+    std::chrono::milliseconds timeout{30'000};
+    RotationPassword password;
+    std::string field;  ///< of `random`: the member that becomes a new one; empty: the whole value
+    std::string tls = "verify-full";
+    std::filesystem::path ca_file;  ///< empty: the system's
+    std::string admin_secret;       ///< its name; empty: one user changes its own password
+    bool send_plain_password = false;
+};
+
+struct RotationSection {
+    unsigned workers = 4;  ///< 0: this node rotates nothing
+    std::int64_t attempts = 5;
+    std::chrono::milliseconds retry_after{60'000};
+    std::chrono::milliseconds retry_at_most{3'600'000};
+    std::chrono::milliseconds lease{60'000};
+    std::vector<RotationFunctionSection> functions;
+};
+
 struct ProcessConfig {
     bool syscall_filter = true;
     bool lock_memory = true;
@@ -164,6 +200,7 @@ struct Config {
     LogConfig log;
     AuditConfig audit;
     UsageSection usage;
+    RotationSection rotation;
     ProcessConfig process;
 
     std::filesystem::path file;  ///< what load_config was given; empty after parse_config

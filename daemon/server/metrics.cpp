@@ -109,6 +109,10 @@ Metrics::Metrics(const std::string& version)
               .Name("coffer_audit_incidents_total")
               .Help("What went wrong with the audit journal or a sink and was got around, by kind.")
               .Register(registry_)),
+      rotations_(BuildCounter()
+                     .Name("coffer_rotations_total")
+                     .Help("Rotations of secrets and tries of them that ended, by outcome.")
+                     .Register(registry_)),
       audit_events_(&BuildCounter()
                          .Name("coffer_audit_records_total")
                          .Help("Records that were made durable in the audit journal.")
@@ -201,6 +205,9 @@ void Metrics::audit_batch(std::size_t records, std::chrono::nanoseconds took) {
 }
 void Metrics::audit_incident(const std::string& kind) {
     audit_incidents_.Add({{"kind", kind}}).Increment();
+}
+void Metrics::rotation(const std::string& outcome) {
+    rotations_.Add({{"outcome", outcome}}).Increment();
 }
 void Metrics::reload(bool succeeded) {
     reloads_.Add({{"result", succeeded ? "done" : "failed"}}).Increment();

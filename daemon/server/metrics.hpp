@@ -55,6 +55,9 @@ public:
     void audit_batch(std::size_t records, std::chrono::nanoseconds took);
     /// "journal", "checkpoint", "sink", "gap", "outbox".
     void audit_incident(const std::string& kind);
+    /// A rotation of a secret ended: "succeeded", "failed" (until its next window), "left" (given up by hand, or taken
+    /// over); or a try of it did: "retry", "interrupted".
+    void rotation(const std::string& outcome);
     void reload(bool succeeded);
 
     /// `sample` is asked for families whenever the metrics are read, on the reading thread. It must not own
@@ -66,8 +69,8 @@ public:
 
 private:
     /// Above the highest numbers of the schema.
-    static constexpr std::size_t kOperations = 256;
-    static constexpr std::size_t kCodes = 32;
+    static constexpr std::size_t kOperations = 320;
+    static constexpr std::size_t kCodes = 48;
     /// Made when it is first counted, and then found by number.
     struct Operation {
         std::atomic<prometheus::Histogram*> seconds = nullptr;
@@ -90,6 +93,7 @@ private:
     prometheus::Family<prometheus::Counter>& hsm_recoveries_;
     prometheus::Family<prometheus::Counter>& reloads_;
     prometheus::Family<prometheus::Counter>& audit_incidents_;
+    prometheus::Family<prometheus::Counter>& rotations_;
     prometheus::Counter* audit_events_;
     prometheus::Histogram* audit_batch_seconds_;
     prometheus::Histogram* hsm_queue_seconds_;

@@ -1,0 +1,105 @@
+#pragma once
+// What changes a credential at its target: AWS's four steps, as a rotation function of the configuration does them.
+// Every step may be run again after an outcome that nobody learned, and must then find that it is done.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/secret_bytes.hpp"
+#include "daemon/base/errors.hpp"
+#include "daemon/base/time.hpp"
+#include "storage/rotation_repository.hpp"
+
+namespace coffer::rotation {
+
+using Step = storage::RotationStep;
+
+/// "createSecret", "setSecret", "testSecret", "finishSecret": as AWS's rotation events have them.
+[[nodiscard]] std::string_view step_name(Step step) noexcept;
+
+/// A step that did not succeed. The message is for people, says what to do, and has nothing secret in it.
+class StepFailed : public Error {
+public:
+    enum class Kind : std::uint8_t {
+        /// The target was away, or something may mend itself: the same again, later.
+        retry,
+        /// The target refused the new value: again, with another one.
+        value_refused,
+        /// The secret or the configuration has to be changed first.
+        hopeless,
+    };
+    StepFailed(Kind kind, const std::string& message) : Error(message), kind_(kind) {}
+    [[nodiscard]] Kind kind() const noexcept { return kind_; }
+
+private:
+    Kind kind_;
+};
+
+/// The values of the secret that is rotated, for one rotation. Blocks; used by one thread. Throws what the token and
+/// the database throw.
+class SecretValues {
+public:
+    virtual ~SecretValues() = default;
+    /// AWSCURRENT's. There always is one.
+    [[nodiscard]] virtual crypto::SecretBytes current() = 0;
+    /// Nothing while the new version has no value yet.
+    [[nodiscard]] virtual std::optional<crypto::SecretBytes> pending() = 0;
+    [[nodiscard]] virtual std::optional<crypto::SecretBytes> previous() = 0;
+    /// Gives the new version its value, once.
+    virtual void put_pending(crypto::SecretBytes value) = 0;
+    /// AWSCURRENT of another secret, by its name; nothing when there is none.
+    [[nodiscard]] virtual std::optional<crypto::SecretBytes> current_of(const std::string& name) = 0;
+    /// Random bytes of the token.
+    [[nodiscard]] virtual crypto::SecretBytes random(std::size_t size) = 0;
+};
+
+/// What a step is told, besides the values.
+struct StepContext {
+    std::string secret_arn;
+    std::string secret_name;
+    /// The ClientRequestToken: the new version's id.
+    std::string token;
+    /// When the step has to be over.
+    Deadline deadline;
+};
+
+/// One thing that was looked at before a rotation.
+struct Check {
+    enum class Outcome : std::uint8_t { passed, failed, skipped };
+    std::string name;
+    Outcome outcome = Outcome::passed;
+    std::string message{};
+};
+
+/// Thread-safe: many secrets are rotated by one function at a time.
+class Function {
+public:
+    virtual ~Function() = default;
+    /// "random", "postgresql" ...
+    [[nodiscard]] virtual std::string_view kind() const noexcept = 0;
+    /// Throws StepFailed; anything else counts as StepFailed::Kind::retry.
+    virtual void run(Step step, const StepContext& context, SecretValues& values) = 0;
+    /// What would stand in the way of a rotation now. Changes nothing.
+    [[nodiscard]] virtual std::vector<Check> check(const StepContext& context, SecretValues& values) = 0;
+};
+
+/// A function that only has to say what the new value is, how the target learns it, and how it is tried: when to do
+/// which is the same for all of them.
+class ValueFunction : public Function {
+public:
+    void run(Step step, const StepContext& context, SecretValues& values) final;
+
+protected:
+    /// The new value.
+    [[nodiscard]] virtual crypto::SecretBytes make(const StepContext& context, SecretValues& values,
+                                                   const crypto::SecretBytes& current) = 0;
+    /// Has the target take `pending`. It may have it already.
+    virtual void set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) = 0;
+    /// Uses `value` as an application would.
+    virtual void test(const StepContext& context, const crypto::SecretBytes& value) = 0;
+};
+
+}  // namespace coffer::rotation

@@ -1,0 +1,44 @@
+#include "daemon/rotation/password.hpp"
+
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/random_password.hpp"
+
+namespace coffer::rotation {
+
+namespace {
+
+secrets::PasswordRules rules_of(const PasswordSettings& settings) {
+    v1::GetRandomPasswordRequest request;
+    request.set_password_length(settings.length);
+    request.set_exclude_characters(settings.exclude_characters);
+    request.set_exclude_numbers(settings.exclude_numbers);
+    request.set_exclude_punctuation(settings.exclude_punctuation);
+    request.set_exclude_uppercase(settings.exclude_uppercase);
+    request.set_exclude_lowercase(settings.exclude_lowercase);
+    request.set_require_each_included_type(settings.require_each_included_type);
+    return secrets::PasswordRules(request);
+}
+
+}  // namespace
+
+std::string refusal_of(const PasswordSettings& settings) try {
+    static_cast<void>(rules_of(settings));
+    return "";
+} catch (const secrets::ServiceError& error) {
+    return error.what();
+}
+
+crypto::SecretBytes make_password(const PasswordSettings& settings, SecretValues& values) {
+    try {
+        const auto rules = rules_of(settings);
+        while (true) {
+            const auto random = values.random(rules.random_bytes_needed());
+            if (auto password = rules.generate(random.view())) return std::move(*password);
+        }
+    } catch (const secrets::ServiceError& error) {
+        throw StepFailed(StepFailed::Kind::hopeless,
+                         std::string("no password keeps the rules of this rotation function: ") + error.what());
+    }
+}
+
+}  // namespace coffer::rotation

@@ -1,0 +1,71 @@
+#pragma once
+// A login at somebody else's PostgreSQL, for rotation functions: libpq without blocking for ever.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/time.hpp"
+
+struct pg_conn;
+struct pg_result;
+
+namespace coffer::rotation {
+
+/// Where and as whom. The views must outlive the call they are given to.
+struct PostgresqlLogin {
+    std::string_view host;
+    std::uint16_t port = 5432;
+    std::string_view database;
+    std::string_view user;
+    std::string_view password;
+};
+
+/// How its server is proven to be the right one.
+struct PostgresqlTls {
+    /// sslmode of libpq: "verify-full" unless the configuration says otherwise.
+    std::string mode = "verify-full";
+    /// CA certificates; empty: the system's.
+    std::filesystem::path ca_file;
+};
+
+/// One connection, used by one thread. Every call ends at its deadline.
+class PostgresqlSession {
+public:
+    /// Nothing when the server refuses this user or password. Throws StepFailed (retry) when the server cannot be
+    /// reached, proven, or does not serve.
+    [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login, const PostgresqlTls& tls,
+                                                                 Deadline deadline);
+
+    /// Runs statements without results that matter. Throws StepFailed: value_refused where the server has rules for
+    /// passwords that the new one does not keep, hopeless where rights are missing, else retry.
+    void execute(const std::string& sql, Deadline deadline);
+    /// The first value of the first row; nothing without rows, or for NULL.
+    [[nodiscard]] std::optional<std::string> value(const std::string& sql, Deadline deadline);
+
+    /// Quoted for SQL, whatever the server's settings are.
+    [[nodiscard]] std::string identifier(std::string_view name) const;
+    [[nodiscard]] std::string literal(std::string_view text) const;
+    /// A SCRAM-SHA-256 verifier (RFC 5803) of the password: what the server stores, so that the password itself is in
+    /// no statement, and so in no log of the server's.
+    [[nodiscard]] std::string verifier(std::string_view user, std::string_view password) const;
+
+private:
+    struct Close {
+        void operator()(pg_conn* connection) const noexcept;
+    };
+    struct Clear {
+        void operator()(pg_result* result) const noexcept;
+    };
+    using Connection = std::unique_ptr<pg_conn, Close>;
+    using Result = std::unique_ptr<pg_result, Clear>;
+
+    explicit PostgresqlSession(Connection connection) : connection_(std::move(connection)) {}
+    [[nodiscard]] Result run(const std::string& sql, Deadline deadline);
+
+    Connection connection_;
+};
+
+}  // namespace coffer::rotation

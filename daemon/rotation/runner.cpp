@@ -1,0 +1,347 @@
+#include "daemon/rotation/runner.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/rotation_schedule.hpp"
+#include "storage/secret_repository.hpp"
+
+namespace coffer::rotation {
+
+using secrets::kCurrent;
+using secrets::kPending;
+using secrets::ServiceAction;
+using storage::RotationRepository;
+using storage::RotationTask;
+using storage::SecretRepository;
+using storage::StoredSecret;
+using storage::VersionId;
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{30};
+/// Of what is kept and shown of an error.
+constexpr std::size_t kMostErrorBytes = 1000;
+
+Deadline soon() {
+    return std::chrono::steady_clock::now() + kPatience;
+}
+
+ServiceAction action_of(std::string name, const StoredSecret& secret, const RotationTask& task) {
+    ServiceAction action{std::move(name), "rotation worker", {secret.arn}, {{"SecretId", secret.arn}}};
+    if (task.version) action.details["ClientRequestToken"] = task.version->value();
+    if (secret.rotation) action.details["RotationLambdaARN"] = secret.rotation->function;
+    action.details["Attempt"] = task.attempt;
+    return action;
+}
+
+ServiceAction step_action(std::string name, const StoredSecret& secret, const RotationTask& task, Step step) {
+    auto action = action_of(std::move(name), secret, task);
+    action.details["Step"] = step_name(step);
+    return action;
+}
+
+std::string shortened(std::string text) {
+    std::erase(text, '\0');
+    if (text.size() <= kMostErrorBytes) return text;
+    auto end = kMostErrorBytes;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    text.resize(end);
+    return text + " ...";
+}
+
+Step following(Step step) {
+    return static_cast<Step>(static_cast<int>(step) + 1);
+}
+
+/// What is moved to AWSCURRENT was tried in the same go: the table that remembers the step is not sealed.
+Step resumed(Step step) {
+    return std::min(step, Step::test);
+}
+
+/// When it is due in the window after the present one, whatever became of that.
+std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now) {
+    if (secret.rotation) secrets::reschedule(*secret.rotation, now);
+    return secrets::due_of(secret);
+}
+
+void to_rest(RotationTask& task, std::optional<Timestamp> due) {
+    task.due = due;
+    task.version.reset();
+    task.step = Step::create;
+    task.attempt = 0;
+    task.started.reset();
+    task.test_only = false;
+}
+
+storage::RotationRun run_of(const RotationTask& task, std::string outcome, Timestamp now) {
+    return {.version = *task.version,
+            .started = task.started.value_or(now),
+            .ended = now,
+            .outcome = std::move(outcome),
+            .step = task.step,
+            .attempts = task.attempt,
+            .message = task.last_error};
+}
+
+/// The token of a rotation that nobody asked for, in the form that ClientRequestTokens have.
+VersionId new_token() {
+    return VersionId(Uuid::random().text());
+}
+
+void require_saved(storage::WriteTransaction& tx, const RotationTask& task, bool release) {
+    if (!RotationRepository::save(tx, task, release)) throw RotationLost("another node has taken it over");
+}
+
+}  // namespace
+
+std::chrono::milliseconds RetrySettings::after(std::int64_t attempt) const {
+    auto wait = first;
+    for (std::int64_t i = 1; i < attempt && wait < longest; ++i) wait *= 2;
+    return std::min(wait, longest);
+}
+
+void Runner::run(RotationTask task, const std::atomic<bool>& lost) const noexcept {
+    const auto name = task.name;
+    try {
+        carry_on(task, lost);
+    } catch (const RotationLost& left) {
+        events_.left(name, left.what());
+    } catch (const std::exception& error) {
+        events_.interrupted(name, error.what());
+    }
+}
+
+void Runner::carry_on(RotationTask& task, const std::atomic<bool>& lost) const {
+    const auto secret = load_secret(parts_, task, soon());
+    if (!secret.rotation || !secret.rotation->enabled) {
+        to_rest(task, std::nullopt);
+        save(task, true);
+        throw RotationLost("rotation is turned off");
+    }
+    const auto* function = functions_.find(secret.rotation->function);
+    if (function == nullptr) {
+        ++task.attempt;
+        if (!task.version) begin(task, secret);
+        fail(task, secret, StepFailed::Kind::retry,
+             "the configuration of this node has no rotation function " + secret.rotation->function);
+        return;
+    }
+    if (task.test_only) {
+        try_login_only(task, secret, *function);
+    } else {
+        rotate(task, secret, *function, lost);
+    }
+}
+
+void Runner::save(const RotationTask& task, bool release, ServiceAction action) const {
+    RotationWrites(parts_).run(
+        [&task, release](storage::WriteTransaction& tx) { require_saved(tx, task, release); }, std::move(action), soon());
+}
+
+void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
+    const auto now = parts_.clock.now();
+    task.started = now;
+    task.step = Step::create;
+    task.attempt = 0;
+    task.last_error.reset();
+    task.failed = false;
+    const auto* left_behind = secrets::holder_of(secret.versions, kPending);
+    if (left_behind != nullptr && !secrets::has_label(*left_behind, kCurrent)) {
+        // As AWS: a rotation that is not complete is gone on with.
+        task.version = left_behind->id;
+        save(task, false, action_of("RotationStarted", secret, task));
+        return;
+    }
+    task.version = new_token();
+    RotationWrites(parts_).run(
+        [&task, now](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            const auto* pending = secrets::holder_of(locked.versions, kPending);
+            if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
+                throw RotationLost("another rotation was begun by hand");
+            }
+            secrets::add_pending(locked.versions, *task.version, now);
+            if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
+            locked.last_changed = now;
+            SecretRepository::update(tx, std::move(locked), {});
+            require_saved(tx, task, false);
+        },
+        action_of("RotationStarted", secret, task), soon());
+}
+
+void Runner::rotate(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
+                    const std::atomic<bool>& lost) const {
+    if (!task.version) {
+        begin(task, secret);
+    } else {
+        const auto* version = secrets::find_version(secret.versions, *task.version);
+        if (version == nullptr ||
+            !(secrets::has_label(*version, kPending) || secrets::has_label(*version, kCurrent))) {
+            abandon(task, secret);
+            return;
+        }
+    }
+    ++task.attempt;
+    task.last_attempt = parts_.clock.now();
+    task.step = resumed(task.step);
+    save(task, false);
+    try {
+        while (true) {
+            if (lost) throw RotationLost("the lease ran out");
+            const StepContext context{secret.arn, secret.name, task.version->value(),
+                                      std::chrono::steady_clock::now() + function.timeout};
+            StoredValues values(parts_, task, context.deadline);
+            function.function->run(task.step, context, values);
+            if (task.step == Step::finish) break;
+            const auto done = task.step;
+            task.step = following(done);
+            save(task, false, step_action("RotationStepSucceeded", secret, task, done));
+        }
+    } catch (const RotationLost&) {
+        throw;
+    } catch (const StepFailed& failed) {
+        fail(task, secret, failed.kind(), failed.what());
+        return;
+    } catch (const IntegrityError& altered) {
+        fail(task, secret, StepFailed::Kind::hopeless, altered.what());
+        return;
+    }
+    complete(task, secret);
+}
+
+void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
+    const auto now = parts_.clock.now();
+    task.last_error.reset();
+    auto rested = task;
+    rested.failed = false;
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            auto* version = secrets::find_version(locked.versions, *task.version);
+            if (version == nullptr || !version->kind) throw RotationLost("the version that the rotation made is gone");
+            const bool is_current = secrets::has_label(*version, kCurrent);
+            if (!is_current && !secrets::has_label(*version, kPending)) {
+                throw RotationLost("AWSPENDING was taken from the version that the rotation made");
+            }
+            if (!locked.rotation) throw RotationLost("rotation is not configured any more");
+            if (!is_current) secrets::attach_label(locked.versions, *task.version, kCurrent);
+            secrets::detach_label(locked.versions, *task.version, kPending);
+            locked.rotation->last_rotated = locked.last_changed = now;
+            secrets::reschedule(*locked.rotation, now);
+            to_rest(rested, secrets::due_of(locked));
+            require_saved(tx, rested, true);
+            RotationRepository::add_run(tx, task.secret, run_of(task, "Succeeded", now));
+            SecretRepository::update(tx, std::move(locked), {});
+        },
+        action_of("RotationSucceeded", secret, task), soon());
+    events_.succeeded(task.name);
+}
+
+void Runner::abandon(RotationTask& task, const StoredSecret& secret) const {
+    const auto now = parts_.clock.now();
+    const auto action = action_of("RotationAbandoned", secret, task);
+    task.last_error = "AWSPENDING was taken from the version that the rotation made";
+    const auto run = run_of(task, "Abandoned", now);
+    auto rested = task;
+    to_rest(rested, secrets::due_of(secret));
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            require_saved(tx, rested, true);
+            RotationRepository::add_run(tx, task.secret, run);
+        },
+        action, soon());
+    events_.left(task.name, *task.last_error);
+}
+
+void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Kind kind,
+                  const std::string& message) const {
+    const auto now = parts_.clock.now();
+    const auto step = task.step;
+    task.last_error = shortened(message);
+    const bool final = kind == StepFailed::Kind::hopeless || task.attempt >= retry_.attempts;
+    auto action = step_action(final ? "RotationFailed" : "RotationStepFailed", secret, task, step);
+    action.details["Message"] = *task.last_error;
+    auto after = task;
+    after.failed = final;
+    if (final) {
+        after.attempt = 0;
+        after.due = due_later(secret, now);
+    } else {
+        after.due = now + retry_.after(task.attempt);
+    }
+    const bool another_value = kind == StepFailed::Kind::value_refused;
+    if (another_value) {
+        after.version = new_token();
+        after.step = Step::create;
+    }
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            if (another_value) {
+                auto locked = lock_secret(tx, task);
+                const auto* version = secrets::find_version(locked.versions, *task.version);
+                if (version == nullptr || !secrets::has_label(*version, kPending)) {
+                    throw RotationLost("AWSPENDING was taken from the version that the rotation made");
+                }
+                secrets::add_pending(locked.versions, *after.version, now);
+                if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
+                locked.last_changed = now;
+                SecretRepository::update(tx, std::move(locked), {});
+            }
+            require_saved(tx, after, true);
+            if (final) RotationRepository::add_run(tx, task.secret, run_of(task, "Failed", now));
+        },
+        std::move(action), soon());
+    events_.failed(task.name, step, *task.last_error, final);
+}
+
+void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function) const {
+    const auto now = parts_.clock.now();
+    task.last_attempt = now;
+    task.attempt = 1;
+    const StepContext context{secret.arn, secret.name, task.version->value(),
+                              std::chrono::steady_clock::now() + function.timeout};
+    StoredValues values(parts_, task, context.deadline);
+    if (secrets::find_version(secret.versions, *task.version) == nullptr) {
+        RotationWrites(parts_).run(
+            [&](storage::WriteTransaction& tx) {
+                auto locked = lock_secret(tx, task);
+                secrets::add_pending(locked.versions, *task.version, now);
+                SecretRepository::update(tx, std::move(locked), {});
+                require_saved(tx, task, false);
+            },
+            action_of("TestRotationStarted", secret, task), soon());
+    }
+    std::optional<std::string> problem;
+    try {
+        // A try that was cut off may have left it there.
+        if (!values.pending()) values.put_pending(values.current());
+        function.function->run(Step::test, context, values);
+    } catch (const StepFailed& failed) {
+        problem = shortened(failed.what());
+    }
+    auto action = action_of(problem ? "TestRotationFailed" : "TestRotationSucceeded", secret, task);
+    if (problem) action.details["Message"] = *problem;
+    auto rested = task;
+    rested.last_error = problem;
+    rested.failed = problem.has_value();
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            std::erase_if(locked.versions, [&task](const auto& version) {
+                return version.id == *task.version && !secrets::has_label(version, kCurrent);
+            });
+            to_rest(rested, secrets::due_of(locked));
+            require_saved(tx, rested, true);
+            SecretRepository::update(tx, std::move(locked), {});
+        },
+        std::move(action), soon());
+    if (problem) {
+        events_.failed(task.name, Step::test, *problem, true);
+    } else {
+        events_.succeeded(task.name);
+    }
+}
+
+}  // namespace coffer::rotation

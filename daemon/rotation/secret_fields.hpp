@@ -1,0 +1,46 @@
+#pragma once
+// A secret that is a JSON object, as rotation functions want it ({"username": ..., "password": ...}): read and
+// changed without leaving locked memory.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/secret_bytes.hpp"
+
+namespace coffer::rotation {
+
+/// Move-only. Used by one thread at a time.
+class SecretFields {
+public:
+    /// Throws StepFailed (hopeless) when `value` is no JSON object of at most 65,536 bytes.
+    [[nodiscard]] static SecretFields parse(const crypto::SecretBytes& value);
+
+    /// A text; nothing when there is none of that name. Refers to this object. Throws StepFailed when it is there and is
+    /// neither a text nor a whole number.
+    [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+    /// The same; throws StepFailed that names the field when it is not there or empty.
+    [[nodiscard]] std::string_view require(std::string_view name) const;
+    /// A port: 1 to 65,535, as a number or a text. `otherwise` when absent.
+    [[nodiscard]] std::uint16_t port(std::uint16_t otherwise) const;
+
+    /// Sets a text field, in its place where it is there.
+    void set(std::string_view name, std::string_view value);
+    /// The object as JSON.
+    [[nodiscard]] crypto::SecretBytes text() const;
+
+    SecretFields(SecretFields&&) noexcept;
+    SecretFields& operator=(SecretFields&&) noexcept;
+    ~SecretFields();
+
+private:
+    /// What the values live in; at an address of its own, since they refer to it.
+    struct Store;
+    explicit SecretFields(std::unique_ptr<Store> store);
+
+    std::unique_ptr<Store> store_;
+};
+
+}  // namespace coffer::rotation

@@ -1,0 +1,75 @@
+#pragma once
+// The values of a secret under rotation, from the database and the token.
+
+#include <functional>
+#include <string>
+
+#include "crypto/hsm.hpp"
+#include "daemon/rotation/function.hpp"
+#include "daemon/secrets/audit_trail.hpp"
+#include "daemon/secrets/master_keys.hpp"
+#include "storage/database.hpp"
+
+namespace coffer::rotation {
+
+/// What rotations work with; all must outlive them.
+struct RotationParts {
+    crypto::Hsm& hsm;
+    storage::Database& database;
+    const secrets::MasterKeys& master_keys;
+    const Clock& clock;
+    /// Null: no events are written.
+    secrets::AuditTrail* trail = nullptr;
+    std::string node;
+};
+
+/// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done about it.
+class RotationLost : public Error {
+public:
+    using Error::Error;
+};
+
+/// Runs `job` in a transaction, waits for it, and journals the event that it stored, if any.
+class RotationWrites {
+public:
+    explicit RotationWrites(const RotationParts& parts) : parts_(parts) {}
+
+    using Job = std::function<void(storage::WriteTransaction&)>;
+    /// `action`, where it has a name, is the event of what `job` did. Throws what the database and `job` throw.
+    void run(Job job, secrets::ServiceAction action, Deadline deadline) const;
+
+private:
+    const RotationParts& parts_;
+};
+
+class StoredValues final : public SecretValues {
+public:
+    /// `task` has a version. Both must outlive it.
+    StoredValues(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline)
+        : parts_(parts), task_(task), deadline_(deadline) {}
+
+    [[nodiscard]] crypto::SecretBytes current() override;
+    [[nodiscard]] std::optional<crypto::SecretBytes> pending() override;
+    [[nodiscard]] std::optional<crypto::SecretBytes> previous() override;
+    void put_pending(crypto::SecretBytes value) override;
+    [[nodiscard]] std::optional<crypto::SecretBytes> current_of(const std::string& name) override;
+    [[nodiscard]] crypto::SecretBytes random(std::size_t size) override;
+
+private:
+    [[nodiscard]] std::optional<crypto::SecretBytes> labelled(const std::string& secret, std::string_view label);
+    [[nodiscard]] std::optional<crypto::SecretBytes> open(const storage::StoredSecret& secret,
+                                                          const storage::StoredVersion& version);
+
+    const RotationParts& parts_;
+    const storage::RotationTask& task_;
+    const Deadline deadline_;
+};
+
+/// The secret as the database has it now, its seal checked. Throws RotationLost when it is gone, or another one has its
+/// name.
+[[nodiscard]] storage::StoredSecret load_secret(const RotationParts& parts, const storage::RotationTask& task,
+                                                Deadline deadline);
+/// The same, locked until the end of the transaction.
+[[nodiscard]] storage::StoredSecret lock_secret(storage::WriteTransaction& tx, const storage::RotationTask& task);
+
+}  // namespace coffer::rotation

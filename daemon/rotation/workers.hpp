@@ -1,0 +1,84 @@
+#pragma once
+// The threads that rotate secrets. On any number of nodes at once: each takes what is due under a lease, and keeps it
+// while it works on it.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/rotation/runner.hpp"
+#include "daemon/secrets/rotation_functions.hpp"
+
+namespace coffer::rotation {
+
+struct WorkerSettings {
+    unsigned workers = 4;
+    /// Without a sign of life for so long, another node takes a rotation over.
+    std::chrono::seconds lease{60};
+    /// How often the database is asked for what is due, when nobody says that there is something.
+    std::chrono::milliseconds poll{1'000};
+    RetrySettings retry;
+};
+
+/// Thread-safe.
+class Workers final : public secrets::RotationFunctions {
+public:
+    /// `functions` is what the configuration has. Nothing is begun before start().
+    Workers(RotationParts parts, FunctionSet functions, WorkerSettings settings, RunnerEvents events);
+    ~Workers() override;
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+    void start();
+    /// Ends after the step at hand of each; another node, or the next start, goes on from there.
+    void stop();
+
+    [[nodiscard]] bool has(std::string_view arn) const noexcept override { return functions_.find(arn) != nullptr; }
+    void wake() noexcept override;
+
+    [[nodiscard]] const FunctionSet& functions() const noexcept { return functions_; }
+    [[nodiscard]] const RotationParts& parts() const noexcept { return parts_; }
+
+    /// What there was to do on all nodes when it was last looked, a few seconds ago; nothing before.
+    [[nodiscard]] std::optional<storage::RotationRepository::Counts> counts() const;
+
+    /// Takes one that is due and carries it on, on the calling thread; false when none was. For tests, and the
+    /// workers themselves.
+    bool run_one();
+
+private:
+    /// A rotation that this node has at the moment.
+    struct Held {
+        storage::RotationTask task;
+        std::atomic<bool> lost = false;
+    };
+
+    void carry_on(storage::RotationTask task);
+    void work(const std::stop_token& stop);
+    void look_after(const std::stop_token& stop);
+    [[nodiscard]] std::vector<bool> renew(const std::vector<storage::RotationTask>& tasks);
+    void count();
+    [[nodiscard]] std::optional<storage::RotationTask> claim();
+
+    const RotationParts parts_;
+    const FunctionSet functions_;
+    const WorkerSettings settings_;
+    const Runner runner_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable_any stirred_;
+    bool woken_ = false;
+    bool somebody_polls_ = false;
+    std::list<Held> held_;
+    std::optional<storage::RotationRepository::Counts> counts_;
+    std::vector<std::jthread> threads_;  // last: they use the others
+};
+
+}  // namespace coffer::rotation

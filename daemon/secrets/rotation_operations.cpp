@@ -1,0 +1,115 @@
+// RotateSecret, CancelRotateSecret: what the rotation of a secret is. Carrying it out is daemon/rotation's.
+
+#include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/responses.hpp"
+#include "daemon/secrets/rotation_schedule.hpp"
+#include "daemon/secrets/service_support.hpp"
+#include "storage/rotation_repository.hpp"
+
+namespace coffer::secrets {
+
+using boost::asio::awaitable;
+using storage::RotationRepository;
+using storage::RotationStep;
+using storage::StoredRotation;
+using storage::StoredSecret;
+using storage::StoredVersion;
+using storage::VersionId;
+
+namespace {
+
+Facts facts_of(const v1::RotateSecretRequest& request) {
+    Facts facts;
+    if (request.has_rotation_lambda_arn()) {
+        facts.add(access::Key::sm_rotation_lambda_arn, request.rotation_lambda_arn());
+    }
+    if (request.has_rotate_immediately()) {
+        facts.add_boolean(access::Key::sm_rotate_immediately, request.rotate_immediately());
+    }
+    facts.add_boolean(access::Key::sm_modify_rotation_rules, request.has_rotation_rules());
+    return facts;
+}
+
+/// Whether this very request was carried out before. Throws when it may not be carried out now.
+bool is_repeated(const StoredSecret& secret, const VersionId& token) {
+    const auto* pending = holder_of(secret.versions, kPending);
+    const auto* made = find_version(secret.versions, token);
+    if (made != nullptr && (pending == made || has_label(*made, kCurrent))) return true;
+    if (made != nullptr) throw token_in_use(token.value(), secret.arn);
+    if (pending != nullptr && !has_label(*pending, kCurrent)) throw rotation_not_complete();
+    return false;
+}
+
+/// The rotation that `secret` has afterwards.
+StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequest& request,
+                          const RotationFunctions* functions, Timestamp now) {
+    auto rotation = with_rules(secret.rotation.value_or(StoredRotation{}), request.rotation_rules());
+    if (!request.rotation_lambda_arn().empty()) rotation.function = request.rotation_lambda_arn();
+    if (rotation.function.empty()) throw no_rotation_function();
+    if (functions == nullptr || !functions->has(rotation.function)) throw unknown_rotation_function();
+    rotation.enabled = true;
+    reschedule(rotation, now);
+    return rotation;
+}
+
+}  // namespace
+
+awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call, v1::RotateSecretRequest request) {
+    const auto ref = SecretRef::parse(request.secret_id(), parts_.node);
+    if (!request.has_client_request_token()) throw invalid_parameter(token_missing().what());
+    if (request.external_secret_rotation_metadata_size() > 0 || request.has_external_secret_rotation_role_arn()) {
+        throw not_implemented("RotateSecret of managed external secrets");
+    }
+    static_cast<void>(with_rules({}, request.rotation_rules()));  // before it says whether there is such a secret
+    const auto secret = co_await require_secret(call, ref, access::Action::rotate_secret, facts_of(request));
+    const VersionId token(request.client_request_token());
+    call->record->version = token.value();
+    UniqueFunction<v1::RotateSecretResponse(Edit&)> edit = [request = std::move(request), token,
+                                                            functions = parts_.rotation_functions,
+                                                            now = parts_.clock.now()](Edit& e) {
+        refuse_deleted(e.secret);
+        auto response = answer_naming<v1::RotateSecretResponse>(e.secret);
+        response.set_version_id(token.value());
+        auto rotation = configured(e.secret, request, functions, now);
+        e.changed = !is_repeated(e.secret, token);
+        if (!e.changed) return response;
+        if (!current_version(e.secret)) throw nothing_to_rotate();
+        e.secret.rotation = std::move(rotation);
+        storage::RotationTask task{.secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
+        task.test_only = request.has_rotate_immediately() && !request.rotate_immediately();
+        task.step = task.test_only ? RotationStep::test : RotationStep::create;
+        if (!task.test_only) {
+            add_pending(e.secret.versions, token, now);
+            require_quotas(e.secret, now);
+        }
+        e.secret.last_changed = now;
+        RotationRepository::begin(e.tx, task, now);
+        return response;
+    };
+    auto response = co_await change<v1::RotateSecretResponse>(call, secret, std::move(edit));
+    if (parts_.rotation_functions != nullptr) parts_.rotation_functions->wake();
+    co_return response;
+}
+
+awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
+    Call call, v1::CancelRotateSecretRequest request) {
+    auto ref = SecretRef::parse(request.secret_id(), parts_.node);
+    const auto secret = co_await require_secret(call, std::move(ref), access::Action::cancel_rotate_secret, {});
+    UniqueFunction<v1::CancelRotateSecretResponse(Edit&)> edit = [now = parts_.clock.now()](Edit& e) {
+        refuse_deleted(e.secret);
+        if (!e.secret.rotation) throw rotation_never_configured();
+        auto response = answer_naming<v1::CancelRotateSecretResponse>(e.secret);
+        const auto* pending = holder_of(e.secret.versions, kPending);
+        if (pending != nullptr && !has_label(*pending, kCurrent)) response.set_version_id(pending->id.value());
+        e.changed = e.secret.rotation->enabled;
+        if (!e.changed) return response;
+        e.secret.rotation->enabled = false;
+        e.secret.last_changed = now;
+        // Labels stay as they are; whoever works on it finds it turned off before its next step.
+        RotationRepository::begin(e.tx, {.secret = e.secret.id, .name = e.secret.name}, now);
+        return response;
+    };
+    co_return co_await change<v1::CancelRotateSecretResponse>(call, secret, std::move(edit));
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,71 @@
+#include "daemon/secrets/rotation_schedule.hpp"
+
+#include <algorithm>
+
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/labels.hpp"
+#include "storage/rotation_repository.hpp"
+
+namespace coffer::secrets {
+
+using storage::StoredRotation;
+using storage::StoredSecret;
+using storage::VersionId;
+
+std::optional<rotation::Schedule> schedule_of(const StoredRotation& rotation) {
+    if (!rotation.after_days && !rotation.expression) return std::nullopt;
+    return rotation::Schedule::parse({rotation.after_days, rotation.expression, rotation.duration});
+}
+
+StoredRotation with_rules(StoredRotation rotation, const v1::RotationRules& rules) {
+    rotation::ScheduleText text;
+    if (rules.has_automatically_after_days()) text.automatically_after_days = rules.automatically_after_days();
+    if (rules.has_schedule_expression()) text.expression = rules.schedule_expression();
+    if (rules.has_duration()) text.duration = rules.duration();
+    if (text == rotation::ScheduleText{}) return rotation;
+    try {
+        static_cast<void>(rotation::Schedule::parse(text));
+    } catch (const rotation::ScheduleError& error) {
+        throw invalid_parameter(error.what());
+    }
+    rotation.after_days = text.automatically_after_days;
+    rotation.expression = std::move(text.expression);
+    rotation.duration = std::move(text.duration);
+    return rotation;
+}
+
+void reschedule(StoredRotation& rotation, Timestamp base) {
+    rotation.opens = rotation.closes = std::nullopt;
+    rotation.expression_days = std::nullopt;
+    const auto schedule = schedule_of(rotation);
+    if (!schedule) return;
+    const auto window = schedule->next(base);
+    rotation.opens = window.opens;
+    rotation.closes = window.closes;
+    if (rotation.expression) rotation.expression_days = schedule->days(base);
+}
+
+std::optional<Timestamp> due_of(const StoredSecret& secret) {
+    const auto& rotation = secret.rotation;
+    if (!rotation || !rotation->enabled || !rotation->opens || !rotation->closes) return std::nullopt;
+    const auto length = rotation->closes->millis() - rotation->opens->millis();
+    // The last tenth is for those that come late, and for second tries.
+    const auto usable = std::max<std::int64_t>(1, length - length / 10);
+    const auto place = std::hash<Uuid>{}(secret.id.value()) ^ static_cast<std::size_t>(rotation->opens->millis());
+    return *rotation->opens + std::chrono::milliseconds(static_cast<std::int64_t>(place % static_cast<std::size_t>(usable)));
+}
+
+std::optional<VersionId> current_version(const StoredSecret& secret) {
+    const auto* holder = holder_of(secret.versions, kCurrent);
+    if (holder == nullptr) return std::nullopt;
+    return holder->id;
+}
+
+void current_may_have_moved(storage::WriteTransaction& tx, const std::optional<VersionId>& before,
+                            StoredSecret& secret, Timestamp now) {
+    if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before) return;
+    reschedule(*secret.rotation, now);
+    storage::RotationRepository::set_due(tx, secret.id, due_of(secret));
+}
+
+}  // namespace coffer::secrets

@@ -1,0 +1,103 @@
+#include "daemon/server/rotation_config.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "daemon/server/units.hpp"
+
+namespace coffer::server {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Need = TableReader::Need;
+
+constexpr milliseconds kOneSecond{1'000};
+constexpr std::size_t kLambdaNameMax = 64;  // AWS Lambda's limit of a function's name
+constexpr std::size_t kMostFunctions = 1'000;
+constexpr std::int64_t kLongestPassword = 4'096;
+
+bool is_function_name(std::string_view name) {
+    return !name.empty() && name.size() <= kLambdaNameMax &&
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") ==
+               std::string_view::npos;
+}
+
+void read_password(TableReader& reader, RotationPassword& password) {
+    reader.read_integer("password_length", password.length, 1, kLongestPassword);
+    reader.read_text("exclude_characters", password.exclude_characters);
+    reader.read_flag("exclude_numbers", password.exclude_numbers);
+    reader.read_flag("exclude_punctuation", password.exclude_punctuation);
+    reader.read_flag("exclude_uppercase", password.exclude_uppercase);
+    reader.read_flag("exclude_lowercase", password.exclude_lowercase);
+    reader.read_flag("require_each_included_type", password.require_each_included_type);
+}
+
+void read_postgresql(TableReader& reader, RotationFunctionSection& function) {
+    static constexpr std::array<std::string_view, 4> kTlsModes{"verify-full", "verify-ca", "require", "disable"};
+    if (reader.read_text("tls", function.tls) &&
+        std::find(kTlsModes.begin(), kTlsModes.end(), function.tls) == kTlsModes.end()) {
+        reader.complain("tls", "\"" + function.tls +
+                                   "\" is not known; choose one of \"verify-full\", \"verify-ca\", \"require\", \"disable\"");
+    }
+    reader.read_path("ca_file", function.ca_file);
+    reader.read_text("admin_secret", function.admin_secret);
+    reader.read_flag("send_plain_password", function.send_plain_password);
+}
+
+void read_function(TableReader& reader, RotationFunctionSection& function) {
+    if (reader.read_text("name", function.name, Need::required) && !is_function_name(function.name)) {
+        reader.complain("name", "must be 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
+    }
+    std::string kind;
+    if (reader.read_text("kind", kind, Need::required)) {
+        if (kind == "random") {
+            function.kind = RotationKind::random;
+            reader.read_text("field", function.field);
+        } else if (kind == "postgresql") {
+            function.kind = RotationKind::postgresql;
+            read_postgresql(reader, function);
+        } else {
+            reader.complain("kind", "\"" + kind + "\" is not known; choose one of \"postgresql\", \"random\"");
+        }
+    }
+    reader.read_text("description", function.description);
+    reader.read_duration("timeout", function.timeout, kOneSecond, kOneHour / 4);
+    read_password(reader, function.password);
+    reader.finish();
+}
+
+}  // namespace
+
+void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems& problems) {
+    if (const auto* table = root.find_table("rotation", Need::optional)) {
+        TableReader reader(*table, "[rotation]", problems);
+        reader.read_integer("workers", rotation.workers, 0, 64);
+        reader.read_integer("attempts", rotation.attempts, 1, 100);
+        reader.read_duration("retry_after", rotation.retry_after, kOneSecond, kOneDay);
+        reader.read_duration("retry_at_most", rotation.retry_at_most, kOneSecond, kOneDay);
+        reader.read_duration("lease", rotation.lease, 10 * kOneSecond, kOneHour);
+        if (rotation.retry_at_most < rotation.retry_after) {
+            reader.complain("retry_at_most", "must not be shorter than 'retry_after'");
+        }
+        reader.finish();
+    }
+    std::set<std::string> names;
+    for (const toml::table* table : root.find_tables("rotation_function")) {
+        TableReader reader(*table, "[[rotation_function]]", problems);
+        RotationFunctionSection function;
+        read_function(reader, function);
+        if (!function.name.empty() && !names.insert(function.name).second) {
+            reader.complain("name", "\"" + function.name + "\" names another rotation function as well");
+        }
+        rotation.functions.push_back(std::move(function));
+    }
+    if (rotation.functions.size() > kMostFunctions) {
+        problems.add(0, "there are more than " + std::to_string(kMostFunctions) + " [[rotation_function]]");
+    }
+}
+
+}  // namespace coffer::server

@@ -1,0 +1,204 @@
+#include "storage/rotation_repository.hpp"
+
+#include <fmt/format.h>
+
+#include <pqxx/result>
+#include <pqxx/transaction_base>
+
+#include "storage/sql_values.hpp"
+#include "storage/statements.hpp"
+
+namespace coffer::storage {
+
+namespace {
+
+std::string task_columns() {
+    return fmt::format(
+        "r.secret_id::text, s.name, {}, r.test_only, r.version_id, r.step, r.attempt, {}, {}, r.last_error, "
+        "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence",
+        sql_millis("r.due"), sql_millis("r.started"), sql_millis("r.last_attempt"));
+}
+
+RotationStep step_of(const pqxx::field& field) {
+    return static_cast<RotationStep>(field.as<int>());
+}
+
+RotationTask read_task(const pqxx::row& row) {
+    RotationTask task;
+    const auto id = Uuid::parse(row[0].c_str());
+    if (!id) throw Error("table rotations: secret_id is no UUID");
+    task.secret = SecretId(*id);
+    task.name = row[1].c_str();
+    task.due = optional_time(row[2]);
+    task.test_only = row[3].as<bool>();
+    if (!row[4].is_null()) task.version = VersionId(row[4].c_str());
+    task.step = step_of(row[5]);
+    task.attempt = row[6].as<std::int64_t>();
+    task.started = optional_time(row[7]);
+    task.last_attempt = optional_time(row[8]);
+    task.last_error = optional_text(row[9]);
+    task.failed = row[10].as<bool>();
+    task.paused = row[11].as<bool>();
+    task.node = optional_text(row[12]);
+    task.fence = row[13].as<std::int64_t>();
+    return task;
+}
+
+std::string id_text(SecretId id) {
+    return id.value().text();
+}
+
+const char* version_text(const RotationTask& task) {
+    return task.version ? task.version->value().c_str() : nullptr;
+}
+
+}  // namespace
+
+std::vector<Statement> rotation_statements() {
+    return {
+        {"rotation_begin",
+         fmt::format("INSERT INTO rotations AS r (secret_id, due, test_only, version_id, step, started) "
+                     "VALUES ($1::uuid, {0}, $3::boolean, $4, $5::smallint, {1}) "
+                     "ON CONFLICT (secret_id) DO UPDATE SET due = {0}, test_only = $3::boolean, version_id = $4, "
+                     "step = $5::smallint, started = {1}, attempt = 0, last_attempt = NULL, last_error = NULL, "
+                     "failed = false, leased_until = NULL, node = NULL, fence = r.fence + 1",
+                     sql_time("$2"), sql_time("$6"))},
+        {"rotation_set_due",
+         fmt::format("INSERT INTO rotations AS r (secret_id, due) VALUES ($1::uuid, {0}) "
+                     "ON CONFLICT (secret_id) DO UPDATE SET due = {0} WHERE r.version_id IS NULL",
+                     sql_time("$2"))},
+        {"rotation_claim",
+         fmt::format("WITH c AS (SELECT r.secret_id FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE r.due <= {} AND NOT r.paused AND (r.leased_until IS NULL OR r.leased_until <= now()) "
+                     "AND s.deleted IS NULL AND NOT (SELECT paused FROM rotation_control) "
+                     "ORDER BY r.due, r.secret_id LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) "
+                     "UPDATE rotations r SET node = $3, leased_until = now() + $4::bigint * interval '1 second', "
+                     "fence = r.fence + 1 FROM c, secrets s WHERE r.secret_id = c.secret_id AND s.id = r.secret_id "
+                     "RETURNING {}",
+                     sql_time("$1"), task_columns())},
+        {"rotation_renew",
+         "UPDATE rotations SET leased_until = now() + $3::bigint * interval '1 second' "
+         "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1"},
+        {"rotation_save",
+         fmt::format("UPDATE rotations SET due = {}, version_id = $4, step = $5::smallint, attempt = $6::int, "
+                     "started = {}, last_attempt = {}, last_error = $9, failed = $10::boolean, "
+                     "test_only = $12::boolean, "
+                     "leased_until = CASE WHEN $11::boolean THEN NULL ELSE leased_until END "
+                     "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1",
+                     sql_time("$3"), sql_time("$7"), sql_time("$8"))},
+        {"rotation_add_run",
+         fmt::format("INSERT INTO rotation_runs (secret_id, version_id, started, ended, outcome, step, attempts, "
+                     "message) VALUES ($1::uuid, $2, {}, {}, $5, $6::smallint, $7::int, $8) "
+                     "ON CONFLICT DO NOTHING",
+                     sql_time("$3"), sql_time("$4"))},
+        {"rotation_trim_runs",
+         "DELETE FROM rotation_runs WHERE secret_id = $1::uuid AND (ended, version_id) IN "
+         "(SELECT ended, version_id FROM rotation_runs WHERE secret_id = $1::uuid "
+         "ORDER BY ended DESC, version_id DESC OFFSET $2::bigint)"},
+        {"rotation_runs",
+         fmt::format("SELECT version_id, {}, {}, outcome, step, attempts, message FROM rotation_runs "
+                     "WHERE secret_id = $1::uuid ORDER BY ended DESC, version_id DESC",
+                     sql_millis("started"), sql_millis("ended"))},
+        {"rotation_find", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                                      "WHERE r.secret_id = $1::uuid",
+                                      task_columns())},
+        {"rotation_list", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                                      "WHERE s.name > $1 ORDER BY s.name LIMIT $2::bigint",
+                                      task_columns())},
+        {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
+        {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
+        {"rotation_all_paused", "SELECT paused FROM rotation_control"},
+        {"rotation_counts",
+         fmt::format("SELECT count(*) FILTER (WHERE due <= {0} AND NOT paused), "
+                     "count(*) FILTER (WHERE leased_until > now()), count(*) FILTER (WHERE failed), "
+                     "{1} FROM rotations",
+                     sql_time("$1"),
+                     sql_millis(fmt::format("(min(due) FILTER (WHERE due <= {} AND NOT paused))", sql_time("$1"))))},
+    };
+}
+
+void RotationRepository::begin(WriteTransaction& tx, const RotationTask& task, Timestamp now) {
+    const auto due = millis_text(task.due);
+    tx.sql().exec_prepared("rotation_begin", id_text(task.secret), nullable(due), task.test_only,
+                           version_text(task), static_cast<int>(task.step), now.millis());
+}
+
+void RotationRepository::set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due) {
+    const auto millis = millis_text(due);
+    tx.sql().exec_prepared("rotation_set_due", id_text(secret), nullable(millis));
+}
+
+std::vector<RotationTask> RotationRepository::claim(WriteTransaction& tx, Timestamp now, std::size_t limit,
+                                                    const std::string& node, std::chrono::seconds lease) {
+    std::vector<RotationTask> tasks;
+    for (const auto& row : tx.sql().exec_prepared("rotation_claim", now.millis(), limit, node, lease.count())) {
+        tasks.push_back(read_task(row));
+    }
+    return tasks;
+}
+
+bool RotationRepository::renew(WriteTransaction& tx, const RotationTask& task, std::chrono::seconds lease) {
+    return !tx.sql().exec_prepared("rotation_renew", id_text(task.secret), task.fence, lease.count()).empty();
+}
+
+bool RotationRepository::save(WriteTransaction& tx, const RotationTask& task, bool release) {
+    const auto due = millis_text(task.due);
+    const auto started = millis_text(task.started);
+    const auto last_attempt = millis_text(task.last_attempt);
+    if (task.last_error) static_cast<void>(storable("error", *task.last_error));
+    return !tx.sql()
+                .exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due), version_text(task),
+                               static_cast<int>(task.step), task.attempt, nullable(started),
+                               nullable(last_attempt), nullable(task.last_error), task.failed, release,
+                               task.test_only)
+                .empty();
+}
+
+void RotationRepository::add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run) {
+    tx.sql().exec_prepared("rotation_add_run", id_text(secret), run.version.value(), run.started.millis(),
+                           run.ended.millis(), run.outcome, static_cast<int>(run.step), run.attempts,
+                           nullable(run.message));
+    tx.sql().exec_prepared("rotation_trim_runs", id_text(secret), kRunsKept);
+}
+
+std::vector<RotationRun> RotationRepository::runs(ReadTransaction& tx, SecretId secret) {
+    std::vector<RotationRun> runs;
+    for (const auto& row : tx.sql().exec_prepared("rotation_runs", id_text(secret))) {
+        runs.push_back({VersionId(row[0].c_str()), time_of(row[1]), time_of(row[2]), row[3].c_str(),
+                        step_of(row[4]), row[5].as<std::int64_t>(), optional_text(row[6])});
+    }
+    return runs;
+}
+
+std::optional<RotationTask> RotationRepository::find(ReadTransaction& tx, SecretId secret) {
+    const auto rows = tx.sql().exec_prepared("rotation_find", id_text(secret));
+    if (rows.empty()) return std::nullopt;
+    return read_task(rows.front());
+}
+
+std::vector<RotationTask> RotationRepository::list(ReadTransaction& tx, const std::string& after,
+                                                   std::size_t limit) {
+    std::vector<RotationTask> tasks;
+    for (const auto& row : tx.sql().exec_prepared("rotation_list", after, limit)) tasks.push_back(read_task(row));
+    return tasks;
+}
+
+void RotationRepository::pause(WriteTransaction& tx, SecretId secret, bool paused) {
+    tx.sql().exec_prepared("rotation_pause", id_text(secret), paused);
+}
+
+void RotationRepository::pause_all(WriteTransaction& tx, bool paused) {
+    tx.sql().exec_prepared("rotation_pause_all", paused);
+}
+
+bool RotationRepository::all_paused(ReadTransaction& tx) {
+    return tx.sql().exec_prepared1("rotation_all_paused")[0].as<bool>();
+}
+
+RotationRepository::Counts RotationRepository::counts(ReadTransaction& tx, Timestamp now) {
+    const auto row = tx.sql().exec_prepared1("rotation_counts", now.millis());
+    return {row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), row[2].as<std::int64_t>(),
+            optional_time(row[3])};
+}
+
+}  // namespace coffer::storage

@@ -1,0 +1,96 @@
+#pragma once
+// Rotations that are due and how far they are: the queue that the workers of all nodes share. Not sealed; what
+// is to be rotated, by what and when is in the sealed secret (StoredRotation).
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/records.hpp"
+#include "storage/transaction.hpp"
+
+namespace coffer::storage {
+
+/// The steps of a rotation, in their order. The numbers are stored.
+enum class RotationStep : std::uint8_t { create = 1, set = 2, test = 3, finish = 4 };
+
+/// What there is to do about one secret.
+struct RotationTask {
+    SecretId secret;
+    std::string name;  ///< the secret's
+    /// When a worker may take it; nothing: not by itself.
+    std::optional<Timestamp> due{};
+    bool test_only = false;
+    /// The version that the rotation under way makes; nothing between rotations.
+    std::optional<VersionId> version{};
+    RotationStep step = RotationStep::create;
+    std::int64_t attempt = 0;
+    std::optional<Timestamp> started{};
+    std::optional<Timestamp> last_attempt{};
+    std::optional<std::string> last_error{};
+    bool failed = false;
+    bool paused = false;
+    /// Who has it, while it has it.
+    std::optional<std::string> node{};
+    /// Whose turn it is: writes of an earlier turn are refused.
+    std::int64_t fence = 0;
+};
+
+/// A rotation that ended.
+struct RotationRun {
+    VersionId version;
+    Timestamp started;
+    Timestamp ended;
+    std::string outcome;  ///< "Succeeded", "Failed", "Abandoned"
+    RotationStep step = RotationStep::create;
+    std::int64_t attempts = 0;
+    std::optional<std::string> message{};
+};
+
+class RotationRepository {
+public:
+    static constexpr std::size_t kRunsKept = 50;
+
+    /// Begins anew: whoever had it loses it. What is set is `due`, `test_only`, `version`, `step`; `started` is
+    /// `now`; paused stays as it is.
+    static void begin(WriteTransaction& tx, const RotationTask& task, Timestamp now);
+    /// Sets when it is due, if no rotation is under way. Makes the row where there is none.
+    static void set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due);
+
+    /// Takes up to `limit` that are due at `now` and that nobody has, the longest due first, for `lease`. Those
+    /// of deleted secrets and paused ones stay where they are; all do while everything is paused.
+    [[nodiscard]] static std::vector<RotationTask> claim(WriteTransaction& tx, Timestamp now, std::size_t limit,
+                                                         const std::string& node, std::chrono::seconds lease);
+    /// Lengthens the lease. False when somebody else has it by now.
+    [[nodiscard]] static bool renew(WriteTransaction& tx, const RotationTask& task, std::chrono::seconds lease);
+    /// Stores due, version, step, attempt, times, error and failed of a task that was claimed; with `release`
+    /// others may take it then. False, and nothing stored, when somebody else has it by now.
+    [[nodiscard]] static bool save(WriteTransaction& tx, const RotationTask& task, bool release);
+
+    /// Adds to the history, and removes what is over kRunsKept.
+    static void add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run);
+    /// The newest first.
+    [[nodiscard]] static std::vector<RotationRun> runs(ReadTransaction& tx, SecretId secret);
+
+    [[nodiscard]] static std::optional<RotationTask> find(ReadTransaction& tx, SecretId secret);
+    /// By name, behind the name `after`, at most `limit`.
+    [[nodiscard]] static std::vector<RotationTask> list(ReadTransaction& tx, const std::string& after,
+                                                        std::size_t limit);
+
+    static void pause(WriteTransaction& tx, SecretId secret, bool paused);
+    static void pause_all(WriteTransaction& tx, bool paused);
+    [[nodiscard]] static bool all_paused(ReadTransaction& tx);
+
+    /// For metrics.
+    struct Counts {
+        std::int64_t due = 0;
+        std::int64_t running = 0;
+        std::int64_t failed = 0;
+        std::optional<Timestamp> oldest_due{};
+    };
+    [[nodiscard]] static Counts counts(ReadTransaction& tx, Timestamp now);
+};
+
+}  // namespace coffer::storage
