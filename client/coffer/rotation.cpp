@@ -170,14 +170,14 @@ struct LeverOptions {
     bool wait = false;
 };
 
-/// Until the rotation has ended or will not go on by itself. Throws when it did not succeed.
-void wait_for_end(Context& context, const std::string& name, const std::string& version) {
+/// Until the rotation has ended, after `since`, or will not go on by itself. Throws when it did not succeed.
+void wait_for_end(Context& context, const std::string& name, double since) {
     constexpr std::chrono::milliseconds kInterval{300};
     std::string told;
     while (true) {
         const auto answer = get_rotation(context, name);
-        for (const auto& run : answer.history()) {
-            if (run.version_id() != version) continue;
+        if (!answer.history().empty() && answer.history(0).end_date() > since) {
+            const auto& run = answer.history(0);
             if (run.outcome() == "Succeeded") return say(fmt::format("{} is rotated\n", name));
             throw Failure(fmt::format("the rotation of {} ended: {}: {}", name, run.outcome(), run.message()));
         }
@@ -193,24 +193,33 @@ void wait_for_end(Context& context, const std::string& name, const std::string& 
     }
 }
 
+/// When the last rotation of the secret ended; 0: never, or not to be known.
+double last_end(Context& context, const LeverOptions& options) {
+    if (!options.wait) return 0;
+    const auto answer = get_rotation(context, options.name);
+    return answer.history().empty() ? 0 : answer.history(0).end_date();
+}
+
 void run_force(Context& context, const LeverOptions& options) {
+    const auto since = last_end(context, options);
     const auto token = Uuid::random().text();
     v1::Request request;
     auto& asked = *request.mutable_rotate_secret();
     asked.set_secret_id(options.name);
     asked.set_client_request_token(token);
     const auto response = context.call(std::move(request));
-    if (options.wait) return wait_for_end(context, options.name, token);
+    if (options.wait) return wait_for_end(context, options.name, since);
     if (!context.options().output.empty()) return context.show("RotateSecret", response.rotate_secret());
     say(fmt::format("the rotation of {} has begun: coffer rotation status {}\n", options.name, options.name));
 }
 
 void run_retry(Context& context, const LeverOptions& options) {
+    const auto since = last_end(context, options);
     v1::Request request;
     request.mutable_retry_rotation()->set_secret_id(options.name);
     const auto response = context.call(std::move(request));
     const auto& rotation = response.retry_rotation().rotation();
-    if (options.wait) return wait_for_end(context, options.name, rotation.version_id());
+    if (options.wait) return wait_for_end(context, options.name, since);
     if (!context.options().output.empty()) return context.show("RetryRotation", response.retry_rotation());
     show_rotation(rotation);
 }

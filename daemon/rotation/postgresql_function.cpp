@@ -155,10 +155,18 @@ void PostgresqlFunction::set_other_user(const StepContext& context, SecretValues
                       context.deadline);
         return;
     }
-    const auto shares = admin.value("SELECT pg_catalog.pg_has_role(" + admin.literal(user) + ", " + admin.literal(base) +
-                                        ", 'MEMBER')::int",
-                                    context.deadline);
-    if (shares != "1") {
+    // By the catalogue, since a superuser counts as a member of every role.
+    const auto whose = admin.value(
+        "SELECT CASE WHEN u.rolsuper THEN 'superuser' WHEN u.rolname = " + admin.literal(base) +
+            " OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid "
+            "WHERE m.member = u.oid AND r.rolname = " +
+            admin.literal(base) + ") THEN 'ours' END FROM pg_catalog.pg_roles u WHERE u.rolname = " + admin.literal(user),
+        context.deadline);
+    if (whose == "superuser") {
+        throw StepFailed(Kind::hopeless, "the user " + user + " is a superuser of the server, whose password is not " +
+                                             "changed on behalf of another; nothing was done");
+    }
+    if (whose != "ours") {
         throw StepFailed(Kind::hopeless, "there is a user " + user + " at the server that is not a member of " + base +
                                              ", so it is somebody else's; nothing was done");
     }

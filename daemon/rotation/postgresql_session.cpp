@@ -52,8 +52,9 @@ bool is_refused_login(std::string_view sqlstate) {
 std::string one_line(std::string_view text) {
     std::string line;
     for (const char c : text) {
-        if (c == '\n' && !line.empty() && line.back() != ' ') line += ' ';
-        if (c != '\n') line += c;
+        const bool blank = c == '\n' || c == '\t' || c == ' ';
+        if (!blank) line += c;
+        if (blank && !line.empty() && line.back() != ' ') line += ' ';
     }
     while (!line.empty() && line.back() == ' ') line.pop_back();
     return line;

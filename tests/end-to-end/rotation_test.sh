@@ -40,8 +40,8 @@ as_admin() { PGPASSWORD=Adm1n-pass psql -X -q -A -t -v ON_ERROR_STOP=1 "host=loc
 # login_of SECRET: logs in with what AWSCURRENT says, and prints the user.
 field_of() { coffer get "$1" --field "$2"; }
 login_of() {
-  PGPASSWORD=$(field_of "$1" password) psql -X -q -A -t \
-    "host=localhost port=$target_port user='$(field_of "$1" username)' dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt" \
+  PGPASSWORD=$(field_of "$1" password) PGUSER=$(field_of "$1" username) psql -X -q -A -t \
+    "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt" \
     -c 'SELECT session_user'
 }
 db_secret() { # USER PASSWORD
@@ -137,13 +137,18 @@ expect_equal "then it is the first one's turn" app "$(login_of db/two)"
 
 # ---- refusals, and a target that is away --------------------------------------------------------------------------------------------
 
-as_admin -c "CREATE ROLE other LOGIN PASSWORD 'p'; CREATE ROLE other_clone SUPERUSER LOGIN PASSWORD 'somebody'"
+as_admin -c "CREATE ROLE other LOGIN PASSWORD 'p'; CREATE ROLE other_clone LOGIN PASSWORD 'somebody';
+  CREATE ROLE boss LOGIN PASSWORD 'p'; CREATE ROLE boss_clone SUPERUSER LOGIN PASSWORD 'somebody'"
 db_secret other p | coffer put db/other >/dev/null
 rotate db/other two-users >/dev/null
 has_failed() { coffer rotation status "$1" | grep -q '^state *Failed'; }
 wait_until "somebody else's user is not touched" has_failed db/other
 expect_contains "and why is told" "somebody else's; nothing was done" "$(coffer rotation status db/other)"
 expect_equal "it has its password still" other_clone "$(PGPASSWORD=somebody psql -X -q -A -t "host=localhost port=$target_port user=other_clone dbname=postgres" -c 'SELECT session_user')"
+db_secret boss p | coffer put db/boss >/dev/null
+rotate db/boss two-users >/dev/null
+wait_until "nor is a superuser" has_failed db/boss
+expect_contains "and why is told" "is a superuser" "$(coffer rotation status db/boss)"
 expect_refused "a new one is refused meanwhile" "A previous rotation isn't complete" coffer rotation force db/other
 coffer rotation abandon db/other 2>/dev/null
 expect_equal "given up, AWSCURRENT stays" p "$(field_of db/other password)"
