@@ -55,9 +55,10 @@ Step following(Step step) {
     return static_cast<Step>(static_cast<int>(step) + 1);
 }
 
-/// What is moved to AWSCURRENT was tried in the same go: the table that remembers the step is not sealed.
-Step resumed(Step step) {
-    return std::min(step, Step::test);
+/// Where to go on with what makes `version`. The table that remembers the step is not sealed, so what is moved to
+/// AWSCURRENT was tried in the same go.
+Step resumed(Step step, const storage::StoredVersion& version) {
+    return version.kind ? std::min(step, Step::test) : Step::create;
 }
 
 /// When it is due in the window after the present one, whatever became of that.
@@ -173,6 +174,7 @@ void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
 
 void Runner::rotate(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
                     const std::atomic<bool>& lost) const {
+    ServiceAction started;
     if (!task.version) {
         begin(task, secret);
     } else {
@@ -182,11 +184,12 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             abandon(task, secret);
             return;
         }
+        task.step = resumed(task.step, *version);
+        if (task.attempt == 0 && !task.failed) started = action_of("RotationStarted", secret, task);
     }
     ++task.attempt;
     task.last_attempt = parts_.clock.now();
-    task.step = resumed(task.step);
-    save(task, false);
+    save(task, false, std::move(started));
     try {
         while (true) {
             if (lost) throw RotationLost("the lease ran out");

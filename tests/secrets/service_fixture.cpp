@@ -47,10 +47,22 @@ Node::Node(const std::string& name, const std::string& conninfo, crypto::Hsm& hs
         std::make_unique<PageTokens>(wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
             hsm_.seals().derive("page-tokens", JobOptions{Priority::write, patience()}, std::move(done));
         }));
-    service_ = std::make_unique<SecretsService>(
-        ServiceParts{kIdentity, hsm_, *database_, *cache_, *accesses_, *master_keys_, *page_tokens_, clock});
+    make_service();
     open_audit();
     thread_ = std::jthread([this] { io_.run(); });
+}
+
+void Node::make_service() {
+    service_ = std::make_unique<SecretsService>(ServiceParts{kIdentity, hsm_, *database_, *cache_, *accesses_,
+                                                             *master_keys_, *page_tokens_, clock_,
+                                                             rotation_functions_});
+}
+
+void Node::rotate_with(RotationFunctions* functions) {
+    rotation_functions_ = functions;
+    pipeline_.reset();
+    make_service();
+    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, std::vector<OperationSet*>{}, trail_.get());
 }
 
 void Node::open_audit() {

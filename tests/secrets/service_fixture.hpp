@@ -108,7 +108,13 @@ public:
         rights_[principal] = std::move(rights);
     }
 
+    /// From now on RotateSecret knows the functions of `functions`, which must outlive the node's requests.
+    void rotate_with(RotationFunctions* functions);
+
     [[nodiscard]] storage::Database& database() { return *database_; }
+    [[nodiscard]] const MasterKeys& master_keys() const { return *master_keys_; }
+    [[nodiscard]] const PageTokens& page_tokens() const { return *page_tokens_; }
+    [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] crypto::Hsm& hsm() { return hsm_; }
     [[nodiscard]] audit::Journal& journal() { return *journal_; }
     [[nodiscard]] AuditTrail& trail() { return *trail_; }
@@ -124,7 +130,7 @@ public:
 private:
     v1::Response answer(const google::protobuf::Message& request, const std::string& principal);
     void open_audit();
-    void make_pipeline();
+    void make_service();
 
     crypto::Hsm& hsm_;
     const std::string name_;
@@ -139,6 +145,7 @@ private:
     std::unique_ptr<MasterKeys> master_keys_;
     std::unique_ptr<PageTokens> page_tokens_;
     std::map<std::string, access::RightsPtr> rights_;
+    RotationFunctions* rotation_functions_ = nullptr;
     std::unique_ptr<SecretsService> service_;
     std::unique_ptr<audit::Journal> journal_;
     std::unique_ptr<ChangeOutbox> outbox_;
@@ -177,6 +184,7 @@ COFFER_RESPONSE_OF(DeleteResourcePolicy)
 COFFER_RESPONSE_OF(ValidateResourcePolicy)
 COFFER_RESPONSE_OF(ReplicateSecretToRegions)
 COFFER_RESPONSE_OF(RotateSecret)
+COFFER_RESPONSE_OF(CancelRotateSecret)
 #undef COFFER_RESPONSE_OF
 
 template <class Request>

@@ -1,0 +1,203 @@
+#pragma once
+// Rotations over a real token and a real database, by workers that are told when to look; the function does what a test
+// says.
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <boost/json/serialize.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/rotation/workers.hpp"
+#include "service_environment.hpp"
+#include "storage/secret_repository.hpp"
+
+namespace coffer::rotation {
+
+/// Makes "value-N" and is content with everything, unless it is told otherwise.
+class TestFunction final : public Function {
+public:
+    std::function<void(Step, const StepContext&, SecretValues&)> on_step;
+    std::atomic<int> created = 0;
+
+    [[nodiscard]] std::string_view kind() const noexcept override { return "test"; }
+    void run(Step step, const StepContext& context, SecretValues& values) override {
+        if (on_step) return on_step(step, context, values);
+        if (step != Step::create || values.pending()) return;
+        values.put_pending(crypto::SecretBytes::copy_of("value-" + std::to_string(++created)));
+    }
+    [[nodiscard]] std::vector<Check> check(const StepContext&, SecretValues&) override { return {}; }
+};
+
+/// A version's id with its one label, as labels_of() has them.
+inline std::pair<const std::string, std::vector<std::string>> version_with(const std::string& version, const std::string& label) {
+    return {version, {label}};
+}
+
+class RotationFixture : public ::testing::Test {
+protected:
+    void SetUp() override {
+        workers_ = make_workers(node());
+        node().rotate_with(workers_.get());
+    }
+    void TearDown() override {
+        node().rotate_with(nullptr);
+        // What this test left is not the next one's.
+        environment().execute("WITH gone AS (DELETE FROM rotations) UPDATE rotation_control SET paused = false");
+    }
+
+    static secrets::Environment& environment() { return secrets::Environment::get(); }
+    static secrets::Node& node() { return environment().node(); }
+    static secrets::TestClock& clock() { return environment().clock(); }
+    TestFunction& function() { return *function_; }
+    Workers& workers() { return *workers_; }
+    /// Those of another node.
+    Workers& second_workers() {
+        if (!second_) second_ = make_workers(environment().second_node());
+        return *second_;
+    }
+    static std::string function_arn() { return rotation::function_arn("eu-test-1", "111122223333", "test"); }
+    static std::string fresh_token() { return Uuid::random().text(); }
+
+    template <class Request>
+    static auto call(const Request& request) {
+        return node().call(request);
+    }
+    template <class Call>
+    static std::string refusal_of(const Call& what) {
+        try {
+            what();
+        } catch (const secrets::CallError& error) {
+            return error.what();
+        }
+        return "no error";
+    }
+    static void execute(const std::string& sql, const std::string& name) { environment().execute(sql, name); }
+
+    /// A new secret with this value; its name.
+    static std::string stored(const std::string& value) {
+        v1::CreateSecretRequest request;
+        request.set_name("rotation/" + fresh_token());
+        request.set_client_request_token(fresh_token());
+        request.set_secret_string(value);
+        call(request);
+        return request.name();
+    }
+    static void put(const std::string& name, const std::string& value) {
+        v1::PutSecretValueRequest request;
+        request.set_secret_id(name);
+        request.set_client_request_token(fresh_token());
+        request.set_secret_string(value);
+        call(request);
+    }
+    static v1::RotateSecretRequest request_for(const std::string& name) {
+        v1::RotateSecretRequest request;
+        request.set_secret_id(name);
+        request.set_client_request_token(fresh_token());
+        request.set_rotation_lambda_arn(function_arn());
+        request.mutable_rotation_rules()->set_automatically_after_days(30);
+        return request;
+    }
+    /// Asks for a rotation; its token.
+    static std::string rotate(const std::string& name) { return call(request_for(name)).version_id(); }
+
+    static v1::DescribeSecretResponse describe(const std::string& name) {
+        v1::DescribeSecretRequest request;
+        request.set_secret_id(name);
+        return call(request);
+    }
+    using Labels = std::map<std::string, std::vector<std::string>>;
+    static Labels labels_of(const std::string& name) {
+        Labels labels;
+        for (const auto& version : secret_of(name).versions) {
+            for (const auto& label : version.labels) labels[version.id.value()].push_back(label.value());
+        }
+        return labels;
+    }
+    static std::string first_version(const std::string& name) {
+        for (const auto& [version, labels] : labels_of(name)) {
+            if (labels.front() == "AWSCURRENT") return version;
+        }
+        return "";
+    }
+    static std::string value_of(const std::string& name, const std::string& label) {
+        v1::GetSecretValueRequest request;
+        request.set_secret_id(name);
+        request.set_version_stage(label);
+        return call(request).secret_string();
+    }
+
+    template <class T>
+    static T read(std::function<T(storage::ReadTransaction&)> job) {
+        return wait_for<T>([&](Completion<T> done) {
+            node().database().read<T>({Priority::read, std::chrono::steady_clock::now() + std::chrono::seconds(30)},
+                                      std::move(job), std::move(done));
+        });
+    }
+    /// As the database has it: what another node changed is in a node's cache a moment later.
+    static storage::StoredSecret secret_of(const std::string& name) {
+        return read<storage::StoredSecret>(
+            [&](storage::ReadTransaction& tx) { return storage::SecretRepository::find(tx, name).value(); });
+    }
+    static storage::SecretId id_of(const std::string& name) { return secret_of(name).id; }
+    static storage::RotationTask task_of(const std::string& name) {
+        return read<storage::RotationTask>([&, id = id_of(name)](storage::ReadTransaction& tx) {
+            return storage::RotationRepository::find(tx, id).value();
+        });
+    }
+    /// Of the rotations that ended, the newest first.
+    static std::vector<std::string> outcomes_of(const std::string& name) {
+        using Outcomes = std::vector<std::string>;
+        return read<Outcomes>([&, id = id_of(name)](storage::ReadTransaction& tx) {
+            Outcomes outcomes;
+            for (const auto& run : storage::RotationRepository::runs(tx, id)) outcomes.push_back(run.outcome);
+            return outcomes;
+        });
+    }
+    /// As if the node that has it had not been heard of for the length of the lease.
+    static void end_lease(const std::string& name) {
+        execute("UPDATE rotations SET leased_until = now() - interval '1 second' "
+                "WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)",
+                name);
+    }
+    /// Names of the events that concern the secret since its rotation with this token was asked for, with their steps.
+    static std::vector<std::string> events_about(const std::string& name, const std::string& token) {
+        const auto arn = describe(name).arn();
+        std::vector<std::string> names;
+        for (const auto& event : node().events()) {
+            const auto text = boost::json::serialize(event);
+            if (text.find(token) == std::string::npos || text.find(arn) == std::string::npos) continue;
+            std::string line(event.at("eventName").as_string());
+            const auto* details = event.at("additionalEventData").as_object().if_contains("details");
+            const auto* step = details != nullptr ? details->as_object().if_contains("Step") : nullptr;
+            if (step != nullptr) line += " " + std::string(step->as_string());
+            names.push_back(std::move(line));
+        }
+        return names;
+    }
+
+    bool overtaken_ = false;
+
+private:
+    std::unique_ptr<Workers> make_workers(secrets::Node& of) {
+        FunctionSet functions;
+        functions.add({.name = "test", .arn = function_arn(), .description = "", .function = function_});
+        WorkerSettings settings;
+        settings.retry.attempts = 3;
+        return std::make_unique<Workers>(
+            RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name()},
+            std::move(functions), settings,
+            RunnerEvents{[](const auto&) {}, [](const auto&, auto, const auto&, bool) {},
+                         [](const auto&, const auto&) {}, [](const auto&, const auto&) {}});
+    }
+
+    std::shared_ptr<TestFunction> function_ = std::make_shared<TestFunction>();
+    std::unique_ptr<Workers> workers_;
+    std::unique_ptr<Workers> second_;
+};
+
+}  // namespace coffer::rotation

@@ -1,0 +1,376 @@
+// What the steps of a rotation see, and what is left after each way that one can end: through the pipeline, a real token
+// and a real database. The expectations are AWS's (what its rotation templates rely on, and its user guide).
+
+#include <gmock/gmock.h>
+
+#include <deque>
+#include <map>
+
+#include "rotation_fixture.hpp"
+
+namespace coffer::rotation {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+using secrets::CallError;
+
+class RotationTest : public RotationFixture {};
+
+TEST_F(RotationTest, StepsRunInTheirOrderWithOneTokenAndSeeAPendingVersion) {
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    function().on_step = [&](Step step, const StepContext& context, SecretValues& values) {
+        const auto labels = labels_of(name);
+        EXPECT_THAT(labels.at(context.token), ElementsAre("AWSPENDING"));
+        EXPECT_TRUE(describe(name).rotation_enabled()) << "the templates want it before the first step";
+        seen.push_back(std::string(step_name(step)) + (values.pending() ? " with a value" : " without a value"));
+        if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+    };
+    const auto token = rotate(name);
+    EXPECT_THAT(labels_of(name), UnorderedElementsAre(version_with(token, "AWSPENDING"), version_with(first_version(name), "AWSCURRENT")));
+    EXPECT_EQ(refusal_of([&] { value_of(name, "AWSPENDING"); }).substr(0, 25), "ResourceNotFoundException");
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("createSecret without a value", "setSecret with a value", "testSecret with a value",
+                                  "finishSecret with a value"));
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "old");
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT")) << "AWSPENDING is taken off";
+    const auto after = describe(name);
+    EXPECT_EQ(after.last_rotated_date(), clock().now().seconds());
+    EXPECT_FALSE(workers().run_one()) << "nothing more is due";
+    EXPECT_NO_THROW(rotate(name)) << "a second one is accepted";
+    ASSERT_TRUE(workers().run_one());
+}
+
+TEST_F(RotationTest, ARepeatedRequestDoesNotRotateTwice) {
+    const auto name = stored("old");
+    v1::RotateSecretRequest request = request_for(name);
+    EXPECT_EQ(call(request).version_id(), request.client_request_token());
+    EXPECT_EQ(call(request).version_id(), request.client_request_token());
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(call(request).version_id(), request.client_request_token());
+    EXPECT_FALSE(workers().run_one());
+    EXPECT_EQ(function().created, 1);
+}
+
+TEST_F(RotationTest, ASecondOneIsRefusedWhileTheFirstIsNotComplete) {
+    const auto name = stored("old");
+    rotate(name);
+    EXPECT_THAT(refusal_of([&] { rotate(name); }), HasSubstr("InvalidRequestException: A previous rotation isn't complete"));
+}
+
+TEST_F(RotationTest, WithoutAFunctionOrWithAnUnknownOneNothingIsStored) {
+    const auto name = stored("old");
+    auto request = request_for(name);
+    request.clear_rotation_lambda_arn();
+    EXPECT_EQ(refusal_of([&] { call(request); }),
+              "InvalidRequestException: No Lambda rotation function ARN is associated with this secret.");
+    request.set_rotation_lambda_arn("arn:aws:lambda:eu-test-1:111122223333:function:nope");
+    EXPECT_THAT(refusal_of([&] { call(request); }), HasSubstr("AccessDeniedException: Secrets Manager cannot invoke"));
+    request = request_for(name);
+    request.clear_client_request_token();
+    EXPECT_THAT(refusal_of([&] { call(request); }), HasSubstr("InvalidParameterException: You must provide a ClientRequestToken"));
+    request = request_for(name);
+    request.mutable_rotation_rules()->set_schedule_expression("rate(4 hours)");
+    EXPECT_THAT(refusal_of([&] { call(request); }), HasSubstr("You cannot specify both rotation frequency and schedule expression"));
+    const auto after = describe(name);
+    EXPECT_FALSE(after.has_rotation_enabled());
+    EXPECT_FALSE(after.has_rotation_lambda_arn());
+    EXPECT_FALSE(after.has_rotation_rules());
+    EXPECT_EQ(labels_of(name).size(), 1U);
+}
+
+TEST_F(RotationTest, TheScheduleIsShownAsGivenAndTheNextDateComputed) {
+    // The clock stands at 2026-09-21 (UTC) or later in these tests.
+    const auto name = stored("old");
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    const auto by_days = describe(name);
+    EXPECT_EQ(by_days.rotation_rules().automatically_after_days(), 30);
+    // The last second of the thirtieth day after today.
+    EXPECT_EQ(by_days.next_rotation_date(), clock().now().day().seconds() + 31 * 86400.0 - 1);
+    auto request = request_for(name);
+    request.mutable_rotation_rules()->Clear();
+    request.mutable_rotation_rules()->set_schedule_expression("rate(4 hours)");
+    request.mutable_rotation_rules()->set_duration("2h");
+    call(request);
+    const auto by_hours = describe(name);
+    EXPECT_EQ(by_hours.rotation_rules().schedule_expression(), "rate(4 hours)");
+    EXPECT_EQ(by_hours.rotation_rules().duration(), "2h");
+    EXPECT_EQ(by_hours.rotation_rules().automatically_after_days(), 1);
+    ASSERT_TRUE(workers().run_one());
+}
+
+TEST_F(RotationTest, IsDueWithinItsWindowAndNotBefore) {
+    const auto name = stored("old");
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    const auto rotated = describe(name).last_rotated_date();
+    clock().advance(std::chrono::milliseconds(clock().now().day().millis() + 30 * kMillisPerDay - 1 - clock().now().millis()));
+    EXPECT_FALSE(workers().run_one()) << "a moment before the window";
+    EXPECT_EQ(describe(name).last_rotated_date(), rotated);
+    clock().advance(std::chrono::hours(24));
+    EXPECT_TRUE(workers().run_one()) << "at the window's end at the latest";
+    EXPECT_EQ(describe(name).last_rotated_date(), clock().now().seconds());
+    EXPECT_FALSE(workers().run_one()) << "once";
+    // Daemons that were off for long: late, and once.
+    clock().advance(std::chrono::hours(24 * 100));
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_FALSE(workers().run_one());
+}
+
+TEST_F(RotationTest, AChangeByHandCountsAsOne) {
+    const auto name = stored("old");
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::hours(24 * 20));
+    put(name, "by hand");
+    EXPECT_EQ(describe(name).next_rotation_date(), clock().now().day().seconds() + 31 * 86400.0 - 1);
+    clock().advance(std::chrono::hours(24 * 20));
+    EXPECT_FALSE(workers().run_one());
+    clock().advance(std::chrono::hours(24 * 12));
+    EXPECT_TRUE(workers().run_one());
+}
+
+TEST_F(RotationTest, NeverRotatedIsNotOverdueSince1970) {
+    const auto name = stored("old");
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    ASSERT_TRUE(workers().run_one()) << "the test of the login";
+    EXPECT_FALSE(describe(name).has_last_rotated_date());
+    EXPECT_FALSE(workers().run_one());
+    EXPECT_EQ(describe(name).next_rotation_date(), clock().now().day().seconds() + 31 * 86400.0 - 1);
+}
+
+TEST_F(RotationTest, NotImmediatelyOnlyTriesTheLogin) {
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    function().on_step = [&](Step step, const StepContext& context, SecretValues& values) {
+        EXPECT_THAT(labels_of(name).at(context.token), ElementsAre("AWSPENDING")) << "a temporary version";
+        seen.push_back(std::string(step_name(step)) + " " + std::string(values.pending()->text()));
+    };
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("testSecret old"));
+    EXPECT_EQ(labels_of(name).size(), 1U) << "which is gone afterwards";
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "old");
+    EXPECT_TRUE(describe(name).rotation_enabled());
+
+    function().on_step = [](Step, const StepContext&, SecretValues&) {
+        throw StepFailed(StepFailed::Kind::retry, "the login is refused");
+    };
+    request.set_client_request_token(fresh_token());
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(labels_of(name).size(), 1U) << "a failing one leaves nothing either";
+    EXPECT_EQ(task_of(name).last_error, "the login is refused");
+    EXPECT_TRUE(task_of(name).failed);
+}
+
+TEST_F(RotationTest, AFailureIsTriedAgainLaterWithTheSameValueUntilThereAreNoMoreTries) {
+    const auto name = stored("old");
+    bool away = true;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        if (step == Step::create && !values.pending()) {
+            ++function().created;
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        }
+        if (step == Step::set && away) throw StepFailed(StepFailed::Kind::retry, "the target is away");
+    };
+    const auto token = rotate(name);
+    for (int attempt = 1; attempt < 3; ++attempt) {
+        ASSERT_TRUE(workers().run_one());
+        EXPECT_EQ(task_of(name).attempt, attempt);
+        EXPECT_EQ(task_of(name).last_error, "the target is away");
+        EXPECT_FALSE(workers().run_one()) << "not at once";
+        // 1 minute, then 2: doubled each time.
+        clock().advance(std::chrono::minutes(attempt) - std::chrono::milliseconds(1));
+        EXPECT_FALSE(workers().run_one());
+        clock().advance(std::chrono::milliseconds(1));
+    }
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_TRUE(task_of(name).failed) << "the third of three tries";
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "old");
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSPENDING"));
+    clock().advance(std::chrono::hours(24));
+    EXPECT_FALSE(workers().run_one()) << "not before the next window";
+    away = false;
+    clock().advance(std::chrono::hours(24 * 31));
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+    EXPECT_EQ(function().created, 1) << "what may be at the target is not replaced by another value";
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT"));
+}
+
+TEST_F(RotationTest, ARefusedValueIsReplacedByAnotherOne) {
+    const auto name = stored("old");
+    std::deque<std::string> values_made{"without a digit", "w1th a digit"};
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        if (step == Step::create && !values.pending()) {
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view(values_made.front())));
+            values_made.pop_front();
+        }
+        if (step == Step::set && values.pending()->text() == "without a digit") {
+            throw StepFailed(StepFailed::Kind::value_refused, "the password must have a digit");
+        }
+    };
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "old");
+    EXPECT_EQ(labels_of(name).count(token), 0U) << "the refused version has no label any more";
+    clock().advance(std::chrono::minutes(1));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "w1th a digit");
+    EXPECT_EQ(labels_of(name).size(), 2U);
+}
+
+TEST_F(RotationTest, WhatIsHopelessIsNotTriedAgain) {
+    const auto name = stored("old");
+    function().on_step = [](Step, const StepContext&, SecretValues&) {
+        throw StepFailed(StepFailed::Kind::hopeless, "the secret lacks a field");
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_TRUE(task_of(name).failed);
+    clock().advance(std::chrono::hours(2));
+    EXPECT_FALSE(workers().run_one());
+}
+
+TEST_F(RotationTest, ANewValueByHandEndsARotationUnderWay) {
+    const auto name = stored("old");
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("made")));
+        if (step == Step::set) throw StepFailed(StepFailed::Kind::retry, "away");
+    };
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    v1::UpdateSecretVersionStageRequest take_away;
+    take_away.set_secret_id(name);
+    take_away.set_version_stage("AWSPENDING");
+    take_away.set_remove_from_version_id(token);
+    call(take_away);
+    put(name, "by hand");
+    clock().advance(std::chrono::minutes(1));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "by hand") << "nothing left over is applied";
+    EXPECT_FALSE(task_of(name).version);
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Abandoned"));
+}
+
+TEST_F(RotationTest, CancellingStopsWhatIsUnderWayAndLeavesTheLabels) {
+    const auto name = stored("old");
+    const auto token = rotate(name);
+    v1::CancelRotateSecretRequest cancel;
+    cancel.set_secret_id(name);
+    EXPECT_EQ(call(cancel).version_id(), token);
+    EXPECT_FALSE(workers().run_one());
+    const auto after = describe(name);
+    EXPECT_FALSE(after.rotation_enabled());
+    EXPECT_TRUE(after.has_rotation_enabled());
+    EXPECT_EQ(after.rotation_lambda_arn(), function_arn());
+    EXPECT_FALSE(after.has_next_rotation_date());
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSPENDING"));
+    const auto other = stored("x");
+    cancel.set_secret_id(other);
+    EXPECT_THAT(refusal_of([&] { call(cancel); }), HasSubstr("InvalidRequestException"));
+}
+
+TEST_F(RotationTest, ADeletedSecretIsNotRotatedAndARestoredOneIs) {
+    const auto name = stored("old");
+    rotate(name);
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id(name);
+    call(remove);
+    EXPECT_THAT(refusal_of([&] { rotate(name); }), HasSubstr("marked for deletion"));
+    EXPECT_FALSE(workers().run_one());
+    v1::RestoreSecretRequest restore;
+    restore.set_secret_id(name);
+    call(restore);
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_EQ(labels_of(name).size(), 2U);
+}
+
+TEST_F(RotationTest, WhoeverIsKilledAtAStepIsFollowedByAnotherNode) {
+    for (const auto killed_at : {Step::create, Step::set, Step::test, Step::finish}) {
+        const auto name = stored("old");
+        bool dies = true;
+        function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+            if (step == Step::create && !values.pending()) {
+                ++function().created;
+                values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+            }
+            // The effect at the target is there; that it is was never written down.
+            if (step == killed_at && std::exchange(dies, false)) throw std::runtime_error("killed");
+        };
+        function().created = 0;
+        const auto token = rotate(name);
+        ASSERT_TRUE(workers().run_one());
+        EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSPENDING"));
+        EXPECT_FALSE(second_workers().run_one()) << "as long as the lease lasts nobody else has it";
+        end_lease(name);
+        ASSERT_TRUE(second_workers().run_one());
+        EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT")) << step_name(killed_at);
+        EXPECT_EQ(function().created, 1);
+        EXPECT_EQ(labels_of(name).size(), 2U);
+    }
+}
+
+TEST_F(RotationTest, WhoLostItsLeaseChangesNothingAnyMore) {
+    const auto name = stored("old");
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        if (step == Step::create && !values.pending()) {
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        }
+        if (step != Step::test || overtaken_) return;
+        overtaken_ = true;
+        end_lease(name);
+        ASSERT_TRUE(second_workers().run_one());  // which does it all
+        put(name, "later, by hand");
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "later, by hand");
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Succeeded"));
+}
+
+TEST_F(RotationTest, TheTableOfWhatIsDueIsNotBelieved) {
+    // By somebody with the database: a step is skipped, another version is named, a secret without rotation is queued.
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        seen.emplace_back(step_name(step));
+        if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+    };
+    rotate(name);
+    execute("UPDATE rotations SET step = 4 WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)", name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+    EXPECT_THAT(seen, ElementsAre("createSecret", "setSecret", "testSecret", "finishSecret"));
+    const auto other = stored("x");
+    execute("INSERT INTO rotations (secret_id, due) SELECT id, '2000-01-01' FROM secrets WHERE name = $1", other);
+    seen.clear();
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, IsEmpty());
+    EXPECT_EQ(labels_of(other).size(), 1U);
+    // What the rotation is, is sealed.
+    execute("UPDATE secrets SET rotation = jsonb_set(rotation, '{function}', '\"arn:other\"') WHERE name = $1", name);
+    EXPECT_THROW(secret_of(name), IntegrityError);
+}
+
+TEST_F(RotationTest, EveryStepIsAnEvent) {
+    const auto name = stored("old");
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(events_about(name, token),
+                ElementsAre("RotateSecret", "RotationStarted", "RotationValueStored", "RotationStepSucceeded createSecret",
+                            "RotationStepSucceeded setSecret", "RotationStepSucceeded testSecret", "RotationSucceeded"));
+}
+
+}  // namespace
+}  // namespace coffer::rotation
