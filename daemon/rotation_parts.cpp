@@ -25,7 +25,8 @@ rotation::PasswordSettings password_settings(const server::RotationPassword& sec
 std::shared_ptr<rotation::Function> function_of(const server::RotationFunctionSection& section) {
     auto password = password_settings(section.password);
     if (const auto refusal = rotation::refusal_of(password); !refusal.empty()) {
-        throw Error("[[rotation_function]] \"" + section.name + "\": no password keeps its rules: " + refusal);
+        throw Error("[[rotation_function]] \"" + section.name +
+                    "\": no password keeps its rules: " + refusal);
     }
     switch (section.kind) {
         case server::RotationKind::random:
@@ -94,14 +95,15 @@ std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& 
     const auto number = [](auto value) { return static_cast<double>(value); };
     const double oldest =
         counts->oldest_due ? std::max(0.0, now.seconds() - counts->oldest_due->seconds()) : 0.0;
-    return {gauge_family("coffer_rotations_due", "Rotations that are due, those that run included.",
-                         number(counts->due)),
-            gauge_family("coffer_rotations_running", "Rotations that a node works on.", number(counts->running)),
-            gauge_family("coffer_rotations_failed",
-                         "Secrets whose last rotation failed, and is not tried again before its next window.",
-                         number(counts->failed)),
-            gauge_family("coffer_rotations_oldest_due_seconds", "How long the rotation that waits longest has been due.",
-                         oldest)};
+    return {
+        gauge_family("coffer_rotations_due", "Rotations that are due, those that run included.",
+                     number(counts->due)),
+        gauge_family("coffer_rotations_running", "Rotations that a node works on.", number(counts->running)),
+        gauge_family("coffer_rotations_failed",
+                     "Secrets whose last rotation failed, and is not tried again before its next window.",
+                     number(counts->failed)),
+        gauge_family("coffer_rotations_oldest_due_seconds",
+                     "How long the rotation that waits longest has been due.", oldest)};
 }
 
 }  // namespace

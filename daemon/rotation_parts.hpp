@@ -1,6 +1,6 @@
 #pragma once
-// Rotation in the running daemon: the functions of the configuration, the workers, and the operations that show and
-// steer them.
+// Rotation in the running daemon: the functions of the configuration, the workers, and the operations that
+// show and steer them.
 
 #include <memory>
 
@@ -15,8 +15,9 @@ namespace coffer::daemon {
 class RotationParts {
 public:
     /// Nothing is begun before start(). What `parts` and the others refer to must outlive it.
-    RotationParts(const server::Config& config, rotation::RotationParts parts, const secrets::PageTokens& page_tokens,
-                  std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log);
+    RotationParts(const server::Config& config, rotation::RotationParts parts,
+                  const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
+                  std::shared_ptr<server::Log> log);
 
     [[nodiscard]] rotation::Workers& workers() noexcept { return workers_; }
     [[nodiscard]] rotation::RotationService& service() noexcept { return service_; }

@@ -55,7 +55,8 @@ struct StoredRotation {
     bool enabled = false;
     /// ARN of the rotation function.
     std::string function;
-    /// The schedule as RotateSecret was given it: days, or an expression; neither where it only rotates by hand.
+    /// The schedule as RotateSecret was given it: days, or an expression; neither where it only rotates by
+    /// hand.
     std::optional<std::int64_t> after_days{};
     std::optional<std::string> expression{};
     std::optional<std::string> duration{};

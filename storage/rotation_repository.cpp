@@ -57,40 +57,44 @@ const char* version_text(const RotationTask& task) {
 std::vector<Statement> rotation_statements() {
     return {
         {"rotation_begin",
-         fmt::format("INSERT INTO rotations AS r (secret_id, due, test_only, version_id, step, started) "
-                     "VALUES ($1::uuid, {0}, $3::boolean, $4, $5::smallint, {1}) "
-                     "ON CONFLICT (secret_id) DO UPDATE SET due = {0}, test_only = $3::boolean, version_id = $4, "
-                     "step = $5::smallint, started = {1}, attempt = 0, last_attempt = NULL, last_error = NULL, "
-                     "failed = false, leased_until = NULL, node = NULL, fence = r.fence + 1",
-                     sql_time("$2"), sql_time("$6"))},
+         fmt::format(
+             "INSERT INTO rotations AS r (secret_id, due, test_only, version_id, step, started) "
+             "VALUES ($1::uuid, {0}, $3::boolean, $4, $5::smallint, {1}) "
+             "ON CONFLICT (secret_id) DO UPDATE SET due = {0}, test_only = $3::boolean, version_id = $4, "
+             "step = $5::smallint, started = {1}, attempt = 0, last_attempt = NULL, last_error = NULL, "
+             "failed = false, leased_until = NULL, node = NULL, fence = r.fence + 1",
+             sql_time("$2"), sql_time("$6"))},
         {"rotation_set_due",
          fmt::format("INSERT INTO rotations AS r (secret_id, due) VALUES ($1::uuid, {0}) "
                      "ON CONFLICT (secret_id) DO UPDATE SET due = {0} WHERE r.version_id IS NULL",
                      sql_time("$2"))},
         {"rotation_claim",
-         fmt::format("WITH c AS (SELECT r.secret_id FROM rotations r JOIN secrets s ON s.id = r.secret_id "
-                     "WHERE r.due <= {} AND NOT r.paused AND (r.leased_until IS NULL OR r.leased_until <= now()) "
-                     "AND s.deleted IS NULL AND NOT (SELECT paused FROM rotation_control) "
-                     "ORDER BY r.due, r.secret_id LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) "
-                     "UPDATE rotations r SET node = $3, leased_until = now() + $4::bigint * interval '1 second', "
-                     "fence = r.fence + 1 FROM c, secrets s WHERE r.secret_id = c.secret_id AND s.id = r.secret_id "
-                     "RETURNING {}",
-                     sql_time("$1"), task_columns())},
+         fmt::format(
+             "WITH c AS (SELECT r.secret_id FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+             "WHERE r.due <= {} AND NOT r.paused AND (r.leased_until IS NULL OR r.leased_until <= now()) "
+             "AND s.deleted IS NULL AND NOT (SELECT paused FROM rotation_control) "
+             "ORDER BY r.due, r.secret_id LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) "
+             "UPDATE rotations r SET node = $3, leased_until = now() + $4::bigint * interval '1 second', "
+             "fence = r.fence + 1 FROM c, secrets s WHERE r.secret_id = c.secret_id AND s.id = r.secret_id "
+             "RETURNING {}",
+             sql_time("$1"), task_columns())},
         {"rotation_renew",
          "UPDATE rotations SET leased_until = now() + $3::bigint * interval '1 second' "
          "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1"},
         {"rotation_save",
-         fmt::format("UPDATE rotations SET due = {}, version_id = $4, step = $5::smallint, attempt = $6::int, "
-                     "started = {}, last_attempt = {}, last_error = $9, failed = $10::boolean, "
-                     "test_only = $12::boolean, "
-                     "leased_until = CASE WHEN $11::boolean THEN NULL ELSE leased_until END "
-                     "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1",
-                     sql_time("$3"), sql_time("$7"), sql_time("$8"))},
+         fmt::format(
+             "UPDATE rotations SET due = {}, version_id = $4, step = $5::smallint, attempt = $6::int, "
+             "started = {}, last_attempt = {}, last_error = $9, failed = $10::boolean, "
+             "test_only = $12::boolean, "
+             "leased_until = CASE WHEN $11::boolean THEN NULL ELSE leased_until END "
+             "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1",
+             sql_time("$3"), sql_time("$7"), sql_time("$8"))},
         {"rotation_add_run",
-         fmt::format("INSERT INTO rotation_runs (secret_id, version_id, started, ended, outcome, step, attempts, "
-                     "message) VALUES ($1::uuid, $2, {}, {}, $5, $6::smallint, $7::int, $8) "
-                     "ON CONFLICT DO NOTHING",
-                     sql_time("$3"), sql_time("$4"))},
+         fmt::format(
+             "INSERT INTO rotation_runs (secret_id, version_id, started, ended, outcome, step, attempts, "
+             "message) VALUES ($1::uuid, $2, {}, {}, $5, $6::smallint, $7::int, $8) "
+             "ON CONFLICT DO NOTHING",
+             sql_time("$3"), sql_time("$4"))},
         {"rotation_trim_runs",
          "DELETE FROM rotation_runs WHERE secret_id = $1::uuid AND (ended, version_id) IN "
          "(SELECT ended, version_id FROM rotation_runs WHERE secret_id = $1::uuid "
@@ -109,11 +113,12 @@ std::vector<Statement> rotation_statements() {
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
         {"rotation_all_paused", "SELECT paused FROM rotation_control"},
         {"rotation_counts",
-         fmt::format("SELECT count(*) FILTER (WHERE due <= {0} AND NOT paused), "
-                     "count(*) FILTER (WHERE leased_until > now()), count(*) FILTER (WHERE failed), "
-                     "{1} FROM rotations",
-                     sql_time("$1"),
-                     sql_millis(fmt::format("(min(due) FILTER (WHERE due <= {} AND NOT paused))", sql_time("$1"))))},
+         fmt::format(
+             "SELECT count(*) FILTER (WHERE due <= {0} AND NOT paused), "
+             "count(*) FILTER (WHERE leased_until > now()), count(*) FILTER (WHERE failed), "
+             "{1} FROM rotations",
+             sql_time("$1"),
+             sql_millis(fmt::format("(min(due) FILTER (WHERE due <= {} AND NOT paused))", sql_time("$1"))))},
     };
 }
 
@@ -131,7 +136,8 @@ void RotationRepository::set_due(WriteTransaction& tx, SecretId secret, std::opt
 std::vector<RotationTask> RotationRepository::claim(WriteTransaction& tx, Timestamp now, std::size_t limit,
                                                     const std::string& node, std::chrono::seconds lease) {
     std::vector<RotationTask> tasks;
-    for (const auto& row : tx.sql().exec_prepared("rotation_claim", now.millis(), limit, node, lease.count())) {
+    for (const auto& row :
+         tx.sql().exec_prepared("rotation_claim", now.millis(), limit, node, lease.count())) {
         tasks.push_back(read_task(row));
     }
     return tasks;
@@ -147,10 +153,10 @@ bool RotationRepository::save(WriteTransaction& tx, const RotationTask& task, bo
     const auto last_attempt = millis_text(task.last_attempt);
     if (task.last_error) static_cast<void>(storable("error", *task.last_error));
     return !tx.sql()
-                .exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due), version_text(task),
-                               static_cast<int>(task.step), task.attempt, nullable(started),
-                               nullable(last_attempt), nullable(task.last_error), task.failed, release,
-                               task.test_only)
+                .exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due),
+                               version_text(task), static_cast<int>(task.step), task.attempt,
+                               nullable(started), nullable(last_attempt), nullable(task.last_error),
+                               task.failed, release, task.test_only)
                 .empty();
 }
 
@@ -179,7 +185,8 @@ std::optional<RotationTask> RotationRepository::find(ReadTransaction& tx, Secret
 std::vector<RotationTask> RotationRepository::list(ReadTransaction& tx, const std::string& after,
                                                    std::size_t limit) {
     std::vector<RotationTask> tasks;
-    for (const auto& row : tx.sql().exec_prepared("rotation_list", after, limit)) tasks.push_back(read_task(row));
+    for (const auto& row : tx.sql().exec_prepared("rotation_list", after, limit))
+        tasks.push_back(read_task(row));
     return tasks;
 }
 

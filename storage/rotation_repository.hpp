@@ -1,6 +1,6 @@
 #pragma once
-// Rotations that are due and how far they are: the queue that the workers of all nodes share. Not sealed; what
-// is to be rotated, by what and when is in the sealed secret (StoredRotation).
+// Rotations that are due and how far they are: the queue that the workers of all nodes share. Not sealed;
+// what is to be rotated, by what and when is in the sealed secret (StoredRotation).
 
 #include <chrono>
 #include <cstdint>
@@ -53,18 +53,20 @@ class RotationRepository {
 public:
     static constexpr std::size_t kRunsKept = 50;
 
-    /// Begins anew: whoever had it loses it. What is set is `due`, `test_only`, `version`, `step`; `started` is
-    /// `now`; paused stays as it is.
+    /// Begins anew: whoever had it loses it. What is set is `due`, `test_only`, `version`, `step`; `started`
+    /// is `now`; paused stays as it is.
     static void begin(WriteTransaction& tx, const RotationTask& task, Timestamp now);
     /// Sets when it is due, if no rotation is under way. Makes the row where there is none.
     static void set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due);
 
-    /// Takes up to `limit` that are due at `now` and that nobody has, the longest due first, for `lease`. Those
-    /// of deleted secrets and paused ones stay where they are; all do while everything is paused.
-    [[nodiscard]] static std::vector<RotationTask> claim(WriteTransaction& tx, Timestamp now, std::size_t limit,
-                                                         const std::string& node, std::chrono::seconds lease);
+    /// Takes up to `limit` that are due at `now` and that nobody has, the longest due first, for `lease`.
+    /// Those of deleted secrets and paused ones stay where they are; all do while everything is paused.
+    [[nodiscard]] static std::vector<RotationTask> claim(WriteTransaction& tx, Timestamp now,
+                                                         std::size_t limit, const std::string& node,
+                                                         std::chrono::seconds lease);
     /// Lengthens the lease. False when somebody else has it by now.
-    [[nodiscard]] static bool renew(WriteTransaction& tx, const RotationTask& task, std::chrono::seconds lease);
+    [[nodiscard]] static bool renew(WriteTransaction& tx, const RotationTask& task,
+                                    std::chrono::seconds lease);
     /// Stores due, version, step, attempt, times, error and failed of a task that was claimed; with `release`
     /// others may take it then. False, and nothing stored, when somebody else has it by now.
     [[nodiscard]] static bool save(WriteTransaction& tx, const RotationTask& task, bool release);

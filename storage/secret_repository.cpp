@@ -48,7 +48,8 @@ std::string insert_secret_sql() {
 std::string update_secret_sql() {
     return fmt::format(
         "WITH s AS (UPDATE secrets SET description = $3, kms_key_id = $4, last_changed = {}, deleted = {}, "
-        "purge_due = {}, tags = $8::jsonb, resource_policy = $18, rotation = $19::jsonb, revision = $2::bigint + 1, seal = "
+        "purge_due = {}, tags = $8::jsonb, resource_policy = $18, rotation = $19::jsonb, revision = "
+        "$2::bigint + 1, seal = "
         "$9::bytea "
         "WHERE id = $1::uuid AND revision = $2::bigint RETURNING id), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "

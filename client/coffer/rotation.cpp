@@ -64,8 +64,8 @@ void run_functions(Context& context) {
     }
     Columns columns({"NAME", "KIND", "TIMEOUT", "ARN", "DESCRIPTION"});
     for (const auto& function : answer.functions()) {
-        columns.add({function.name(), function.kind(), fmt::format("{} s", function.timeout()), function.arn(),
-                     function.description()});
+        columns.add({function.name(), function.kind(), fmt::format("{} s", function.timeout()),
+                     function.arn(), function.description()});
     }
     print(columns.text());
 }
@@ -126,9 +126,10 @@ void run_history(Context& context, const std::string& name) {
     if (answer.history().empty()) return say("no rotation of this secret has ended yet\n");
     Columns columns({"ENDED", "OUTCOME", "STEP", "TRIES", "TOOK", "VERSION", "MESSAGE"});
     for (const auto& run : answer.history()) {
-        columns.add({short_time(run.end_date()), run.outcome(), run.outcome() == "Succeeded" ? "" : run.step(),
-                     std::to_string(run.attempts()), fmt::format("{:.1f} s", run.end_date() - run.start_date()),
-                     run.version_id(), run.message()});
+        columns.add({short_time(run.end_date()), run.outcome(),
+                     run.outcome() == "Succeeded" ? "" : run.step(), std::to_string(run.attempts()),
+                     fmt::format("{:.1f} s", run.end_date() - run.start_date()), run.version_id(),
+                     run.message()});
     }
     print(columns.text());
 }
@@ -155,9 +156,11 @@ void run_check(Context& context, const CheckOptions& options) {
         context.show("CheckRotation", answer);
     } else {
         Columns columns({"CHECK", "OUTCOME", "MESSAGE"});
-        for (const auto& check : answer.checks()) columns.add({check.name(), check.outcome(), check.message()});
+        for (const auto& check : answer.checks())
+            columns.add({check.name(), check.outcome(), check.message()});
         print(columns.text());
-        for (const auto window : answer.next_windows()) print(fmt::format("window opens  {}\n", short_time(window)));
+        for (const auto window : answer.next_windows())
+            print(fmt::format("window opens  {}\n", short_time(window)));
     }
     if (!answer.ready()) throw Failure("the secret cannot be rotated so; nothing was changed");
 }
@@ -179,7 +182,8 @@ void wait_for_end(Context& context, const std::string& name, double since) {
         if (!answer.history().empty() && answer.history(0).end_date() > since) {
             const auto& run = answer.history(0);
             if (run.outcome() == "Succeeded") return say(fmt::format("{} is rotated\n", name));
-            throw Failure(fmt::format("the rotation of {} ended: {}: {}", name, run.outcome(), run.message()));
+            throw Failure(
+                fmt::format("the rotation of {} ended: {}: {}", name, run.outcome(), run.message()));
         }
         const auto& rotation = answer.rotation();
         if (rotation.state() == "Failed" || rotation.state() == "Paused" || rotation.state() == "Off") {
@@ -228,7 +232,8 @@ void run_abandon(Context& context, const LeverOptions& options) {
     v1::Request request;
     request.mutable_abandon_rotation()->set_secret_id(options.name);
     const auto response = context.call(std::move(request));
-    if (!context.options().output.empty()) return context.show("AbandonRotation", response.abandon_rotation());
+    if (!context.options().output.empty())
+        return context.show("AbandonRotation", response.abandon_rotation());
     say(fmt::format("the rotation of {} is given up; AWSCURRENT stays as it is\n", options.name));
 }
 
@@ -238,7 +243,8 @@ void run_cancel(Context& context, const LeverOptions& options) {
     const auto response = context.call(std::move(request));
     const auto& answer = response.cancel_rotate_secret();
     if (!context.options().output.empty()) return context.show("CancelRotateSecret", answer);
-    say(fmt::format("{} rotates no more; coffer rotation force {} begins again\n", options.name, options.name));
+    say(fmt::format("{} rotates no more; coffer rotation force {} begins again\n", options.name,
+                    options.name));
     if (answer.has_version_id()) {
         say(fmt::format("version {} was under way and is AWSPENDING still: coffer rotation abandon {}\n",
                         answer.version_id(), options.name));
@@ -258,7 +264,8 @@ void run_pause(Context& context, const LeverOptions& options) {
     if (!options.name.empty()) asked.set_secret_id(options.name);
     static_cast<void>(context.call(std::move(request)));
     say(options.all ? "no rotation is begun or gone on with until: coffer rotation resume --all\n"
-                    : fmt::format("{} does not rotate until: coffer rotation resume {}\n", options.name, options.name));
+                    : fmt::format("{} does not rotate until: coffer rotation resume {}\n", options.name,
+                                  options.name));
 }
 
 void run_resume(Context& context, const LeverOptions& options) {
@@ -273,8 +280,9 @@ void run_resume(Context& context, const LeverOptions& options) {
 using Lever = void (*)(Context&, const LeverOptions&);
 
 /// A verb about one secret.
-std::shared_ptr<LeverOptions> add_lever(CLI::App& rotation, Commands& commands, const char* name, const char* what,
-                                        std::vector<std::string> examples, Lever run, bool shows, bool may_be_all) {
+std::shared_ptr<LeverOptions> add_lever(CLI::App& rotation, Commands& commands, const char* name,
+                                        const char* what, std::vector<std::string> examples, Lever run,
+                                        bool shows, bool may_be_all) {
     auto options = std::make_shared<LeverOptions>();
     auto* verb = add_verb(rotation, name, what, std::move(examples));
     auto* secret = verb->add_option("NAME", options->name, "the secret's name or ARN");
@@ -294,9 +302,9 @@ void add_wait(CLI::App& rotation, const char* verb, const std::shared_ptr<LeverO
 
 void add_status(CLI::App& rotation, Commands& commands) {
     auto options = std::make_shared<StatusOptions>();
-    auto* verb = add_verb(rotation, "status", "Show what rotates and how far it is",
-                          {"coffer rotation status", "coffer rotation status --state Failed",
-                           "coffer rotation status app/db"});
+    auto* verb = add_verb(
+        rotation, "status", "Show what rotates and how far it is",
+        {"coffer rotation status", "coffer rotation status --state Failed", "coffer rotation status app/db"});
     verb->add_option("NAME", options->name, "the secret's name or ARN; without it, all that rotate");
     verb->add_option("--state", options->state, "only those in this state")
         ->check(CLI::IsMember({"Idle", "Due", "Running", "Waiting", "Failed", "Paused", "Off"}));
@@ -342,19 +350,19 @@ void add_rotation(CLI::App& app, Commands& commands) {
     add_history(*rotation, commands, std::make_shared<std::string>());
     add_check(*rotation, commands);
     add_wait(*rotation, "force",
-             add_lever(*rotation, commands, "force", "Rotate a secret now", {"coffer rotation force app/db --wait"},
-                       run_force, true, false));
+             add_lever(*rotation, commands, "force", "Rotate a secret now",
+                       {"coffer rotation force app/db --wait"}, run_force, true, false));
     add_wait(*rotation, "retry",
              add_lever(*rotation, commands, "retry", "Go on with a rotation that failed, now",
                        {"coffer rotation retry app/db --wait"}, run_retry, true, false));
     add_lever(*rotation, commands, "abandon", "Give up a rotation that is not complete; AWSCURRENT stays",
               {"coffer rotation abandon app/db"}, run_abandon, true, false);
-    add_lever(*rotation, commands, "cancel", "Turn the rotation of a secret off", {"coffer rotation cancel app/db"},
-              run_cancel, true, false);
+    add_lever(*rotation, commands, "cancel", "Turn the rotation of a secret off",
+              {"coffer rotation cancel app/db"}, run_cancel, true, false);
     add_lever(*rotation, commands, "pause", "Begin no further step, of one secret or of all",
               {"coffer rotation pause app/db", "coffer rotation pause --all"}, run_pause, false, true);
-    add_lever(*rotation, commands, "resume", "Take a pause back", {"coffer rotation resume --all"}, run_resume, false,
-              true);
+    add_lever(*rotation, commands, "resume", "Take a pause back", {"coffer rotation resume --all"},
+              run_resume, false, true);
 }
 
 }  // namespace coffer::cli

@@ -1,6 +1,6 @@
 #pragma once
-// What changes a credential at its target: AWS's four steps, as a rotation function of the configuration does them.
-// Every step may be run again after an outcome that nobody learned, and must then find that it is done.
+// What changes a credential at its target: AWS's four steps, as a rotation function of the configuration does
+// them. Every step may be run again after an outcome that nobody learned, and must then find that it is done.
 
 #include <chrono>
 #include <optional>
@@ -38,8 +38,8 @@ private:
     Kind kind_;
 };
 
-/// The values of the secret that is rotated, for one rotation. Blocks; used by one thread. Throws what the token and
-/// the database throw.
+/// The values of the secret that is rotated, for one rotation. Blocks; used by one thread. Throws what the
+/// token and the database throw.
 class SecretValues {
 public:
     virtual ~SecretValues() = default;
@@ -86,8 +86,8 @@ public:
     [[nodiscard]] virtual std::vector<Check> check(const StepContext& context, SecretValues& values) = 0;
 };
 
-/// A function that only has to say what the new value is, how the target learns it, and how it is tried: when to do
-/// which is the same for all of them.
+/// A function that only has to say what the new value is, how the target learns it, and how it is tried: when
+/// to do which is the same for all of them.
 class ValueFunction : public Function {
 public:
     void run(Step step, const StepContext& context, SecretValues& values) final;
@@ -97,7 +97,8 @@ protected:
     [[nodiscard]] virtual crypto::SecretBytes make(const StepContext& context, SecretValues& values,
                                                    const crypto::SecretBytes& current) = 0;
     /// Has the target take `pending`. It may have it already.
-    virtual void set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) = 0;
+    virtual void set(const StepContext& context, SecretValues& values,
+                     const crypto::SecretBytes& pending) = 0;
     /// Uses `value` as an application would.
     virtual void test(const StepContext& context, const crypto::SecretBytes& value) = 0;
 };

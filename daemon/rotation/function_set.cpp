@@ -5,7 +5,12 @@
 namespace coffer::rotation {
 
 std::string function_arn(std::string_view region, std::string_view account, std::string_view name) {
-    return std::string("arn:aws:lambda:").append(region).append(":").append(account).append(":function:").append(name);
+    return std::string("arn:aws:lambda:")
+        .append(region)
+        .append(":")
+        .append(account)
+        .append(":function:")
+        .append(name);
 }
 
 void FunctionSet::add(FunctionEntry entry) {

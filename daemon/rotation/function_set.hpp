@@ -21,7 +21,8 @@ struct FunctionEntry {
 };
 
 /// "arn:aws:lambda:REGION:ACCOUNT:function:NAME".
-[[nodiscard]] std::string function_arn(std::string_view region, std::string_view account, std::string_view name);
+[[nodiscard]] std::string function_arn(std::string_view region, std::string_view account,
+                                       std::string_view name);
 
 /// Immutable once shared; thread-safe then.
 class FunctionSet {

@@ -36,8 +36,9 @@ crypto::SecretBytes make_password(const PasswordSettings& settings, SecretValues
             if (auto password = rules.generate(random.view())) return std::move(*password);
         }
     } catch (const secrets::ServiceError& error) {
-        throw StepFailed(StepFailed::Kind::hopeless,
-                         std::string("no password keeps the rules of this rotation function: ") + error.what());
+        throw StepFailed(
+            StepFailed::Kind::hopeless,
+            std::string("no password keeps the rules of this rotation function: ") + error.what());
     }
 }
 

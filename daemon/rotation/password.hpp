@@ -7,8 +7,8 @@
 
 namespace coffer::rotation {
 
-/// The rules of GetRandomPassword. Defaults are those of AWS's templates: characters that break connection strings,
-/// shells and URIs are left out.
+/// The rules of GetRandomPassword. Defaults are those of AWS's templates: characters that break connection
+/// strings, shells and URIs are left out.
 struct PasswordSettings {
     std::int64_t length = 32;
     std::string exclude_characters = ":/@\"'\\";

@@ -17,7 +17,8 @@ std::string_view database_of(const SecretFields& fields) {
 
 void require_same_server(const SecretFields& a, const SecretFields& b, std::string_view what) {
     if (std::string(a.require("host")) == b.require("host") && a.port(kPort) == b.port(kPort)) return;
-    throw StepFailed(Kind::hopeless, std::string(what) + " names another host or port than AWSCURRENT; nothing was done");
+    throw StepFailed(Kind::hopeless,
+                     std::string(what) + " names another host or port than AWSCURRENT; nothing was done");
 }
 
 void require_engine(const SecretFields& fields) {
@@ -38,28 +39,32 @@ std::string other_user(std::string_view user) {
     if (user.ends_with(kClone)) return std::string(base_user(user));
     auto name = std::string(user) + std::string(kClone);
     if (name.size() > kMostNameBytes) {
-        throw StepFailed(Kind::hopeless, "the name of the second user, " + name +
-                                             ", would be over PostgreSQL's 63 bytes: take a shorter user name");
+        throw StepFailed(Kind::hopeless,
+                         "the name of the second user, " + name +
+                             ", would be over PostgreSQL's 63 bytes: take a shorter user name");
     }
     return name;
 }
 
-std::optional<PostgresqlSession> PostgresqlFunction::log_in(const SecretFields& fields, Deadline deadline) const {
+std::optional<PostgresqlSession> PostgresqlFunction::log_in(const SecretFields& fields,
+                                                            Deadline deadline) const {
     // Copies: each view is good only until the next field is asked for where it is a number.
     const std::string host(fields.require("host"));
     const std::string database(database_of(fields));
     const std::string user(fields.require("username"));
     const auto port = fields.port(kPort);
-    return PostgresqlSession::log_in({host, port, database, user, fields.require("password")}, settings_.tls, deadline);
+    return PostgresqlSession::log_in({host, port, database, user, fields.require("password")}, settings_.tls,
+                                     deadline);
 }
 
 PostgresqlSession PostgresqlFunction::log_in_as_admin(SecretValues& values, const SecretFields& target,
                                                       Deadline deadline) const {
     const auto value = values.current_of(settings_.admin_secret);
     if (!value) {
-        throw StepFailed(Kind::hopeless, "the secret " + settings_.admin_secret +
-                                             " with the administrator's login, which the configuration of the rotation "
-                                             "function names, does not exist or has no value");
+        throw StepFailed(Kind::hopeless,
+                         "the secret " + settings_.admin_secret +
+                             " with the administrator's login, which the configuration of the rotation "
+                             "function names, does not exist or has no value");
     }
     auto admin = SecretFields::parse(*value);
     // The secret's writers choose its host; they do not get the administrator's password sent there.
@@ -67,7 +72,8 @@ PostgresqlSession PostgresqlFunction::log_in_as_admin(SecretValues& values, cons
     admin.set("dbname", database_of(target));
     auto session = log_in(admin, deadline);
     if (!session) {
-        throw StepFailed(Kind::retry, "the server refuses the administrator's login of the secret " + settings_.admin_secret);
+        throw StepFailed(Kind::retry, "the server refuses the administrator's login of the secret " +
+                                          settings_.admin_secret);
     }
     return std::move(*session);
 }
@@ -85,14 +91,16 @@ crypto::SecretBytes PostgresqlFunction::make(const StepContext& /*context*/, Sec
     return fields.text();
 }
 
-std::string PostgresqlFunction::password_clause(const PostgresqlSession& session, const SecretFields& fields) const {
+std::string PostgresqlFunction::password_clause(const PostgresqlSession& session,
+                                                const SecretFields& fields) const {
     const std::string user(fields.require("username"));
     const auto password = fields.require("password");
-    return " PASSWORD " +
-           session.literal(settings_.send_plain_password ? std::string(password) : session.verifier(user, password));
+    return " PASSWORD " + session.literal(settings_.send_plain_password ? std::string(password)
+                                                                        : session.verifier(user, password));
 }
 
-void PostgresqlFunction::set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) {
+void PostgresqlFunction::set(const StepContext& context, SecretValues& values,
+                             const crypto::SecretBytes& pending) {
     const auto to = SecretFields::parse(pending);
     // It may have been set by a try whose end was not seen.
     if (log_in(to, context.deadline)) return;
@@ -101,13 +109,15 @@ void PostgresqlFunction::set(const StepContext& context, SecretValues& values, c
     const std::string user(current.require("username"));
     if (alternates()) {
         if (to.require("username") != other_user(user)) {
-            throw StepFailed(Kind::hopeless, "the pending version names a user that does not take turns with " + user +
-                                                 "; nothing was done");
+            throw StepFailed(Kind::hopeless,
+                             "the pending version names a user that does not take turns with " + user +
+                                 "; nothing was done");
         }
         set_other_user(context, values, current, to);
     } else {
         if (to.require("username") != user) {
-            throw StepFailed(Kind::hopeless, "the pending version names another user than AWSCURRENT; nothing was done");
+            throw StepFailed(Kind::hopeless,
+                             "the pending version names another user than AWSCURRENT; nothing was done");
         }
         set_own_password(context, values, current, to);
     }
@@ -127,47 +137,55 @@ void PostgresqlFunction::set_own_password(const StepContext& context, SecretValu
         }
     }
     if (!session) {
-        throw StepFailed(Kind::retry,
-                         "the server refuses the passwords of AWSPENDING, AWSCURRENT and AWSPREVIOUS: set the user's "
-                         "password to that of AWSCURRENT by hand, then 'coffer rotation retry'");
+        throw StepFailed(
+            Kind::retry,
+            "the server refuses the passwords of AWSPENDING, AWSCURRENT and AWSPREVIOUS: set the user's "
+            "password to that of AWSCURRENT by hand, then 'coffer rotation retry'");
     }
     const std::string user(pending.require("username"));
-    session->execute("ALTER ROLE " + session->identifier(user) + password_clause(*session, pending), context.deadline);
+    session->execute("ALTER ROLE " + session->identifier(user) + password_clause(*session, pending),
+                     context.deadline);
 }
 
-void PostgresqlFunction::set_other_user(const StepContext& context, SecretValues& values, const SecretFields& current,
-                                        const SecretFields& pending) {
+void PostgresqlFunction::set_other_user(const StepContext& context, SecretValues& values,
+                                        const SecretFields& current, const SecretFields& pending) {
     if (!log_in(current, context.deadline)) {
-        throw StepFailed(Kind::retry, "the server refuses the login of AWSCURRENT; the other user is not touched before "
-                                      "that works again");
+        throw StepFailed(Kind::retry,
+                         "the server refuses the login of AWSCURRENT; the other user is not touched before "
+                         "that works again");
     }
     auto admin = log_in_as_admin(values, current, context.deadline);
     const std::string user(pending.require("username"));
     const std::string base(base_user(user));
     const auto name = admin.identifier(user);
     const auto with_password = password_clause(admin, pending);
-    const auto exists =
-        admin.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " + admin.literal(user), context.deadline);
+    const auto exists = admin.value(
+        "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " + admin.literal(user), context.deadline);
     if (!exists) {
         // Its objects belong to the shared role, so that both users may use what either made.
-        admin.execute("BEGIN; CREATE ROLE " + name + " LOGIN" + with_password + "; GRANT " + admin.identifier(base) +
-                          " TO " + name + "; ALTER ROLE " + name + " SET role = " + admin.literal(base) + "; COMMIT",
+        admin.execute("BEGIN; CREATE ROLE " + name + " LOGIN" + with_password + "; GRANT " +
+                          admin.identifier(base) + " TO " + name + "; ALTER ROLE " + name +
+                          " SET role = " + admin.literal(base) + "; COMMIT",
                       context.deadline);
         return;
     }
     // By the catalogue, since a superuser counts as a member of every role.
     const auto whose = admin.value(
         "SELECT CASE WHEN u.rolsuper THEN 'superuser' WHEN u.rolname = " + admin.literal(base) +
-            " OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid "
+            " OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = "
+            "m.roleid "
             "WHERE m.member = u.oid AND r.rolname = " +
-            admin.literal(base) + ") THEN 'ours' END FROM pg_catalog.pg_roles u WHERE u.rolname = " + admin.literal(user),
+            admin.literal(base) +
+            ") THEN 'ours' END FROM pg_catalog.pg_roles u WHERE u.rolname = " + admin.literal(user),
         context.deadline);
     if (whose == "superuser") {
-        throw StepFailed(Kind::hopeless, "the user " + user + " is a superuser of the server, whose password is not " +
+        throw StepFailed(Kind::hopeless, "the user " + user +
+                                             " is a superuser of the server, whose password is not " +
                                              "changed on behalf of another; nothing was done");
     }
     if (whose != "ours") {
-        throw StepFailed(Kind::hopeless, "there is a user " + user + " at the server that is not a member of " + base +
+        throw StepFailed(Kind::hopeless, "there is a user " + user +
+                                             " at the server that is not a member of " + base +
                                              ", so it is somebody else's; nothing was done");
     }
     admin.execute("ALTER ROLE " + name + with_password, context.deadline);
@@ -206,9 +224,11 @@ std::vector<Check> PostgresqlFunction::check(const StepContext& context, SecretV
         look("administrator", "the administrator may make users and change their passwords", [&] {
             auto admin = log_in_as_admin(values, fields, context.deadline);
             const auto may = admin.value(
-                "SELECT (rolsuper OR rolcreaterole)::int FROM pg_catalog.pg_roles WHERE rolname = current_user",
+                "SELECT (rolsuper OR rolcreaterole)::int FROM pg_catalog.pg_roles WHERE rolname = "
+                "current_user",
                 context.deadline);
-            if (may != "1") throw StepFailed(Kind::hopeless, "the administrator has neither SUPERUSER nor CREATEROLE");
+            if (may != "1")
+                throw StepFailed(Kind::hopeless, "the administrator has neither SUPERUSER nor CREATEROLE");
         });
     }
     return checks;

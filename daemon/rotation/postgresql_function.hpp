@@ -1,6 +1,6 @@
 #pragma once
-// Passwords of PostgreSQL users: of one user, or of two that take turns, so that a connection made with the value
-// before last still works. The secret is AWS's JSON: engine, host, username, password, dbname, port.
+// Passwords of PostgreSQL users: of one user, or of two that take turns, so that a connection made with the
+// value before last still works. The secret is AWS's JSON: engine, host, username, password, dbname, port.
 
 #include <string>
 
@@ -14,11 +14,11 @@ namespace coffer::rotation {
 struct PostgresqlSettings {
     PostgresqlTls tls;
     PasswordSettings password;
-    /// Name of the secret with an administrator's login: then two users take turns, NAME and NAME_clone. Empty: one user
-    /// changes its own password.
+    /// Name of the secret with an administrator's login: then two users take turns, NAME and NAME_clone.
+    /// Empty: one user changes its own password.
     std::string admin_secret;
-    /// Sends the password itself and not its SCRAM verifier, for servers with a module that checks passwords. It may
-    /// then be in that server's log.
+    /// Sends the password itself and not its SCRAM verifier, for servers with a module that checks passwords.
+    /// It may then be in that server's log.
     bool send_plain_password = false;
 };
 
@@ -36,10 +36,12 @@ protected:
 
 private:
     [[nodiscard]] bool alternates() const noexcept { return !settings_.admin_secret.empty(); }
-    [[nodiscard]] std::optional<PostgresqlSession> log_in(const SecretFields& fields, Deadline deadline) const;
+    [[nodiscard]] std::optional<PostgresqlSession> log_in(const SecretFields& fields,
+                                                          Deadline deadline) const;
     [[nodiscard]] PostgresqlSession log_in_as_admin(SecretValues& values, const SecretFields& target,
                                                     Deadline deadline) const;
-    [[nodiscard]] std::string password_clause(const PostgresqlSession& session, const SecretFields& fields) const;
+    [[nodiscard]] std::string password_clause(const PostgresqlSession& session,
+                                              const SecretFields& fields) const;
     void set_own_password(const StepContext& context, SecretValues& values, const SecretFields& current,
                           const SecretFields& pending);
     void set_other_user(const StepContext& context, SecretValues& values, const SecretFields& current,

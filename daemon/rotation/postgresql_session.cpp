@@ -24,7 +24,8 @@ using PqText = std::unique_ptr<char, FreePq>;
 void wait_for_socket(const PGconn* connection, short events, Deadline deadline) {
     using std::chrono::milliseconds;
     while (true) {
-        const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
         pollfd socket{PQsocket(connection), events, 0};
         const int ready = left.count() <= 0 ? 0 : ::poll(&socket, 1, static_cast<int>(left.count()));
         if (ready > 0) return;
@@ -33,15 +34,17 @@ void wait_for_socket(const PGconn* connection, short events, Deadline deadline) 
     }
 }
 
-/// "28P01" of "FATAL:  28P01": what PQERRORS_SQLSTATE makes of a server's message. Empty for what libpq itself says.
+/// "28P01" of "FATAL:  28P01": what PQERRORS_SQLSTATE makes of a server's message. Empty for what libpq
+/// itself says.
 std::string_view sqlstate_of(std::string_view message) {
     while (!message.empty() && message.back() == '\n') message.remove_suffix(1);
     constexpr std::size_t kLength = 5;
     const auto space = message.rfind(' ');
     if (space == std::string_view::npos) return {};
     const auto last = message.substr(space + 1);
-    const bool is_code = last.size() == kLength &&
-                         last.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
+    const bool is_code =
+        last.size() == kLength &&
+        last.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
     return is_code && message.find("FATAL") != std::string_view::npos ? last : std::string_view{};
 }
 
@@ -75,8 +78,8 @@ void PostgresqlSession::Clear::operator()(pg_result* result) const noexcept {
     PQclear(result);
 }
 
-std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin& login, const PostgresqlTls& tls,
-                                                           Deadline deadline) {
+std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin& login,
+                                                           const PostgresqlTls& tls, Deadline deadline) {
     const std::string host(login.host);
     const auto port = std::to_string(login.port);
     const std::string database(login.database);
@@ -84,10 +87,21 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
     // libpq wants an end of text. Its own copies are wiped when the connection is closed.
     crypto::SecretBytes password(login.password.size() + 1);
     std::copy(login.password.begin(), login.password.end(), password.writable().begin());
-    const auto ca = tls.ca_file.empty() ? std::string("/etc/ssl/certs/ca-certificates.crt") : tls.ca_file.string();
-    const std::array keywords{"host",        "port",         "dbname",           "user",   "password",
-                              "sslmode",     "sslrootcert",  "application_name", "options", "gssencmode",
-                              "passfile",    "client_encoding", static_cast<const char*>(nullptr)};
+    const auto ca =
+        tls.ca_file.empty() ? std::string("/etc/ssl/certs/ca-certificates.crt") : tls.ca_file.string();
+    const std::array keywords{"host",
+                              "port",
+                              "dbname",
+                              "user",
+                              "password",
+                              "sslmode",
+                              "sslrootcert",
+                              "application_name",
+                              "options",
+                              "gssencmode",
+                              "passfile",
+                              "client_encoding",
+                              static_cast<const char*>(nullptr)};
     const std::array values{host.c_str(),
                             port.c_str(),
                             database.c_str(),
@@ -104,7 +118,8 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (!connection) throw std::bad_alloc();
     PQsetErrorVerbosity(connection.get(), PQERRORS_SQLSTATE);
-    PQsetNoticeProcessor(connection.get(), [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection.get(), [](void*, const char*) {}, nullptr);
     auto wanted = PGRES_POLLING_WRITING;
     while (PQstatus(connection.get()) != CONNECTION_BAD && wanted != PGRES_POLLING_FAILED &&
            wanted != PGRES_POLLING_OK) {
@@ -120,8 +135,8 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
     if (is_refused_login(state)) return std::nullopt;
     const auto where = host + ":" + port;
     if (state == "3D000") {
-        throw StepFailed(Kind::hopeless, "the PostgreSQL server at " + where + " has no database \"" + database +
-                                             "\": correct the secret's field \"dbname\"");
+        throw StepFailed(Kind::hopeless, "the PostgreSQL server at " + where + " has no database \"" +
+                                             database + "\": correct the secret's field \"dbname\"");
     }
     throw StepFailed(Kind::retry, "the PostgreSQL server at " + where + " cannot be used: " + message);
 }
@@ -129,7 +144,8 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
 PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadline deadline) {
     auto* const connection = connection_.get();
     const auto lost = [connection] {
-        return StepFailed(Kind::retry, "the connection to the PostgreSQL server broke: " + one_line(PQerrorMessage(connection)));
+        return StepFailed(Kind::retry, "the connection to the PostgreSQL server broke: " +
+                                           one_line(PQerrorMessage(connection)));
     };
     if (PQsendQuery(connection, sql.c_str()) != 1) throw lost();
     Result last;
@@ -145,8 +161,9 @@ PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadlin
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
             const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
             const char* text = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
-            throw StepFailed(kind_of(state == nullptr ? "" : state),
-                             std::string("the PostgreSQL server says: ") + (text == nullptr ? "nothing" : text));
+            throw StepFailed(
+                kind_of(state == nullptr ? "" : state),
+                std::string("the PostgreSQL server says: ") + (text == nullptr ? "nothing" : text));
         }
         last = std::move(result);
     }
@@ -179,7 +196,8 @@ std::string PostgresqlSession::literal(std::string_view text) const {
 std::string PostgresqlSession::verifier(std::string_view user, std::string_view password) const {
     crypto::SecretBytes ended(password.size() + 1);
     std::copy(password.begin(), password.end(), ended.writable().begin());
-    const PqText made(PQencryptPasswordConn(connection_.get(), reinterpret_cast<const char*>(ended.view().data()),
+    const PqText made(PQencryptPasswordConn(connection_.get(),
+                                            reinterpret_cast<const char*>(ended.view().data()),
                                             std::string(user).c_str(), "scram-sha-256"));
     if (!made) throw StepFailed(Kind::hopeless, "no SCRAM verifier can be made of the new password");
     return made.get();

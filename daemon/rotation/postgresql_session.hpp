@@ -34,13 +34,13 @@ struct PostgresqlTls {
 /// One connection, used by one thread. Every call ends at its deadline.
 class PostgresqlSession {
 public:
-    /// Nothing when the server refuses this user or password. Throws StepFailed (retry) when the server cannot be
-    /// reached, proven, or does not serve.
-    [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login, const PostgresqlTls& tls,
-                                                                 Deadline deadline);
+    /// Nothing when the server refuses this user or password. Throws StepFailed (retry) when the server
+    /// cannot be reached, proven, or does not serve.
+    [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login,
+                                                                 const PostgresqlTls& tls, Deadline deadline);
 
-    /// Runs statements without results that matter. Throws StepFailed: value_refused where the server has rules for
-    /// passwords that the new one does not keep, hopeless where rights are missing, else retry.
+    /// Runs statements without results that matter. Throws StepFailed: value_refused where the server has
+    /// rules for passwords that the new one does not keep, hopeless where rights are missing, else retry.
     void execute(const std::string& sql, Deadline deadline);
     /// The first value of the first row; nothing without rows, or for NULL.
     [[nodiscard]] std::optional<std::string> value(const std::string& sql, Deadline deadline);
@@ -48,8 +48,8 @@ public:
     /// Quoted for SQL, whatever the server's settings are.
     [[nodiscard]] std::string identifier(std::string_view name) const;
     [[nodiscard]] std::string literal(std::string_view text) const;
-    /// A SCRAM-SHA-256 verifier (RFC 5803) of the password: what the server stores, so that the password itself is in
-    /// no statement, and so in no log of the server's.
+    /// A SCRAM-SHA-256 verifier (RFC 5803) of the password: what the server stores, so that the password
+    /// itself is in no statement, and so in no log of the server's.
     [[nodiscard]] std::string verifier(std::string_view user, std::string_view password) const;
 
 private:

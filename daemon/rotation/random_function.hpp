@@ -1,5 +1,6 @@
 #pragma once
-// A new random value, for what nobody but the readers of the secret has to be told: signing keys, shared tokens.
+// A new random value, for what nobody but the readers of the secret has to be told: signing keys, shared
+// tokens.
 
 #include <string>
 

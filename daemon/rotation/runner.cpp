@@ -55,8 +55,8 @@ Step following(Step step) {
     return static_cast<Step>(static_cast<int>(step) + 1);
 }
 
-/// Where to go on with what makes `version`. The table that remembers the step is not sealed, so what is moved to
-/// AWSCURRENT was tried in the same go.
+/// Where to go on with what makes `version`. The table that remembers the step is not sealed, so what is
+/// moved to AWSCURRENT was tried in the same go.
 Step resumed(Step step, const storage::StoredVersion& version) {
     return version.kind ? std::min(step, Step::test) : Step::create;
 }
@@ -138,7 +138,8 @@ void Runner::carry_on(RotationTask& task, const std::atomic<bool>& lost) const {
 
 void Runner::save(const RotationTask& task, bool release, ServiceAction action) const {
     RotationWrites(parts_).run(
-        [&task, release](storage::WriteTransaction& tx) { require_saved(tx, task, release); }, std::move(action), soon());
+        [&task, release](storage::WriteTransaction& tx) { require_saved(tx, task, release); },
+        std::move(action), soon());
 }
 
 void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
@@ -223,7 +224,8 @@ void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
         [&](storage::WriteTransaction& tx) {
             auto locked = lock_secret(tx, task);
             auto* version = secrets::find_version(locked.versions, *task.version);
-            if (version == nullptr || !version->kind) throw RotationLost("the version that the rotation made is gone");
+            if (version == nullptr || !version->kind)
+                throw RotationLost("the version that the rotation made is gone");
             const bool is_current = secrets::has_label(*version, kCurrent);
             if (!is_current && !secrets::has_label(*version, kPending)) {
                 throw RotationLost("AWSPENDING was taken from the version that the rotation made");
@@ -299,7 +301,8 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     events_.failed(task.name, step, *task.last_error, final);
 }
 
-void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function) const {
+void Runner::try_login_only(RotationTask& task, const StoredSecret& secret,
+                            const FunctionEntry& function) const {
     const auto now = parts_.clock.now();
     task.last_attempt = now;
     task.attempt = 1;

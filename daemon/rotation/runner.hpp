@@ -1,6 +1,6 @@
 #pragma once
-// One secret's rotation, from where it stands to its end or its next try. Each step's outcome is a transaction of its
-// own, so that whoever takes it over goes on from there.
+// One secret's rotation, from where it stands to its end or its next try. Each step's outcome is a
+// transaction of its own, so that whoever takes it over goes on from there.
 
 #include <atomic>
 #include <chrono>
@@ -41,14 +41,14 @@ public:
     Runner(const RotationParts& parts, const FunctionSet& functions, RetrySettings retry, RunnerEvents events)
         : parts_(parts), functions_(functions), retry_(retry), events_(std::move(events)) {}
 
-    /// Carries `task`, which was claimed, on. Blocks as long as its steps take. `lost` tells that the lease is gone.
-    /// Does not throw.
+    /// Carries `task`, which was claimed, on. Blocks as long as its steps take. `lost` tells that the lease
+    /// is gone. Does not throw.
     void run(storage::RotationTask task, const std::atomic<bool>& lost) const noexcept;
 
 private:
     void carry_on(storage::RotationTask& task, const std::atomic<bool>& lost) const;
-    void rotate(storage::RotationTask& task, const storage::StoredSecret& secret, const FunctionEntry& function,
-                const std::atomic<bool>& lost) const;
+    void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
+                const FunctionEntry& function, const std::atomic<bool>& lost) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function) const;
     void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;

@@ -76,8 +76,9 @@ unsigned value_of(std::string_view text, const FieldRules& rules) {
     if (named != rules.names.end()) return rules.lowest + static_cast<unsigned>(named - rules.names.begin());
     const auto number = number_of(text);
     if (!number || *number < rules.lowest || *number > rules.highest) {
-        refuse_expression("has \"" + std::string(text) + "\" as its " + std::string(rules.name) + "; that is " +
-                          std::to_string(rules.lowest) + " to " + std::to_string(rules.highest) +
+        refuse_expression("has \"" + std::string(text) + "\" as its " + std::string(rules.name) +
+                          "; that is " + std::to_string(rules.lowest) + " to " +
+                          std::to_string(rules.highest) +
                           (rules.names.empty() ? "" : " or a name such as " + std::string(rules.names[0])));
     }
     return static_cast<unsigned>(*number);
@@ -111,16 +112,18 @@ std::bitset<N> values_of(std::string_view field, const FieldRules& rules) {
             step = *number;
         }
         if (from > to) {
-            refuse_expression("has a range that ends before it begins in its " + std::string(rules.name) + ": \"" +
-                              std::string(part) + "\"");
+            refuse_expression("has a range that ends before it begins in its " + std::string(rules.name) +
+                              ": \"" + std::string(part) + "\"");
         }
-        for (std::int64_t value = from; value <= to; value += step) values.set(static_cast<std::size_t>(value));
+        for (std::int64_t value = from; value <= to; value += step)
+            values.set(static_cast<std::size_t>(value));
     }
     return values;
 }
 
 sys_days day_of(Timestamp time) {
-    return std::chrono::floor<std::chrono::days>(std::chrono::sys_time<milliseconds>(milliseconds(time.millis())));
+    return std::chrono::floor<std::chrono::days>(
+        std::chrono::sys_time<milliseconds>(milliseconds(time.millis())));
 }
 
 Timestamp at(sys_days day, std::int64_t hour) {
@@ -135,9 +138,11 @@ std::int64_t parse_rate(std::string_view argument, bool& in_days) {
     in_days = unit == (one ? "day" : "days");
     const bool in_hours = unit == (one ? "hour" : "hours");
     if (!number || !(in_days || in_hours)) {
-        refuse_expression("is no rate: write rate(N hours), rate(1 day) or rate(N days), such as rate(30 days)");
+        refuse_expression(
+            "is no rate: write rate(N hours), rate(1 day) or rate(N days), such as rate(30 days)");
     }
-    if (in_days && (*number < 1 || *number > kMostDays)) refuse_expression("must be a rate of 1 to 1000 days");
+    if (in_days && (*number < 1 || *number > kMostDays))
+        refuse_expression("must be a rate of 1 to 1000 days");
     if (in_hours && (*number < kFewestHours || *number > kMostDays * kHoursOfDay)) {
         refuse_expression("must be a rate of at least 4 hours, and at most 24000");
     }
@@ -162,9 +167,10 @@ Schedule::Cron Schedule::parse_cron(std::string_view fields) {
         if (!part.empty()) parts.push_back(part);
     }
     if (parts.size() != 6) {
-        refuse_expression("must have six fields: cron(0 HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK *), such as "
-                          "cron(0 2 ? * SUN *); it has " +
-                          std::to_string(parts.size()));
+        refuse_expression(
+            "must have six fields: cron(0 HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK *), such as "
+            "cron(0 2 ? * SUN *); it has " +
+            std::to_string(parts.size()));
     }
     if (parts[0] != "0") refuse_expression("must have 0 as its minutes: windows open on the hour");
     if (parts[5] != "*") refuse_expression("must have * as its year");
@@ -174,7 +180,8 @@ Schedule::Cron Schedule::parse_cron(std::string_view fields) {
     const auto day = parts[2];
     const auto weekday = parts[4];
     if ((day == "?") == (weekday == "?")) {
-        refuse_expression("must have ? as either its day of month or its day of week, and a value as the other");
+        refuse_expression(
+            "must have ? as either its day of month or its day of week, and a value as the other");
     }
     cron.by_week = day == "?";
     if (!cron.by_week) {
@@ -185,7 +192,8 @@ Schedule::Cron Schedule::parse_cron(std::string_view fields) {
     if (const auto mark = weekday.find('#'); mark != std::string_view::npos) {
         const auto number = number_of(weekday.substr(mark + 1));
         if (!number || *number < 1 || *number > 5) {
-            refuse_expression("must have 1 to 5 behind the # of its day of week: TUE#2 is the second Tuesday");
+            refuse_expression(
+                "must have 1 to 5 behind the # of its day of week: TUE#2 is the second Tuesday");
         }
         cron.ordinal = static_cast<unsigned>(*number);
         cron.days.set(value_of(weekday.substr(0, mark), kWeekdayField));
@@ -277,7 +285,8 @@ Schedule Schedule::parse(const ScheduleText& text) {
         return schedule;
     }
     const auto fields = argument_of(*text.expression, "cron");
-    if (!fields) refuse_expression("must be rate(...) or cron(...), such as rate(30 days) or cron(0 2 ? * SUN *)");
+    if (!fields)
+        refuse_expression("must be rate(...) or cron(...), such as rate(30 days) or cron(0 2 ? * SUN *)");
     const auto cron = parse_cron(*fields);
     // A window of hours where it opens several times a day, else to the end of the day.
     if (!schedule.duration_ && cron.hours.count() > 1) schedule.duration_ = hours(1);
@@ -286,7 +295,8 @@ Schedule Schedule::parse(const ScheduleText& text) {
         std::int64_t latest = kHoursOfDay - 1;
         while (!cron.hours.test(static_cast<std::size_t>(latest))) --latest;
         if (latest + schedule.duration_->count() > kHoursOfDay) {
-            refuse("Duration reaches into the next day (UTC): the window opens at " + std::to_string(latest) + ":00");
+            refuse("Duration reaches into the next day (UTC): the window opens at " + std::to_string(latest) +
+                   ":00");
         }
     }
     schedule.kind_ = cron;
@@ -294,7 +304,8 @@ Schedule Schedule::parse(const ScheduleText& text) {
 }
 
 Timestamp Schedule::opening_after(Timestamp base) const {
-    if (const auto* days = std::get_if<EveryDays>(&kind_)) return at(day_of(base) + std::chrono::days(days->days), 0);
+    if (const auto* days = std::get_if<EveryDays>(&kind_))
+        return at(day_of(base) + std::chrono::days(days->days), 0);
     if (const auto* every = std::get_if<EveryHours>(&kind_)) {
         const auto period = milliseconds(hours(every->hours)).count();
         return Timestamp::from_millis((base.millis() / period + 1) * period);

@@ -44,9 +44,9 @@ public:
     /// hours, a date that never comes, a window that reaches into the next one or the next UTC day.
     [[nodiscard]] static Schedule parse(const ScheduleText& text);
 
-    /// The first window for a secret that was last rotated, changed by hand, or given this schedule at `base`.
-    /// Of days (a rate, AutomaticallyAfterDays): so many days after the day of `base`. Otherwise the first
-    /// that opens after `base`; windows of hours are counted from 1970-01-01 00:00.
+    /// The first window for a secret that was last rotated, changed by hand, or given this schedule at
+    /// `base`. Of days (a rate, AutomaticallyAfterDays): so many days after the day of `base`. Otherwise the
+    /// first that opens after `base`; windows of hours are counted from 1970-01-01 00:00.
     [[nodiscard]] Window next(Timestamp base) const;
 
     /// The schedule as a number of days, as AWS shows it beside an expression: at least 1.

@@ -17,8 +17,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMostBytes = 65536;
-/// What a value of so many bytes takes as a tree, and room for a few fields that are set: each takes new memory, and
-/// none is given back before the end.
+/// What a value of so many bytes takes as a tree, and room for a few fields that are set: each takes new
+/// memory, and none is given back before the end.
 constexpr std::size_t kRoomPerByte = 24;
 constexpr std::size_t kRoomBesides = 16 * 1024;
 
@@ -56,12 +56,14 @@ SecretFields SecretFields::parse(const crypto::SecretBytes& value) {
         parser.finish();
         store->root = json::value(parser.release());
     } catch (const std::exception&) {
-        hopeless("the secret's value is not JSON; this rotation function wants an object of fields, such as "
-                 "{\"username\": ..., \"password\": ...}");
+        hopeless(
+            "the secret's value is not JSON; this rotation function wants an object of fields, such as "
+            "{\"username\": ..., \"password\": ...}");
     }
     if (!store->root.is_object()) {
-        hopeless("the secret's value is not a JSON object; this rotation function wants one, such as "
-                 "{\"username\": ..., \"password\": ...}");
+        hopeless(
+            "the secret's value is not a JSON object; this rotation function wants one, such as "
+            "{\"username\": ..., \"password\": ...}");
     }
     return SecretFields(std::move(store));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// A secret that is a JSON object, as rotation functions want it ({"username": ..., "password": ...}): read and
-// changed without leaving locked memory.
+// A secret that is a JSON object, as rotation functions want it ({"username": ..., "password": ...}): read
+// and changed without leaving locked memory.
 
 #include <cstdint>
 #include <memory>
@@ -18,8 +18,8 @@ public:
     /// Throws StepFailed (hopeless) when `value` is no JSON object of at most 65,536 bytes.
     [[nodiscard]] static SecretFields parse(const crypto::SecretBytes& value);
 
-    /// A text; nothing when there is none of that name. Refers to this object. Throws StepFailed when it is there and is
-    /// neither a text nor a whole number.
+    /// A text; nothing when there is none of that name. Refers to this object. Throws StepFailed when it is
+    /// there and is neither a text nor a whole number.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
     /// The same; throws StepFailed that names the field when it is not there or empty.
     [[nodiscard]] std::string_view require(std::string_view name) const;

@@ -27,7 +27,8 @@ constexpr std::size_t kDefaultPage = 100;
 constexpr int kWindowsShown = 5;
 constexpr std::size_t kMostAtOnce = 200;
 
-std::string_view state_of(const StoredSecret& secret, const std::optional<RotationTask>& task, Timestamp now) {
+std::string_view state_of(const StoredSecret& secret, const std::optional<RotationTask>& task,
+                          Timestamp now) {
     if (!secret.rotation || !secret.rotation->enabled) return "Off";
     if (!task) return "Idle";
     if (task->node) return "Running";
@@ -128,7 +129,8 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, Timestamp 
     const auto* pending = secrets::holder_of(locked->versions, secrets::kPending);
     const bool incomplete = pending != nullptr && !secrets::has_label(*pending, secrets::kCurrent);
     if (!incomplete && !(task && task->version)) {
-        throw secrets::invalid_request("No rotation of this secret is under way, so there is nothing to give up.");
+        throw secrets::invalid_request(
+            "No rotation of this secret is under way, so there is nothing to give up.");
     }
     if (task && task->version) {
         RotationRepository::add_run(tx, seen.id,
@@ -179,11 +181,11 @@ bool RotationService::has(v1::Request::OperationCase operation) const noexcept {
 
 awaitable<void> RotationService::perform(Call call, std::shared_ptr<const v1::Request> request,
                                          v1::Response& response) {
-#define COFFER_ROTATION_OPERATION(CASE, name)                             \
-    case v1::Request::CASE: {                                             \
-        auto answer = co_await name(std::move(call), request->name());    \
-        *response.mutable_##name() = std::move(answer);                   \
-        co_return;                                                        \
+#define COFFER_ROTATION_OPERATION(CASE, name)                          \
+    case v1::Request::CASE: {                                          \
+        auto answer = co_await name(std::move(call), request->name()); \
+        *response.mutable_##name() = std::move(answer);                \
+        co_return;                                                     \
     }
     switch (request->operation_case()) {
         COFFER_ROTATION_OPERATION(kListRotationFunctions, list_rotation_functions)
@@ -226,7 +228,8 @@ awaitable<T> RotationService::write(Call call, UniqueFunction<T(storage::WriteTr
     co_return result;
 }
 
-awaitable<RotationService::Secret> RotationService::require_secret(Call call, std::string secret_id, Action action) {
+awaitable<RotationService::Secret> RotationService::require_secret(Call call, std::string secret_id,
+                                                                   Action action) {
     using Found = std::optional<StoredSecret>;
     const auto ref = secrets::SecretRef::parse(secret_id, node_);
     UniqueFunction<Found(storage::ReadTransaction&)> job = [name = ref.name()](storage::ReadTransaction& tx) {
@@ -249,7 +252,8 @@ awaitable<RotationService::Secret> RotationService::require_rotating(Call call, 
                                                                      Action action) {
     auto secret = co_await require_secret(std::move(call), std::move(secret_id), action);
     if (!secret->rotation) {
-        throw secrets::invalid_request("Rotation was never configured for this secret: RotateSecret does that.");
+        throw secrets::invalid_request(
+            "Rotation was never configured for this secret: RotateSecret does that.");
     }
     co_return secret;
 }
@@ -280,7 +284,8 @@ awaitable<v1::ListRotationFunctionsResponse> RotationService::list_rotation_func
     co_return response;
 }
 
-awaitable<v1::ListRotationsResponse> RotationService::list_rotations(Call call, v1::ListRotationsRequest request) {
+awaitable<v1::ListRotationsResponse> RotationService::list_rotations(Call call,
+                                                                     v1::ListRotationsRequest request) {
     const secrets::Target target{"*", "*"};
     const secrets::Facts facts;
     authorization_.require(*call, Action::coffer_list_rotations, target, facts);
@@ -291,14 +296,14 @@ awaitable<v1::ListRotationsResponse> RotationService::list_rotations(Call call, 
         const auto position = page_tokens_.open(request.next_token(), context.result());
         after.assign(position.begin(), position.end());
     }
-    const auto wanted = request.has_max_results() ? static_cast<std::size_t>(request.max_results()) : kDefaultPage;
+    const auto wanted =
+        request.has_max_results() ? static_cast<std::size_t>(request.max_results()) : kDefaultPage;
     const auto now = parts_.clock.now();
     v1::ListRotationsResponse response;
     while (true) {
         const auto most = std::min(kMostAtOnce, wanted - static_cast<std::size_t>(response.rotations_size()));
-        UniqueFunction<RotationPage(storage::ReadTransaction&)> job = [after, most](storage::ReadTransaction& tx) {
-            return load_page(tx, after, most);
-        };
+        UniqueFunction<RotationPage(storage::ReadTransaction&)> job =
+            [after, most](storage::ReadTransaction& tx) { return load_page(tx, after, most); };
         auto page = co_await read<RotationPage>(call, std::move(job));
         for (const auto& [secret, task] : page.rows) {
             auto message = message_of(secret, task, now);
@@ -329,24 +334,25 @@ awaitable<v1::GetRotationResponse> RotationService::get_rotation(Call call, v1::
     co_return response;
 }
 
-awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call, v1::RetryRotationRequest request) {
+awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call,
+                                                                     v1::RetryRotationRequest request) {
     const auto secret = co_await require_rotating(call, request.secret_id(), Action::coffer_retry_rotation);
     if (!secret->rotation->enabled) {
         throw secrets::invalid_request("Rotation of this secret is turned off: RotateSecret turns it on.");
     }
-    UniqueFunction<bool(storage::WriteTransaction&)> job = [seen = secret,
-                                                            now = parts_.clock.now()](storage::WriteTransaction& tx) {
-        auto task = RotationRepository::find(tx, seen->id);
-        if (!task || !(task->version || task->failed)) {
-            throw secrets::invalid_request(
-                "No rotation of this secret waits for another try. RotateSecret begins a new one.");
-        }
-        if (task->node) throw secrets::invalid_request("The rotation of this secret is running now.");
-        task->due = now;
-        task->attempt = 0;
-        task->failed = false;
-        return RotationRepository::save(tx, *task, true);
-    };
+    UniqueFunction<bool(storage::WriteTransaction&)> job =
+        [seen = secret, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            auto task = RotationRepository::find(tx, seen->id);
+            if (!task || !(task->version || task->failed)) {
+                throw secrets::invalid_request(
+                    "No rotation of this secret waits for another try. RotateSecret begins a new one.");
+            }
+            if (task->node) throw secrets::invalid_request("The rotation of this secret is running now.");
+            task->due = now;
+            task->attempt = 0;
+            task->failed = false;
+            return RotationRepository::save(tx, *task, true);
+        };
     if (!co_await write<bool>(call, std::move(job))) {
         throw secrets::invalid_request("The rotation of this secret is running now.");
     }
@@ -359,11 +365,11 @@ awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call, 
 awaitable<v1::AbandonRotationResponse> RotationService::abandon_rotation(Call call,
                                                                          v1::AbandonRotationRequest request) {
     const auto secret = co_await require_rotating(call, request.secret_id(), Action::coffer_abandon_rotation);
-    UniqueFunction<bool(storage::WriteTransaction&)> job = [seen = secret,
-                                                            now = parts_.clock.now()](storage::WriteTransaction& tx) {
-        give_up(tx, *seen, now);
-        return true;
-    };
+    UniqueFunction<bool(storage::WriteTransaction&)> job =
+        [seen = secret, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            give_up(tx, *seen, now);
+            return true;
+        };
     static_cast<void>(co_await write<bool>(call, std::move(job)));
     v1::AbandonRotationResponse response;
     *response.mutable_rotation() = co_await rotation_of(call, secret);
@@ -419,7 +425,8 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
     }
     auto shown = rotation;
     try {
-        if (request.has_rotation_rules()) shown = secrets::with_rules(std::move(shown), request.rotation_rules());
+        if (request.has_rotation_rules())
+            shown = secrets::with_rules(std::move(shown), request.rotation_rules());
         auto base = parts_.clock.now();
         if (const auto schedule = secrets::schedule_of(shown)) {
             for (int i = 0; i < kWindowsShown; ++i) {
@@ -429,7 +436,8 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
             }
             add_check(response, {"schedule", Check::Outcome::passed, "it can be kept"});
         } else {
-            add_check(response, {"schedule", Check::Outcome::skipped, "there is none: it rotates by hand alone"});
+            add_check(response,
+                      {"schedule", Check::Outcome::skipped, "there is none: it rotates by hand alone"});
         }
     } catch (const secrets::ServiceError& error) {
         add_check(response, {"schedule", Check::Outcome::failed, error.what()});
@@ -457,7 +465,8 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
     return response;
 }
 
-awaitable<v1::CheckRotationResponse> RotationService::check_rotation(Call call, v1::CheckRotationRequest request) {
+awaitable<v1::CheckRotationResponse> RotationService::check_rotation(Call call,
+                                                                     v1::CheckRotationRequest request) {
     const auto secret = co_await require_secret(call, request.secret_id(), Action::coffer_check_rotation);
     const auto shared = std::make_shared<const v1::CheckRotationRequest>(std::move(request));
     auto start = [this, secret, shared](Completion<v1::CheckRotationResponse> done) {

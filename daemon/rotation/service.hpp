@@ -37,17 +37,21 @@ private:
     using Awaitable = boost::asio::awaitable<T>;
     using Secret = std::shared_ptr<const storage::StoredSecret>;
 
-    Awaitable<v1::ListRotationFunctionsResponse> list_rotation_functions(secrets::Call call,
-                                                                         v1::ListRotationFunctionsRequest request);
+    Awaitable<v1::ListRotationFunctionsResponse> list_rotation_functions(
+        secrets::Call call, v1::ListRotationFunctionsRequest request);
     Awaitable<v1::ListRotationsResponse> list_rotations(secrets::Call call, v1::ListRotationsRequest request);
     Awaitable<v1::GetRotationResponse> get_rotation(secrets::Call call, v1::GetRotationRequest request);
     Awaitable<v1::RetryRotationResponse> retry_rotation(secrets::Call call, v1::RetryRotationRequest request);
-    Awaitable<v1::AbandonRotationResponse> abandon_rotation(secrets::Call call, v1::AbandonRotationRequest request);
-    Awaitable<v1::PauseRotationsResponse> pause_rotations(secrets::Call call, v1::PauseRotationsRequest request);
-    Awaitable<v1::ResumeRotationsResponse> resume_rotations(secrets::Call call, v1::ResumeRotationsRequest request);
+    Awaitable<v1::AbandonRotationResponse> abandon_rotation(secrets::Call call,
+                                                            v1::AbandonRotationRequest request);
+    Awaitable<v1::PauseRotationsResponse> pause_rotations(secrets::Call call,
+                                                          v1::PauseRotationsRequest request);
+    Awaitable<v1::ResumeRotationsResponse> resume_rotations(secrets::Call call,
+                                                            v1::ResumeRotationsRequest request);
     Awaitable<v1::CheckRotationResponse> check_rotation(secrets::Call call, v1::CheckRotationRequest request);
 
-    /// The secret that the caller names and may do `action` to. Throws AccessDenied before it says whether there is one.
+    /// The secret that the caller names and may do `action` to. Throws AccessDenied before it says whether
+    /// there is one.
     Awaitable<Secret> require_secret(secrets::Call call, std::string secret_id, access::Action action);
     /// The same, of a secret whose rotation was configured.
     Awaitable<Secret> require_rotating(secrets::Call call, std::string secret_id, access::Action action);

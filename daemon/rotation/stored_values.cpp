@@ -21,10 +21,12 @@ T read(const RotationParts& parts, Deadline deadline, UniqueFunction<T(storage::
     });
 }
 
-std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::string& name, Deadline deadline) {
+std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::string& name,
+                                        Deadline deadline) {
     using Found = std::optional<StoredSecret>;
-    return read<Found>(parts, deadline,
-                       [name](storage::ReadTransaction& tx) -> Found { return SecretRepository::find(tx, name); });
+    return read<Found>(parts, deadline, [name](storage::ReadTransaction& tx) -> Found {
+        return SecretRepository::find(tx, name);
+    });
 }
 
 }  // namespace
@@ -32,7 +34,8 @@ std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::s
 void RotationWrites::run(Job job, secrets::ServiceAction action, Deadline deadline) const {
     using Event = std::optional<secrets::ChangeEvent>;
     UniqueFunction<Event(storage::WriteTransaction&)> whole =
-        [job = std::move(job), action = std::move(action), trail = parts_.trail](storage::WriteTransaction& tx) -> Event {
+        [job = std::move(job), action = std::move(action),
+         trail = parts_.trail](storage::WriteTransaction& tx) -> Event {
         job(tx);
         if (trail == nullptr || action.name.empty()) return std::nullopt;
         return trail->store_action(action, tx);
@@ -58,15 +61,15 @@ StoredSecret lock_secret(storage::WriteTransaction& tx, const storage::RotationT
 std::optional<SecretBytes> StoredValues::open(const StoredSecret& secret, const StoredVersion& version) {
     using Payload = std::optional<StoredPayload>;
     if (!version.kind) return std::nullopt;
-    const auto payload =
-        read<Payload>(parts_, deadline_, [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
+    const auto payload = read<Payload>(
+        parts_, deadline_, [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
             return SecretRepository::payload(tx, id, version);
         });
     if (!payload) return std::nullopt;
     crypto::PayloadIdentity identity{secret.arn, version.id.value(), secrets::to_payload_kind(*version.kind)};
     return wait_for<SecretBytes>([&](Completion<SecretBytes> done) {
-        parts_.hsm.envelope().open(std::move(identity), secrets::to_sealed(*payload), {Priority::rotation, deadline_},
-                                   std::move(done));
+        parts_.hsm.envelope().open(std::move(identity), secrets::to_sealed(*payload),
+                                   {Priority::rotation, deadline_}, std::move(done));
     });
 }
 
@@ -111,8 +114,8 @@ void StoredValues::put_pending(SecretBytes value) {
     crypto::PayloadIdentity identity{secret.arn, task_.version->value(), secrets::to_payload_kind(kind)};
     const auto key = parts_.master_keys.resolve(secret.kms_key_id);
     auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
-        parts_.hsm.envelope().seal(std::move(identity), std::move(value), key, {Priority::rotation, deadline_},
-                                   std::move(done));
+        parts_.hsm.envelope().seal(std::move(identity), std::move(value), key,
+                                   {Priority::rotation, deadline_}, std::move(done));
     });
     const auto payload = secrets::to_stored(std::move(sealed));
     RotationWrites(parts_).run(

@@ -23,7 +23,8 @@ struct RotationParts {
     std::string node;
 };
 
-/// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done about it.
+/// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done
+/// about it.
 class RotationLost : public Error {
 public:
     using Error::Error;
@@ -35,7 +36,8 @@ public:
     explicit RotationWrites(const RotationParts& parts) : parts_(parts) {}
 
     using Job = std::function<void(storage::WriteTransaction&)>;
-    /// `action`, where it has a name, is the event of what `job` did. Throws what the database and `job` throw.
+    /// `action`, where it has a name, is the event of what `job` did. Throws what the database and `job`
+    /// throw.
     void run(Job job, secrets::ServiceAction action, Deadline deadline) const;
 
 private:
@@ -56,7 +58,8 @@ public:
     [[nodiscard]] crypto::SecretBytes random(std::size_t size) override;
 
 private:
-    [[nodiscard]] std::optional<crypto::SecretBytes> labelled(const std::string& secret, std::string_view label);
+    [[nodiscard]] std::optional<crypto::SecretBytes> labelled(const std::string& secret,
+                                                              std::string_view label);
     [[nodiscard]] std::optional<crypto::SecretBytes> open(const storage::StoredSecret& secret,
                                                           const storage::StoredVersion& version);
 
@@ -65,11 +68,12 @@ private:
     const Deadline deadline_;
 };
 
-/// The secret as the database has it now, its seal checked. Throws RotationLost when it is gone, or another one has its
-/// name.
+/// The secret as the database has it now, its seal checked. Throws RotationLost when it is gone, or another
+/// one has its name.
 [[nodiscard]] storage::StoredSecret load_secret(const RotationParts& parts, const storage::RotationTask& task,
                                                 Deadline deadline);
 /// The same, locked until the end of the transaction.
-[[nodiscard]] storage::StoredSecret lock_secret(storage::WriteTransaction& tx, const storage::RotationTask& task);
+[[nodiscard]] storage::StoredSecret lock_secret(storage::WriteTransaction& tx,
+                                                const storage::RotationTask& task);
 
 }  // namespace coffer::rotation

@@ -133,7 +133,9 @@ void Workers::count() {
         const auto counts = wait_for<Counts>([&](Completion<Counts> done) {
             parts_.database.read<Counts>(
                 patient(),
-                [now = parts_.clock.now()](storage::ReadTransaction& tx) { return RotationRepository::counts(tx, now); },
+                [now = parts_.clock.now()](storage::ReadTransaction& tx) {
+                    return RotationRepository::counts(tx, now);
+                },
                 std::move(done));
         });
         const std::lock_guard lock(mutex_);

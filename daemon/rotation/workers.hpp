@@ -1,6 +1,6 @@
 #pragma once
-// The threads that rotate secrets. On any number of nodes at once: each takes what is due under a lease, and keeps it
-// while it works on it.
+// The threads that rotate secrets. On any number of nodes at once: each takes what is due under a lease, and
+// keeps it while it works on it.
 
 #include <atomic>
 #include <chrono>
@@ -40,7 +40,9 @@ public:
     /// Ends after the step at hand of each; another node, or the next start, goes on from there.
     void stop();
 
-    [[nodiscard]] bool has(std::string_view arn) const noexcept override { return functions_.find(arn) != nullptr; }
+    [[nodiscard]] bool has(std::string_view arn) const noexcept override {
+        return functions_.find(arn) != nullptr;
+    }
     void wake() noexcept override;
 
     [[nodiscard]] const FunctionSet& functions() const noexcept { return functions_; }
@@ -49,8 +51,8 @@ public:
     /// What there was to do on all nodes when it was last looked, a few seconds ago; nothing before.
     [[nodiscard]] std::optional<storage::RotationRepository::Counts> counts() const;
 
-    /// Takes one that is due and carries it on, on the calling thread; false when none was. For tests, and the
-    /// workers themselves.
+    /// Takes one that is due and carries it on, on the calling thread; false when none was. For tests, and
+    /// the workers themselves.
     bool run_one();
 
 private:

@@ -48,6 +48,9 @@ void Authorization::require(const CallContext& call, access::Action action, cons
     if (target.secret != nullptr) {
         request.set(access::Key::sm_secret_id, target.secret->arn);
         request.set_resource_tags(tags_of(*target.secret));
+        if (target.secret->rotation) {
+            request.set(access::Key::sm_resource_rotation_lambda_arn, target.secret->rotation->function);
+        }
         if (target.secret->resource_policy) {
             resource_policy = resource_policies_.get(*target.secret->resource_policy, target.secret->arn);
         }

@@ -84,14 +84,16 @@ ServiceError no_rotation_function() {
 }
 
 ServiceError unknown_rotation_function() {
-    return {v1::ACCESS_DENIED,
-            "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants "
-            "access to the principal secretsmanager.amazonaws.com."};
+    return {
+        v1::ACCESS_DENIED,
+        "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants "
+        "access to the principal secretsmanager.amazonaws.com."};
 }
 
 ServiceError rotation_never_configured() {
     return invalid_request(
-        "You tried to enable rotation on a secret that doesn't already have a Lambda function ARN configured and "
+        "You tried to enable rotation on a secret that doesn't already have a Lambda function ARN configured "
+        "and "
         "you didn't include such an ARN as a parameter in this call.");
 }
 

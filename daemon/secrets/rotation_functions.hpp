@@ -1,5 +1,6 @@
 #pragma once
-// What the operations need of whoever rotates secrets (daemon/rotation), which knows this layer and not the other way.
+// What the operations need of whoever rotates secrets (daemon/rotation), which knows this layer and not the
+// other way.
 
 #include <string_view>
 

@@ -54,13 +54,16 @@ StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequ
 
 }  // namespace
 
-awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call, v1::RotateSecretRequest request) {
+awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
+                                                                  v1::RotateSecretRequest request) {
     const auto ref = SecretRef::parse(request.secret_id(), parts_.node);
     if (!request.has_client_request_token()) throw invalid_parameter(token_missing().what());
-    if (request.external_secret_rotation_metadata_size() > 0 || request.has_external_secret_rotation_role_arn()) {
+    if (request.external_secret_rotation_metadata_size() > 0 ||
+        request.has_external_secret_rotation_role_arn()) {
         throw not_implemented("RotateSecret of managed external secrets");
     }
-    static_cast<void>(with_rules({}, request.rotation_rules()));  // before it says whether there is such a secret
+    static_cast<void>(
+        with_rules({}, request.rotation_rules()));  // before it says whether there is such a secret
     const auto secret = co_await require_secret(call, ref, access::Action::rotate_secret, facts_of(request));
     const VersionId token(request.client_request_token());
     call->record->version = token.value();
@@ -75,7 +78,8 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call, v1:
         if (!e.changed) return response;
         if (!current_version(e.secret)) throw nothing_to_rotate();
         e.secret.rotation = std::move(rotation);
-        storage::RotationTask task{.secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
+        storage::RotationTask task{
+            .secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
         task.test_only = request.has_rotate_immediately() && !request.rotate_immediately();
         task.step = task.test_only ? RotationStep::test : RotationStep::create;
         if (!task.test_only) {
@@ -94,13 +98,15 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call, v1:
 awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
     Call call, v1::CancelRotateSecretRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
-    const auto secret = co_await require_secret(call, std::move(ref), access::Action::cancel_rotate_secret, {});
+    const auto secret =
+        co_await require_secret(call, std::move(ref), access::Action::cancel_rotate_secret, {});
     UniqueFunction<v1::CancelRotateSecretResponse(Edit&)> edit = [now = parts_.clock.now()](Edit& e) {
         refuse_deleted(e.secret);
         if (!e.secret.rotation) throw rotation_never_configured();
         auto response = answer_naming<v1::CancelRotateSecretResponse>(e.secret);
         const auto* pending = holder_of(e.secret.versions, kPending);
-        if (pending != nullptr && !has_label(*pending, kCurrent)) response.set_version_id(pending->id.value());
+        if (pending != nullptr && !has_label(*pending, kCurrent))
+            response.set_version_id(pending->id.value());
         e.changed = e.secret.rotation->enabled;
         if (!e.changed) return response;
         e.secret.rotation->enabled = false;

@@ -19,7 +19,8 @@ std::optional<rotation::Schedule> schedule_of(const StoredRotation& rotation) {
 
 StoredRotation with_rules(StoredRotation rotation, const v1::RotationRules& rules) {
     rotation::ScheduleText text;
-    if (rules.has_automatically_after_days()) text.automatically_after_days = rules.automatically_after_days();
+    if (rules.has_automatically_after_days())
+        text.automatically_after_days = rules.automatically_after_days();
     if (rules.has_schedule_expression()) text.expression = rules.schedule_expression();
     if (rules.has_duration()) text.duration = rules.duration();
     if (text == rotation::ScheduleText{}) return rotation;
@@ -51,8 +52,10 @@ std::optional<Timestamp> due_of(const StoredSecret& secret) {
     const auto length = rotation->closes->millis() - rotation->opens->millis();
     // The last tenth is for those that come late, and for second tries.
     const auto usable = std::max<std::int64_t>(1, length - length / 10);
-    const auto place = std::hash<Uuid>{}(secret.id.value()) ^ static_cast<std::size_t>(rotation->opens->millis());
-    return *rotation->opens + std::chrono::milliseconds(static_cast<std::int64_t>(place % static_cast<std::size_t>(usable)));
+    const auto place =
+        std::hash<Uuid>{}(secret.id.value()) ^ static_cast<std::size_t>(rotation->opens->millis());
+    return *rotation->opens +
+           std::chrono::milliseconds(static_cast<std::int64_t>(place % static_cast<std::size_t>(usable)));
 }
 
 std::optional<VersionId> current_version(const StoredSecret& secret) {

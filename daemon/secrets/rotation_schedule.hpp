@@ -1,6 +1,6 @@
 #pragma once
-// A secret's schedule, kept up to date: the next window after what happened to the secret, and the moment in it
-// at which the rotation becomes due.
+// A secret's schedule, kept up to date: the next window after what happened to the secret, and the moment in
+// it at which the rotation becomes due.
 
 #include <optional>
 
@@ -15,20 +15,21 @@ namespace coffer::secrets {
 /// The schedule of `rotation`, as RotateSecret takes one; nothing where it only rotates by hand.
 [[nodiscard]] std::optional<rotation::Schedule> schedule_of(const storage::StoredRotation& rotation);
 
-/// `rotation` with the schedule that `rules` say, where they say one. Throws ServiceError (InvalidParameterException)
-/// for a schedule that cannot be.
-[[nodiscard]] storage::StoredRotation with_rules(storage::StoredRotation rotation, const v1::RotationRules& rules);
+/// `rotation` with the schedule that `rules` say, where they say one. Throws ServiceError
+/// (InvalidParameterException) for a schedule that cannot be.
+[[nodiscard]] storage::StoredRotation with_rules(storage::StoredRotation rotation,
+                                                 const v1::RotationRules& rules);
 
 /// Sets the window that comes after `base` (the last rotation or change of the value, or the setting of the
 /// schedule); none where there is no schedule.
 void reschedule(storage::StoredRotation& rotation, Timestamp base);
 
-/// When in its window the secret becomes due: the windows of many secrets open at the same hour, so each has a
-/// place of its own in it, the same on every node. Nothing while rotation is off or has no schedule.
+/// When in its window the secret becomes due: the windows of many secrets open at the same hour, so each has
+/// a place of its own in it, the same on every node. Nothing while rotation is off or has no schedule.
 [[nodiscard]] std::optional<Timestamp> due_of(const storage::StoredSecret& secret);
 
-/// After a change that may have given `secret` another current value than the version `before` had: counts the days
-/// of its schedule from `now`, as AWS does.
+/// After a change that may have given `secret` another current value than the version `before` had: counts
+/// the days of its schedule from `now`, as AWS does.
 void current_may_have_moved(storage::WriteTransaction& tx, const std::optional<storage::VersionId>& before,
                             storage::StoredSecret& secret, Timestamp now);
 

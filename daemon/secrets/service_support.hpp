@@ -18,7 +18,8 @@ inline void refuse_deleted(const storage::StoredSecret& secret) {
 
 /// Throws when the secret's versions carry more labels than AWS's quota.
 void require_label_quota(const storage::StoredSecret& secret);
-/// The same, and removes versions that are not needed any more (labels.hpp, prune); throws when too many are left.
+/// The same, and removes versions that are not needed any more (labels.hpp, prune); throws when too many are
+/// left.
 void require_quotas(storage::StoredSecret& secret, Timestamp now);
 
 template <class T>
@@ -72,8 +73,9 @@ std::optional<T> edit_as_seen(storage::WriteTransaction& tx, const storage::Stor
 template <class T>
 boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, UniqueFunction<T(Edit&)> edit,
                                                  Haste haste) {
-    UniqueFunction<T(storage::WriteTransaction&)> job = [call, seen, edit = std::move(edit), haste,
-                                                         now = parts_.clock.now()](storage::WriteTransaction& tx) mutable -> T {
+    UniqueFunction<T(storage::WriteTransaction&)> job =
+        [call, seen, edit = std::move(edit), haste,
+         now = parts_.clock.now()](storage::WriteTransaction& tx) mutable -> T {
         call->record->answers(seen->arn, seen->name);
         if (haste == Haste::as_seen) {
             if (auto result = edit_as_seen<T, Edit>(tx, *seen, edit, now)) return std::move(*result);

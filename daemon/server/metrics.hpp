@@ -55,8 +55,8 @@ public:
     void audit_batch(std::size_t records, std::chrono::nanoseconds took);
     /// "journal", "checkpoint", "sink", "gap", "outbox".
     void audit_incident(const std::string& kind);
-    /// A rotation of a secret ended: "succeeded", "failed" (until its next window), "left" (given up by hand, or taken
-    /// over); or a try of it did: "retry", "interrupted".
+    /// A rotation of a secret ended: "succeeded", "failed" (until its next window), "left" (given up by hand,
+    /// or taken over); or a try of it did: "retry", "interrupted".
     void rotation(const std::string& outcome);
     void reload(bool succeeded);
 

@@ -37,11 +37,14 @@ void read_password(TableReader& reader, RotationPassword& password) {
 }
 
 void read_postgresql(TableReader& reader, RotationFunctionSection& function) {
-    static constexpr std::array<std::string_view, 4> kTlsModes{"verify-full", "verify-ca", "require", "disable"};
+    static constexpr std::array<std::string_view, 4> kTlsModes{"verify-full", "verify-ca", "require",
+                                                               "disable"};
     if (reader.read_text("tls", function.tls) &&
         std::find(kTlsModes.begin(), kTlsModes.end(), function.tls) == kTlsModes.end()) {
-        reader.complain("tls", "\"" + function.tls +
-                                   "\" is not known; choose one of \"verify-full\", \"verify-ca\", \"require\", \"disable\"");
+        reader.complain(
+            "tls",
+            "\"" + function.tls +
+                "\" is not known; choose one of \"verify-full\", \"verify-ca\", \"require\", \"disable\"");
     }
     reader.read_path("ca_file", function.ca_file);
     reader.read_text("admin_secret", function.admin_secret);
@@ -61,7 +64,8 @@ void read_function(TableReader& reader, RotationFunctionSection& function) {
             function.kind = RotationKind::postgresql;
             read_postgresql(reader, function);
         } else {
-            reader.complain("kind", "\"" + kind + "\" is not known; choose one of \"postgresql\", \"random\"");
+            reader.complain("kind",
+                            "\"" + kind + "\" is not known; choose one of \"postgresql\", \"random\"");
         }
     }
     reader.read_text("description", function.description);

@@ -1,6 +1,6 @@
 #pragma once
-// Rotations over a real token and a real database, by workers that are told when to look; the function does what a test
-// says.
+// Rotations over a real token and a real database, by workers that are told when to look; the function does
+// what a test says.
 
 #include <gmock/gmock.h>
 
@@ -34,7 +34,8 @@ public:
 };
 
 /// A version's id with its one label, as labels_of() has them.
-inline std::pair<const std::string, std::vector<std::string>> version_with(const std::string& version, const std::string& label) {
+inline std::pair<const std::string, std::vector<std::string>> version_with(const std::string& version,
+                                                                           const std::string& label) {
     return {version, {label}};
 }
 
@@ -47,7 +48,8 @@ protected:
     void TearDown() override {
         node().rotate_with(nullptr);
         // What this test left is not the next one's.
-        environment().execute("WITH gone AS (DELETE FROM rotations) UPDATE rotation_control SET paused = false");
+        environment().execute(
+            "WITH gone AS (DELETE FROM rotations) UPDATE rotation_control SET paused = false");
     }
 
     static secrets::Environment& environment() { return secrets::Environment::get(); }
@@ -134,8 +136,9 @@ protected:
     template <class T>
     static T read(std::function<T(storage::ReadTransaction&)> job) {
         return wait_for<T>([&](Completion<T> done) {
-            node().database().read<T>({Priority::read, std::chrono::steady_clock::now() + std::chrono::seconds(30)},
-                                      std::move(job), std::move(done));
+            node().database().read<T>(
+                {Priority::read, std::chrono::steady_clock::now() + std::chrono::seconds(30)}, std::move(job),
+                std::move(done));
         });
     }
     /// As the database has it: what another node changed is in a node's cache a moment later.
@@ -160,11 +163,13 @@ protected:
     }
     /// As if the node that has it had not been heard of for the length of the lease.
     static void end_lease(const std::string& name) {
-        execute("UPDATE rotations SET leased_until = now() - interval '1 second' "
-                "WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)",
-                name);
+        execute(
+            "UPDATE rotations SET leased_until = now() - interval '1 second' "
+            "WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)",
+            name);
     }
-    /// Names of the events that concern the secret since its rotation with this token was asked for, with their steps.
+    /// Names of the events that concern the secret since its rotation with this token was asked for, with
+    /// their steps.
     static std::vector<std::string> events_about(const std::string& name, const std::string& token) {
         const auto arn = describe(name).arn();
         std::vector<std::string> names;

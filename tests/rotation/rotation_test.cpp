@@ -1,5 +1,6 @@
-// What the steps of a rotation see, and what is left after each way that one can end: through the pipeline, a real token
-// and a real database. The expectations are AWS's (what its rotation templates rely on, and its user guide).
+// What the steps of a rotation see, and what is left after each way that one can end: through the pipeline, a
+// real token and a real database. The expectations are AWS's (what its rotation templates rely on, and its
+// user guide).
 
 #include <gmock/gmock.h>
 
@@ -11,11 +12,11 @@
 namespace coffer::rotation {
 namespace {
 
+using secrets::CallError;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-using secrets::CallError;
 
 class RotationTest : public RotationFixture {};
 
@@ -26,15 +27,17 @@ TEST_F(RotationTest, StepsRunInTheirOrderWithOneTokenAndSeeAPendingVersion) {
         const auto labels = labels_of(name);
         EXPECT_THAT(labels.at(context.token), ElementsAre("AWSPENDING"));
         EXPECT_TRUE(describe(name).rotation_enabled()) << "the templates want it before the first step";
-        seen.push_back(std::string(step_name(step)) + (values.pending() ? " with a value" : " without a value"));
+        seen.push_back(std::string(step_name(step)) +
+                       (values.pending() ? " with a value" : " without a value"));
         if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
     };
     const auto token = rotate(name);
-    EXPECT_THAT(labels_of(name), UnorderedElementsAre(version_with(token, "AWSPENDING"), version_with(first_version(name), "AWSCURRENT")));
+    EXPECT_THAT(labels_of(name), UnorderedElementsAre(version_with(token, "AWSPENDING"),
+                                                      version_with(first_version(name), "AWSCURRENT")));
     EXPECT_EQ(refusal_of([&] { value_of(name, "AWSPENDING"); }).substr(0, 25), "ResourceNotFoundException");
     ASSERT_TRUE(workers().run_one());
-    EXPECT_THAT(seen, ElementsAre("createSecret without a value", "setSecret with a value", "testSecret with a value",
-                                  "finishSecret with a value"));
+    EXPECT_THAT(seen, ElementsAre("createSecret without a value", "setSecret with a value",
+                                  "testSecret with a value", "finishSecret with a value"));
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
     EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "old");
     EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT")) << "AWSPENDING is taken off";
@@ -59,7 +62,8 @@ TEST_F(RotationTest, ARepeatedRequestDoesNotRotateTwice) {
 TEST_F(RotationTest, ASecondOneIsRefusedWhileTheFirstIsNotComplete) {
     const auto name = stored("old");
     rotate(name);
-    EXPECT_THAT(refusal_of([&] { rotate(name); }), HasSubstr("InvalidRequestException: A previous rotation isn't complete"));
+    EXPECT_THAT(refusal_of([&] { rotate(name); }),
+                HasSubstr("InvalidRequestException: A previous rotation isn't complete"));
 }
 
 TEST_F(RotationTest, WithoutAFunctionOrWithAnUnknownOneNothingIsStored) {
@@ -69,13 +73,16 @@ TEST_F(RotationTest, WithoutAFunctionOrWithAnUnknownOneNothingIsStored) {
     EXPECT_EQ(refusal_of([&] { call(request); }),
               "InvalidRequestException: No Lambda rotation function ARN is associated with this secret.");
     request.set_rotation_lambda_arn("arn:aws:lambda:eu-test-1:111122223333:function:nope");
-    EXPECT_THAT(refusal_of([&] { call(request); }), HasSubstr("AccessDeniedException: Secrets Manager cannot invoke"));
+    EXPECT_THAT(refusal_of([&] { call(request); }),
+                HasSubstr("AccessDeniedException: Secrets Manager cannot invoke"));
     request = request_for(name);
     request.clear_client_request_token();
-    EXPECT_THAT(refusal_of([&] { call(request); }), HasSubstr("InvalidParameterException: You must provide a ClientRequestToken"));
+    EXPECT_THAT(refusal_of([&] { call(request); }),
+                HasSubstr("InvalidParameterException: You must provide a ClientRequestToken"));
     request = request_for(name);
     request.mutable_rotation_rules()->set_schedule_expression("rate(4 hours)");
-    EXPECT_THAT(refusal_of([&] { call(request); }), HasSubstr("You cannot specify both rotation frequency and schedule expression"));
+    EXPECT_THAT(refusal_of([&] { call(request); }),
+                HasSubstr("You cannot specify both rotation frequency and schedule expression"));
     const auto after = describe(name);
     EXPECT_FALSE(after.has_rotation_enabled());
     EXPECT_FALSE(after.has_rotation_lambda_arn());
@@ -109,7 +116,8 @@ TEST_F(RotationTest, IsDueWithinItsWindowAndNotBefore) {
     rotate(name);
     ASSERT_TRUE(workers().run_one());
     const auto rotated = describe(name).last_rotated_date();
-    clock().advance(std::chrono::milliseconds(clock().now().day().millis() + 30 * kMillisPerDay - 1 - clock().now().millis()));
+    clock().advance(std::chrono::milliseconds(clock().now().day().millis() + 30 * kMillisPerDay - 1 -
+                                              clock().now().millis()));
     EXPECT_FALSE(workers().run_one()) << "a moment before the window";
     EXPECT_EQ(describe(name).last_rotated_date(), rotated);
     clock().advance(std::chrono::hours(24));
@@ -340,7 +348,8 @@ TEST_F(RotationTest, WhoLostItsLeaseChangesNothingAnyMore) {
 }
 
 TEST_F(RotationTest, TheTableOfWhatIsDueIsNotBelieved) {
-    // By somebody with the database: a step is skipped, another version is named, a secret without rotation is queued.
+    // By somebody with the database: a step is skipped, another version is named, a secret without rotation
+    // is queued.
     const auto name = stored("old");
     std::vector<std::string> seen;
     function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
@@ -353,13 +362,16 @@ TEST_F(RotationTest, TheTableOfWhatIsDueIsNotBelieved) {
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
     EXPECT_THAT(seen, ElementsAre("createSecret", "setSecret", "testSecret", "finishSecret"));
     const auto other = stored("x");
-    execute("INSERT INTO rotations (secret_id, due) SELECT id, '2000-01-01' FROM secrets WHERE name = $1", other);
+    execute("INSERT INTO rotations (secret_id, due) SELECT id, '2000-01-01' FROM secrets WHERE name = $1",
+            other);
     seen.clear();
     ASSERT_TRUE(workers().run_one());
     EXPECT_THAT(seen, IsEmpty());
     EXPECT_EQ(labels_of(other).size(), 1U);
     // What the rotation is, is sealed.
-    execute("UPDATE secrets SET rotation = jsonb_set(rotation, '{function}', '\"arn:other\"') WHERE name = $1", name);
+    execute(
+        "UPDATE secrets SET rotation = jsonb_set(rotation, '{function}', '\"arn:other\"') WHERE name = $1",
+        name);
     EXPECT_THROW(secret_of(name), IntegrityError);
 }
 
@@ -368,8 +380,9 @@ TEST_F(RotationTest, EveryStepIsAnEvent) {
     const auto token = rotate(name);
     ASSERT_TRUE(workers().run_one());
     EXPECT_THAT(events_about(name, token),
-                ElementsAre("RotateSecret", "RotationStarted", "RotationValueStored", "RotationStepSucceeded createSecret",
-                            "RotationStepSucceeded setSecret", "RotationStepSucceeded testSecret", "RotationSucceeded"));
+                ElementsAre("RotateSecret", "RotationStarted", "RotationValueStored",
+                            "RotationStepSucceeded createSecret", "RotationStepSucceeded setSecret",
+                            "RotationStepSucceeded testSecret", "RotationSucceeded"));
 }
 
 }  // namespace

@@ -60,8 +60,10 @@ TEST(Schedule, HoursOpenForOneHour) {
 
 TEST(Schedule, CronNamesHoursOfDays) {
     EXPECT_EQ(expression("cron(0 8 * * ? *)").next(kNow), (Window{utc(2026, 11, 30, 8), utc(2026, 12, 1)}));
-    EXPECT_EQ(expression("cron(0 16 1,15 * ? *)").next(kNow), (Window{utc(2026, 12, 1, 16), utc(2026, 12, 2)}));
-    EXPECT_EQ(expression("cron(0 0/8 * * ? *)").next(kNow), (Window{utc(2026, 11, 29, 16), utc(2026, 11, 29, 17)}));
+    EXPECT_EQ(expression("cron(0 16 1,15 * ? *)").next(kNow),
+              (Window{utc(2026, 12, 1, 16), utc(2026, 12, 2)}));
+    EXPECT_EQ(expression("cron(0 0/8 * * ? *)").next(kNow),
+              (Window{utc(2026, 11, 29, 16), utc(2026, 11, 29, 17)}));
     EXPECT_EQ(expression("cron(0 8 ? * MON-FRI *)", "3h").next(utc(2026, 12, 4, 9)),
               (Window{utc(2026, 12, 7, 8), utc(2026, 12, 7, 11)}));  // Friday -> Monday
 }
@@ -90,13 +92,36 @@ TEST(Schedule, AsANumberOfDays) {
 }
 
 TEST(Schedule, RefusesWhatIsNoSchedule) {
-    for (const char* text : {"rate(3 hours)", "rate(30 day)", "rate(1 days)", "rate(0 days)", "rate(1001 days)",
-                             "rate(30)", "rate(-1 days)", "rate(4  hours)", "30", "", "cron()", "rate(30 days",
-                             "cron(0 8 * * ? *", "cron(* * * * ? *)", "cron(30 8 * * ? *)", "cron(0 1 * * * *)",
-                             "cron(0 1 ? * ? *)", "cron(0 1 * * ? 2027)", "cron(0 24 * * ? *)", "cron(0 1 32 * ? *)",
-                             "cron(0 1 0 * ? *)", "cron(0 1 * 13 ? *)", "cron(0 1 ? * 8 *)", "cron(0 1 ? * FOO *)",
-                             "cron(0 1 ? * TUE#6 *)", "cron(0 1 ? * TUE#0 *)", "cron(0 10-8 * * ? *)",
-                             "cron(0 0/0 * * ? *)", "cron(0 8 * * ?)", "cron(0 8,, * * ? *)"}) {
+    for (const char* text : {"rate(3 hours)",
+                             "rate(30 day)",
+                             "rate(1 days)",
+                             "rate(0 days)",
+                             "rate(1001 days)",
+                             "rate(30)",
+                             "rate(-1 days)",
+                             "rate(4  hours)",
+                             "30",
+                             "",
+                             "cron()",
+                             "rate(30 days",
+                             "cron(0 8 * * ? *",
+                             "cron(* * * * ? *)",
+                             "cron(30 8 * * ? *)",
+                             "cron(0 1 * * * *)",
+                             "cron(0 1 ? * ? *)",
+                             "cron(0 1 * * ? 2027)",
+                             "cron(0 24 * * ? *)",
+                             "cron(0 1 32 * ? *)",
+                             "cron(0 1 0 * ? *)",
+                             "cron(0 1 * 13 ? *)",
+                             "cron(0 1 ? * 8 *)",
+                             "cron(0 1 ? * FOO *)",
+                             "cron(0 1 ? * TUE#6 *)",
+                             "cron(0 1 ? * TUE#0 *)",
+                             "cron(0 10-8 * * ? *)",
+                             "cron(0 0/0 * * ? *)",
+                             "cron(0 8 * * ?)",
+                             "cron(0 8,, * * ? *)"}) {
         EXPECT_NE(refusal(std::string(text)), "") << text;
     }
 }

@@ -28,7 +28,8 @@ std::string refusal(std::string_view text, const std::string& field = "a") {
 }
 
 TEST(SecretFields, AreReadAsTexts) {
-    const auto read = fields(R"({"a":"x","n":5432,"u":18446744073709551615,"minus":-3,"e":"","z":null,"q":"\u0022\\é"})");
+    const auto read =
+        fields(R"({"a":"x","n":5432,"u":18446744073709551615,"minus":-3,"e":"","z":null,"q":"\u0022\\é"})");
     EXPECT_EQ(read.require("a"), "x");
     EXPECT_EQ(std::string(read.require("n")), "5432");
     EXPECT_EQ(std::string(read.require("u")), "18446744073709551615");
@@ -39,11 +40,13 @@ TEST(SecretFields, AreReadAsTexts) {
 }
 
 TEST(SecretFields, KeepWhatIsNotSetAndItsOrder) {
-    auto changed = fields(R"({"username":"app","password":"old","deep":{"list":[1,2.5,true,null]},"port":"5432"})");
+    auto changed =
+        fields(R"({"username":"app","password":"old","deep":{"list":[1,2.5,true,null]},"port":"5432"})");
     changed.set("password", "n\"e\\w\n");
     changed.set("added", "x");
-    EXPECT_EQ(changed.text().text(),
-              R"({"username":"app","password":"n\"e\\w\n","deep":{"list":[1,2.5E0,true,null]},"port":"5432","added":"x"})");
+    EXPECT_EQ(
+        changed.text().text(),
+        R"({"username":"app","password":"n\"e\\w\n","deep":{"list":[1,2.5E0,true,null]},"port":"5432","added":"x"})");
 }
 
 TEST(SecretFields, RefuseWhatTheyCannotUseAndNameIt) {
@@ -84,7 +87,8 @@ TEST(SecretFields, PortsAreNumbersInRange) {
     EXPECT_EQ(fields("{}").port(5432), 5432);
     EXPECT_EQ(fields(R"({"port":1})").port(5432), 1);
     EXPECT_EQ(fields(R"({"port":"65535"})").port(5432), 65535);
-    for (const char* text : {R"({"port":0})", R"({"port":65536})", R"({"port":"x"})", R"({"port":"80x"})", R"({"port":-1})"}) {
+    for (const char* text :
+         {R"({"port":0})", R"({"port":65536})", R"({"port":"x"})", R"({"port":"80x"})", R"({"port":-1})"}) {
         EXPECT_THROW(static_cast<void>(fields(text).port(1)), StepFailed) << text;
     }
 }
@@ -93,7 +97,8 @@ TEST(OtherUser, TakesTurns) {
     EXPECT_EQ(other_user("app"), "app_clone");
     EXPECT_EQ(other_user("app_clone"), "app");
     EXPECT_EQ(other_user(std::string(57, 'x')), std::string(57, 'x') + "_clone");
-    EXPECT_THROW(static_cast<void>(other_user(std::string(58, 'x'))), StepFailed);  // 64 bytes; PostgreSQL has 63
+    EXPECT_THROW(static_cast<void>(other_user(std::string(58, 'x'))),
+                 StepFailed);  // 64 bytes; PostgreSQL has 63
 }
 
 class Nothing final : public Function {
@@ -106,7 +111,9 @@ public:
 TEST(FunctionSet, FindsByTheArnWithOrWithoutAVersion) {
     FunctionSet set;
     for (const char* name : {"b", "a", "ab"}) {
-        set.add({.name = name, .arn = function_arn("eu-1", "111122223333", name), .description = "",
+        set.add({.name = name,
+                 .arn = function_arn("eu-1", "111122223333", name),
+                 .description = "",
                  .function = std::make_shared<Nothing>()});
     }
     EXPECT_EQ(set.all().front().name, "a");

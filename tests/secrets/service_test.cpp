@@ -868,10 +868,6 @@ TEST_F(ServiceTest, WhoIsNotNamedIsRefused) {
 }
 
 TEST_F(ServiceTest, OperationsOfLaterVersionsSaySo) {
-    v1::RotateSecretRequest rotate;
-    rotate.set_secret_id("any");
-    EXPECT_EQ(refusal(rotate),
-              "NotImplementedException: RotateSecret is not implemented in this version of Coffer.");
     v1::ReplicateSecretToRegionsRequest replicate;
     replicate.set_secret_id("any");
     replicate.add_add_replica_regions()->set_region("eu-test-2");
