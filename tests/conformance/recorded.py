@@ -16,12 +16,18 @@ import json
 import pathlib
 import re
 import sys
+import time
 
 import comparison
 import doors
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
+
+# A rotation function of the appliance's configuration that is content with any value.
+ROTATION_FUNCTION = "arn:aws:lambda:us-east-1:111122223333:function:recorded"
+# For what happens behind an answer. The bound is there to end a wait that has none, not to measure.
+PATIENCE_SECONDS = 60
 
 # The account that the recordings name, and what their placeholders stand for.
 RECORDED_ACCOUNT = "111111111111"
@@ -32,6 +38,7 @@ FORMS = [
     (RECORDED_ACCOUNT, r"\d{12}"),
     ("<ArnPart-", r"-[A-Za-z0-9]{6}"),
     ("<secret-version:", r"[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}"),
+    ("<lambda-arn:", r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+"),
 ]
 
 
@@ -142,16 +149,34 @@ def compare(recorded, answer, placeholders):
     return comparison.difference(expected(members, placeholders), as_recorded(answer.members, members))
 
 
+def ask(door, step, variables):
+    """The answer to a step's request; asked again as long as it does not hold what the step waits for."""
+    request = comparison.filled_in(step["with"], variables)
+    wanted = comparison.filled_in(step.get("until", {}), variables)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = door.call(step["call"], request)
+        if answer.code or all(holds(answer, path, value) for path, value in wanted.items()) or time.monotonic() > end:
+            return request, answer
+        time.sleep(0.1)
+
+
+def holds(answer, path, value):
+    try:
+        return comparison.kept(answer, path) == value
+    except (KeyError, IndexError):
+        return False
+
+
 def run(door, sequence, name, answers):
     """What went wrong, as lines."""
     variables = comparison.fresh_variables()
-    variables.update(name1=variables["name"] + "-1", name2=variables["name"] + "-2")
+    variables.update(name1=variables["name"] + "-1", name2=variables["name"] + "-2", rotation_function=ROTATION_FUNCTION)
     variables.update(sequence["recordings"][name])
     placeholders = Placeholders(variables)
     compared = set()
     for number, step in enumerate(sequence["steps"], 1):
-        request = comparison.filled_in(step["with"], variables)
-        answer = door.call(step["call"], request)
+        request, answer = ask(door, step, variables)
         where = f"step {number}, {step['call']} {comparison.shortened(request)}"
         for variable, path in step.get("keep", {}).items():
             variables[variable] = comparison.kept(answer, path)

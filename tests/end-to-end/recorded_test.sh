@@ -10,4 +10,12 @@ recorded="$root/tests/conformance/recorded.py"
 listed=$(/usr/bin/python3 "$recorded" "$@" --list) || { code=$?; [ "$code" -ne 77 ] || skip "$listed"; exit "$code"; }
 
 bring_up
+cat >>"$state/etc/cofferd.toml" <<'CONF'
+
+[[rotation_function]]
+name = "recorded"
+kind = "random"
+CONF
+appliance restart >/dev/null
+take_environment
 /usr/bin/python3 "$recorded" "$@"
