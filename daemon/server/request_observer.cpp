@@ -1,5 +1,6 @@
 #include "daemon/server/request_observer.hpp"
 
+#include "daemon/secrets/request_record.hpp"
 #include "proto/names.hpp"
 
 namespace coffer::server {
@@ -23,6 +24,8 @@ void RequestRecorder::request_done(const secrets::CallContext& context, v1::Requ
                         (logged_ == RequestLog::writes && !proto::is_read_only(operation)) ||
                         (failed && is_our_fault(code));
     if (!wanted) return;
+    const bool stranger = context.record && context.record->stranger;
+    if (stranger && !stranger_lines_.take(std::chrono::steady_clock::now())) return;
     const double took_ms = std::chrono::duration<double, std::milli>(took).count();
     log_->write(is_our_fault(code) ? LogLevel::error : LogLevel::info, "request",
                 {{"operation", proto::operation_name(operation)},

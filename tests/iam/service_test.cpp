@@ -156,7 +156,7 @@ public:
     v1::Response call_in_session(const v1::Request& request, const std::string& token,
                                  const std::string& spiffe_id) {
         access::Recognition known;
-        callers->recognise_session(token, recognise(spiffe_id), known);
+        callers->recognise_session(token, spiffe(spiffe_id), recognise(spiffe_id), known);
         if (!known.rights) throw access::AccessDenied(known.refusal);
         return call_as(request, known, spiffe_id);
     }
