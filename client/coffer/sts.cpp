@@ -16,6 +16,10 @@ const VerbHelp& sts_help_of(std::string_view verb) {
          {"coffer sts assume-role --role-arn arn:aws:iam::111122223333:role/deploy --role-session-name alice",
           "coffer sts assume-role --role-arn ARN --role-session-name alice --policy file://less.json "
           "--duration-seconds 900"}},
+        {"assume-role-with-web-identity",
+         "Get temporary credentials of a role for a token of an identity provider",
+         {"coffer sts assume-role-with-web-identity --role-arn arn:aws:iam::111122223333:role/app --role-session-name "
+          "pod-7 --web-identity-token file:///var/run/secrets/coffer/token"}},
         {"get-caller-identity",
          "Show who Coffer takes you for",
          {"coffer sts get-caller-identity", "coffer --role ARN sts get-caller-identity"}},
