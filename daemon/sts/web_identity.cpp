@@ -97,7 +97,8 @@ void set_identity_keys(access::RequestContext& context, const WebIdentity& ident
         context.set_named(fmt::format("{}:{}", identity.provider->name(), claim), values);
     };
     for (const auto& [claim, values] : claims.values) set(claim, values);
-    // Last: no claim of the token may stand in for them.
+    // Last: names compare without regard to case, and no other claim of the token may stand in for these.
+    set("sub", {claims.subject});
     set("aud", {claims.audience()});
     set("oaud", claims.authorized_party ? claims.audiences : std::vector<std::string>{});
 }

@@ -298,6 +298,10 @@ TEST_F(WebIdentities, AClaimCannotStandInForAnotherKey) {
     trust(R"("sts:AssumeRoleWithWebIdentity")", R"({"StringEquals":{"aws:SourceIp":"1.2.3.4"}})");
     EXPECT_THAT(refused(request(), claims(R"(,"aws:SourceIp":"1.2.3.4","SourceIp":"1.2.3.4")")),
                 StartsWith("AccessDenied"));
+    trust(R"("sts:AssumeRoleWithWebIdentity")", R"({"StringEquals":{"ci.example/realms/x:sub":"admin"}})");
+    EXPECT_THAT(refused(request(), claims(R"(,"Sub":"admin","SUB":"admin")")), StartsWith("AccessDenied"));
+    trust(R"("sts:AssumeRoleWithWebIdentity")", R"({"StringEquals":{"ci.example/realms/x:aud":"admin"}})");
+    EXPECT_THAT(refused(request(), claims(R"(,"Aud":"admin","AUD":["admin"])")), StartsWith("AccessDenied"));
 }
 
 TEST_F(WebIdentities, TheSession) {
