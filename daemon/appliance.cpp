@@ -237,9 +237,10 @@ void Appliance::open_credentials() {
     if (!identity_providers_->all().empty()) {
         metrics_->add_sampler([this] { return provider_metrics(*identity_providers_, clock_.now()); });
     }
-    iam_service_ = std::make_unique<iam::IamService>(
-        *database_, *principals_, *access_keys_, clock_,
-        iam::NodeFacts{config_.node.region, [this] { return listeners(); }, provider_names(*identity_providers_)});
+    iam_service_ =
+        std::make_unique<iam::IamService>(*database_, *principals_, *access_keys_, clock_,
+                                          iam::NodeFacts{config_.node.region, [this] { return listeners(); },
+                                                         provider_names(*identity_providers_)});
     sts_service_ =
         std::make_unique<sts::StsService>(*principals_, *session_tokens_, *identity_providers_, clock_);
 }
@@ -302,8 +303,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     context->log = log_;
     context->principals = std::make_shared<server::PrincipalLimits>(
         config_.limits.connections_per_principal, config_.limits.requests_per_second_per_principal);
-    context->strangers = std::make_shared<server::PrincipalLimits>(
-        0, config_.limits.unsigned_requests_per_second_per_address);
+    context->strangers =
+        std::make_shared<server::PrincipalLimits>(0, config_.limits.unsigned_requests_per_second_per_address);
     context->stranger_lines =
         std::make_shared<server::TokenBucket>(kStrangerLinesPerSecond, 10 * kStrangerLinesPerSecond);
     context->limits = config_.limits;
@@ -413,7 +414,8 @@ void Appliance::reload() {
     if (server::has_changed(config_)) {
         log_->warning(
             "the configuration file has changed since the start, and only a restart takes it; "
-            "certificates, revocation lists, listeners' policies and identity providers' keys were read again",
+            "certificates, revocation lists, listeners' policies and identity providers' keys were read "
+            "again",
             {{"file", std::string_view(config_.file.native())}});
     }
     service_manager_.ready(done ? "serving" : "serving; the last reload failed, see the log");

@@ -29,7 +29,8 @@ std::unique_ptr<sts::KeySource> keys_of(const server::OidcProviderConfig& provid
     };
     events.failed = [log, issuer = provider.issuer](const std::string& reason) {
         log->error(
-            "the keys of an identity provider could not be fetched; those that were there before, if any, stay",
+            "the keys of an identity provider could not be fetched; those that were there before, if any, "
+            "stay",
             {{"issuer", std::string_view(issuer)}, {"reason", std::string_view(reason)}});
     };
     return std::make_unique<sts::FetchedKeys>(std::move(config), clock, std::move(events));
@@ -70,13 +71,15 @@ bool reload_keys(const sts::IdentityProviders& providers, server::Log& log) {
         } catch (const sts::KeySourceError& error) {
             done = false;
             log.error("the keys of an identity provider could not be read again; those in force stay",
-                      {{"issuer", std::string_view(provider.issuer())}, {"reason", std::string_view(error.what())}});
+                      {{"issuer", std::string_view(provider.issuer())},
+                       {"reason", std::string_view(error.what())}});
         }
     }
     return done;
 }
 
-std::vector<prometheus::MetricFamily> provider_metrics(const sts::IdentityProviders& providers, Timestamp now) {
+std::vector<prometheus::MetricFamily> provider_metrics(const sts::IdentityProviders& providers,
+                                                       Timestamp now) {
     using prometheus::MetricType;
     auto keys = family_of("coffer_identity_provider_keys",
                           "Keys of an identity provider that tokens are verified with", MetricType::Gauge);

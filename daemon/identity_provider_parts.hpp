@@ -1,6 +1,6 @@
 #pragma once
-// The identity providers of the configuration, in the running daemon: where their keys come from, and what operators see
-// of that.
+// The identity providers of the configuration, in the running daemon: where their keys come from, and what
+// operators see of that.
 
 #include <memory>
 #include <string>
@@ -23,8 +23,8 @@ namespace coffer::daemon {
 /// Their names: issuers without "https://".
 [[nodiscard]] std::vector<std::string> provider_names(const sts::IdentityProviders& providers);
 
-/// Reads key files again, and has the others fetched. False when one could not be read: its keys stay, and the log says
-/// why.
+/// Reads key files again, and has the others fetched. False when one could not be read: its keys stay, and
+/// the log says why.
 [[nodiscard]] bool reload_keys(const sts::IdentityProviders& providers, server::Log& log);
 
 /// For Metrics::add_sampler.

@@ -18,7 +18,8 @@ const VerbHelp& sts_help_of(std::string_view verb) {
           "--duration-seconds 900"}},
         {"assume-role-with-web-identity",
          "Get temporary credentials of a role for a token of an identity provider",
-         {"coffer sts assume-role-with-web-identity --role-arn arn:aws:iam::111122223333:role/app --role-session-name "
+         {"coffer sts assume-role-with-web-identity --role-arn arn:aws:iam::111122223333:role/app "
+          "--role-session-name "
           "pod-7 --web-identity-token file:///var/run/secrets/coffer/token"}},
         {"get-caller-identity",
          "Show who Coffer takes you for",

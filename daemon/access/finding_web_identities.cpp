@@ -14,7 +14,8 @@ std::string_view provider_of(std::string_view arn) {
     return at == std::string_view::npos ? std::string_view{} : arn.substr(at + kProviderPart.size());
 }
 
-/// The provider that a condition key begins with; a port may be in it, so the claim is what follows the last colon.
+/// The provider that a condition key begins with; a port may be in it, so the claim is what follows the last
+/// colon.
 std::string_view provider_of(const KeyRef& key) {
     return std::string_view(key.written).substr(0, key.written.rfind(':'));
 }
@@ -31,7 +32,8 @@ bool takes_web_identities(const ActionSet& actions) {
            actions[static_cast<std::size_t>(Action::sts_set_source_identity)];
 }
 
-/// Whether a condition holds tokens of the provider to some of its subjects, or to some other claim than who it is for.
+/// Whether a condition holds tokens of the provider to some of its subjects, or to some other claim than who
+/// it is for.
 bool narrows(const ConditionEntry& entry, std::string_view provider) {
     if (!is_provider_key(entry.key) || !equals_ignore_case(provider_of(entry.key), provider)) return false;
     const auto claim = std::string_view(entry.key.written).substr(entry.key.written.rfind(':') + 1);
@@ -44,19 +46,21 @@ bool narrows(const ConditionEntry& entry, std::string_view provider) {
 }
 
 void check_provider_principal(const StatementDocument& statement, const ActionSet& actions,
-                              const PrincipalEntry& entry, const FindingOptions& options, FindingList& findings) {
+                              const PrincipalEntry& entry, const FindingOptions& options,
+                              FindingList& findings) {
     const auto provider = provider_of(entry.value.text);
     if (provider.empty() || !is_known(options, provider)) {
-        findings.add(Severity::warning, "UNKNOWN_IDENTITY_PROVIDER", entry.value.at,
-                     "There is no identity provider " + entry.value.text + ": this principal never matches",
-                     "Correct the ARN (arn:aws:iam::ACCOUNT:oidc-provider/ISSUER without https://), or add the "
-                     "[[oidc_provider]] to the daemon's configuration");
+        findings.add(
+            Severity::warning, "UNKNOWN_IDENTITY_PROVIDER", entry.value.at,
+            "There is no identity provider " + entry.value.text + ": this principal never matches",
+            "Correct the ARN (arn:aws:iam::ACCOUNT:oidc-provider/ISSUER without https://), or add the "
+            "[[oidc_provider]] to the daemon's configuration");
         return;
     }
     const bool lets_in = statement.effect == Effect::allow &&
                          actions[static_cast<std::size_t>(Action::sts_assume_role_with_web_identity)];
-    const bool narrow = std::ranges::any_of(statement.conditions,
-                                            [&](const ConditionEntry& each) { return narrows(each, provider); });
+    const bool narrow = std::ranges::any_of(
+        statement.conditions, [&](const ConditionEntry& each) { return narrows(each, provider); });
     if (lets_in && !narrow) {
         findings.add(Severity::security_warning, "WEB_IDENTITY_WITHOUT_SUBJECT", entry.value.at,
                      "Everybody to whom " + std::string(provider) + " gives a token may assume the role",
@@ -73,8 +77,8 @@ bool is_provider_key(const KeyRef& key) noexcept {
            std::string_view(key.written).substr(0, colon).find('.') != std::string_view::npos;
 }
 
-void check_web_identities(const StatementDocument& statement, const ActionSet& actions, const FindingOptions& options,
-                          FindingList& findings) {
+void check_web_identities(const StatementDocument& statement, const ActionSet& actions,
+                          const FindingOptions& options, FindingList& findings) {
     if (statement.principal && !statement.principal->negated) {
         for (const auto& entry : statement.principal->entries) {
             if (entry.kind != PrincipalKind::federated) continue;

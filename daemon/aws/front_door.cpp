@@ -76,8 +76,9 @@ bool is_access_key_id(std::string_view id) {
 
 /// Whether a signature is there to be checked, a good one or not.
 bool has_signature(const HttpRequestView& request) {
-    if (std::ranges::any_of(request.headers,
-                            [](const HttpHeader& header) { return is_header(header.name, "authorization"); })) {
+    if (std::ranges::any_of(request.headers, [](const HttpHeader& header) {
+            return is_header(header.name, "authorization");
+        })) {
         return true;
     }
     return form_of(parse_query(request.query)).contains("X-Amz-Algorithm");
@@ -204,10 +205,10 @@ awaitable<HttpAnswer> FrontDoor::answer_query(std::shared_ptr<const HttpRequest>
     const auto version = form.find("Version");
     const auto* operation = action == form.end() ? nullptr : find_sts_action(action->second);
     if (operation == nullptr || version == form.end() || version->second != kStsVersion) {
-        throw RequestRefused(
-            error_names::kUnknownOperation,
-            "Action must be one of AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity and GetSessionToken, "
-            "with the Version 2011-06-15");
+        throw RequestRefused(error_names::kUnknownOperation,
+                             "Action must be one of AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity "
+                             "and GetSessionToken, "
+                             "with the Version 2011-06-15");
     }
     auto message = std::make_unique<v1::Request>();
     auto& parameters = message_of(*message, *operation);

@@ -12,7 +12,8 @@ std::optional<std::string> trust_problem(const struct stat& status) {
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         std::array<char, 8> mode{};
         std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(status.st_mode & 07777U));
-        return "has mode " + std::string(mode.data()) + ": others than its owner may write it (chmod 0644 it)";
+        return "has mode " + std::string(mode.data()) +
+               ": others than its owner may write it (chmod 0644 it)";
     }
     if (::geteuid() != 0 && status.st_uid != ::geteuid() && status.st_uid != 0) {
         return "belongs to another user (chown it to root, or to the one that runs this program)";

@@ -34,11 +34,12 @@ public:
 class Pipeline {
 public:
     /// `others` have operations besides the service's. Without `trail` no events are written; without
-    /// `listeners` no policies are stored for them; `refusals` is told of strangers that were refused. All must outlive
-    /// the pipeline.
+    /// `listeners` no policies are stored for them; `refusals` is told of strangers that were refused. All
+    /// must outlive the pipeline.
     Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer,
              std::vector<OperationSet*> others = {}, AuditTrail* trail = nullptr,
-             std::shared_ptr<const access::ListenerPolicies> listeners = nullptr, RefusalObserver* refusals = nullptr)
+             std::shared_ptr<const access::ListenerPolicies> listeners = nullptr,
+             RefusalObserver* refusals = nullptr)
         : service_(service),
           observer_(std::move(observer)),
           others_(std::move(others)),

@@ -149,7 +149,8 @@ struct HttpsUrl {
     std::string target = "/";  ///< path and query
 };
 
-/// Somebody whose tokens are taken by AssumeRoleWithWebIdentity. Its keys come from a file or from an address.
+/// Somebody whose tokens are taken by AssumeRoleWithWebIdentity. Its keys come from a file or from an
+/// address.
 struct OidcProviderConfig {
     std::string issuer;                  ///< "https://..."; as tokens have it
     std::vector<std::string> audiences;  ///< what tokens must be meant for

@@ -29,9 +29,9 @@ constexpr milliseconds kMostTimeout{60'000};
 /// Visible ASCII without what a policy's condition key could not hold.
 bool is_plain_url(std::string_view text) {
     return text.size() <= kTextMax && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("-._~%/:?=&").find(c) != std::string_view::npos;
-    });
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      std::string_view("-._~%/:?=&").find(c) != std::string_view::npos;
+           });
 }
 
 /// Nothing for what is no https address of a named host.
@@ -50,16 +50,17 @@ void read_issuer(TableReader& reader, std::string& issuer) {
     const auto url = https_address(issuer);
     // A full host name: condition keys begin with it, and those of services begin with a single word.
     if (url && !url->has_query() && url->host().find('.') != std::string::npos) return;
-    reader.complain("issuer", "\"" + issuer +
-                                  "\" must be the 'iss' of the provider's tokens: https://, a full host name (with a "
-                                  "dot), and a port and a path where they have them; at most 255 characters");
+    reader.complain("issuer",
+                    "\"" + issuer +
+                        "\" must be the 'iss' of the provider's tokens: https://, a full host name (with a "
+                        "dot), and a port and a path where they have them; at most 255 characters");
 }
 
 void read_audiences(TableReader& reader, std::vector<std::string>& audiences) {
     if (!reader.read_text_or_texts("audiences", audiences, Need::required)) return;
-    const bool good =
-        !audiences.empty() && audiences.size() <= kAudiencesMax &&
-        std::ranges::all_of(audiences, [](const std::string& audience) { return audience.size() <= kTextMax; });
+    const bool good = !audiences.empty() && audiences.size() <= kAudiencesMax &&
+                      std::ranges::all_of(
+                          audiences, [](const std::string& audience) { return audience.size() <= kTextMax; });
     if (!good) {
         reader.complain("audiences",
                         "must be 1 to 100 texts of at most 255 characters, such as \"sts.amazonaws.com\"");
@@ -71,8 +72,9 @@ void read_address(TableReader& reader, HttpsUrl& address) {
     if (!reader.read_text("jwks_url", written)) return;
     const auto url = https_address(written);
     if (!url) {
-        reader.complain("jwks_url", "\"" + written +
-                                        "\" must be an https address, such as \"https://issuer.example/keys\"");
+        reader.complain(
+            "jwks_url",
+            "\"" + written + "\" must be an https address, such as \"https://issuer.example/keys\"");
         return;
     }
     address.host = url->host();
@@ -107,16 +109,19 @@ void read_provider(TableReader& reader, OidcProviderConfig& provider) {
 
 }  // namespace
 
-void read_oidc_providers(TableReader& root, std::vector<OidcProviderConfig>& providers, ConfigProblems& problems) {
+void read_oidc_providers(TableReader& root, std::vector<OidcProviderConfig>& providers,
+                         ConfigProblems& problems) {
     std::set<std::string> issuers;
     for (const toml::table* table : root.find_tables("oidc_provider")) {
         TableReader reader(*table, "[[oidc_provider]]", problems);
         OidcProviderConfig provider;
         read_provider(reader, provider);
         if (!provider.issuer.empty() && !issuers.insert(provider.issuer).second) {
-            reader.complain("issuer", "\"" + provider.issuer + "\" is the issuer of another provider as well");
+            reader.complain("issuer",
+                            "\"" + provider.issuer + "\" is the issuer of another provider as well");
         }
-        if (providers.size() == kProvidersMax) reader.complain("issuer", "there may be 100 providers at most");
+        if (providers.size() == kProvidersMax)
+            reader.complain("issuer", "there may be 100 providers at most");
         providers.push_back(std::move(provider));
     }
 }

@@ -9,6 +9,7 @@
 namespace coffer::server {
 
 /// Reads all of them into `providers`. Problems are reported as everywhere in the file.
-void read_oidc_providers(TableReader& root, std::vector<OidcProviderConfig>& providers, ConfigProblems& problems);
+void read_oidc_providers(TableReader& root, std::vector<OidcProviderConfig>& providers,
+                         ConfigProblems& problems);
 
 }  // namespace coffer::server

@@ -106,7 +106,8 @@ void FetchedKeys::fetch(const std::stop_token& stop) {
     } catch (const audit::SinkError& error) {
         reason = error.what();
     } catch (const std::exception& error) {
-        reason = fmt::format("{}:{}{}: {}", config_.address.host, config_.address.port, config_.path, error.what());
+        reason = fmt::format("{}:{}{}: {}", config_.address.host, config_.address.port, config_.path,
+                             error.what());
     }
     if (stop.stop_requested()) return;
     bool tell = false;
@@ -136,24 +137,26 @@ std::string FetchedKeys::get(const std::stop_token& stop) const {
     connection.connect();
     const auto& target = connection.target();
     http::request<http::empty_body> request(http::verb::get, config_.path, kHttpVersion);
-    request.set(http::field::host, target.port == 443 ? target.host : fmt::format("{}:{}", target.host, target.port));
+    request.set(http::field::host,
+                target.port == 443 ? target.host : fmt::format("{}:{}", target.host, target.port));
     request.set(http::field::user_agent, "cofferd");
     request.set(http::field::accept, "application/jwk-set+json, application/json");
     request.keep_alive(false);
     using Stream = audit::TlsConnection::Stream;
     using Finish = audit::TlsConnection::Done;
     connection.run("write", target.io_timeout, [&](Stream& stream, Finish finish) {
-        http::async_write(stream, request, [finish = std::move(finish)](beast::error_code error, std::size_t) {
-            finish(error);
-        });
+        http::async_write(
+            stream, request,
+            [finish = std::move(finish)](beast::error_code error, std::size_t) { finish(error); });
     });
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     parser.header_limit(kAnswerHeaderBytesMax);
     parser.body_limit(WebKeySet::kBytesMax);
     connection.run("read the answer", target.io_timeout, [&](Stream& stream, Finish finish) {
-        http::async_read(stream, buffer, parser,
-                         [finish = std::move(finish)](beast::error_code error, std::size_t) { finish(error); });
+        http::async_read(
+            stream, buffer, parser,
+            [finish = std::move(finish)](beast::error_code error, std::size_t) { finish(error); });
     });
     // Redirections are not followed: the address is the one that the operator trusts.
     if (parser.get().result_int() != 200) {

@@ -1,6 +1,6 @@
 #pragma once
-// Keys of an identity provider from its JWKS address, fetched by a thread of their own: no request waits for the network
-// unless it has a token whose key is not known yet.
+// Keys of an identity provider from its JWKS address, fetched by a thread of their own: no request waits for
+// the network unless it has a token whose key is not known yet.
 
 #include <chrono>
 #include <condition_variable>
@@ -36,7 +36,8 @@ struct FetchedKeysEvents {
 
 class FetchedKeys final : public KeySource {
 public:
-    /// After a failure, the next try comes so soon; and keys that tokens ask for are looked for so often at most.
+    /// After a failure, the next try comes so soon; and keys that tokens ask for are looked for so often at
+    /// most.
     static constexpr std::chrono::seconds kRetryInterval{10};
     /// Requests that wait for a fetch; more are answered by what is there.
     static constexpr std::size_t kWaitersMax = 1'000;
@@ -47,7 +48,8 @@ public:
     FetchedKeys(const FetchedKeys&) = delete;
     FetchedKeys& operator=(const FetchedKeys&) = delete;
 
-    /// The last that were fetched, however long ago: a provider that is away does not take its tokens' worth away.
+    /// The last that were fetched, however long ago: a provider that is away does not take its tokens' worth
+    /// away.
     [[nodiscard]] WebKeySetPtr keys() const override;
     void renew(Completion<Done> done) override;
     /// Has them fetched, soon.

@@ -60,7 +60,8 @@ ServiceError no_key(const IdentityProvider& provider) {
             "AssumeRoleWithWebIdentity documentation for requirements");
     }
     return {v1::IDP_COMMUNICATION_ERROR,
-            fmt::format("The keys of the identity provider {} could not be fetched yet. Try again.", provider.issuer()),
+            fmt::format("The keys of the identity provider {} could not be fetched yet. Try again.",
+                        provider.issuer()),
             true};
 }
 
@@ -78,10 +79,11 @@ void require_claims(const UnverifiedToken& token, Timestamp now) {
     }
     const auto latest = seconds + kIssuerSkew.count();
     if (claims.not_before.value_or(0) > latest || claims.issued.value_or(0) > latest) {
-        throw ServiceError(v1::IDP_REJECTED_CLAIM,
-                           fmt::format("The token is not valid yet: its 'nbf' or 'iat' is more than {} seconds after "
-                                       "the current date/time {}",
-                                       kIssuerSkew.count(), seconds));
+        throw ServiceError(
+            v1::IDP_REJECTED_CLAIM,
+            fmt::format("The token is not valid yet: its 'nbf' or 'iat' is more than {} seconds after "
+                        "the current date/time {}",
+                        kIssuerSkew.count(), seconds));
     }
 }
 
@@ -107,12 +109,15 @@ const IdentityProvider* IdentityProviders::find(std::string_view issuer) const n
     return found == providers_.end() ? nullptr : &*found;
 }
 
-awaitable<WebIdentity> IdentityProviders::identify(std::shared_ptr<const v1::Request> request, Timestamp now) const {
+awaitable<WebIdentity> IdentityProviders::identify(std::shared_ptr<const v1::Request> request,
+                                                   Timestamp now) const {
     const auto& text = request->assume_role_with_web_identity().web_identity_token();
     auto token = read_token(*this, text);
     auto good = is_signed(token);
     if (!good) {
-        auto start = [&source = token.provider->keys()](Completion<Done> done) { source.renew(std::move(done)); };
+        auto start = [&source = token.provider->keys()](Completion<Done> done) {
+            source.renew(std::move(done));
+        };
         co_await await_completion<Done>(std::move(start));
         good = is_signed(token);
     }

@@ -15,8 +15,8 @@
 
 namespace coffer::sts {
 
-/// How far the clock of whoever issues tokens may be ahead of this node's: `nbf` and `iat` may be so far in the future.
-/// `exp` is taken at its word.
+/// How far the clock of whoever issues tokens may be ahead of this node's: `nbf` and `iat` may be so far in
+/// the future. `exp` is taken at its word.
 inline constexpr std::chrono::seconds kIssuerSkew{60};
 
 class IdentityProvider {
@@ -51,10 +51,11 @@ public:
     /// Null for an issuer that is none of theirs.
     [[nodiscard]] const IdentityProvider* find(std::string_view issuer) const noexcept;
 
-    /// Who the bearer of the token in `request` is. Throws ServiceError: INVALID_IDENTITY_TOKEN for a token that is
-    /// none, of no provider, for nobody here, or not signed by its provider; EXPIRED_TOKEN; IDP_REJECTED_CLAIM for one
-    /// whose time has not come; IDP_COMMUNICATION_ERROR (retryable) while a provider's keys could not be fetched yet.
-    /// Waits, for keys to be fetched, when the token names one that is not known.
+    /// Who the bearer of the token in `request` is. Throws ServiceError: INVALID_IDENTITY_TOKEN for a token
+    /// that is none, of no provider, for nobody here, or not signed by its provider; EXPIRED_TOKEN;
+    /// IDP_REJECTED_CLAIM for one whose time has not come; IDP_COMMUNICATION_ERROR (retryable) while a
+    /// provider's keys could not be fetched yet. Waits, for keys to be fetched, when the token names one that
+    /// is not known.
     [[nodiscard]] boost::asio::awaitable<WebIdentity> identify(std::shared_ptr<const v1::Request> request,
                                                                Timestamp now) const;
 

@@ -1,6 +1,7 @@
 #pragma once
-// The signature algorithms of JSON Web Tokens that are taken, and the kinds of key that they want. "none" and those
-// with a shared secret (HS256...) are not among them, so they cannot be chosen by whoever writes a token.
+// The signature algorithms of JSON Web Tokens that are taken, and the kinds of key that they want. "none" and
+// those with a shared secret (HS256...) are not among them, so they cannot be chosen by whoever writes a
+// token.
 
 #include <cstdint>
 #include <optional>

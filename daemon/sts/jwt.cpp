@@ -32,7 +32,8 @@ JwsAlgorithm algorithm_in(const access::JsonValue& header) {
     const auto algorithm = name ? find_jws_algorithm(*name) : std::nullopt;
     if (algorithm) return *algorithm;
     throw BadToken(
-        "The token's signature algorithm is not taken. It must be RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
+        "The token's signature algorithm is not taken. It must be RS256, RS384, RS512, PS256, PS384, PS512, "
+        "ES256, ES384, "
         "ES512 or EdDSA.");
 }
 

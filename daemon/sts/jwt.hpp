@@ -1,6 +1,6 @@
 #pragma once
-// A JSON Web Token (RFC 7519) in the compact form of a JSON Web Signature (RFC 7515, section 7.1), taken apart. Whoever
-// has a token can use it: it is secret, and no message of this file quotes anything of it.
+// A JSON Web Token (RFC 7519) in the compact form of a JSON Web Signature (RFC 7515, section 7.1), taken
+// apart. Whoever has a token can use it: it is secret, and no message of this file quotes anything of it.
 
 #include <string>
 #include <string_view>
@@ -25,9 +25,10 @@ public:
     /// As the request may have.
     static constexpr std::size_t kCharactersMax = 20'000;
 
-    /// Throws BadToken for what is no compact JWS, has a header or claims that are no JSON object or have a name twice,
-    /// names no algorithm or one that is not taken ("none" and HS256 among them), or has a header `crit` (RFC 7515,
-    /// section 4.1.11: extensions that must be understood, of which none is). Keys that the header brings along
+    /// Throws BadToken for what is no compact JWS, has a header or claims that are no JSON object or have a
+    /// name twice, names no algorithm or one that is not taken ("none" and HS256 among them), or has a header
+    /// `crit` (RFC 7515, section 4.1.11: extensions that must be understood, of which none is). Keys that the
+    /// header brings along
     /// (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
     [[nodiscard]] static Jwt parse(std::string_view token);
 

@@ -34,8 +34,8 @@ public:
     /// The newest keys; null while there were none yet. Does not wait.
     [[nodiscard]] virtual WebKeySetPtr keys() const = 0;
 
-    /// Looks for newer keys, because a token names one that is not among keys(), where that can help and was not tried a
-    /// moment ago. `done` is called when keys() is as new as it gets; it is never given an error.
+    /// Looks for newer keys, because a token names one that is not among keys(), where that can help and was
+    /// not tried a moment ago. `done` is called when keys() is as new as it gets; it is never given an error.
     virtual void renew(Completion<Done> done) = 0;
 
     /// Reads again what was read at the start. Throws KeySourceError; then the keys stay as they were.

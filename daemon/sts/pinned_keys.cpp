@@ -22,8 +22,8 @@ std::string read_key_file(const std::filesystem::path& file) {
         throw KeySourceError(fmt::format("{} {}", file.string(), *problem));
     }
     if (static_cast<std::uintmax_t>(status.st_size) > WebKeySet::kBytesMax) {
-        throw KeySourceError(
-            fmt::format("{} has {} bytes; a JWK Set may have {}", file.string(), status.st_size, WebKeySet::kBytesMax));
+        throw KeySourceError(fmt::format("{} has {} bytes; a JWK Set may have {}", file.string(),
+                                         status.st_size, WebKeySet::kBytesMax));
     }
     std::ifstream in(file, std::ios::binary);
     std::ostringstream text;

@@ -1,6 +1,6 @@
 #pragma once
-// Keys of an identity provider from a file: for clusters whose keys hardly change, and for networks without a way to
-// the provider.
+// Keys of an identity provider from a file: for clusters whose keys hardly change, and for networks without a
+// way to the provider.
 
 #include <filesystem>
 #include <mutex>
@@ -11,7 +11,8 @@ namespace coffer::sts {
 
 class PinnedKeys final : public KeySource {
 public:
-    /// Reads the file, a JWK Set that only its owner may write, root or this process's user. Throws KeySourceError.
+    /// Reads the file, a JWK Set that only its owner may write, root or this process's user. Throws
+    /// KeySourceError.
     explicit PinnedKeys(std::filesystem::path file);
 
     [[nodiscard]] WebKeySetPtr keys() const override;

@@ -25,8 +25,8 @@ inline constexpr std::int64_t kDefaultRoleSeconds = 3'600;
 /// Throws ServiceError when one of the keys is none of the tags'.
 void check_transitive_keys(const std::vector<std::string>& keys, const std::vector<access::Tag>& tags);
 
-/// Takes the session policies of a request, AssumeRole's or another's. Throws ServiceError for one that is malformed, or
-/// not there.
+/// Takes the session policies of a request, AssumeRole's or another's. Throws ServiceError for one that is
+/// malformed, or not there.
 template <class Request>
 void set_policies(const Request& request, const iam::Directory& directory, access::Session& session);
 extern template void set_policies(const v1::AssumeRoleRequest&, const iam::Directory&, access::Session&);
@@ -34,7 +34,8 @@ extern template void set_policies(const v1::AssumeRoleWithWebIdentityRequest&, c
                                   access::Session&);
 
 /// Why no session of the role can begin now; empty when one can.
-[[nodiscard]] std::string suspension_of_role(const iam::Directory& directory, const iam::Role& role, Timestamp now);
+[[nodiscard]] std::string suspension_of_role(const iam::Directory& directory, const iam::Role& role,
+                                             Timestamp now);
 
 /// Throws ServiceError for a duration beyond the role's most.
 void require_duration(const iam::Role& role, std::int64_t seconds);

@@ -41,17 +41,19 @@ boost::asio::awaitable<void> StsService::perform_for_web_identity(secrets::Call 
     const auto& message = request->assume_role_with_web_identity();
     if (message.has_provider_id()) {
         throw iam::validation(
-            "ProviderId is for OAuth 2.0 access tokens, which are not taken here. Leave it out for an OpenID Connect "
+            "ProviderId is for OAuth 2.0 access tokens, which are not taken here. Leave it out for an OpenID "
+            "Connect "
             "token.");
     }
     const WebIdentity identity = co_await providers_.identify(request, clock_.now());
     const auto directory = keeper_.directory();
     const auto& claims = identity.claims;
-    call->record->identified({provider_arn(directory->account(), identity.provider->name()), claims.audience(),
-                              claims.subject});
+    call->record->identified(
+        {provider_arn(directory->account(), identity.provider->name()), claims.audience(), claims.subject});
     call->record->concerns(message.role_arn());
     const StsWork work{*directory, tokens_, *call, clock_.now()};
-    *response.mutable_assume_role_with_web_identity() = assume_role_with_web_identity(work, message, identity);
+    *response.mutable_assume_role_with_web_identity() =
+        assume_role_with_web_identity(work, message, identity);
 }
 
 }  // namespace coffer::sts

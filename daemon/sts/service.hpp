@@ -16,8 +16,8 @@ namespace coffer::sts {
 class StsService final : public secrets::OperationSet {
 public:
     /// All must outlive it.
-    StsService(const iam::DirectoryKeeper& keeper, const SessionTokens& tokens, const IdentityProviders& providers,
-               const Clock& clock)
+    StsService(const iam::DirectoryKeeper& keeper, const SessionTokens& tokens,
+               const IdentityProviders& providers, const Clock& clock)
         : keeper_(keeper), tokens_(tokens), providers_(providers), clock_(clock) {}
 
     [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override;

@@ -1,6 +1,6 @@
 #pragma once
-// JSON that others sign or publish: two readers must not understand two things, so a name that comes twice is refused
-// (RFC 7519, section 4; RFC 7515, section 4).
+// JSON that others sign or publish: two readers must not understand two things, so a name that comes twice is
+// refused (RFC 7519, section 4; RFC 7515, section 4).
 
 #include <optional>
 #include <string>
@@ -22,7 +22,8 @@ public:
 [[nodiscard]] access::JsonValue read_strict_object(std::string_view text, std::size_t max_depth);
 
 /// The member of that name; null when there is none.
-[[nodiscard]] const access::JsonValue* find_member(const access::JsonValue& object, std::string_view name) noexcept;
+[[nodiscard]] const access::JsonValue* find_member(const access::JsonValue& object,
+                                                   std::string_view name) noexcept;
 
 /// The member's text; nothing when it is absent. Throws BadJson when it is something else than a string.
 [[nodiscard]] std::optional<std::string> text_member(const access::JsonValue& object, std::string_view name);

@@ -55,7 +55,8 @@ std::vector<std::string> audiences_in(const JsonValue& claims) {
     }
     const bool good = !audiences.empty() && audiences.size() <= TokenClaims::kAudiencesMax &&
                       std::ranges::none_of(audiences, &std::string::empty);
-    if (!good) wrong_claim("aud", fmt::format("a string, or a list of 1 to {} strings", TokenClaims::kAudiencesMax));
+    if (!good)
+        wrong_claim("aud", fmt::format("a string, or a list of 1 to {} strings", TokenClaims::kAudiencesMax));
     return audiences;
 }
 
@@ -83,7 +84,8 @@ std::map<std::string, std::vector<std::string>> values_in(const JsonValue& claim
     return values;
 }
 
-/// {"principal_tags": {"KEY": ["VALUE"]}, "transitive_tag_keys": ["KEY"]}; a value may stand without its list.
+/// {"principal_tags": {"KEY": ["VALUE"]}, "transitive_tag_keys": ["KEY"]}; a value may stand without its
+/// list.
 void read_tags(const JsonValue& claims, TokenClaims& out) {
     const auto* value = find_member(claims, kTagsClaim);
     if (value == nullptr) return;

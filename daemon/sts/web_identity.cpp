@@ -56,13 +56,14 @@ public:
         if (role_ != nullptr) context.set_resource_tags(role_->tags);
         context.set(Key::sts_role_session_name, request_.role_session_name());
         context.set(Key::sts_duration_seconds, std::to_string(seconds));
-        if (!session_.source_identity.empty()) context.set(Key::sts_source_identity, session_.source_identity);
+        if (!session_.source_identity.empty())
+            context.set(Key::sts_source_identity, session_.source_identity);
         if (!session_.tags.empty()) context.set_request_tags(session_.tags);
         if (!session_.transitive_tag_keys.empty()) {
             context.set(Key::sts_transitive_tag_keys, session_.transitive_tag_keys);
         }
-        const auto policies = rights_.with(trust_.get(), caller_.listener_policy.get(),
-                                           caller_.stored_listener.policy.get());
+        const auto policies =
+            rights_.with(trust_.get(), caller_.listener_policy.get(), caller_.stored_listener.policy.get());
         const auto decision = access::decide(context, policies);
         work_.call.record->statement = access::describe(decision);
         if (!decision.allowed()) throw not_authorized(action);

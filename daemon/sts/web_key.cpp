@@ -35,9 +35,9 @@ constexpr int kRsaExponentBitsMax = 33;
 constexpr std::size_t kEd25519Bytes = 32;
 
 struct Curve {
-    std::string_view name;   ///< RFC 7518, section 6.2.1.1
-    const char* group;       ///< OpenSSL's
-    std::size_t size;        ///< bytes of a coordinate
+    std::string_view name;  ///< RFC 7518, section 6.2.1.1
+    const char* group;      ///< OpenSSL's
+    std::size_t size;       ///< bytes of a coordinate
     WebKeyType type;
 };
 constexpr std::array<Curve, 3> kCurves{{{"P-256", "P-256", 32, WebKeyType::p256},
@@ -77,7 +77,8 @@ PublicKey key_from(const char* type, OSSL_PARAM_BLD& builder) {
 PublicKey rsa_key(const JsonValue& jwk) {
     const auto modulus = bytes_member(jwk, "n");
     const auto exponent = bytes_member(jwk, "e");
-    if (!modulus || !exponent || modulus->size() > WebKey::kRsaBitsMax / 8 || exponent->size() > 8) return nullptr;
+    if (!modulus || !exponent || modulus->size() > WebKey::kRsaBitsMax / 8 || exponent->size() > 8)
+        return nullptr;
     const auto n = number_of(modulus->view());
     const auto e = number_of(exponent->view());
     if (!n || !e) return nullptr;
@@ -104,7 +105,8 @@ PublicKey ec_key(const JsonValue& jwk, const Curve& curve) {
     const ParamBuilder builder(OSSL_PARAM_BLD_new());
     if (!builder ||
         OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.group, 0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
+        OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
+                                         point.size()) != 1) {
         return nullptr;
     }
     auto key = key_from("EC", *builder);
@@ -192,18 +194,18 @@ bool WebKey::verifies(JwsAlgorithm algorithm, std::string_view message, ByteView
     }
     const DigestContext context(EVP_MD_CTX_new());
     EVP_PKEY_CTX* parameters = nullptr;  // the digest context's own
-    if (!context || EVP_DigestVerifyInit_ex(context.get(), &parameters, digest_of(algorithm), nullptr, nullptr,
-                                            key_.get(), nullptr) != 1) {
+    if (!context || EVP_DigestVerifyInit_ex(context.get(), &parameters, digest_of(algorithm), nullptr,
+                                            nullptr, key_.get(), nullptr) != 1) {
         return false;
     }
     // RFC 7518, section 3.5: the salt is as long as the digest, and MGF1 uses the same one.
-    if (is_pss(algorithm) &&
-        (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) != 1 ||
-         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) != 1)) {
+    if (is_pss(algorithm) && (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) != 1 ||
+                              EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) != 1)) {
         return false;
     }
     const auto bytes = as_bytes(message);
-    return EVP_DigestVerify(context.get(), signature.data(), signature.size(), bytes.data(), bytes.size()) == 1;
+    return EVP_DigestVerify(context.get(), signature.data(), signature.size(), bytes.data(), bytes.size()) ==
+           1;
 }
 
 }  // namespace coffer::sts

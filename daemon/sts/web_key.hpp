@@ -23,8 +23,8 @@ public:
     static constexpr int kRsaBitsMax = 8192;
 
     /// Nothing for a key that verifies no signatures of a kind that is taken: of another type or curve, for
-    /// encryption (`use`, `key_ops`), or with values that are out of range (RFC 7517, section 5: to be ignored).
-    /// Throws BadJson for a key that shows its private part: whoever reads it can make tokens.
+    /// encryption (`use`, `key_ops`), or with values that are out of range (RFC 7517, section 5: to be
+    /// ignored). Throws BadJson for a key that shows its private part: whoever reads it can make tokens.
     [[nodiscard]] static std::optional<WebKey> read(const access::JsonValue& jwk);
 
     /// Its `kid`; empty where it has none.
@@ -33,8 +33,8 @@ public:
     /// Whether it is of the kind that `algorithm` wants, and not published for another algorithm.
     [[nodiscard]] bool suits(JwsAlgorithm algorithm) const noexcept;
 
-    /// Whether `signature`, in the form of RFC 7518 (section 3) or RFC 8037, is one of `message` by this key. False
-    /// for an algorithm that it does not suit.
+    /// Whether `signature`, in the form of RFC 7518 (section 3) or RFC 8037, is one of `message` by this key.
+    /// False for an algorithm that it does not suit.
     [[nodiscard]] bool verifies(JwsAlgorithm algorithm, std::string_view message, ByteView signature) const;
 
 private:

@@ -32,7 +32,8 @@ WebKeySet WebKeySet::read(std::string_view text) {
     }
     if (set.keys_.empty()) {
         throw BadJson(
-            "it has no key that signatures can be verified with (RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, "
+            "it has no key that signatures can be verified with (RSA of 2048 to 8192 bits, EC on P-256, "
+            "P-384 or P-521, "
             "Ed25519)");
     }
     return set;

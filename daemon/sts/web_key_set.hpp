@@ -16,12 +16,12 @@ public:
     static constexpr std::size_t kBytesMax = 256U * 1024;
     static constexpr std::size_t kKeysMax = 100;
 
-    /// Throws BadJson for what is no JWK Set or is beyond the limits, for a key that shows its private part, and where
-    /// no key is left of those that are to be ignored.
+    /// Throws BadJson for what is no JWK Set or is beyond the limits, for a key that shows its private part,
+    /// and where no key is left of those that are to be ignored.
     [[nodiscard]] static WebKeySet read(std::string_view text);
 
-    /// The key that a token names: that of the id which suits the algorithm. Without an id, the only one that suits.
-    /// Null where there is none, or several.
+    /// The key that a token names: that of the id which suits the algorithm. Without an id, the only one that
+    /// suits. Null where there is none, or several.
     [[nodiscard]] const WebKey* find(std::string_view key_id, JwsAlgorithm algorithm) const noexcept;
 
     /// Those that verify signatures.

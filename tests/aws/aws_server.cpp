@@ -77,8 +77,8 @@ AwsServer::AwsServer(TestServerOptions options, std::size_t strangers_bytes_max)
 }
 
 /// GetSecretValue answers with the id as the name; "wait" waits at the gate first, "missing" is not found,
-/// "throw" throws, "big" has 60,000 characters. AssumeRoleWithWebIdentity takes the token "good"; others are names of
-/// errors.
+/// "throw" throws, "big" has 60,000 characters. AssumeRoleWithWebIdentity takes the token "good"; others are
+/// names of errors.
 asio::awaitable<v1::Response> AwsServer::handle(secrets::CallContext context,
                                                 std::unique_ptr<v1::Request> request) {
     seen.add(context);

@@ -207,12 +207,13 @@ TEST(AwsHttp, StsRefusals) {
 // ---- requests without a signature ------------------------------------------------------------------------
 
 std::string unsigned_request(const std::string& form, const std::string& headers = {}) {
-    return "POST / HTTP/1.1\r\nHost: localhost:8443\r\nContent-Type: application/x-www-form-urlencoded\r\n" + headers +
-           "Content-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form;
+    return "POST / HTTP/1.1\r\nHost: localhost:8443\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+           headers + "Content-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form;
 }
 
 std::string web_identity(const std::string& token) {
-    return "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fapp"
+    return "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%"
+           "3Arole%2Fapp"
            "&RoleSessionName=s1&WebIdentityToken=" +
            token;
 }
@@ -222,9 +223,11 @@ TEST(AwsHttp, AWebIdentityNeedsNoSignature) {
     HttpsClient client(aws.server());
     const auto response = client.ask(unsigned_request(web_identity("good")));
     EXPECT_EQ(response.result_int(), 200U);
-    EXPECT_NE(response.body().find("<AssumeRoleWithWebIdentityResult><Audience>build</Audience>"), std::string::npos)
+    EXPECT_NE(response.body().find("<AssumeRoleWithWebIdentityResult><Audience>build</Audience>"),
+              std::string::npos)
         << response.body();
-    EXPECT_EQ(client.ask("GET /?" + web_identity("good") + " HTTP/1.1\r\nHost: x\r\n\r\n").result_int(), 200U);
+    EXPECT_EQ(client.ask("GET /?" + web_identity("good") + " HTTP/1.1\r\nHost: x\r\n\r\n").result_int(),
+              200U);
     const auto contexts = aws.seen.all();
     ASSERT_EQ(contexts.size(), 2U);
     for (const auto& context : contexts) {
@@ -263,14 +266,17 @@ TEST(AwsHttp, OnlyAWebIdentityNeedsNone) {
         const auto from = body.find("<Code>") + 6;
         return body.substr(from, body.find("</Code>") - from);
     };
-    EXPECT_EQ(code(unsigned_request("Action=GetCallerIdentity&Version=2011-06-15")), "MissingAuthenticationToken");
+    EXPECT_EQ(code(unsigned_request("Action=GetCallerIdentity&Version=2011-06-15")),
+              "MissingAuthenticationToken");
     EXPECT_EQ(code(unsigned_request("Action=AssumeRole&Version=2011-06-15&WebIdentityToken=good")),
               "MissingAuthenticationToken");
-    EXPECT_EQ(code(unsigned_request("Action=AssumeRoleWithWebIdentity&WebIdentityToken=good")), "InvalidAction");
+    EXPECT_EQ(code(unsigned_request("Action=AssumeRoleWithWebIdentity&WebIdentityToken=good")),
+              "InvalidAction");
     // A signature that is there must be good.
     EXPECT_EQ(code(unsigned_request(web_identity("good"), "Authorization: AWS4-HMAC-SHA256 x\r\n")),
               "IncompleteSignature");
-    EXPECT_EQ(code(unsigned_request(web_identity("good"), "Authorization:\r\n")), "MissingAuthenticationToken");
+    EXPECT_EQ(code(unsigned_request(web_identity("good"), "Authorization:\r\n")),
+              "MissingAuthenticationToken");
     EXPECT_TRUE(aws.seen.all().empty());
     auto request = sts_request();
     request.body = web_identity("good");

@@ -1,5 +1,5 @@
-// A web identity token and the keys that it is verified with, both from strangers. The first byte says where the bytes
-// are cut: into a JWK Set and a token.
+// A web identity token and the keys that it is verified with, both from strangers. The first byte says where
+// the bytes are cut: into a JWK Set and a token.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,8 @@ constexpr std::string_view kKeys =
 void check_keys(std::string_view text) {
     try {
         const auto keys = WebKeySet::read(text);
-        expect(keys.size() > 0 && keys.size() + keys.ignored() <= WebKeySet::kKeysMax, "a set that is taken has keys");
+        expect(keys.size() > 0 && keys.size() + keys.ignored() <= WebKeySet::kKeysMax,
+               "a set that is taken has keys");
     } catch (const BadJson&) {
         return;
     }

@@ -894,8 +894,10 @@ TEST_F(SessionTest, OneOfAWebIdentityGoesWithTheCertificateThatItWasAskedForWith
     // Asked for at the AWS endpoint: no certificate will do, a signature will.
     session.origin.clear();
     const auto made = node_->tokens.make(session);
-    EXPECT_THAT(refusal_in_session(*node_, made.token, "nobody"), HasSubstr("for another certificate's owner"));
-    EXPECT_THAT(refusal_in_session(*node_, made.token, "alice"), HasSubstr("for another certificate's owner"));
+    EXPECT_THAT(refusal_in_session(*node_, made.token, "nobody"),
+                HasSubstr("for another certificate's owner"));
+    EXPECT_THAT(refusal_in_session(*node_, made.token, "alice"),
+                HasSubstr("for another certificate's owner"));
 }
 
 TEST_F(SessionTest, ItsSecretIsFoundForSignatures) {

@@ -18,7 +18,8 @@ TokenMaker::TokenMaker(std::string key_id)
 std::string TokenMaker::key_set() const {
     std::array<std::uint8_t, 32> raw{};
     auto size = raw.size();
-    if (EVP_PKEY_get_raw_public_key(key_.get(), raw.data(), &size) != 1) throw std::runtime_error("no public key");
+    if (EVP_PKEY_get_raw_public_key(key_.get(), raw.data(), &size) != 1)
+        throw std::runtime_error("no public key");
     return R"({"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","kid":")" + key_id_ + R"(","x":")" +
            to_base64url(raw) + R"("}]})";
 }

@@ -1,5 +1,6 @@
 #pragma once
-// An identity provider of the tests' own: an Ed25519 key, the JWK Set that it publishes and tokens that it signs.
+// An identity provider of the tests' own: an Ed25519 key, the JWK Set that it publishes and tokens that it
+// signs.
 
 #include <openssl/evp.h>
 

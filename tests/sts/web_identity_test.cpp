@@ -1,6 +1,8 @@
-// AssumeRoleWithWebIdentity: whose tokens are believed, and what a role's trust policy makes of them. The cases are those
-// of the STS API reference (AssumeRoleWithWebIdentity, with its errors), the IAM user guide ("Available keys for AWS OIDC
-// federation", "Pass session tags") and RFC 7519, section 4.1, in other words.
+// AssumeRoleWithWebIdentity: whose tokens are believed, and what a role's trust policy makes of them. The
+// cases are those of the STS API reference (AssumeRoleWithWebIdentity, with its errors), the IAM user guide
+// ("Available keys for AWS OIDC federation", "Pass session tags") and RFC 7519, section 4.1, in other words.
+
+#include "daemon/sts/web_identity.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -15,7 +17,6 @@
 #include "daemon/sts/identity_providers.hpp"
 #include "daemon/sts/pinned_keys.hpp"
 #include "daemon/sts/session_origin.hpp"
-#include "daemon/sts/web_identity.hpp"
 #include "tests/iam/iam_fixture.hpp"
 #include "tests/sts/sts_fixture.hpp"
 #include "token_maker.hpp"
@@ -67,7 +68,8 @@ protected:
 
     /// The claims of a good token, with `more` at their end.
     static std::string claims(const std::string& more = {}) {
-        return R"({"iss":"https://ci.example/realms/x","sub":"job-7","aud":"build","exp":1790000600)" + more + "}";
+        return R"({"iss":"https://ci.example/realms/x","sub":"job-7","aud":"build","exp":1790000600)" + more +
+               "}";
     }
     static std::string without(const std::string& text) {
         auto all = claims();
@@ -84,8 +86,9 @@ protected:
         auto request = std::make_shared<v1::Request>();
         request->mutable_assume_role_with_web_identity()->set_web_identity_token(token);
         boost::asio::io_context io;
-        auto identity = boost::asio::co_spawn(
-            io, providers_->identify(request, Timestamp::from_millis(seconds * 1'000)), boost::asio::use_future);
+        auto identity =
+            boost::asio::co_spawn(io, providers_->identify(request, Timestamp::from_millis(seconds * 1'000)),
+                                  boost::asio::use_future);
         io.run();
         return identity.get();
     }
@@ -98,8 +101,8 @@ protected:
                const std::string& principal = std::string(R"({"Federated":")") + kProvider + R"("})") {
         v1::UpdateAssumeRolePolicyRequest request;
         request.set_role_name("app");
-        request.set_policy_document(R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":)" + principal +
-                                    R"(,"Action":)" + actions +
+        request.set_policy_document(R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":)" +
+                                    principal + R"(,"Action":)" + actions +
                                     (condition.empty() ? "" : R"(,"Condition":)" + condition) + "}]}");
         static_cast<void>(world_.call(iam::update_assume_role_policy, request));
     }
@@ -121,7 +124,8 @@ protected:
     v1::AssumeRoleWithWebIdentityResponse assume(const v1::AssumeRoleWithWebIdentityRequest& request,
                                                  const std::string& claims) {
         const auto identity = identify(maker_.token(claims));
-        return assume_role_with_web_identity({world_.directory(), tokens_, call_, world_.now}, request, identity);
+        return assume_role_with_web_identity({world_.directory(), tokens_, call_, world_.now}, request,
+                                             identity);
     }
     std::string refused(const v1::AssumeRoleWithWebIdentityRequest& request, const std::string& claims) {
         return iam::refusal_of([&] { static_cast<void>(assume(request, claims)); });
@@ -140,7 +144,8 @@ protected:
     SessionTokens tokens_{keys_};
 };
 
-// ---- whose tokens are believed ------------------------------------------------------------------------------------
+// ---- whose tokens are believed
+// ------------------------------------------------------------------------------------
 
 TEST_F(WebIdentities, AGoodToken) {
     const auto identity = identify(maker_.token(claims(R"(,"amr":["pwd","hwk"],"admin":true,"n":1)")));
@@ -154,17 +159,20 @@ TEST_F(WebIdentities, AGoodToken) {
 
 TEST_F(WebIdentities, OfNoProvider) {
     EXPECT_EQ(refusal_of_claims(replaced("realms/x", "realms/y")),
-              "InvalidIdentityToken: No OpenIDConnect provider found in your account for https://ci.example/realms/y");
+              "InvalidIdentityToken: No OpenIDConnect provider found in your account for "
+              "https://ci.example/realms/y");
     EXPECT_THAT(refusal_of_claims(replaced("realms/x", "realms/x/")), StartsWith("InvalidIdentityToken"));
     EXPECT_THAT(refusal_of_claims(replaced("https:", "http:")), StartsWith("InvalidIdentityToken"));
 }
 
 TEST_F(WebIdentities, SignedByAnother) {
     const TokenMaker same_name;
-    EXPECT_THAT(refusal(same_name.token(claims())), StartsWith("InvalidIdentityToken: The token's signature"));
+    EXPECT_THAT(refusal(same_name.token(claims())),
+                StartsWith("InvalidIdentityToken: The token's signature"));
     const TokenMaker unknown("k2");
-    EXPECT_THAT(refusal(unknown.token(claims())),
-                StartsWith("InvalidIdentityToken: Couldn't retrieve verification key from your identity provider"));
+    EXPECT_THAT(
+        refusal(unknown.token(claims())),
+        StartsWith("InvalidIdentityToken: Couldn't retrieve verification key from your identity provider"));
     auto token = maker_.token(claims());
     const auto other = maker_.token(replaced("job-7", "job-8"));
     const auto first = token.find('.');
@@ -175,11 +183,13 @@ TEST_F(WebIdentities, SignedByAnother) {
 
 TEST_F(WebIdentities, ForWhom) {
     EXPECT_EQ(refusal_of_claims(replaced("build", "test")), "InvalidIdentityToken: Incorrect token audience");
-    EXPECT_EQ(refusal_of_claims(replaced("build", "Build")), "InvalidIdentityToken: Incorrect token audience");
+    EXPECT_EQ(refusal_of_claims(replaced("build", "Build")),
+              "InvalidIdentityToken: Incorrect token audience");
     EXPECT_EQ(refusal_of_claims(replaced(R"("build")", R"(["deploy"])")), "done");
     EXPECT_THAT(refusal_of_claims(replaced(R"("build")", R"(["deploy","other"])")), HasSubstr("'azp'"));
     for (const auto* wrong : {"[]", "1", R"(["build",1])", R"("")", "null"}) {
-        EXPECT_THAT(refusal_of_claims(replaced(R"("build")", wrong)), HasSubstr("claim 'aud' must be")) << wrong;
+        EXPECT_THAT(refusal_of_claims(replaced(R"("build")", wrong)), HasSubstr("claim 'aud' must be"))
+            << wrong;
     }
     const auto identity = identify(maker_.token(replaced(R"("build")", R"(["other","deploy"],"azp":"web")")));
     EXPECT_EQ(identity.claims.audience(), "web");
@@ -191,7 +201,8 @@ TEST_F(WebIdentities, When) {
     const auto token = maker_.token(claims());
     EXPECT_EQ(refusal(token, 1'790'000'599), "done");
     EXPECT_EQ(refusal(token, 1'790'000'600),
-              "ExpiredTokenException: Token expired: current date/time 1790000600 must be before the expiration date/time "
+              "ExpiredTokenException: Token expired: current date/time 1790000600 must be before the "
+              "expiration date/time "
               "1790000600");
     const auto later = maker_.token(claims(R"(,"nbf":1790000060)"));
     EXPECT_EQ(refusal(later), "done");  // 60 seconds of skew
@@ -199,16 +210,20 @@ TEST_F(WebIdentities, When) {
     EXPECT_THAT(refusal_of_claims(claims(R"(,"iat":1790000061)")), StartsWith("IDPRejectedClaim"));
     EXPECT_EQ(refusal_of_claims(claims(R"(,"iat":1790000000.25,"nbf":1.79e9)")), "done");
     for (const auto* wrong : {R"("1790000600")", "-1", "1e12", "true", "null"}) {
-        EXPECT_THAT(refusal_of_claims(replaced("1790000600", wrong)), HasSubstr("claim 'exp' must be")) << wrong;
+        EXPECT_THAT(refusal_of_claims(replaced("1790000600", wrong)), HasSubstr("claim 'exp' must be"))
+            << wrong;
     }
 }
 
 TEST_F(WebIdentities, ClaimsThatAreMissingOrWrong) {
-    EXPECT_THAT(refusal_of_claims(without(R"("sub":"job-7",)")), HasSubstr("claim 'sub' must be a string of 1 to 512"));
+    EXPECT_THAT(refusal_of_claims(without(R"("sub":"job-7",)")),
+                HasSubstr("claim 'sub' must be a string of 1 to 512"));
     EXPECT_THAT(refusal_of_claims(without(R"("aud":"build",)")), HasSubstr("claim 'aud' must be"));
     EXPECT_THAT(refusal_of_claims(without(R"(,"exp":1790000600)")), HasSubstr("claim 'exp' must be"));
-    EXPECT_THAT(refusal_of_claims(without(R"("iss":"https://ci.example/realms/x",)")), HasSubstr("claim 'iss' must be"));
-    EXPECT_THAT(refusal_of_claims(replaced("job-7", std::string(513, 'j'))), HasSubstr("claim 'sub' must be"));
+    EXPECT_THAT(refusal_of_claims(without(R"("iss":"https://ci.example/realms/x",)")),
+                HasSubstr("claim 'iss' must be"));
+    EXPECT_THAT(refusal_of_claims(replaced("job-7", std::string(513, 'j'))),
+                HasSubstr("claim 'sub' must be"));
     EXPECT_THAT(refusal_of_claims(replaced("job-7", "job\\n7")), HasSubstr("claim 'sub' must be"));
     EXPECT_THAT(refusal_of_claims(replaced(R"("job-7")", "7")), HasSubstr("claim 'sub' must be"));
 }
@@ -231,16 +246,19 @@ TEST_F(WebIdentities, AKeyFileIsReadAgain) {
         return "read";
     };
     EXPECT_THAT(refused("{}", 0644), HasSubstr("no list 'keys'"));
-    EXPECT_THAT(refused(maker_.key_set(), 0664), HasSubstr("has mode 0664: others than its owner may write it"));
+    EXPECT_THAT(refused(maker_.key_set(), 0664),
+                HasSubstr("has mode 0664: others than its owner may write it"));
     EXPECT_EQ(refusal(next.token(claims())), "done");  // the last good ones stay
     std::filesystem::remove(file_.path());
     EXPECT_THROW(keys.reload(), KeySourceError);
 }
 
-// ---- what the role's trust policy says ----------------------------------------------------------------------------
+// ---- what the role's trust policy says
+// ----------------------------------------------------------------------------
 
 TEST_F(WebIdentities, TheTrustPolicyAlone) {
-    EXPECT_EQ(refused(request(), claims()), "AccessDeniedException: Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    EXPECT_EQ(refused(request(), claims()),
+              "AccessDeniedException: Not authorized to perform sts:AssumeRoleWithWebIdentity");
     trust(R"("sts:AssumeRoleWithWebIdentity")");
     const auto response = assume(request(), claims());
     const auto role_id = world_.records().find<iam::Role>("app")->id;
@@ -270,8 +288,9 @@ TEST_F(WebIdentities, OtherActionsAndProvidersAreNotThis) {
 }
 
 TEST_F(WebIdentities, ConditionsOnTheProvidersKeys) {
-    trust(R"("sts:AssumeRoleWithWebIdentity")",
-          R"({"StringEquals":{"ci.example/realms/x:aud":"build"},"StringLike":{"ci.example/realms/x:sub":"job-*"}})");
+    trust(
+        R"("sts:AssumeRoleWithWebIdentity")",
+        R"({"StringEquals":{"ci.example/realms/x:aud":"build"},"StringLike":{"ci.example/realms/x:sub":"job-*"}})");
     EXPECT_EQ(refused(request(), claims()), "done");
     EXPECT_THAT(refused(request(), replaced("job-7", "main")), StartsWith("AccessDenied"));
     EXPECT_THAT(refused(request(), replaced("build", "deploy")), StartsWith("AccessDenied"));
@@ -281,13 +300,15 @@ TEST_F(WebIdentities, ConditionsOnTheProvidersKeys) {
           R"({"StringEquals":{"ci.example/realms/x:aud":"web","ci.example/realms/x:oaud":"build"}})");
     EXPECT_EQ(refused(request(), claims(R"(,"azp":"web")")), "done");
     EXPECT_THAT(refused(request(), claims(R"(,"oaud":"build")")), StartsWith("AccessDenied"));
-    trust(R"("sts:AssumeRoleWithWebIdentity")", R"({"ForAnyValue:StringEquals":{"ci.example/realms/x:groups":"ops"}})");
+    trust(R"("sts:AssumeRoleWithWebIdentity")",
+          R"({"ForAnyValue:StringEquals":{"ci.example/realms/x:groups":"ops"}})");
     EXPECT_EQ(refused(request(), claims(R"(,"groups":["dev","ops"])")), "done");
     EXPECT_THAT(refused(request(), claims(R"(,"groups":["dev"])")), StartsWith("AccessDenied"));
     EXPECT_THAT(refused(request(), claims()), StartsWith("AccessDenied"));
-    trust(R"("sts:AssumeRoleWithWebIdentity")",
-          R"({"StringEquals":{"aws:FederatedProvider":"arn:aws:iam::111122223333:oidc-provider/ci.example/realms/x",)"
-          R"("sts:RoleSessionName":"pod-7"},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}})");
+    trust(
+        R"("sts:AssumeRoleWithWebIdentity")",
+        R"({"StringEquals":{"aws:FederatedProvider":"arn:aws:iam::111122223333:oidc-provider/ci.example/realms/x",)"
+        R"("sts:RoleSessionName":"pod-7"},"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}})");
     EXPECT_EQ(refused(request(), claims()), "done");
     auto renamed = request();
     renamed.set_role_session_name("pod-8");
@@ -325,7 +346,8 @@ TEST_F(WebIdentities, TheSession) {
 
 TEST_F(WebIdentities, OverTheNativeProtocolItIsBoundToTheCertificate) {
     trust(R"("sts:AssumeRoleWithWebIdentity")");
-    const access::CertificateIdentity pod{access::NameKind::spiffe, "spiffe://bank.example/pod", "CN=pod", "CN=ca"};
+    const access::CertificateIdentity pod{access::NameKind::spiffe, "spiffe://bank.example/pod", "CN=pod",
+                                          "CN=ca"};
     auto other = pod;
     other.name = "spiffe://bank.example/other";
     auto elsewhere = pod;
@@ -350,7 +372,8 @@ TEST_F(WebIdentities, DurationsAndSessionPolicies) {
     auto longer = request();
     longer.set_duration_seconds(3'601);
     EXPECT_EQ(refused(longer, claims()),
-              "ValidationException: The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+              "ValidationException: The requested DurationSeconds exceeds the MaxSessionDuration set for "
+              "this role.");
     auto limited = request();
     limited.set_duration_seconds(900);
     limited.set_policy(allow("secretsmanager:GetSecretValue"));
@@ -369,10 +392,12 @@ TEST_F(WebIdentities, ADisabledRole) {
     disable.set_role_name("app");
     static_cast<void>(world_.call(iam::disable_role, disable));
     EXPECT_EQ(refused(request(), claims()),
-              "AccessDeniedException: Not authorized to perform sts:AssumeRoleWithWebIdentity because role 'app' is disabled");
+              "AccessDeniedException: Not authorized to perform sts:AssumeRoleWithWebIdentity because role "
+              "'app' is disabled");
 }
 
-// ---- tags and source identity that the token brings ---------------------------------------------------------------
+// ---- tags and source identity that the token brings
+// ---------------------------------------------------------------
 
 TEST_F(WebIdentities, TagsOfTheToken) {
     const auto tagged = claims(
@@ -391,23 +416,28 @@ TEST_F(WebIdentities, TagsOfTheToken) {
         return refusal_of_claims(claims(R"(,"https://aws.amazon.com/tags":)" + value));
     };
     EXPECT_THAT(wrong("[]"), HasSubstr("an object with at most 50 'principal_tags'"));
-    EXPECT_THAT(wrong(R"({"principal_tags":{"team":["blue","red"]}})"), HasSubstr("a key and one value each"));
+    EXPECT_THAT(wrong(R"({"principal_tags":{"team":["blue","red"]}})"),
+                HasSubstr("a key and one value each"));
     EXPECT_THAT(wrong(R"({"principal_tags":{"team":1}})"), HasSubstr("a key and one value each"));
-    EXPECT_THAT(wrong(R"({"principal_tags":{"team":"blue"},"transitive_tag_keys":"team"})"), HasSubstr("a list of"));
+    EXPECT_THAT(wrong(R"({"principal_tags":{"team":"blue"},"transitive_tag_keys":"team"})"),
+                HasSubstr("a list of"));
 }
 
 TEST_F(WebIdentities, ASourceIdentityOfTheToken) {
     const auto named = claims(R"(,"https://aws.amazon.com/source_identity":"alice")");
     trust(R"("sts:AssumeRoleWithWebIdentity")");
-    EXPECT_EQ(refused(request(), named), "AccessDeniedException: Not authorized to perform sts:SetSourceIdentity");
+    EXPECT_EQ(refused(request(), named),
+              "AccessDeniedException: Not authorized to perform sts:SetSourceIdentity");
     trust(R"(["sts:AssumeRoleWithWebIdentity","sts:SetSourceIdentity"])");
     const auto response = assume(request(), named);
     EXPECT_EQ(response.source_identity(), "alice");
     EXPECT_EQ(session_of(response)->source_identity, "alice");
-    EXPECT_THAT(refusal_of_claims(claims(R"(,"https://aws.amazon.com/source_identity":"a b")")), HasSubstr("2 to 64"));
+    EXPECT_THAT(refusal_of_claims(claims(R"(,"https://aws.amazon.com/source_identity":"a b")")),
+                HasSubstr("2 to 64"));
 }
 
-// ---- what is on record --------------------------------------------------------------------------------------------
+// ---- what is on record
+// --------------------------------------------------------------------------------------------
 
 TEST_F(WebIdentities, ItsEventNamesTheCredentialsAndNoSecret) {
     trust(R"("sts:AssumeRoleWithWebIdentity")");

@@ -1,6 +1,6 @@
-// JSON Web Tokens and the keys that verify them. The vectors are those of RFC 7515, appendix A (A.2 RS256, A.3 ES256, A.4
-// ES512) and RFC 8037, appendix A.4 (EdDSA); those of RS384, RS512, PS256, PS384, PS512 and ES384 were made with PyJWT
-// 2.6.
+// JSON Web Tokens and the keys that verify them. The vectors are those of RFC 7515, appendix A (A.2 RS256,
+// A.3 ES256, A.4 ES512) and RFC 8037, appendix A.4 (EdDSA); those of RS384, RS512, PS256, PS384, PS512 and
+// ES384 were made with PyJWT 2.6.
 
 #include <gmock/gmock.h>
 
@@ -21,7 +21,8 @@ using testing::HasSubstr;
 constexpr const char* kRfcClaims =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-constexpr const char* kRfcRsa = R"({"kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-)"
+constexpr const char* kRfcRsa =
+    R"({"kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-)"
     R"(Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSX)"
     R"(ndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoud)"
     R"(F8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ","e":"AQAB"})";
@@ -102,7 +103,8 @@ std::string with(std::string key, const std::string& member) {
     return key + "," + member + "}";
 }
 
-bool verifies(const std::string& jwk, JwsAlgorithm algorithm, const std::string& message, const std::string& signature) {
+bool verifies(const std::string& jwk, JwsAlgorithm algorithm, const std::string& message,
+              const std::string& signature) {
     return key_of(jwk).verifies(algorithm, message, secrets::from_base64url(signature).value());
 }
 
@@ -119,16 +121,21 @@ std::string encoded(std::string_view text) {
     return secrets::to_base64url(as_bytes(text));
 }
 
-// ---- signatures -------------------------------------------------------------------------------------------------
+// ---- signatures
+// -------------------------------------------------------------------------------------------------
 
 TEST(WebKeys, TheVectorsOfTheStandards) {
-    EXPECT_TRUE(verifies(kRfcRsa, JwsAlgorithm::rs256, std::string("eyJhbGciOiJSUzI1NiJ9.") + kRfcClaims, kRfcRsaSignature));
-    EXPECT_TRUE(verifies(kRfcEc, JwsAlgorithm::es256, std::string("eyJhbGciOiJFUzI1NiJ9.") + kRfcClaims, kRfcEcSignature));
-    EXPECT_TRUE(verifies(kRfcEc521, JwsAlgorithm::es512, "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
-                         "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSw"
-                         "FKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"));
-    EXPECT_TRUE(verifies(kRfcEd25519, JwsAlgorithm::eddsa, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
-                         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"));
+    EXPECT_TRUE(verifies(kRfcRsa, JwsAlgorithm::rs256, std::string("eyJhbGciOiJSUzI1NiJ9.") + kRfcClaims,
+                         kRfcRsaSignature));
+    EXPECT_TRUE(verifies(kRfcEc, JwsAlgorithm::es256, std::string("eyJhbGciOiJFUzI1NiJ9.") + kRfcClaims,
+                         kRfcEcSignature));
+    EXPECT_TRUE(verifies(
+        kRfcEc521, JwsAlgorithm::es512, "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
+        "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSw"
+        "FKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"));
+    EXPECT_TRUE(
+        verifies(kRfcEd25519, JwsAlgorithm::eddsa, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
+                 "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"));
 }
 
 TEST(WebKeys, OneBitMakesTheDifference) {
@@ -153,14 +160,16 @@ TEST(WebKeys, OneBitMakesTheDifference) {
 }
 
 TEST(WebKeys, WhatAnotherLibraryMade) {
-    const std::string rsa = std::string(R"({"kty":"RSA","kid":"r1","e":"AQAB","n":")") + kPyJwtRsaModulus + "\"}";
+    const std::string rsa =
+        std::string(R"({"kty":"RSA","kid":"r1","e":"AQAB","n":")") + kPyJwtRsaModulus + "\"}";
     for (const auto* token : {kRs384, kRs512, kPs256, kPs384, kPs512}) {
         const auto jwt = Jwt::parse(token);
         EXPECT_EQ(jwt.key_id(), "r1");
         EXPECT_TRUE(jwt.is_signed_by(key_of(rsa))) << token;
         EXPECT_FALSE(jwt.is_signed_by(key_of(kRfcRsa))) << token;
     }
-    const std::string ec = std::string(R"({"kty":"EC","crv":"P-384","x":")") + kPyJwtEcX + R"(","y":")" + kPyJwtEcY + "\"}";
+    const std::string ec =
+        std::string(R"({"kty":"EC","crv":"P-384","x":")") + kPyJwtEcX + R"(","y":")" + kPyJwtEcY + "\"}";
     EXPECT_TRUE(Jwt::parse(kEs384).is_signed_by(key_of(ec)));
 }
 
@@ -178,10 +187,12 @@ TEST(WebKeys, AnAlgorithmThatDoesNotSuitTheKey) {
     EXPECT_FALSE(key_of(kRfcEd25519).suits(JwsAlgorithm::es256));
 }
 
-// ---- keys -------------------------------------------------------------------------------------------------------
+// ---- keys
+// -------------------------------------------------------------------------------------------------------
 
 TEST(WebKeys, KeysThatAreIgnored) {
-    EXPECT_FALSE(is_taken(R"({"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"})"));
+    EXPECT_FALSE(is_taken(
+        R"({"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"})"));
     EXPECT_FALSE(is_taken(R"({"kty":"PQ","pub":"AAAA"})"));
     EXPECT_FALSE(is_taken(R"({"crv":"P-256"})"));
     EXPECT_FALSE(is_taken(with(kRfcRsa, R"("use":"enc")")));
@@ -196,7 +207,8 @@ TEST(WebKeys, KeysThatAreIgnored) {
         key.replace(key.find("AQAB"), 4, exponent);
         EXPECT_FALSE(is_taken(key)) << exponent;
     }
-    // Not on the curve; coordinates that are short of the field (RFC 7518, section 6.2.1.2); another curve's size.
+    // Not on the curve; coordinates that are short of the field (RFC 7518, section 6.2.1.2); another curve's
+    // size.
     std::string off = kRfcEc;
     off.replace(off.find("f83O"), 4, "f83P");
     EXPECT_FALSE(is_taken(off));
@@ -206,12 +218,16 @@ TEST(WebKeys, KeysThatAreIgnored) {
     std::string renamed = kRfcEc;
     renamed.replace(renamed.find("P-256"), 5, "P-384");
     EXPECT_FALSE(is_taken(renamed));
-    EXPECT_FALSE(is_taken(R"({"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})"));
-    EXPECT_FALSE(is_taken(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ"})"));
+    EXPECT_FALSE(
+        is_taken(R"({"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})"));
+    EXPECT_FALSE(
+        is_taken(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ"})"));
 }
 
 TEST(WebKeySets, TheKeyThatATokenNames) {
-    const auto named = [](const char* key, const std::string& id) { return with(key, R"("kid":")" + id + "\""); };
+    const auto named = [](const char* key, const std::string& id) {
+        return with(key, R"("kid":")" + id + "\"");
+    };
     const auto set = WebKeySet::read(R"({"keys":[)" + named(kRfcRsa, "a") + "," + named(kRfcEc, "b") + "," +
                                      named(kRfcEd25519, "b") + R"(,{"kty":"oct","k":"AAAA"}]})");
     EXPECT_EQ(set.size(), 3U);
@@ -241,15 +257,17 @@ TEST(WebKeySets, DocumentsThatAreRefused) {
     EXPECT_THAT(why("{}"), HasSubstr("no list 'keys'"));
     EXPECT_THAT(why(R"({"keys":[]})"), HasSubstr("no key that signatures can be verified with"));
     EXPECT_THAT(why(R"({"keys":[],"keys":[]})"), HasSubstr("comes twice"));
-    EXPECT_THAT(why(R"({"keys":[)" + with(kRfcEc, R"("d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI")") + "]}"),
-                HasSubstr("private part"));
+    EXPECT_THAT(
+        why(R"({"keys":[)" + with(kRfcEc, R"("d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI")") + "]}"),
+        HasSubstr("private part"));
     std::string many = R"({"keys":[)";
     for (int i = 0; i < 101; ++i) many += std::string(i == 0 ? "" : ",") + kRfcEd25519;
     EXPECT_THAT(why(many + "]}"), HasSubstr("it has 101 keys; a JWK Set may have 100"));
     EXPECT_THAT(why(std::string(256 * 1024 + 1, ' ')), HasSubstr("a JWK Set may have 262144"));
 }
 
-// ---- tokens -----------------------------------------------------------------------------------------------------
+// ---- tokens
+// -----------------------------------------------------------------------------------------------------
 
 TEST(Base64Url, OneTextForOneSequence) {
     // RFC 4648, section 10, without padding.
@@ -282,13 +300,15 @@ TEST(Jwts, WhatIsRefused) {
                        ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
                 HasSubstr("signature algorithm is not taken"));
     EXPECT_THAT(reason(maker.token(R"({"kid":"k1"})", "{}")), HasSubstr("signature algorithm is not taken"));
-    EXPECT_THAT(reason(maker.token(R"({"alg":"eddsa"})", "{}")), HasSubstr("signature algorithm is not taken"));
+    EXPECT_THAT(reason(maker.token(R"({"alg":"eddsa"})", "{}")),
+                HasSubstr("signature algorithm is not taken"));
     EXPECT_THAT(reason(maker.token(R"({"alg":["EdDSA"]})", "{}")), HasSubstr("'alg' is no string"));
     // RFC 7515, appendix E: a header with "crit".
-    EXPECT_THAT(reason(maker.token("{\"alg\":\"EdDSA\",\r\n \"crit\":[\"http://example.invalid/UNDEFINED\"],\r\n "
-                                   "\"http://example.invalid/UNDEFINED\":true\r\n}",
-                                   "{}")),
-                HasSubstr("must be understood"));
+    EXPECT_THAT(
+        reason(maker.token("{\"alg\":\"EdDSA\",\r\n \"crit\":[\"http://example.invalid/UNDEFINED\"],\r\n "
+                           "\"http://example.invalid/UNDEFINED\":true\r\n}",
+                           "{}")),
+        HasSubstr("must be understood"));
     EXPECT_THAT(reason(maker.token(R"({"alg":"EdDSA","alg":"EdDSA"})", "{}")), HasSubstr("comes twice"));
     EXPECT_THAT(reason(maker.token(R"({"iss":"a","iss":"b"})")), HasSubstr("comes twice"));
     EXPECT_THAT(reason(maker.token(R"({"a":{"b":1,"b":2}})")), HasSubstr("comes twice"));
@@ -299,10 +319,12 @@ TEST(Jwts, WhatIsRefused) {
                 HasSubstr("key id has more than 256"));
     EXPECT_THAT(reason(maker.token(R"({"alg":"EdDSA","x":")" + std::string(4'000, 'k') + "\"}", "{}")),
                 HasSubstr("header has more than 4096"));
-    EXPECT_THAT(reason(maker.token(R"({"a":")" + std::string(20'000, 'k') + "\"}")), HasSubstr("more than 20000"));
+    EXPECT_THAT(reason(maker.token(R"({"a":")" + std::string(20'000, 'k') + "\"}")),
+                HasSubstr("more than 20000"));
     const auto good = maker.token("{}");
-    for (const auto& text : {std::string("a"), std::string("a.b"), good + ".", good + "=", " " + good, good + "\n",
-                             good.substr(0, good.rfind('.') + 1), good.substr(1), "." + good, std::string("..")}) {
+    for (const auto& text :
+         {std::string("a"), std::string("a.b"), good + ".", good + "=", " " + good, good + "\n",
+          good.substr(0, good.rfind('.') + 1), good.substr(1), "." + good, std::string("..")}) {
         EXPECT_NE(reason(text), "taken") << text;
     }
     // A JWE has five parts.
