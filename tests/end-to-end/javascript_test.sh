@@ -78,7 +78,12 @@ coffer iam update-assume-role-policy --role-name app --policy-document \
   "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Federated\":\"arn:aws:iam::111122223333:oidc-provider/${issuer#https://}\"},\"Action\":\"sts:AssumeRoleWithWebIdentity\",\"Condition\":{\"StringEquals\":{\"${issuer#https://}:sub\":\"system:serviceaccount:shop:web\"}}}]}"
 web_token token "$work/cluster.pem" node \
   "{\"iss\":\"$issuer\",\"sub\":\"system:serviceaccount:shop:web\",\"aud\":[\"sts.amazonaws.com\"],\"exp\":$(($(date +%s) + 3600))}" >"$work/token"
-expect_contains "a pod's token" "took a secret through its life" \
-  "$(plain env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_REGION="$region" NODE_EXTRA_CA_CERTS="$authority" \
+expect_contains "a pod's token" "value arn:aws:sts::111122223333:assumed-role/app/" "$(
+  cd "$programs"
+  plain env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_REGION="$region" NODE_EXTRA_CA_CERTS="$authority" \
     AWS_ROLE_ARN=arn:aws:iam::111122223333:role/app AWS_WEB_IDENTITY_TOKEN_FILE="$work/token" \
-    node --no-warnings "$programs/life.js" javascript-pod)"
+    node --no-warnings --input-type=module --eval '
+      import { SecretsManager } from "@aws-sdk/client-secrets-manager";
+      import { STS } from "@aws-sdk/client-sts";
+      const read = await new SecretsManager().getSecretValue({ SecretId: "javascript/a" });
+      console.log(read.SecretString, (await new STS().getCallerIdentity({})).Arn);')"
