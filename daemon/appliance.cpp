@@ -15,6 +15,7 @@
 #include "daemon/backend_configs.hpp"
 #include "daemon/base/thread_name.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/identity_provider_parts.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/server/request_observer.hpp"
 
@@ -232,10 +233,16 @@ void Appliance::open_credentials() {
     session_tokens_ = std::make_unique<sts::SessionTokens>(*session_keys_);
     callers_ = std::make_shared<sts::Callers>(
         sts::CallersParts{*principals_, *session_tokens_, *access_keys_, *access_key_uses_, clock_});
-    iam_service_ = std::make_unique<iam::IamService>(
-        *database_, *principals_, *access_keys_, clock_,
-        iam::NodeFacts{config_.node.region, [this] { return listeners(); }});
-    sts_service_ = std::make_unique<sts::StsService>(*principals_, *session_tokens_, clock_);
+    identity_providers_ = identity_providers(config_, clock_, log_);
+    if (!identity_providers_->all().empty()) {
+        metrics_->add_sampler([this] { return provider_metrics(*identity_providers_, clock_.now()); });
+    }
+    iam_service_ =
+        std::make_unique<iam::IamService>(*database_, *principals_, *access_keys_, clock_,
+                                          iam::NodeFacts{config_.node.region, [this] { return listeners(); },
+                                                         provider_names(*identity_providers_)});
+    sts_service_ =
+        std::make_unique<sts::StsService>(*principals_, *session_tokens_, *identity_providers_, clock_);
 }
 
 std::vector<iam::ConfiguredListener> Appliance::listeners() const {
@@ -288,7 +295,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service(),
                                                sts_service_.get(), &rotation_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
-                                                    audit_ ? &audit_->trail() : nullptr, principals_);
+                                                    audit_ ? &audit_->trail() : nullptr, principals_,
+                                                    audit_ ? &audit_->refusals() : nullptr);
     context->callers = callers_;
     context->handler = [this](secrets::CallContext call, std::unique_ptr<v1::Request> request) {
         return pipeline_->answer(std::move(call), std::move(request));
@@ -301,6 +309,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     context->log = log_;
     context->principals = std::make_shared<server::PrincipalLimits>(
         config_.limits.connections_per_principal, config_.limits.requests_per_second_per_principal);
+    context->strangers =
+        std::make_shared<server::PrincipalLimits>(0, config_.limits.unsigned_requests_per_second_per_address);
     context->stranger_lines =
         std::make_shared<server::TokenBucket>(kStrangerLinesPerSecond, 10 * kStrangerLinesPerSecond);
     context->limits = config_.limits;
@@ -407,11 +417,13 @@ void Appliance::reload() {
         return;
     }
     service_manager_.reloading();
-    const bool done = server_->reload();
+    const bool keys = reload_keys(*identity_providers_, *log_);
+    const bool done = server_->reload() && keys;
     if (server::has_changed(config_)) {
         log_->warning(
             "the configuration file has changed since the start, and only a restart takes it; "
-            "certificates, revocation lists and listeners' policies were read again",
+            "certificates, revocation lists, listeners' policies and identity providers' keys were read "
+            "again",
             {{"file", std::string_view(config_.file.native())}});
     }
     service_manager_.ready(done ? "serving" : "serving; the last reload failed, see the log");

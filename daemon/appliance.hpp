@@ -28,6 +28,7 @@
 #include "daemon/server/server.hpp"
 #include "daemon/service_manager.hpp"
 #include "daemon/sts/callers.hpp"
+#include "daemon/sts/identity_providers.hpp"
 #include "daemon/sts/service.hpp"
 #include "daemon/sts/token_access_keys.hpp"
 #include "daemon/usage_parts.hpp"
@@ -108,6 +109,7 @@ private:
     std::unique_ptr<sts::SessionKeys> session_keys_;
     std::unique_ptr<sts::SessionTokens> session_tokens_;
     std::shared_ptr<sts::Callers> callers_;  ///< also the credentials of doors that check signatures
+    std::unique_ptr<sts::IdentityProviders> identity_providers_;
     std::unique_ptr<iam::IamService> iam_service_;
     std::unique_ptr<sts::StsService> sts_service_;
     std::unique_ptr<storage::AccessRecorder> accesses_;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "daemon/base/private_file_rule.hpp"
+#include "daemon/base/public_file_rule.hpp"
 #include "daemon/server/listener_policy.hpp"
 #include "daemon/server/toml_reader.hpp"
 
@@ -45,6 +46,19 @@ void check_private(const path& file, const std::string& key, std::vector<std::st
         return;
     }
     if (const auto problem = privacy_problem(file, status)) {
+        problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
+    }
+}
+
+/// A file that is no secret and decides whom the daemon believes.
+void check_trusted(const path& file, const std::string& key, std::vector<std::string>& problems) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) {
+        problems.push_back(fmt::format("{}: {} cannot be looked at: {}", key, file.string(),
+                                       std::generic_category().message(errno)));
+        return;
+    }
+    if (const auto problem = trust_problem(status)) {
         problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
     }
 }
@@ -96,6 +110,11 @@ std::vector<std::string> file_problems(const server::Config& config) {
     };
     check_sink(config.audit.syslog, "[audit.syslog]");
     check_sink(config.audit.https, "[audit.https]");
+    for (const auto& provider : config.oidc_providers) {
+        const auto name = fmt::format("provider '{}'", provider.issuer);
+        if (!provider.jwks_file.empty()) check_trusted(provider.jwks_file, name + " 'jwks_file'", problems);
+        if (!provider.ca_file.empty()) check_trusted(provider.ca_file, name + " 'ca_file'", problems);
+    }
     for (const auto& listener : config.listeners) {
         const auto key = [&](const char* name) {
             return fmt::format("listener '{}' '{}'", listener.name, name);

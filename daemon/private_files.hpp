@@ -14,8 +14,9 @@ namespace coffer::daemon {
 [[nodiscard]] std::vector<std::string> absent_credentials(const server::Config& config);
 
 /// What is wrong with the files that `config` names, one line each: files that are missing; PIN and PEM key
-/// files that are not as private as daemon/base/private_file_rule.hpp wants them. Absent credentials are not
-/// among them. The content is not read.
+/// files that are not as private as daemon/base/private_file_rule.hpp wants them; files of identity providers
+/// that others may write (daemon/base/public_file_rule.hpp). Absent credentials are not among them. The
+/// content is not read.
 [[nodiscard]] std::vector<std::string> file_problems(const server::Config& config);
 
 }  // namespace coffer::daemon

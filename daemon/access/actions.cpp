@@ -74,6 +74,10 @@ constexpr std::array<ActionInfo, kActions> kTable{{
     {Action::sts_assume_role, "sts:AssumeRole", AccessLevel::write, ResourceType::role,
      bit(Key::sts_role_session_name) | bit(Key::sts_external_id) | bit(Key::sts_source_identity) |
          bit(Key::sts_duration_seconds) | bit(Key::sts_transitive_tag_keys)},
+    {Action::sts_assume_role_with_web_identity, "sts:AssumeRoleWithWebIdentity", AccessLevel::write,
+     ResourceType::role,
+     bit(Key::sts_role_session_name) | bit(Key::sts_source_identity) | bit(Key::sts_duration_seconds) |
+         bit(Key::sts_transitive_tag_keys)},
     {Action::sts_get_caller_identity, "sts:GetCallerIdentity", AccessLevel::read, ResourceType::none, 0},
     {Action::sts_get_session_token, "sts:GetSessionToken", AccessLevel::read, ResourceType::none, 0},
     {Action::sts_tag_session, "sts:TagSession", AccessLevel::tagging, ResourceType::role,

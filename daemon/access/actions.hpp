@@ -39,6 +39,7 @@ enum class Action : std::uint8_t {
     update_secret_version_stage,
     validate_resource_policy,
     sts_assume_role,
+    sts_assume_role_with_web_identity,
     sts_get_caller_identity,
     sts_get_session_token,
     sts_tag_session,
@@ -165,7 +166,7 @@ enum class Action : std::uint8_t {
     coffer_check_rotation
 };
 
-inline constexpr std::size_t kActions = 148;
+inline constexpr std::size_t kActions = 149;
 using ActionSet = std::bitset<kActions>;
 
 /// As AWS classes actions ("access levels").

@@ -74,10 +74,10 @@ public:
     /// Brings `known`, which is about this identity, up to date. Takes no lock and looks nothing up when it
     /// is so already.
     virtual void recognise(const CertificateIdentity& identity, Recognition& known) const = 0;
-    /// The same for who presents a session token over a connection whose certificate's owner is `holder`.
-    /// `known` is about this token and this holder. By default no token is taken.
-    virtual void recognise_session(std::string_view /*token*/, const Recognition& /*holder*/,
-                                   Recognition& known) const {
+    /// The same for who presents a session token over a connection with `certificate`, whose owner is
+    /// `holder`. `known` is about this token and this holder. By default no token is taken.
+    virtual void recognise_session(std::string_view /*token*/, const CertificateIdentity& /*certificate*/,
+                                   const Recognition& /*holder*/, Recognition& known) const {
         known.rights = nullptr;
         known.refusal = "session tokens are not taken here";
     }

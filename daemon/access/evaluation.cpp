@@ -76,6 +76,7 @@ public:
         consult(policies_.session, request_, scope_, session_);
         if (session_.deny != nullptr) return denied(session_, DocumentKind::session);
         if (const auto refused = by_listener()) return *refused;
+        if (lacks_web_identity()) return lacking(DocumentKind::trust);
         if (!is_same_account(request_)) return from_other_account();
         return within_account();
     }
@@ -107,8 +108,13 @@ private:
     /// What is asked of the role itself, which has to agree.
     [[nodiscard]] bool needs_trust() const {
         const auto action = request_.action();
-        return action == Action::sts_assume_role || action == Action::sts_tag_session ||
-               action == Action::sts_set_source_identity;
+        return action == Action::sts_assume_role || action == Action::sts_assume_role_with_web_identity ||
+               action == Action::sts_tag_session || action == Action::sts_set_source_identity;
+    }
+    /// Nobody else has a token of an identity provider to show.
+    [[nodiscard]] bool lacks_web_identity() const {
+        return request_.action() == Action::sts_assume_role_with_web_identity &&
+               request_.principal().type != PrincipalType::federated_user;
     }
     [[nodiscard]] bool is_root() const { return request_.principal().type == PrincipalType::account; }
 

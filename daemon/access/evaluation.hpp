@@ -13,6 +13,7 @@
 //      any must each allow.
 //   5. From another account: the resource policy must allow, in whichever way, and step 4 must as well.
 //   6. To assume a role (or to tag the session), its trust policy must allow; then as in 3.
+//      sts:AssumeRoleWithWebIdentity is for callers alone whom an identity provider vouches for.
 //   7. The root user of the resource's account needs no Allow after step 2, but for 6.
 
 #include <cstdint>

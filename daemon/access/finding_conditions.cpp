@@ -51,6 +51,7 @@ bool needs_key(const ConditionEntry& entry) {
 
 void check_key(const ActionSet& actions, const ConditionEntry& entry, FindingList& findings) {
     const auto& key = entry.key;
+    if (is_provider_key(key)) return;  // check_web_identities()
     if (key.key == Key::other) {
         const bool own = is_known_prefix(key.written);
         findings.add(own ? Severity::error : Severity::warning, "INVALID_CONDITION_KEY", entry.key_at,

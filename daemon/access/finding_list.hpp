@@ -40,6 +40,11 @@ void check_conditions(const StatementDocument& statement, const ActionSet& actio
 /// Variables, where they are none, or where a Deny hangs on them.
 void check_variables(const PolicyDocument& document, const StatementDocument& statement,
                      FindingList& findings);
+/// Identity providers: that they exist, and that not all of their tokens are taken.
+void check_web_identities(const StatementDocument& statement, const ActionSet& actions,
+                          const FindingOptions& options, FindingList& findings);
+/// Whether `key` is one of an identity provider ("issuer.example/path:sub") rather than of a service.
+[[nodiscard]] bool is_provider_key(const KeyRef& key) noexcept;
 /// Letters that look like others.
 void check_lookalikes(const StatementDocument& statement, FindingList& findings);
 /// The actions that a statement is about.

@@ -92,6 +92,7 @@ void check_statement(const PolicyDocument& document, const std::vector<ActionSet
     check_actions(statement, findings);
     check_resources(document, statement, options, findings);
     check_conditions(statement, actions[index], options, findings);
+    check_web_identities(statement, actions[index], options, findings);
     check_variables(document, statement, findings);
     check_lookalikes(statement, findings);
     check_coverage(document, actions, index, findings);

@@ -4,6 +4,7 @@
 // are used where it has the check.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,8 @@ struct FindingOptions {
     std::string account;
     /// What dates are compared with; nothing of the kind at 0.
     Timestamp now;
+    /// Names of the identity providers that there are (issuers without "https://"). Nothing: not known.
+    std::optional<std::vector<std::string>> identity_providers{};
 };
 
 /// All findings, by their place. Pure. At most quadratic in the statements and in the values of one list.

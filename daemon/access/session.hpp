@@ -22,8 +22,11 @@ struct Session {
     /// RoleSessionName; empty for a user's session.
     std::string name;
     /// The unique id of the principal that began the chain of sessions. Over the native protocol only its
-    /// certificate may present the token.
+    /// certificate may present the token. Where a web identity began it: the certificate that it was asked
+    /// for with (daemon/sts/session_origin.hpp), or empty where there was none, and then no certificate may.
     std::string origin;
+    /// ARN of the identity provider that vouched for whoever began it; empty for none.
+    std::string federated_provider;
     Timestamp issued;
     Timestamp expires;
     /// Session policies: one inline (empty for none), and ARNs of managed ones.

@@ -76,7 +76,10 @@ PrincipalMatch Statement::match_one(const Who& who, const Principal& principal) 
         case Form::service:
             return direct_if(principal.type == PrincipalType::service && principal.name == who.text);
         case Form::federated:
-            return direct_if(principal.federated_provider == who.text);
+            if (principal.federated_provider != who.text) return PrincipalMatch::none;
+            // A session of a role that the provider's token began: as much as naming the role.
+            return principal.type == PrincipalType::federated_user ? PrincipalMatch::direct
+                                                                   : PrincipalMatch::issuer;
         case Form::nobody:
             return PrincipalMatch::none;
     }

@@ -20,7 +20,8 @@ enum class PrincipalMatch : std::uint8_t {
     none,
     /// Through the account: its administrators may hand the permission on.
     account,
-    /// Through the role, or the user, behind the session.
+    /// Through the role, or the user, behind the session; through the identity provider that vouched for
+    /// whoever began it.
     issuer,
     /// By the user's, the session's or the service's own name, or as everybody.
     direct

@@ -29,6 +29,13 @@ bool is_vendor(std::string_view text) noexcept {
            std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
+/// What the condition keys of an identity provider begin with: the host of its issuer, and the path.
+bool is_provider(std::string_view text) noexcept {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_alphanumeric(c) || std::string_view("-._~%/").find(c) != std::string_view::npos;
+    });
+}
+
 PatternSyntax syntax_of(bool wildcards, LanguageVersion version) noexcept {
     return {wildcards, version == LanguageVersion::v2012};
 }
@@ -170,7 +177,7 @@ void check_principal(const PrincipalEntry& entry) {
 
 void check_condition_key(const Located& key) {
     const auto colon = key.text.find(':');
-    if (colon == std::string::npos || !is_vendor(std::string_view(key.text).substr(0, colon))) {
+    if (colon == std::string::npos || !is_provider(std::string_view(key.text).substr(0, colon))) {
         fail("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: \"" + key.text +
                  "\"",
              key.at);

@@ -87,6 +87,8 @@ std::string_view name_of(IdentityType type) noexcept {
             return "Root";
         case IdentityType::aws_service:
             return "AWSService";
+        case IdentityType::web_identity:
+            return "WebIdentityUser";
         case IdentityType::unknown:
             break;
     }
@@ -124,6 +126,7 @@ void put_identity(JsonLine& out, const UserIdentity& identity) {
     put_unless_empty(out, "accessKeyId", identity.access_key_id);
     put_unless_empty(out, "userName", identity.user_name);
     put_session(out, identity);
+    put_unless_empty(out, "identityProvider", identity.identity_provider);
     put_unless_empty(out, "invokedBy", identity.invoked_by);
     out.close_object();
 }

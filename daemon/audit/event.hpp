@@ -16,7 +16,7 @@
 namespace coffer::audit {
 
 /// CloudTrail's userIdentity.type; `unknown` for callers who could not be identified.
-enum class IdentityType : std::uint8_t { iam_user, assumed_role, root, aws_service, unknown };
+enum class IdentityType : std::uint8_t { iam_user, assumed_role, root, aws_service, web_identity, unknown };
 
 /// The role that a session is of (CloudTrail's sessionIssuer).
 struct SessionIssuer {
@@ -39,6 +39,7 @@ struct UserIdentity {
     /// When temporary credentials were issued; nothing without such.
     std::optional<Timestamp> session_created{};
     std::string source_identity{};
+    std::string identity_provider{};  ///< ARN of the one that vouches for a web identity
 };
 
 /// A secret that the request was about.

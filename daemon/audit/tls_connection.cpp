@@ -41,7 +41,11 @@ bool is_address(const std::string& host) {
 TlsConnection::TlsConnection(TlsTarget target) : target_(std::move(target)), tls_(ssl::context::tls_client) {
     tls_.set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
     tls_.set_verify_mode(ssl::verify_peer);
-    load(target_.ca_file, [this](const auto& file) { tls_.load_verify_file(file); });
+    if (target_.ca_file.empty()) {
+        tls_.set_default_verify_paths();
+    } else {
+        load(target_.ca_file, [this](const auto& file) { tls_.load_verify_file(file); });
+    }
     if (target_.certificate_file.empty()) return;
     load(target_.certificate_file, [this](const auto& file) { tls_.use_certificate_chain_file(file); });
     load(target_.key_file, [this](const auto& file) { tls_.use_private_key_file(file, ssl::context::pem); });

@@ -22,7 +22,7 @@ namespace coffer::audit {
 struct TlsTarget {
     std::string host;  ///< name or address; what the peer's certificate must be for
     std::uint16_t port = 0;
-    /// PEM bundle of the authorities that the peer's certificate may come from.
+    /// PEM bundle of the authorities that the peer's certificate may come from; empty: those of the system.
     std::filesystem::path ca_file;
     /// PEM chain and key that this side shows; both empty: none.
     std::filesystem::path certificate_file;

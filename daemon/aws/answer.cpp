@@ -8,11 +8,14 @@ namespace coffer::aws {
 namespace {
 
 constexpr unsigned kBadRequest = 400;
+constexpr unsigned kRejectedClaim = 403;
 constexpr unsigned kInternalError = 500;
 constexpr unsigned kUnavailable = 503;
 
 unsigned status_of(v1::ErrorCode code) noexcept {
     switch (code) {
+        case v1::IDP_REJECTED_CLAIM:
+            return kRejectedClaim;
         case v1::INTERNAL_SERVICE_ERROR:
             return kInternalError;
         case v1::SERVICE_UNAVAILABLE:

@@ -17,8 +17,9 @@ struct ErrorAnswer {
     std::string message;
 };
 
-/// Statuses are AWS's: 400 for all that is the caller's fault, 500 for InternalServiceError; 503 for what may
-/// succeed later because a part of the service is away, which every SDK tries again.
+/// Statuses are AWS's: 400 for nearly all that is the caller's fault (IDPRejectedClaim is 403), 500 for
+/// InternalServiceError; 503 for what may succeed later because a part of the service is away, which every
+/// SDK tries again.
 [[nodiscard]] ErrorAnswer error_answer(const v1::Error& error);
 [[nodiscard]] ErrorAnswer error_answer(const RequestRefused& refused);
 

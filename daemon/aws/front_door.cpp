@@ -74,6 +74,24 @@ bool is_access_key_id(std::string_view id) {
     });
 }
 
+/// Whether a signature is there to be checked, a good one or not.
+bool has_signature(const HttpRequestView& request) {
+    if (std::ranges::any_of(request.headers, [](const HttpHeader& header) {
+            return is_header(header.name, "authorization");
+        })) {
+        return true;
+    }
+    return form_of(parse_query(request.query)).contains("X-Amz-Algorithm");
+}
+
+/// STS has names for what is wrong with a token that differ from those for what is wrong with a caller's own.
+ErrorAnswer sts_error(const v1::Error& error, v1::Request::OperationCase operation) {
+    auto answer = error_answer(error);
+    const bool of_token =
+        operation == v1::Request::kAssumeRoleWithWebIdentity && error.code() == v1::EXPIRED_TOKEN;
+    return of_token ? answer : query_error(std::move(answer));
+}
+
 void require_root(const HttpRequestView& request) {
     if (request.path == "/" && request.method == "POST") return;
     throw RequestRefused(error_names::kUnknownOperation,
@@ -111,6 +129,14 @@ awaitable<HttpAnswer> FrontDoor::answer(std::shared_ptr<const HttpRequest> reque
     if (query) error = query_error(std::move(error));
     arrival->refused(error, arrival->caller);
     co_return query ? xml_error_answer(error, arrival->request_id) : json_error_answer(error);
+}
+
+bool FrontDoor::admit_unsigned(const HttpRequestView& request, v1::Request::OperationCase operation,
+                               const Arrival& arrival) {
+    // AWS, STS API reference, AssumeRoleWithWebIdentity: the call needs no AWS credentials.
+    if (operation != v1::Request::kAssumeRoleWithWebIdentity || has_signature(request)) return false;
+    if (arrival.admit_stranger) arrival.admit_stranger();
+    return true;
 }
 
 awaitable<void> FrontDoor::authenticate(std::shared_ptr<const HttpRequest> request, SignatureScope scope,
@@ -179,21 +205,25 @@ awaitable<HttpAnswer> FrontDoor::answer_query(std::shared_ptr<const HttpRequest>
     const auto version = form.find("Version");
     const auto* operation = action == form.end() ? nullptr : find_sts_action(action->second);
     if (operation == nullptr || version == form.end() || version->second != kStsVersion) {
-        throw RequestRefused(
-            error_names::kUnknownOperation,
-            "Action must be one of AssumeRole, GetCallerIdentity and GetSessionToken, with the "
-            "Version 2011-06-15");
+        throw RequestRefused(error_names::kUnknownOperation,
+                             "Action must be one of AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity "
+                             "and GetSessionToken, "
+                             "with the Version 2011-06-15");
     }
-    SignatureScope scope{region_, "sts", kStsSkew};
-    co_await authenticate(request, std::move(scope), arrival);
     auto message = std::make_unique<v1::Request>();
-    read_form(form, message_of(*message, *operation));
-    const std::string name(proto::operation_name(message->operation_case()));
+    auto& parameters = message_of(*message, *operation);
+    const auto asked = message->operation_case();
+    if (!admit_unsigned(view, asked, *arrival)) {
+        SignatureScope scope{region_, "sts", kStsSkew};
+        co_await authenticate(request, std::move(scope), arrival);
+    }
+    read_form(form, parameters);
+    const std::string name(proto::operation_name(asked));
     auto context = context_of(*request, *arrival);
     request.reset();
     const v1::Response response = co_await handler_(std::move(context), std::move(message));
     if (response.has_error()) {
-        co_return xml_error_answer(query_error(error_answer(response.error())), arrival->request_id);
+        co_return xml_error_answer(sts_error(response.error(), asked), arrival->request_id);
     }
     HttpAnswer answer;
     answer.content_type = kXmlType;

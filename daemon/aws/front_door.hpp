@@ -26,6 +26,9 @@ struct Arrival {
     std::string request_id;
     /// Called when the signature was found to be right: may refuse, for a limit of this principal's.
     std::function<void(const std::string& principal)> admit;
+    /// Called for a request that nobody signed and that needs no signature: may refuse, for a limit of the
+    /// address's.
+    std::function<void()> admit_stranger;
     /// Told why a request was refused before any operation saw it.
     std::function<void(const ErrorAnswer& error, const access::Caller& caller)> refused;
 };
@@ -53,6 +56,9 @@ private:
     /// STS.
     boost::asio::awaitable<HttpAnswer> answer_query(std::shared_ptr<const HttpRequest> request,
                                                     std::shared_ptr<Arrival> arrival);
+    /// Lets the request in that needs no signature and has none. False for every other.
+    [[nodiscard]] static bool admit_unsigned(const HttpRequestView& request,
+                                             v1::Request::OperationCase operation, const Arrival& arrival);
     /// Puts who signed the request into the caller. Throws RequestRefused.
     boost::asio::awaitable<void> authenticate(std::shared_ptr<const HttpRequest> request,
                                               SignatureScope scope, std::shared_ptr<Arrival> arrival);

@@ -128,6 +128,7 @@ Arrival HttpConnection::arrival_of(const HttpRequest& request, const Call& call)
     arrival.deadline = call.deadline;
     arrival.request_id = call.request_id;
     arrival.admit = [this](const std::string& principal) { admit_principal(principal); };
+    arrival.admit_stranger = [this] { admit_stranger(); };
     arrival.refused = [this](const ErrorAnswer& error, const access::Caller& caller) {
         note_refusal(error, caller);
     };
@@ -139,6 +140,16 @@ void HttpConnection::admit_principal(const std::string& principal) {
     if (!admit(principal) || !use_->admit_request(now())) {
         throw RequestRefused(error_names::kThrottling, "Rate exceeded");
     }
+}
+
+/// Does not make somebody of it.
+void HttpConnection::admit_stranger() const {
+    const auto& address = caller_.source_address;
+    auto& strangers = *listener_->server->strangers;
+    const auto time = now();
+    const auto use = strangers.acquire(address, time);
+    strangers.release(address, time);
+    if (!use->admit_request(time)) throw RequestRefused(error_names::kThrottling, "Rate exceeded");
 }
 
 // ---- from requests to answers ---------------------------------------------------------------------------

@@ -46,6 +46,7 @@ private:
                                          std::shared_ptr<const HttpRequest> request);
     [[nodiscard]] Arrival arrival_of(const HttpRequest& request, const Call& call);
     void admit_principal(const std::string& principal);
+    void admit_stranger() const;
     void note_refusal(const ErrorAnswer& error, const access::Caller& caller) const;
     void call_done(const std::shared_ptr<Call>& call, HttpAnswer answer);
     void send(const Call& call, const HttpAnswer& answer);

@@ -437,6 +437,7 @@ access::Recognition Directory::session(access::SessionPtr session, Timestamp now
         rights->principal.arn = session_arn(account_, key.name, session->name);
         rights->principal.id = session->issuer_id + ":" + session->name;
         rights->principal.tags = session_tags(std::move(rights->principal.tags), session->tags);
+        rights->principal.federated_provider = session->federated_provider;
     }
     try {
         if (limit(*session, *rights, found.refusal)) found.rights = std::move(rights);

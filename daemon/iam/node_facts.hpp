@@ -1,5 +1,5 @@
 #pragma once
-// What the node that answers knows of itself, for operations that are about listeners.
+// What the node that answers knows of itself: its listeners, its identity providers.
 
 #include <functional>
 #include <string>
@@ -20,6 +20,9 @@ struct NodeFacts {
     std::string region;
     /// The listeners as they are now; may be called from any thread. Empty: there are none.
     std::function<std::vector<ConfiguredListener>()> listeners{};
+
+    /// Names of the identity providers of its configuration (issuers without "https://").
+    std::vector<std::string> identity_providers{};
 
     [[nodiscard]] std::vector<ConfiguredListener> configured() const {
         return listeners ? listeners() : std::vector<ConfiguredListener>();

@@ -292,7 +292,11 @@ void simulate(Work& work, const Subject& subject, const AskedListener& listener,
 class Linter {
 public:
     Linter(const Work& work, v1::LintPoliciesResponse& response)
-        : response_(response), options_{.partition = "aws", .account = work.account(), .now = work.now()} {}
+        : response_(response),
+          options_{.partition = "aws",
+                   .account = work.account(),
+                   .now = work.now(),
+                   .identity_providers = work.node().identity_providers} {}
 
     void check(const std::string& policy, const std::string& text, DocumentKind kind) {
         try {

@@ -63,6 +63,16 @@ audit::UserIdentity identity_of(const access::Caller& caller) {
     return identity;
 }
 
+/// As CloudTrail has callers of AssumeRoleWithWebIdentity.
+audit::UserIdentity identity_of(const VouchedIdentity& vouched) {
+    audit::UserIdentity identity;
+    identity.type = audit::IdentityType::web_identity;
+    identity.principal_id = vouched.provider + ":" + vouched.audience + ":" + vouched.subject;
+    identity.user_name = vouched.subject;
+    identity.identity_provider = vouched.provider;
+    return identity;
+}
+
 std::vector<audit::EventResource> resources_of(const std::vector<std::string>& arns,
                                                const std::string& account) {
     std::vector<audit::EventResource> resources;
@@ -107,7 +117,7 @@ std::string_view name_of(RefusedKind kind) noexcept {
 audit::Event EventMaker::of_request(const CallContext& call) const {
     const auto& record = *call.record;
     audit::Event event;
-    event.user_identity = identity_of(call.caller);
+    event.user_identity = record.vouched ? identity_of(*record.vouched) : identity_of(call.caller);
     event.time = clock_.now();
     event.source = record.source;
     event.name = record.operation;

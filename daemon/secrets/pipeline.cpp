@@ -43,7 +43,8 @@ void require_known(const CallContext& call, v1::Request::OperationCase operation
 void require_listener(const CallContext& call, v1::Request::OperationCase operation) {
     const auto& refusal = call.caller.stored_listener.refusal;
     if (refusal.empty()) return;
-    throw access::AccessDenied("User: " + call.caller.rights->principal.arn +
+    const auto& rights = call.caller.rights;
+    throw access::AccessDenied("User: " + (rights ? rights->principal.arn : call.caller.principal) +
                                " is not authorized to perform: " +
                                std::string(proto::operation_name(operation)) + " because " + refusal);
 }
@@ -106,11 +107,19 @@ OperationSet* Pipeline::other_with(v1::Request::OperationCase operation) const n
     return found == others_.end() ? nullptr : *found;
 }
 
+/// Whoever has not shown who it is must not fill the journal.
+void Pipeline::tell_refused(const CallContext& call, const v1::Response& response) const {
+    if (refusals_ == nullptr || !response.has_error()) return;
+    const auto& error = response.error();
+    refusals_->refused({RefusedKind::request, proto::error_name(error.code()), error.message(), call.caller});
+}
+
 awaitable<void> Pipeline::carry_out(Call call, std::unique_ptr<v1::Request> request, v1::Response& response) {
     const auto operation = request->operation_case();
-    require_known(*call, operation);
+    auto* other = other_with(operation);
+    if (!call->record->stranger) require_known(*call, operation);
     require_listener(*call, operation);
-    if (auto* other = other_with(operation)) {
+    if (other != nullptr) {
         co_await hand_on(*other, std::move(call), std::move(request), response);
     } else {
         co_await dispatch(service_, std::move(call), std::move(request), response);
@@ -128,6 +137,7 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
     const auto call = std::make_shared<const CallContext>(std::move(context));
     const auto* other = other_with(operation);
     const bool for_operators = other != nullptr && other->for_operators();
+    call->record->stranger = other != nullptr && other->takes_strangers(operation);
 
     std::string internal;
     const auto fail = [&](const std::exception_ptr& error) {
@@ -149,7 +159,11 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
         fail(std::current_exception());
     }
     try {
-        if (recorded) co_await trail_->finish(call, response, for_operators);
+        if (recorded && call->record->stranger) {
+            tell_refused(*call, response);
+        } else if (recorded) {
+            co_await trail_->finish(call, response, for_operators);
+        }
     } catch (...) {
         fail(std::current_exception());
     }

@@ -10,6 +10,7 @@
 
 #include "coffer/v1/frame.pb.h"
 #include "daemon/secrets/call_context.hpp"
+#include "daemon/secrets/refusals.hpp"
 
 namespace coffer::secrets {
 
@@ -33,15 +34,18 @@ public:
 class Pipeline {
 public:
     /// `others` have operations besides the service's. Without `trail` no events are written; without
-    /// `listeners` no policies are stored for them. All must outlive the pipeline.
+    /// `listeners` no policies are stored for them; `refusals` is told of strangers that were refused. All
+    /// must outlive the pipeline.
     Pipeline(SecretsService& service, std::shared_ptr<RequestObserver> observer,
              std::vector<OperationSet*> others = {}, AuditTrail* trail = nullptr,
-             std::shared_ptr<const access::ListenerPolicies> listeners = nullptr)
+             std::shared_ptr<const access::ListenerPolicies> listeners = nullptr,
+             RefusalObserver* refusals = nullptr)
         : service_(service),
           observer_(std::move(observer)),
           others_(std::move(others)),
           trail_(trail),
-          listeners_(std::move(listeners)) {}
+          listeners_(std::move(listeners)),
+          refusals_(refusals) {}
 
     /// Answers `request`, once its audit event is on the disk. Never throws: whatever goes wrong is the
     /// response's error. The coroutine runs on the caller's executor; the request is destroyed (and with it
@@ -54,6 +58,8 @@ private:
     boost::asio::awaitable<void> carry_out(Call call, std::unique_ptr<v1::Request> request,
                                            v1::Response& response);
 
+    void tell_refused(const CallContext& call, const v1::Response& response) const;
+
     /// Who has the operation besides the service; null for nobody.
     [[nodiscard]] OperationSet* other_with(v1::Request::OperationCase operation) const noexcept;
 
@@ -62,6 +68,7 @@ private:
     const std::vector<OperationSet*> others_;
     AuditTrail* trail_;
     const std::shared_ptr<const access::ListenerPolicies> listeners_;
+    RefusalObserver* refusals_;
 };
 
 }  // namespace coffer::secrets

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/uuid.hpp"
@@ -31,6 +32,13 @@ struct ChangeEvent {
     std::string json;
 };
 
+/// Somebody whom an identity provider vouches for.
+struct VouchedIdentity {
+    std::string provider;  ///< its ARN
+    std::string audience;
+    std::string subject;
+};
+
 /// Belongs to one request. Not thread-safe: the request's coroutines, and the jobs that they wait for, use it
 /// one after another.
 struct RequestRecord {
@@ -42,6 +50,10 @@ struct RequestRecord {
     std::optional<boost::json::object> parameters;
     /// ARNs of the secrets that it is about, each once, in the order in which they came up.
     std::vector<std::string> resources;
+    /// Nobody has shown yet who asks: so it begins for operations that take strangers.
+    bool stranger = false;
+    /// Who asks, where an identity provider vouches for it.
+    std::optional<VouchedIdentity> vouched;
     /// The policy statement that decided last, or why none did.
     std::string statement;
     /// The generation of a master key that a value was last opened or sealed under.
@@ -56,6 +68,11 @@ struct RequestRecord {
     bool committed = false;
 
     void concerns(const std::string& arn);
+    /// The stranger is none any more.
+    void identified(VouchedIdentity identity) {
+        vouched = std::move(identity);
+        stranger = false;
+    }
     void uses(const Uuid& key, std::uint32_t generation);
     void answers(const std::string& arn, const std::string& name);
 };

@@ -14,6 +14,7 @@
 
 #include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/audit_config.hpp"
+#include "daemon/server/oidc_config.hpp"
 #include "daemon/server/rotation_config.hpp"
 #include "daemon/server/toml_reader.hpp"
 #include "daemon/server/units.hpp"
@@ -260,6 +261,8 @@ void read_limits(TableReader& reader, LimitsConfig& limits) {
     reader.read_integer("connections_per_principal", limits.connections_per_principal, 0, 1'000'000);
     reader.read_integer("requests_per_second_per_principal", limits.requests_per_second_per_principal, 0,
                         10'000'000);
+    reader.read_integer("unsigned_requests_per_second_per_address",
+                        limits.unsigned_requests_per_second_per_address, 0, 10'000'000);
     reader.read_duration("drain_timeout", limits.drain_timeout, kNoTime, kOneHour);
     reader.finish();
 }
@@ -350,6 +353,7 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     read_audit(root, config.audit, problems);
     read_section(root, "usage", Need::optional, config.usage, read_usage, problems);
     read_rotation(root, config.rotation, problems);
+    read_oidc_providers(root, config.oidc_providers, problems);
     read_section(root, "process", Need::optional, config.process, read_process, problems);
     root.finish();
     return config;

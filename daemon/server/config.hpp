@@ -95,6 +95,8 @@ struct LimitsConfig {
     std::uint64_t connections_per_second = 1000;          ///< 0: no limit
     std::size_t connections_per_principal = 0;            ///< 0: no limit
     std::uint64_t requests_per_second_per_principal = 0;  ///< 0: no limit
+    /// Of the AWS endpoint's requests that need no signature. 0: no limit.
+    std::uint64_t unsigned_requests_per_second_per_address = 50;
     std::chrono::milliseconds drain_timeout{20'000};
 };
 
@@ -138,6 +140,25 @@ struct AuditConfig {
     std::chrono::milliseconds database_keep_for{90LL * 24 * 3'600'000};
     std::optional<AuditSinkConfig> syslog;
     std::optional<AuditSinkConfig> https;
+};
+
+/// An address with the scheme https, in parts.
+struct HttpsUrl {
+    std::string host;
+    std::uint16_t port = 443;
+    std::string target = "/";  ///< path and query
+};
+
+/// Somebody whose tokens are taken by AssumeRoleWithWebIdentity. Its keys come from a file or from an
+/// address.
+struct OidcProviderConfig {
+    std::string issuer;                  ///< "https://..."; as tokens have it
+    std::vector<std::string> audiences;  ///< what tokens must be meant for
+    std::filesystem::path jwks_file;     ///< empty: jwks_url
+    HttpsUrl jwks_url;
+    std::filesystem::path ca_file;  ///< whom the address's certificate may come from; empty: the system's
+    std::chrono::milliseconds refresh_interval{3'600'000};
+    std::chrono::milliseconds timeout{5'000};
 };
 
 /// What things cost. Prices in millionths of the currency's unit.
@@ -201,6 +222,7 @@ struct Config {
     AuditConfig audit;
     UsageSection usage;
     RotationSection rotation;
+    std::vector<OidcProviderConfig> oidc_providers;
     ProcessConfig process;
 
     std::filesystem::path file;  ///< what load_config was given; empty after parse_config

@@ -193,7 +193,7 @@ void Connection::recognise_session(const std::string& token) {
         session_ = {};
     }
     if (listener_->server->callers) {
-        listener_->server->callers->recognise_session(token, recognition_, session_);
+        listener_->server->callers->recognise_session(token, *caller_.certificate, recognition_, session_);
     }
 }
 

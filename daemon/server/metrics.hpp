@@ -70,7 +70,7 @@ public:
 private:
     /// Above the highest numbers of the schema.
     static constexpr std::size_t kOperations = 320;
-    static constexpr std::size_t kCodes = 48;
+    static constexpr std::size_t kCodes = 64;
     /// Made when it is first counted, and then found by number.
     struct Operation {
         std::atomic<prometheus::Histogram*> seconds = nullptr;

@@ -1,5 +1,6 @@
 #include "daemon/server/request_observer.hpp"
 
+#include "daemon/secrets/request_record.hpp"
 #include "proto/names.hpp"
 
 namespace coffer::server {
@@ -23,11 +24,15 @@ void RequestRecorder::request_done(const secrets::CallContext& context, v1::Requ
                         (logged_ == RequestLog::writes && !proto::is_read_only(operation)) ||
                         (failed && is_our_fault(code));
     if (!wanted) return;
+    const bool vouched = context.record && context.record->vouched;
+    const std::string_view principal = vouched ? context.record->vouched->subject : context.caller.principal;
+    const bool stranger = context.record && context.record->stranger;
+    if (stranger && !stranger_lines_.take(std::chrono::steady_clock::now())) return;
     const double took_ms = std::chrono::duration<double, std::milli>(took).count();
     log_->write(is_our_fault(code) ? LogLevel::error : LogLevel::info, "request",
                 {{"operation", proto::operation_name(operation)},
                  {"outcome", failed ? proto::error_name(code) : std::string_view("OK")},
-                 {"principal", std::string_view(context.caller.principal)},
+                 {"principal", principal},
                  {"request_id", std::string_view(context.request_id)},
                  {"trace_id", std::string_view(context.trace_id)},
                  {"listener", std::string_view(context.caller.listener)},

@@ -6,6 +6,7 @@
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/server/log.hpp"
 #include "daemon/server/metrics.hpp"
+#include "daemon/server/rate_limit.hpp"
 
 namespace coffer::server {
 
@@ -23,6 +24,8 @@ private:
     std::shared_ptr<Metrics> metrics_;
     std::shared_ptr<Log> log_;
     RequestLog logged_;
+    /// Lines a second about requests of strangers (secrets::RequestRecord).
+    TokenBucket stranger_lines_{10, 100};
 };
 
 }  // namespace coffer::server

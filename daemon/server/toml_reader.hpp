@@ -72,6 +72,9 @@ public:
     /// A path; relative ones belong to the configuration file's folder.
     bool read_path(std::string_view key, std::filesystem::path& out, Need need = Need::optional);
 
+    /// Whether the key is there, right or wrong.
+    [[nodiscard]] bool has(std::string_view key) const { return table_.contains(key); }
+
     /// The table under `key`; null when absent (reported when required) or not a table.
     const toml::table* find_table(std::string_view key, Need need);
     /// The tables of `[[key]]`, empty when absent.

@@ -2,6 +2,7 @@
 
 #include "daemon/base/await.hpp"
 #include "daemon/iam/suspension.hpp"
+#include "daemon/sts/session_origin.hpp"
 
 namespace coffer::sts {
 
@@ -16,13 +17,21 @@ bool is_current(const Recognition& known, std::uint64_t generation, Timestamp no
     return known.generation == generation && (!known.expires || now < *known.expires);
 }
 
+/// Whether the session was begun by the certificate's owner, whom a web identity's session need not know.
+bool may_present(const access::Session& session, const access::CertificateIdentity& certificate,
+                 const Recognition& holder) {
+    if (holder.rights && holder.rights->principal.id == session.origin) return true;
+    return session.origin == certificate_origin(certificate);
+}
+
 std::shared_ptr<const crypto::SecretBytes> share(crypto::SecretBytes secret) {
     return std::make_shared<const crypto::SecretBytes>(std::move(secret));
 }
 
 }  // namespace
 
-void Callers::recognise_session(std::string_view token, const Recognition& holder, Recognition& known) const {
+void Callers::recognise_session(std::string_view token, const access::CertificateIdentity& certificate,
+                                const Recognition& holder, Recognition& known) const {
     const auto generation = parts_.keeper.generation();
     const auto now = parts_.clock.now();
     if (!is_current(known, generation, now)) {
@@ -39,13 +48,11 @@ void Callers::recognise_session(std::string_view token, const Recognition& holde
         known.generation = generation;
     }
     // A token alone is worth nothing here: without a signature, the certificate shows whose it is.
-    const bool may_present =
-        known.session && holder.rights && holder.rights->principal.id == known.session->origin;
-    if (known.rights && !may_present) {
+    if (known.rights && !may_present(*known.session, certificate, holder)) {
+        const bool stranger = !holder.rights && known.session->federated_provider.empty();
         known.rights = nullptr;
         known.expires.reset();
-        known.refusal =
-            holder.rights ? "its session token is for another certificate's owner" : holder.refusal;
+        known.refusal = stranger ? holder.refusal : "its session token is for another certificate's owner";
     }
 }
 

@@ -37,8 +37,8 @@ public:
     void recognise(const access::CertificateIdentity& identity, access::Recognition& known) const override {
         parts_.keeper.recognise(identity, known);
     }
-    void recognise_session(std::string_view token, const access::Recognition& holder,
-                           access::Recognition& known) const override;
+    void recognise_session(std::string_view token, const access::CertificateIdentity& certificate,
+                           const access::Recognition& holder, access::Recognition& known) const override;
 
     boost::asio::awaitable<iam::Credential> find(std::string access_key_id,
                                                  std::optional<std::string> session_token,

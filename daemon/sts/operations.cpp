@@ -10,8 +10,8 @@
 #include "daemon/iam/errors.hpp"
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/names.hpp"
-#include "daemon/iam/suspension.hpp"
 #include "daemon/secrets/request_record.hpp"
+#include "daemon/sts/role_sessions.hpp"
 
 namespace coffer::sts {
 
@@ -21,12 +21,10 @@ using access::PrincipalType;
 using access::Session;
 using access::Tag;
 using iam::Role;
-using iam::ServiceError;
 using iam::validation;
 
 namespace {
 
-constexpr std::int64_t kDefaultRoleSeconds = 3'600;
 /// Of a session that another session of a role begins (role chaining).
 constexpr std::int64_t kChainedSecondsMax = 3'600;
 constexpr std::int64_t kDefaultUserSeconds = 43'200;
@@ -36,28 +34,13 @@ bool has_key(const std::vector<std::string>& keys, const std::string& key) {
         keys, [&](const std::string& each) { return access::equals_ignore_case(each, key); });
 }
 
-/// The role that an ARN names; null when there is none that is believed, which the caller is not told.
-const Role* find_role(const iam::Directory& directory, const std::string& arn) {
-    const auto name = iam::parse_arn(arn);
-    if (!name || name->kind != iam::IamKind::role) {
-        throw validation(fmt::format("{} is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME).", arn));
-    }
-    const auto* role = directory.records().find<Role>(name->name);
-    return role != nullptr && iam::arn_of(directory.account(), *role) == arn ? role : nullptr;
-}
-
 /// Session tags: those of the request, over those that the caller's own session hands on.
 void set_tags(const v1::AssumeRoleRequest& request, const access::Caller& caller, Session& session) {
     auto tags = iam::tags_of(request.tags());
     iam::check_tags(tags);
     const std::vector<std::string> wanted(request.transitive_tag_keys().begin(),
                                           request.transitive_tag_keys().end());
-    for (const auto& key : wanted) {
-        if (std::ranges::none_of(tags, [&](const Tag& tag) { return tag.key == key; })) {
-            throw validation(
-                fmt::format("The transitive tag key {} must be the key of one of the Tags.", key));
-        }
-    }
+    check_transitive_keys(wanted, tags);
     session.transitive_tag_keys = wanted;
     if (caller.session) {
         const auto& inherited = caller.session->transitive_tag_keys;
@@ -85,19 +68,6 @@ void set_source_identity(const v1::AssumeRoleRequest& request, const access::Cal
         throw validation("SourceIdentity was set by the session that calls, and cannot be changed.");
     }
     session.source_identity = caller.session->source_identity;
-}
-
-void set_policies(const v1::AssumeRoleRequest& request, const iam::Directory& directory, Session& session) {
-    if (request.has_policy()) {
-        iam::check_policy(request.policy(), access::DocumentKind::session);
-        session.policy = request.policy();
-    }
-    for (const auto& policy : request.policy_arns()) {
-        if (!iam::policy_exists_at(directory.records(), directory.account(), policy.arn())) {
-            throw validation(fmt::format("PolicyArns: there is no managed policy {}.", policy.arn()));
-        }
-        session.policy_arns.push_back(policy.arn());
-    }
 }
 
 /// Whether the role takes the caller, and the caller may ask.
@@ -140,53 +110,21 @@ private:
     access::PolicyPtr trust_;
 };
 
-/// Why a session of a role that takes the caller cannot begin all the same.
+/// That a session of a role which takes the caller can begin.
 void require_usable(const StsWork& work, const Role& role) {
-    auto why = iam::suspension_of(role, work.now);
-    if (why.empty()) {
-        const auto standing = work.directory.standing({iam::IamKind::role, role.name});
-        if (!standing->rights) why = standing->refusal;
-    }
+    const auto why = suspension_of_role(work.directory, role, work.now);
     if (why.empty()) return;
     throw access::AccessDenied("User: " + work.call.caller.rights->principal.arn +
                                " is not authorized to perform: sts:AssumeRole on resource: " +
                                iam::arn_of(work.directory.account(), role) + " because " + why);
 }
 
-void require_duration(const Role& role, bool chained, std::int64_t seconds) {
-    if (chained && seconds > kChainedSecondsMax) {
+void require_chained_duration(const access::Principal& caller, std::int64_t seconds) {
+    if (caller.type == PrincipalType::assumed_role && seconds > kChainedSecondsMax) {
         throw validation(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role "
             "chaining.");
     }
-    if (seconds > role.max_session_duration) {
-        throw validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
-    }
-}
-
-/// In per cent of the room, rounded up. Throws PackedPolicyTooLarge beyond that.
-std::int64_t require_room(const Session& session) {
-    const auto bytes = packed_bytes(session);
-    const auto percent = static_cast<std::int64_t>((bytes * 100 + kPackedBytesMax - 1) / kPackedBytesMax);
-    if (bytes > kPackedBytesMax) {
-        throw ServiceError(v1::PACKED_POLICY_TOO_LARGE,
-                           fmt::format("The session policies and tags take {}% of the room for them. Leave "
-                                       "some out, or move statements to the role's own policies.",
-                                       percent));
-    }
-    return percent;
-}
-
-void put(const NewSession& made, v1::SessionCredentials& message) {
-    message.set_access_key_id(made.session->access_key_id);
-    message.set_secret_access_key(made.secret_access_key.text().data(), made.secret_access_key.size());
-    message.set_session_token(made.token);
-    message.set_expiration(made.session->expires.seconds());
-}
-
-/// What the event says of new credentials: neither secret nor token.
-boost::json::object shown(const Session& session) {
-    return {{"accessKeyId", session.access_key_id}, {"expiration", access::format_iso_time(session.expires)}};
 }
 
 }  // namespace
@@ -206,7 +144,8 @@ v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequ
     if (!session.source_identity.empty()) admission.require(Action::sts_set_source_identity, seconds);
     admission.require(Action::sts_assume_role, seconds);
     require_usable(work, *role);
-    require_duration(*role, caller.rights->principal.type == PrincipalType::assumed_role, seconds);
+    require_chained_duration(caller.rights->principal, seconds);
+    require_duration(*role, seconds);
     set_policies(request, work.directory, session);
 
     session.issuer_id = role->id;
@@ -217,14 +156,11 @@ v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequ
     const auto made = work.tokens.make(std::move(session));
 
     v1::AssumeRoleResponse response;
-    put(made, *response.mutable_credentials());
-    auto& user = *response.mutable_assumed_role_user();
-    user.set_assumed_role_id(role->id + ":" + made.session->name);
-    user.set_arn(iam::session_arn(work.directory.account(), role->name, made.session->name));
+    put_credentials(made, *response.mutable_credentials());
+    put_role_user(work.directory, *role, *made.session, *response.mutable_assumed_role_user());
     if (percent > 0) response.set_packed_policy_size(percent);
-    boost::json::object elements{
-        {"credentials", shown(*made.session)},
-        {"assumedRoleUser", {{"assumedRoleId", user.assumed_role_id()}, {"arn", user.arn()}}}};
+    boost::json::object elements{{"credentials", shown_credentials(*made.session)},
+                                 {"assumedRoleUser", shown_user(response.assumed_role_user())}};
     if (!made.session->source_identity.empty()) {
         response.set_source_identity(made.session->source_identity);
         elements["sourceIdentity"] = made.session->source_identity;
@@ -260,8 +196,9 @@ v1::GetSessionTokenResponse get_session_token(const StsWork& work,
                                                                        : kDefaultUserSeconds);
     const auto made = work.tokens.make(std::move(session));
     v1::GetSessionTokenResponse response;
-    put(made, *response.mutable_credentials());
-    work.call.record->response_elements = boost::json::object{{"credentials", shown(*made.session)}};
+    put_credentials(made, *response.mutable_credentials());
+    work.call.record->response_elements =
+        boost::json::object{{"credentials", shown_credentials(*made.session)}};
     return response;
 }
 

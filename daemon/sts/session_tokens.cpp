@@ -94,6 +94,7 @@ std::string to_text(const Session& session) {
     object["issuer"] = session.issuer_id;
     if (!session.name.empty()) object["name"] = session.name;
     object["origin"] = session.origin;
+    if (!session.federated_provider.empty()) object["provider"] = session.federated_provider;
     object["issued"] = session.issued.millis();
     object["expires"] = session.expires.millis();
     if (!session.source_identity.empty()) object["source"] = session.source_identity;
@@ -108,6 +109,7 @@ Session read(std::string_view text) {
     session.issuer_id = fields.text("issuer");
     if (const auto* name = fields.optional_text("name")) session.name = *name;
     session.origin = fields.text("origin");
+    if (const auto* provider = fields.optional_text("provider")) session.federated_provider = *provider;
     session.issued = Timestamp::from_millis(fields.number("issued"));
     session.expires = Timestamp::from_millis(fields.number("expires"));
     if (const auto* source = fields.optional_text("source")) session.source_identity = *source;

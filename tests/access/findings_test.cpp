@@ -45,6 +45,65 @@ std::string with_condition(const std::string& condition, const char* effect = "A
                condition);
 }
 
+/// Of a trust policy, where the daemon has one identity provider.
+std::vector<std::string> trust_codes(const std::string& elements) {
+    FindingOptions options{"aws", "111122223333", Timestamp::from_millis(1'782'864'000'000)};
+    options.identity_providers = {"ci.example:8443/realms/x"};
+    std::vector<std::string> out;
+    for (const auto& finding :
+         find_problems(parse_policy(one(elements), {DocumentKind::trust, 0}), options)) {
+        out.push_back(finding.code + "@" + std::to_string(finding.at.line) + ":" +
+                      std::to_string(finding.at.column));
+    }
+    return out;
+}
+
+TEST(Findings, IdentityProviders) {
+    const std::string known =
+        R"("Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/ci.example:8443/realms/x"},)"
+        R"("Action":"sts:AssumeRoleWithWebIdentity")";
+    EXPECT_THAT(
+        trust_codes(known + R"(,"Condition":{"StringEquals":{"ci.example:8443/realms/x:sub":"job-7"}})"),
+        IsEmpty());
+    EXPECT_THAT(
+        trust_codes(known +
+                    R"(,"Condition":{"ForAnyValue:StringLike":{"CI.example:8443/realms/x:groups":"ops*"}})"),
+        IsEmpty());
+    // Everybody: no condition, or none that says who. The ARN begins at column 44.
+    const auto everybody = ElementsAre("WEB_IDENTITY_WITHOUT_SUBJECT@2:44");
+    EXPECT_THAT(trust_codes(known), everybody);
+    for (const auto* condition : {R"({"StringEquals":{"ci.example:8443/realms/x:aud":"build"}})",
+                                  R"({"StringLike":{"ci.example:8443/realms/x:sub":"*"}})",
+                                  R"({"StringNotEquals":{"ci.example:8443/realms/x:sub":"job-7"}})",
+                                  R"({"StringEqualsIfExists":{"ci.example:8443/realms/x:sub":"job-7"}})",
+                                  R"({"Null":{"ci.example:8443/realms/x:sub":"false"}})",
+                                  R"({"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}})"}) {
+        EXPECT_THAT(trust_codes(known + R"(,"Condition":)" + condition), everybody) << condition;
+    }
+    std::string denied = known;
+    denied.replace(denied.find("Allow"), 5, "Deny");
+    EXPECT_THAT(trust_codes(denied), IsEmpty());
+    EXPECT_THAT(
+        trust_codes(R"("Effect":"Allow","Action":"sts:AssumeRoleWithWebIdentity",)"
+                    "\n"
+                    R"("Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/other.example"})"),
+        ElementsAre("UNKNOWN_IDENTITY_PROVIDER@3:26"));
+    EXPECT_THAT(
+        trust_codes(R"("Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole",)"
+                    "\n"
+                    R"("Condition":{"StringEquals":{"ci.example:8443/realms/x:sub":"a"}})"),
+        ElementsAre("KEY_NOT_FOR_ACTION@3:30"));
+    EXPECT_THAT(trust_codes(denied + ",\n" + R"("Condition":{"StringEquals":{"other.example:sub":"a"}})"),
+                ElementsAre("UNKNOWN_IDENTITY_PROVIDER@3:30"));
+    // A key without a dot before its colon is no provider's.
+    EXPECT_THAT(trust_codes(denied + ",\n" + R"("Condition":{"StringEquals":{"ci:sub":"a"}})"),
+                ElementsAre("INVALID_CONDITION_KEY@3:30"));
+    // Where nothing is known of providers, nothing is said of them.
+    EXPECT_THAT(codes(one(denied + R"(,"Condition":{"StringEquals":{"other.example:sub":"a"}})"),
+                      DocumentKind::trust),
+                IsEmpty());
+}
+
 TEST(Findings, AGoodPolicyHasNone) {
     EXPECT_THAT(codes(with_condition(R"({"StringEquals":{"secretsmanager:VersionStage":"AWSCURRENT"}})")),
                 IsEmpty());

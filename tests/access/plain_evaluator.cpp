@@ -547,6 +547,8 @@ enum Closeness { kNobody, kAccount, kIssuer, kSelf };
 Closeness closeness(const std::string& kind, const std::string& text, const Request& request) {
     const auto yes = [](bool y) { return y ? kSelf : kNobody; };
     if (kind == "Service") return yes(request.principal_type == "Service" && request.name == text);
+    if (kind == "Federated" && request.provider == text && request.principal_type != "FederatedUser")
+        return kIssuer;
     if (kind == "Federated") return yes(request.provider == text);
     if (kind == "CanonicalUser") return kNobody;
     if (text == "*") return kSelf;
@@ -643,8 +645,10 @@ std::string decide(const Request& request, const Policies& policies) {
     const bool arn = parts.size() == 6 && joined(parts[0]) == "arn";
     const auto owner = arn ? joined(parts[4]) : std::string();
     const bool same = request.principal_type == "Service" || owner.empty() || owner == request.account;
-    const bool assume = request.action == "sts:AssumeRole" || request.action == "sts:TagSession" ||
-                        request.action == "sts:SetSourceIdentity";
+    const bool by_token = request.action == "sts:AssumeRoleWithWebIdentity";
+    if (by_token && request.principal_type != "FederatedUser") return "implicit deny";
+    const bool assume = by_token || request.action == "sts:AssumeRole" ||
+                        request.action == "sts:TagSession" || request.action == "sts:SetSourceIdentity";
     const bool root = request.principal_type == "Account";
     const bool within_limits = (!policies.boundary || boundary.allow != kNobody) &&
                                (policies.session.empty() || session.allow != kNobody);

@@ -77,13 +77,26 @@ AwsServer::AwsServer(TestServerOptions options, std::size_t strangers_bytes_max)
 }
 
 /// GetSecretValue answers with the id as the name; "wait" waits at the gate first, "missing" is not found,
-/// "throw" throws, "big" has 60,000 characters.
+/// "throw" throws, "big" has 60,000 characters. AssumeRoleWithWebIdentity takes the token "good"; others are
+/// names of errors.
 asio::awaitable<v1::Response> AwsServer::handle(secrets::CallContext context,
                                                 std::unique_ptr<v1::Request> request) {
     seen.add(context);
     v1::Response response;
     if (request->has_get_caller_identity()) {
         response.mutable_get_caller_identity()->set_account("111122223333");
+        co_return response;
+    }
+    if (request->has_assume_role_with_web_identity()) {
+        const auto& token = request->assume_role_with_web_identity().web_identity_token();
+        if (token == "good") {
+            response.mutable_assume_role_with_web_identity()->set_audience("build");
+            co_return response;
+        }
+        v1::ErrorCode code{};
+        if (!v1::ErrorCode_Parse(token, &code)) throw std::runtime_error("no such error");
+        response.mutable_error()->set_code(code);
+        response.mutable_error()->set_message("because");
         co_return response;
     }
     if (!request->has_get_secret_value()) {

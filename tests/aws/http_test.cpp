@@ -204,6 +204,106 @@ TEST(AwsHttp, StsRefusals) {
     EXPECT_EQ(client.ask(bytes).result_int(), 403U);
 }
 
+// ---- requests without a signature ------------------------------------------------------------------------
+
+std::string unsigned_request(const std::string& form, const std::string& headers = {}) {
+    return "POST / HTTP/1.1\r\nHost: localhost:8443\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+           headers + "Content-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form;
+}
+
+std::string web_identity(const std::string& token) {
+    return "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%"
+           "3Arole%2Fapp"
+           "&RoleSessionName=s1&WebIdentityToken=" +
+           token;
+}
+
+TEST(AwsHttp, AWebIdentityNeedsNoSignature) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto response = client.ask(unsigned_request(web_identity("good")));
+    EXPECT_EQ(response.result_int(), 200U);
+    EXPECT_NE(response.body().find("<AssumeRoleWithWebIdentityResult><Audience>build</Audience>"),
+              std::string::npos)
+        << response.body();
+    EXPECT_EQ(client.ask("GET /?" + web_identity("good") + " HTTP/1.1\r\nHost: x\r\n\r\n").result_int(),
+              200U);
+    const auto contexts = aws.seen.all();
+    ASSERT_EQ(contexts.size(), 2U);
+    for (const auto& context : contexts) {
+        EXPECT_FALSE(context.caller.rights);
+        EXPECT_EQ(context.caller.access_key_id, "");
+        EXPECT_EQ(context.caller.source_address, "127.0.0.1");
+    }
+    EXPECT_TRUE(aws.credentials.uses().empty());
+}
+
+// AWS, STS API reference: AssumeRoleWithWebIdentity, "Errors".
+TEST(AwsHttp, ErrorsOfWebIdentitiesHaveStssNamesAndStatuses) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto error = [&](const std::string& token) {
+        const auto response = client.ask(unsigned_request(web_identity(token)));
+        const auto& body = response.body();
+        const auto from = body.find("<Code>") + 6;
+        return std::to_string(response.result_int()) + " " + body.substr(from, body.find("</Code>") - from);
+    };
+    EXPECT_EQ(error("EXPIRED_TOKEN"), "400 ExpiredTokenException");
+    EXPECT_EQ(error("INVALID_IDENTITY_TOKEN"), "400 InvalidIdentityToken");
+    EXPECT_EQ(error("IDP_REJECTED_CLAIM"), "403 IDPRejectedClaim");
+    EXPECT_EQ(error("IDP_COMMUNICATION_ERROR"), "400 IDPCommunicationError");
+    EXPECT_EQ(error("PACKED_POLICY_TOO_LARGE"), "400 PackedPolicyTooLarge");
+    EXPECT_EQ(error("MALFORMED_POLICY"), "400 MalformedPolicyDocument");
+    EXPECT_EQ(error("ACCESS_DENIED"), "403 AccessDenied");
+    EXPECT_EQ(error("VALIDATION"), "400 ValidationError");
+}
+
+TEST(AwsHttp, OnlyAWebIdentityNeedsNone) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto code = [&](const std::string& bytes) {
+        const auto body = client.ask(bytes).body();
+        const auto from = body.find("<Code>") + 6;
+        return body.substr(from, body.find("</Code>") - from);
+    };
+    EXPECT_EQ(code(unsigned_request("Action=GetCallerIdentity&Version=2011-06-15")),
+              "MissingAuthenticationToken");
+    EXPECT_EQ(code(unsigned_request("Action=AssumeRole&Version=2011-06-15&WebIdentityToken=good")),
+              "MissingAuthenticationToken");
+    EXPECT_EQ(code(unsigned_request("Action=AssumeRoleWithWebIdentity&WebIdentityToken=good")),
+              "InvalidAction");
+    // A signature that is there must be good.
+    EXPECT_EQ(code(unsigned_request(web_identity("good"), "Authorization: AWS4-HMAC-SHA256 x\r\n")),
+              "IncompleteSignature");
+    EXPECT_EQ(code(unsigned_request(web_identity("good"), "Authorization:\r\n")),
+              "MissingAuthenticationToken");
+    EXPECT_TRUE(aws.seen.all().empty());
+    auto request = sts_request();
+    request.body = web_identity("good");
+    EXPECT_EQ(client.ask(aws.sign(request)).result_int(), 200U);
+    EXPECT_EQ(aws.seen.all().at(0).caller.access_key_id, kAccessKeyId);
+}
+
+TEST(AwsHttp, StrangersAreLimitedByTheirAddress) {
+    TestServerOptions options;
+    options.limits.unsigned_requests_per_second_per_address = 2;
+    AwsServer aws(options);
+    unsigned throttled = 0;
+    for (int connection = 0; connection < 2; ++connection) {
+        HttpsClient client(aws.server());
+        for (int i = 0; i < 20; ++i) {
+            const auto response = client.ask(unsigned_request(web_identity("good")));
+            if (response.result_int() == 200U) continue;
+            EXPECT_EQ(response.result_int(), 400U);
+            EXPECT_NE(response.body().find("<Code>Throttling</Code>"), std::string::npos) << response.body();
+            ++throttled;
+        }
+    }
+    EXPECT_GE(throttled, 1U);
+    HttpsClient client(aws.server());
+    EXPECT_EQ(client.ask(aws.sign(sts_request())).result_int(), 200U) << "who signs is limited by himself";
+}
+
 // ---- HTTP ------------------------------------------------------------------------------------------------
 
 TEST(AwsHttp, UnknownOperationsAndPaths) {

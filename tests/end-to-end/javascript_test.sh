@@ -64,3 +64,26 @@ expect_contains "a profile with a client certificate in place of keys" "assumed-
   plain AWS_CONFIG_FILE="$work/aws-config" AWS_PROFILE=app NODE_EXTRA_CA_CERTS="$authority" \
     node --no-warnings --input-type=module \
     --eval 'import { STS } from "@aws-sdk/client-sts"; console.log((await new STS().getCallerIdentity({})).Arn);')"
+
+# The token of an identity provider, as pods have it: the two variables, and no key.
+issuer=https://kubernetes.default.svc.cluster.local
+web_token() { /usr/bin/python3 "$root/tests/clients/web_token.py" "$@"; }
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/cluster.pem" 2>/dev/null
+web_token keys "$work/cluster.pem=node" >"$work/cluster.json"
+chmod 644 "$work/cluster.json"
+printf '\n[[oidc_provider]]\nissuer = "%s"\naudiences = "sts.amazonaws.com"\njwks_file = "%s"\n' "$issuer" "$work/cluster.json" \
+  >>"$state/etc/cofferd.toml"
+appliance restart >/dev/null
+coffer iam update-assume-role-policy --role-name app --policy-document \
+  "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Federated\":\"arn:aws:iam::111122223333:oidc-provider/${issuer#https://}\"},\"Action\":\"sts:AssumeRoleWithWebIdentity\",\"Condition\":{\"StringEquals\":{\"${issuer#https://}:sub\":\"system:serviceaccount:shop:web\"}}}]}"
+web_token token "$work/cluster.pem" node \
+  "{\"iss\":\"$issuer\",\"sub\":\"system:serviceaccount:shop:web\",\"aud\":[\"sts.amazonaws.com\"],\"exp\":$(($(date +%s) + 3600))}" >"$work/token"
+expect_contains "a pod's token" "value arn:aws:sts::111122223333:assumed-role/app/" "$(
+  cd "$programs"
+  plain env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_REGION="$region" NODE_EXTRA_CA_CERTS="$authority" \
+    AWS_ROLE_ARN=arn:aws:iam::111122223333:role/app AWS_WEB_IDENTITY_TOKEN_FILE="$work/token" \
+    node --no-warnings --input-type=module --eval '
+      import { SecretsManager } from "@aws-sdk/client-secrets-manager";
+      import { STS } from "@aws-sdk/client-sts";
+      const read = await new SecretsManager().getSecretValue({ SecretId: "javascript/a" });
+      console.log(read.SecretString, (await new STS().getCallerIdentity({})).Arn);')"

@@ -23,7 +23,9 @@
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/sts/callers.hpp"
+#include "daemon/sts/identity_providers.hpp"
 #include "daemon/sts/service.hpp"
+#include "daemon/sts/session_origin.hpp"
 #include "daemon/sts/token_access_keys.hpp"
 #include "storage/migrations.hpp"
 #include "tests/iam/iam_fixture.hpp"
@@ -134,7 +136,7 @@ public:
                                                    patience());
         service =
             std::make_unique<IamService>(*database, *keeper, access_keys, clock, NodeFacts{"eu-test-1", {}});
-        sts_service = std::make_unique<sts::StsService>(*keeper, tokens, clock);
+        sts_service = std::make_unique<sts::StsService>(*keeper, tokens, providers, clock);
         uses = std::make_unique<storage::AccessKeyRecorder>(*database, std::chrono::hours(1));
         callers =
             std::make_unique<sts::Callers>(sts::CallersParts{*keeper, tokens, access_keys, *uses, clock});
@@ -156,7 +158,7 @@ public:
     v1::Response call_in_session(const v1::Request& request, const std::string& token,
                                  const std::string& spiffe_id) {
         access::Recognition known;
-        callers->recognise_session(token, recognise(spiffe_id), known);
+        callers->recognise_session(token, spiffe(spiffe_id), recognise(spiffe_id), known);
         if (!known.rights) throw access::AccessDenied(known.refusal);
         return call_as(request, known, spiffe_id);
     }
@@ -201,6 +203,7 @@ public:
     sts::TokenAccessKeys access_keys{*environment->hsm, environment->hsm->master_keys().front().id};
     sts::SessionKeys session_keys{derived, clock};
     sts::SessionTokens tokens{session_keys};
+    const sts::IdentityProviders providers{std::vector<sts::IdentityProvider>{}};
     std::unique_ptr<storage::Database> database;
     std::unique_ptr<DirectoryKeeper> keeper;
     std::unique_ptr<IamService> service;
@@ -873,6 +876,28 @@ TEST_F(SessionTest, ItActsAsTheRoleOverTheConnectionOfWhoBeganIt) {
     Node other(conninfo());
     wait_until([&] { return other.recognise("spiffe://t/alice").rights != nullptr; });
     EXPECT_EQ(refusal_in_session(other, credentials.session_token()), "done");
+}
+
+TEST_F(SessionTest, OneOfAWebIdentityGoesWithTheCertificateThatItWasAskedForWith) {
+    access::Session session;
+    session.issuer_id = node_->keeper->directory()->records().find<Role>("reader")->id;
+    session.name = "pod-7";
+    session.federated_provider = "arn:aws:iam::111122223333:oidc-provider/ci.example";
+    session.issued = node_->clock.now();
+    session.expires = session.issued + std::chrono::hours(1);
+    session.origin = sts::certificate_origin(spiffe("spiffe://t/nobody"));
+    const auto bound = node_->tokens.make(session).token;
+    EXPECT_THAT(refusal(*node_, "nobody"), HasSubstr("no user or role has the certificate identity"));
+    EXPECT_EQ(refusal_in_session(*node_, bound, "nobody"), "done");
+    EXPECT_THAT(refusal_in_session(*node_, bound, "alice"), HasSubstr("for another certificate's owner"));
+    EXPECT_THAT(refusal_in_session(*node_, bound, "stranger"), HasSubstr("for another certificate's owner"));
+    // Asked for at the AWS endpoint: no certificate will do, a signature will.
+    session.origin.clear();
+    const auto made = node_->tokens.make(session);
+    EXPECT_THAT(refusal_in_session(*node_, made.token, "nobody"),
+                HasSubstr("for another certificate's owner"));
+    EXPECT_THAT(refusal_in_session(*node_, made.token, "alice"),
+                HasSubstr("for another certificate's owner"));
 }
 
 TEST_F(SessionTest, ItsSecretIsFoundForSignatures) {

@@ -437,5 +437,95 @@ TEST(Config, PricesThatAreNone) {
     EXPECT_THAT(problems_with("[usage]\ncurrency = \"US dollars\"\n"), HasSubstr("'currency'"));
 }
 
+// ---- identity providers
+// ------------------------------------------------------------------------------------------
+
+/// A provider with these lines besides its first.
+std::string provider(const std::string& lines) {
+    return "\n[[oidc_provider]]\n" + lines + "\n";
+}
+
+constexpr const char* kGoodProvider =
+    "issuer = \"https://ci.example:8443/realms/x\"\naudiences = \"coffer\"\njwks_file = \"ci.json\"\n";
+
+TEST(Config, IdentityProviders) {
+    EXPECT_TRUE(parse(std::string(kSmallest)).oidc_providers.empty());
+    const Config config =
+        parse(std::string(kSmallest) + provider(kGoodProvider) +
+              provider("issuer = \"https://sso.example\"\naudiences = [\"a\", \"b\"]\n"
+                       "jwks_url = \"https://10.0.0.1:8443/keys?all=1\"\nca_file = \"ca.crt\"\n"
+                       "refresh_interval = \"5m\"\ntimeout = \"2s\"") +
+              provider("issuer = \"https://other.example/\"\naudiences = \"c\"\n"
+                       "jwks_url = \"https://keys\""));
+    ASSERT_EQ(config.oidc_providers.size(), 3U);
+    const auto& file = config.oidc_providers[0];
+    EXPECT_EQ(file.issuer, "https://ci.example:8443/realms/x");
+    EXPECT_THAT(file.audiences, ElementsAre("coffer"));
+    EXPECT_EQ(file.jwks_file, "/etc/coffer/ci.json");
+    const auto& address = config.oidc_providers[1];
+    EXPECT_THAT(address.audiences, ElementsAre("a", "b"));
+    EXPECT_TRUE(address.jwks_file.empty());
+    EXPECT_EQ(address.jwks_url.host, "10.0.0.1");
+    EXPECT_EQ(address.jwks_url.port, 8443);
+    EXPECT_EQ(address.jwks_url.target, "/keys?all=1");
+    EXPECT_EQ(address.ca_file, "/etc/coffer/ca.crt");
+    EXPECT_EQ(address.refresh_interval, milliseconds(300'000));
+    EXPECT_EQ(address.timeout, milliseconds(2'000));
+    const auto& shortest = config.oidc_providers[2];
+    EXPECT_EQ(shortest.issuer, "https://other.example/");
+    EXPECT_EQ(shortest.jwks_url.host, "keys");
+    EXPECT_EQ(shortest.jwks_url.port, 443);
+    EXPECT_EQ(shortest.jwks_url.target, "/");
+    EXPECT_EQ(shortest.refresh_interval, milliseconds(3'600'000));
+    EXPECT_EQ(shortest.timeout, milliseconds(5'000));
+}
+
+TEST(Config, IdentityProvidersThatAreNone) {
+    const auto with_issuer = [](const std::string& issuer) {
+        return problems_with(provider("issuer = \"" + issuer + "\"\naudiences = \"a\"\njwks_file = \"k\""));
+    };
+    EXPECT_EQ(with_issuer("https://ci.example"), "none");
+    for (const auto* issuer : {"http://ci.example", "ci.example", "https://ci", "https://",
+                               "https://user@ci.example", "https://ci.example?a=b", "https://ci.example#a",
+                               "https://ci.example/a b", "https://[::1]", "HTTPS://ci.example"}) {
+        EXPECT_THAT(with_issuer(issuer), HasSubstr("must be the 'iss' of the provider's tokens")) << issuer;
+    }
+    EXPECT_THAT(with_issuer("https://ci.example/" + std::string(240, 'a')),
+                HasSubstr("at most 255 characters"));
+    EXPECT_THAT(problems_with(provider("")),
+                AllOf(HasSubstr("lacks 'issuer'"), HasSubstr("lacks 'audiences'")));
+    EXPECT_THAT(problems_with(provider("issuer = \"https://ci.example\"\naudiences = []\njwks_file = \"k\"")),
+                HasSubstr("must be 1 to 100 texts"));
+    EXPECT_THAT(
+        problems_with(provider("issuer = \"https://ci.example\"\naudiences = [1]\njwks_file = \"k\"")),
+        HasSubstr("'audiences': every element must be text"));
+    EXPECT_THAT(problems_with(provider("issuer = \"https://ci.example\"\naudiences = \"a\"")),
+                HasSubstr("exactly one of 'jwks_file' and 'jwks_url'"));
+    EXPECT_THAT(problems_with(provider(std::string(kGoodProvider) + "jwks_url = \"https://ci.example/k\"")),
+                HasSubstr("exactly one of 'jwks_file' and 'jwks_url'"));
+    EXPECT_THAT(problems_with(provider(std::string(kGoodProvider) + "ca_file = \"ca\"")),
+                HasSubstr("is for keys that are fetched"));
+    for (const auto* url : {"http://ci.example/keys", "https://", "/keys", "https://ci.example/keys#a"}) {
+        EXPECT_THAT(
+            problems_with(provider("issuer = \"https://ci.example\"\naudiences = \"a\"\njwks_url = \"" +
+                                   std::string(url) + "\"")),
+            HasSubstr("must be an https address"))
+            << url;
+    }
+    EXPECT_THAT(problems_with(provider(kGoodProvider) + provider(kGoodProvider)),
+                HasSubstr("is the issuer of another provider as well"));
+    EXPECT_THAT(problems_with(provider(std::string(kGoodProvider) + "audience = \"a\"")),
+                AllOf(HasSubstr("unknown key 'audience' in [[oidc_provider]]"),
+                      HasSubstr("did you mean 'audiences'?")));
+    EXPECT_THAT(problems_with("\n[oidc_provider]\nissuer = \"https://ci.example\""),
+                HasSubstr("must be written as [[oidc_provider]]"));
+    std::string many;
+    for (int i = 0; i < 101; ++i) {
+        many += provider("issuer = \"https://ci" + std::to_string(i) +
+                         ".example\"\naudiences = \"a\"\njwks_file = \"k\"");
+    }
+    EXPECT_THAT(problems_with(many), HasSubstr("there may be 100 providers at most"));
+}
+
 }  // namespace
 }  // namespace coffer::server

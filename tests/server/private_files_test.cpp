@@ -12,6 +12,7 @@
 namespace coffer::daemon {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -77,6 +78,32 @@ TEST_F(PrivateFiles, MissingOnesAndFolders) {
     config_.listeners.front().tls.crl = {folder_.path() / "no.crl"};
     EXPECT_THAT(file_problems(config_),
                 ElementsAre(HasSubstr("'module'"), HasSubstr("'pin_file'"), HasSubstr("'crl'")));
+}
+
+TEST_F(PrivateFiles, AProvidersKeysThatOthersCanWrite) {
+    testing::write_private(folder_.path() / "jwks", "x");
+    server::OidcProviderConfig provider;
+    provider.issuer = "https://ci.example";
+    provider.jwks_file = folder_.path() / "jwks";
+    provider.ca_file = folder_.path() / "ca";
+    config_.oidc_providers = {provider};
+    for (const mode_t mode : {0644U, 0600U, 0444U}) {
+        set_mode("jwks", mode);
+        EXPECT_THAT(file_problems(config_), IsEmpty()) << mode;
+    }
+    for (const mode_t mode : {0664U, 0646U, 0666U}) {
+        set_mode("jwks", mode);
+        EXPECT_THAT(file_problems(config_),
+                    ElementsAre(AllOf(HasSubstr("provider 'https://ci.example' 'jwks_file'"),
+                                      HasSubstr("others than its owner may write it (chmod 0644 it)"))))
+            << mode;
+    }
+    set_mode("jwks", 0644);
+    set_mode("ca", 0622);
+    EXPECT_THAT(file_problems(config_), ElementsAre(HasSubstr("'ca_file'")));
+    config_.oidc_providers[0].ca_file.clear();
+    config_.oidc_providers[0].jwks_file = folder_.path() / "absent";
+    EXPECT_THAT(file_problems(config_), ElementsAre(HasSubstr("cannot be looked at")));
 }
 
 TEST_F(PrivateFiles, AnotherUsersKey) {

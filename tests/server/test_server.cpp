@@ -120,6 +120,8 @@ TestServer::TestServer(const TestServerOptions& options) {
         std::make_shared<server::RequestRecorder>(context_->metrics, log, server::RequestLog::none);
     context_->principals = std::make_shared<server::PrincipalLimits>(
         options.limits.connections_per_principal, options.limits.requests_per_second_per_principal);
+    context_->strangers =
+        std::make_shared<server::PrincipalLimits>(0, options.limits.unsigned_requests_per_second_per_address);
     context_->stranger_lines = std::make_shared<server::TokenBucket>(1, 1);
     context_->limits = options.limits;
     context_->account = "111122223333";
