@@ -1,7 +1,5 @@
 #include "crypto/key_changes.hpp"
 
-#include <algorithm>
-
 #include "crypto/hsm_impl.hpp"
 #include "crypto/pkcs11_error.hpp"
 
@@ -34,8 +32,7 @@ std::vector<MasterKeyRef> KeyChanges::generations() const {
 }
 
 bool KeyChanges::holds(const MasterKeyRef& ref) const {
-    const auto all = generations();
-    return std::ranges::find(all, ref) != all.end();
+    return hsm_.impl().token().holds(ref);
 }
 
 void KeyChanges::refresh(Deadline deadline) {

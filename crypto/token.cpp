@@ -260,6 +260,11 @@ std::vector<MasterKeyRef> Token::generations() const {
     return refs_;
 }
 
+bool Token::holds(const MasterKeyRef& ref) const {
+    const std::lock_guard lock(published_mutex_);
+    return std::ranges::find(refs_, ref) != refs_.end();
+}
+
 bool Token::master_keys_copied() const {
     const std::lock_guard lock(published_mutex_);
     return copied_;

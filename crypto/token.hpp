@@ -44,6 +44,7 @@ public:
     [[nodiscard]] bool master_keys_copied() const;
     /// All generations of all master keys, by name, then generation.
     [[nodiscard]] std::vector<MasterKeyRef> generations() const;
+    [[nodiscard]] bool holds(const MasterKeyRef& ref) const;
 
     // Of long-lived keys, while no worker is inside (Executor::exclusively). They throw Error, Pkcs11Error; the
     // keys that the daemon works with are then as they were.

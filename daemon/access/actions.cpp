@@ -221,7 +221,7 @@ constexpr std::array<ActionInfo, kActions> kTable{{
     {Action::coffer_what_can, "coffer:WhatCan", AccessLevel::read, ResourceType::none, 0},
     {Action::coffer_lint_policies, "coffer:LintPolicies", AccessLevel::read, ResourceType::none, 0},
     {Action::coffer_get_node_status, "coffer:GetNodeStatus", AccessLevel::read, ResourceType::none, 0},
-    {Action::coffer_get_rewrap_status, "coffer:GetRewrapStatus", AccessLevel::read, ResourceType::none, 0},
+    {Action::coffer_verify_keys, "coffer:VerifyKeys", AccessLevel::read, ResourceType::none, 0},
     {Action::coffer_list_listeners, "coffer:ListListeners", AccessLevel::list, ResourceType::none, 0},
     {Action::coffer_get_listener, "coffer:GetListener", AccessLevel::read, ResourceType::listener, 0},
     {Action::coffer_put_listener_policy, "coffer:PutListenerPolicy", AccessLevel::permissions,
@@ -230,7 +230,8 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      ResourceType::listener, 0},
     {Action::coffer_apply_access_configuration, "coffer:ApplyAccessConfiguration", AccessLevel::permissions,
      ResourceType::none, 0},
-    {Action::coffer_start_rewrap, "coffer:StartRewrap", AccessLevel::write, ResourceType::none, 0},
+    {Action::coffer_retire_key_generations, "coffer:RetireKeyGenerations", AccessLevel::write, ResourceType::none,
+     0},
     {Action::coffer_reload_configuration, "coffer:ReloadConfiguration", AccessLevel::write,
      ResourceType::none, 0},
 }};

@@ -147,13 +147,13 @@ enum class Action : std::uint8_t {
     coffer_what_can,
     coffer_lint_policies,
     coffer_get_node_status,
-    coffer_get_rewrap_status,
+    coffer_verify_keys,
     coffer_list_listeners,
     coffer_get_listener,
     coffer_put_listener_policy,
     coffer_delete_listener_policy,
     coffer_apply_access_configuration,
-    coffer_start_rewrap,
+    coffer_retire_key_generations,
     coffer_reload_configuration
 };
 

@@ -66,7 +66,7 @@ public:
 
 private:
     /// Above the highest numbers of the schema.
-    static constexpr std::size_t kOperations = 256;
+    static constexpr std::size_t kOperations = 512;
     static constexpr std::size_t kCodes = 32;
     /// Made when it is first counted, and then found by number.
     struct Operation {
