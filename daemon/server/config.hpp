@@ -140,6 +140,13 @@ struct AuditConfig {
     std::optional<AuditSinkConfig> https;
 };
 
+/// The wrapping anew that follows the rotation of a master key.
+struct MasterKeysSection {
+    std::uint32_t rewrap_per_second = 0;  ///< data keys, on this node; 0: no limit
+    std::size_t rewrap_batch = 256;       ///< data keys of one database statement
+    std::size_t rewrap_lanes = 2;         ///< batches under way at a time
+};
+
 /// What things cost. Prices in millionths of the currency's unit.
 struct UsageSection {
     std::string currency;  ///< empty: no prices, no costs
@@ -163,6 +170,7 @@ struct Config {
     LimitsConfig limits;
     LogConfig log;
     AuditConfig audit;
+    MasterKeysSection master_keys;
     UsageSection usage;
     ProcessConfig process;
 
