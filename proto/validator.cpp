@@ -151,6 +151,7 @@ public:
         add(*v1::LookupEventsRequest::descriptor()->file());
         add(*v1::GetUsageRequest::descriptor()->file());
         add(*v1::AssumeRoleRequest::descriptor()->file());
+        add(*v1::CreateKeyRequest::descriptor()->file());
         add(*v1::Frame::descriptor()->file());
     }
 
