@@ -42,7 +42,8 @@ std::vector<Statement> rewrap_statements() {
                      "SELECT $1::uuid, $2::int, {}, (SELECT count(*) FROM secret_versions v "
                      "WHERE v.master_key = $1::uuid AND v.key_generation < $2::int) "
                      "ON CONFLICT (master_key) DO UPDATE SET generation = excluded.generation, "
-                     "started = excluded.started, ended = NULL, total = excluded.total, pass = 1 RETURNING 1",
+                     "started = excluded.started, ended = NULL, total = excluded.total, pass = 1 "
+                     "WHERE r.generation < excluded.generation RETURNING 1",
                      sql_time("$3"))},
         {"rewrap_begun", "SELECT generation FROM rewraps WHERE master_key = $1::uuid FOR UPDATE"},
         {"rewrap_no_failures", "DELETE FROM rewrap_failures WHERE master_key = $1::uuid"},
@@ -154,7 +155,8 @@ std::int64_t number_of(const pqxx::result& rows) {
 bool RewrapRepository::begin(WriteTransaction& tx, const Uuid& key, std::uint32_t generation, Timestamp now) {
     const auto begun = tx.sql().exec_prepared("rewrap_begun", key.text());
     if (!begun.empty() && begun.front()[0].as<std::uint32_t>() >= generation) return false;
-    tx.sql().exec_prepared("rewrap_begin", key.text(), generation, now.millis());
+    // Of two nodes that begin at once the second waits for the first, and finds it begun.
+    if (tx.sql().exec_prepared("rewrap_begin", key.text(), generation, now.millis()).empty()) return false;
     tx.sql().exec_prepared("rewrap_no_failures", key.text());
     tx.sql().exec_prepared("rewrap_slices", key.text(), true);
     return true;
