@@ -25,6 +25,17 @@ void start_template(Template& key) {
         .boolean(CKA_DERIVE, false);
 }
 
+CK_OBJECT_HANDLE unwrap_with(const Session& session, const KeyWrap& wrap, CK_OBJECT_HANDLE master,
+                             ByteView wrapped, Template& key) {
+    if (wrap.unwrap_with_value_len) key.number(CKA_VALUE_LEN, kDataKeyBytes);
+    CK_MECHANISM mechanism{wrap.mechanism, nullptr, 0};
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    check("C_UnwrapKey", session.functions().C_UnwrapKey(session.handle(), &mechanism, master,
+                                                         const_cast<std::uint8_t*>(wrapped.data()),
+                                                         wrapped.size(), key.data(), key.size(), &handle));
+    return handle;
+}
+
 }  // namespace
 
 CK_OBJECT_HANDLE generate_data_key(const Session& session, bool wrap_with_trusted) {
@@ -61,13 +72,17 @@ CK_OBJECT_HANDLE unwrap_data_key(const Session& session, const KeyWrap& wrap, CK
     Template key;
     start_template(key);
     key.boolean(CKA_EXTRACTABLE, false).boolean(CKA_ENCRYPT, false).boolean(CKA_DECRYPT, true);
-    if (wrap.unwrap_with_value_len) key.number(CKA_VALUE_LEN, kDataKeyBytes);
-    CK_MECHANISM mechanism{wrap.mechanism, nullptr, 0};
-    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-    check("C_UnwrapKey", session.functions().C_UnwrapKey(session.handle(), &mechanism, master,
-                                                         const_cast<std::uint8_t*>(wrapped.data()),
-                                                         wrapped.size(), key.data(), key.size(), &handle));
-    return handle;
+    return unwrap_with(session, wrap, master, wrapped, key);
+}
+
+CK_OBJECT_HANDLE unwrap_data_key_for_wrapping(const Session& session, const KeyWrap& wrap,
+                                              CK_OBJECT_HANDLE master, ByteView wrapped,
+                                              bool wrap_with_trusted) {
+    Template key;
+    start_template(key);
+    key.boolean(CKA_EXTRACTABLE, true).boolean(CKA_ENCRYPT, false).boolean(CKA_DECRYPT, false);
+    if (wrap_with_trusted) key.boolean(CKA_WRAP_WITH_TRUSTED, true);
+    return unwrap_with(session, wrap, master, wrapped, key);
 }
 
 }  // namespace coffer::crypto

@@ -21,4 +21,10 @@ namespace coffer::crypto {
 [[nodiscard]] CK_OBJECT_HANDLE unwrap_data_key(const Session& session, const KeyWrap& wrap,
                                                CK_OBJECT_HANDLE master, ByteView wrapped);
 
+/// Unwraps a data key to be wrapped anew: it may do nothing, and can be extracted for that; with
+/// `wrap_with_trusted` only under a CKA_TRUSTED key. Throws Pkcs11Error.
+[[nodiscard]] CK_OBJECT_HANDLE unwrap_data_key_for_wrapping(const Session& session, const KeyWrap& wrap,
+                                                            CK_OBJECT_HANDLE master, ByteView wrapped,
+                                                            bool wrap_with_trusted);
+
 }  // namespace coffer::crypto

@@ -67,6 +67,18 @@ void DataKeyCache::forget(ByteView bytes) {
     index_.erase(found);
 }
 
+void DataKeyCache::keep_only(const std::vector<MasterKeyRef>& held) {
+    const std::lock_guard lock(mutex_);
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        if (std::ranges::find(held, entry->master) != held.end()) {
+            ++entry;
+            continue;
+        }
+        index_.erase(entry->wrapped);
+        entry = entries_.erase(entry);
+    }
+}
+
 void DataKeyCache::shrink() {
     const std::lock_guard lock(mutex_);
     for (std::size_t left = (entries_.size() + 1) / 2; left > 0; --left) {

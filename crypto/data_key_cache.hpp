@@ -50,6 +50,8 @@ public:
     /// recently used key makes room.
     KeyPtr put(const MasterKeyRef& master, ByteView wrapped, CK_OBJECT_HANDLE handle);
     void forget(ByteView wrapped);
+    /// Lets go of the keys under generations that are not among `held`.
+    void keep_only(const std::vector<MasterKeyRef>& held);
     /// Lets go of the older half: the token's memory is full.
     void shrink();
     /// A new epoch: all handles are void, and none needs to be destroyed any more.

@@ -8,33 +8,10 @@
 #include "crypto/gcm.hpp"
 #include "crypto/hsm_impl.hpp"
 #include "crypto/objects.hpp"
-#include "crypto/payload_format.hpp"
+#include "crypto/payload_steps.hpp"
 #include "crypto/pkcs11_error.hpp"
 
 namespace coffer::crypto {
-
-namespace {
-
-/// Times that a call has to fail, with a working token in between, before the data is blamed.
-constexpr int kRoundsBeforeBlame = 3;
-
-/// Runs `work`. When the token's answer may mean altered data, proves the token by its canary and tries
-/// again; throws IntegrityError when `work` fails every time and the canary never. A token in trouble fails
-/// the canary, which throws what recovery needs. The canary is opened once more in each round, so that a
-/// token that fails every n-th call does not fail the same call each time.
-template <class Work>
-auto blaming_data_last(const HsmContext& context, std::string_view what, Work work) {
-    for (int round = 1;; ++round) {
-        try {
-            return work();
-        } catch (const Pkcs11Error& e) {
-            if (!may_mean_altered(e.code())) throw;
-        }
-        for (int i = 0; i < round; ++i) context.canary().open(context.session(), context.ring());
-        if (round == kRoundsBeforeBlame)
-            throw IntegrityError(fmt::format("{} was altered or belongs elsewhere", what));
-    }
-}
 
 CK_OBJECT_HANDLE require_master_key(const HsmContext& context, const MasterKeyRef& ref) {
     const auto handle = context.ring().find(ref);
@@ -44,6 +21,28 @@ CK_OBJECT_HANDLE require_master_key(const HsmContext& context, const MasterKeyRe
     }
     return *handle;
 }
+
+void require_wrapped_length(ByteView wrapped_key) {
+    if (wrapped_key.size() == kWrappedKeyBytes) return;
+    throw IntegrityError("the stored data key is damaged: it has an odd length");
+}
+
+SecretBytes decrypt_segments(const Session& session, CK_OBJECT_HANDLE key, const PayloadLayout& layout,
+                             const PayloadAad& aad) {
+    // Room for one tag: what the token wants to have behind the last segment (gcm_decrypt).
+    SecretBytes out(layout.plaintext_bytes() + kGcmTagBytes);
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < layout.segments(); ++i) {
+        size +=
+            gcm_decrypt(session, key, layout.header().iv_bytes, aad.segment(i, i + 1 == layout.segments()),
+                        layout.segment(i), out.writable().subspan(size));
+    }
+    if (size != layout.plaintext_bytes()) throw Pkcs11Error("C_Decrypt", CKR_OK, ErrorClass::module);
+    out.truncate(size);
+    return out;
+}
+
+namespace {
 
 // ---- sealing
 
@@ -79,21 +78,6 @@ SealedPayload seal_payload(const HsmContext& context, const PayloadIdentity& ide
 
 // ---- opening
 
-SecretBytes decrypt_segments(const Session& session, CK_OBJECT_HANDLE key, const PayloadLayout& layout,
-                             const PayloadAad& aad) {
-    // Room for one tag: what the token wants to have behind the last segment (gcm_decrypt).
-    SecretBytes out(layout.plaintext_bytes() + kGcmTagBytes);
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < layout.segments(); ++i) {
-        size +=
-            gcm_decrypt(session, key, layout.header().iv_bytes, aad.segment(i, i + 1 == layout.segments()),
-                        layout.segment(i), out.writable().subspan(size));
-    }
-    if (size != layout.plaintext_bytes()) throw Pkcs11Error("C_Decrypt", CKR_OK, ErrorClass::module);
-    out.truncate(size);
-    return out;
-}
-
 /// With the key that an earlier read left in the token; nothing when there is none, or when it does not do
 /// any more: then it is dropped, and a fresh one decides what is wrong.
 std::optional<SecretBytes> open_with_kept_key(const HsmContext& context, const SealedPayload& payload,
@@ -112,9 +96,7 @@ std::optional<SecretBytes> open_with_kept_key(const HsmContext& context, const S
 SecretBytes open_payload(const HsmContext& context, const PayloadIdentity& identity,
                          const SealedPayload& payload) {
     const auto layout = PayloadLayout::parse(payload.ciphertext);
-    if (payload.wrapped_key.size() != kWrappedKeyBytes) {
-        throw IntegrityError("the stored data key is damaged: it has an odd length");
-    }
+    require_wrapped_length(payload.wrapped_key);
     const auto master = require_master_key(context, payload.master_key);
     const PayloadAad aad(identity, payload.master_key.id, layout.header_bytes());
     if (auto plaintext = open_with_kept_key(context, payload, layout, aad)) return std::move(*plaintext);

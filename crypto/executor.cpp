@@ -28,6 +28,7 @@ constexpr auto kRetryPause = 50ms;
 constexpr auto kIdleProbeInterval = 5s;
 /// How late the watchdog may notice a deadline.
 constexpr auto kWatchdogTick = 20ms;
+constexpr auto kTokenBusy = "the deadline passed before the token's threads could stand still";
 /// When calls take longer and no worker gets on, the daemon is not ready: the token hangs.
 constexpr auto kStallLimit = 10s;
 
@@ -86,6 +87,38 @@ Executor::~Executor() {
 void Executor::submit(std::unique_ptr<HsmJob> job) {
     if (breaker_.is_open() || stalled_) return job->fail(unavailable());
     queue_.push(std::move(job));
+}
+
+void Executor::exclusively(Deadline deadline, const std::function<void()>& work) {
+    const auto given_up = [this] { return closing_ || breaker_.is_open(); };
+    {
+        std::unique_lock lock(mutex_);
+        const bool began =
+            changed_.wait_until(lock, deadline, [&] { return !recovering_ || given_up(); });
+        if (given_up()) {
+            lock.unlock();
+            std::rethrow_exception(unavailable());
+        }
+        if (!began) throw DeadlineExceeded(kTokenBusy);
+        recovering_ = true;
+        if (!changed_.wait_until(lock, deadline, [this] { return in_calls_ == 0; })) {
+            recovering_ = false;
+            lock.unlock();
+            changed_.notify_all();
+            throw DeadlineExceeded(kTokenBusy);
+        }
+    }
+    struct GoOn {
+        Executor& executor;
+        ~GoOn() {
+            {
+                const std::lock_guard lock(executor.mutex_);
+                executor.recovering_ = false;
+            }
+            executor.changed_.notify_all();
+        }
+    } const go_on{*this};
+    work();
 }
 
 Executor::Status Executor::status() const {

@@ -23,7 +23,9 @@ Hsm::Impl::Impl(const HsmConfig& config, const std::shared_ptr<HsmObserver>& obs
       executor_(std::make_unique<Executor>(executor_config(config), *token_, observer)),
       envelope_(hsm),
       seals_(hsm),
-      audit_key_(hsm) {}
+      audit_key_(hsm),
+      rewrapper_(hsm),
+      key_changes_(hsm) {}
 
 Hsm::Impl::~Impl() {
     close();
@@ -54,6 +56,14 @@ Seals& Hsm::seals() noexcept {
 
 AuditKey& Hsm::audit_key() noexcept {
     return impl_->audit_key();
+}
+
+Rewrapper& Hsm::rewrapper() noexcept {
+    return impl_->rewrapper();
+}
+
+KeyChanges& Hsm::key_changes() noexcept {
+    return impl_->key_changes();
 }
 
 void Hsm::random(std::size_t size, JobOptions options, Completion<SecretBytes> completion) {

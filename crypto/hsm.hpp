@@ -12,9 +12,11 @@
 
 #include "crypto/audit_key.hpp"
 #include "crypto/envelope.hpp"
+#include "crypto/key_changes.hpp"
 #include "crypto/key_types.hpp"
 #include "crypto/pin_source.hpp"
 #include "crypto/profile.hpp"
+#include "crypto/rewrap.hpp"
 #include "crypto/seals.hpp"
 #include "daemon/base/job_queue.hpp"
 #include "daemon/base/outcome.hpp"
@@ -82,6 +84,8 @@ public:
     [[nodiscard]] Envelope& envelope() noexcept;
     [[nodiscard]] Seals& seals() noexcept;
     [[nodiscard]] AuditKey& audit_key() noexcept;
+    [[nodiscard]] Rewrapper& rewrapper() noexcept;
+    [[nodiscard]] KeyChanges& key_changes() noexcept;
 
     /// Random bytes of the token (C_GenerateRandom), up to 65,536.
     void random(std::size_t size, JobOptions options, Completion<SecretBytes> completion);

@@ -22,6 +22,8 @@ public:
     [[nodiscard]] Envelope& envelope() noexcept { return envelope_; }
     [[nodiscard]] Seals& seals() noexcept { return seals_; }
     [[nodiscard]] AuditKey& audit_key() noexcept { return audit_key_; }
+    [[nodiscard]] Rewrapper& rewrapper() noexcept { return rewrapper_; }
+    [[nodiscard]] KeyChanges& key_changes() noexcept { return key_changes_; }
 
     /// Queues `work`, a T(HsmContext&), for a worker.
     template <class T, class Work>
@@ -36,6 +38,8 @@ private:
     Envelope envelope_;
     Seals seals_;
     AuditKey audit_key_;
+    Rewrapper rewrapper_;
+    KeyChanges key_changes_;
 };
 
 }  // namespace coffer::crypto

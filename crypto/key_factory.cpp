@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "crypto/anchor_session.hpp"
@@ -48,7 +49,9 @@ MasterKeyRef KeyFactory::make_master_key(std::string_view name) {
         if (key.name == name)
             throw Error(fmt::format("the token holds a master key named \"{}\" already", name));
     }
-    return make_generation(name, {.id = MasterKeyId(random_uuid(session_)), .generation = 1});
+    const MasterKeyRef ref{.id = MasterKeyId(random_uuid(session_)), .generation = 1};
+    generate_master_key(name, ref);
+    return ref;
 }
 
 MasterKeyRef KeyFactory::make_next_generation(std::string_view name) {
@@ -57,10 +60,27 @@ MasterKeyRef KeyFactory::make_next_generation(std::string_view name) {
         if (key.name == name) newest = key.ref;
     }
     if (!newest) throw Error(fmt::format("the token holds no master key named \"{}\"", name));
-    return make_generation(name, {.id = newest->id, .generation = newest->generation + 1});
+    const MasterKeyRef ref{.id = newest->id, .generation = newest->generation + 1};
+    generate_master_key(name, ref);
+    return ref;
 }
 
-MasterKeyRef KeyFactory::make_generation(std::string_view name, const MasterKeyRef& ref) {
+void KeyFactory::make_generation(std::string_view name, const MasterKeyRef& ref) {
+    if (!is_master_key_name(name)) throw Error(fmt::format("\"{}\" cannot name a master key", name));
+    for (const auto& key : find_keys(session_).master_keys) {
+        if ((key.name == name) != (key.ref.id == ref.id)) {
+            throw Error(fmt::format("the token's key \"{}\" has the id {}, not {}", key.name,
+                                    key.ref.id.value().text(), ref.id.value().text()));
+        }
+        if (key.ref == ref) {
+            throw Error(
+                fmt::format("the token holds generation {} of master key \"{}\" already", ref.generation, name));
+        }
+    }
+    generate_master_key(name, ref);
+}
+
+void KeyFactory::generate_master_key(std::string_view name, const MasterKeyRef& ref) {
     const auto label = master_key_label(name, ref.generation);
     const auto id = master_key_cka_id(ref);
     Template key;
@@ -84,7 +104,6 @@ MasterKeyRef KeyFactory::make_generation(std::string_view name, const MasterKeyR
     // Reads every key back as the daemon will: a token that ignored a part of the template is found out here.
     (void)find_keys(session_);
     (void)made.release();
-    return ref;
 }
 
 void KeyFactory::make_seal_key() {
@@ -144,6 +163,16 @@ void KeyFactory::make_audit_key() {
     (void)find_keys(session_);
     (void)made_public.release();
     (void)made_private.release();
+}
+
+void destroy_master_key(const Session& session, const MasterKeyRef& ref) {
+    const auto keys = find_keys(session).master_keys;  // refuses two that match
+    const auto found = std::ranges::find(keys, ref, &FoundMasterKey::ref);
+    if (found == keys.end()) return;
+    if (keys.size() == 1) {
+        throw Error(fmt::format("\"{}\" is the last master key in the token: it is not destroyed", found->name));
+    }
+    check("C_DestroyObject", session.functions().C_DestroyObject(session.handle(), found->handle));
 }
 
 namespace {

@@ -1,5 +1,5 @@
 #pragma once
-// Making Coffer's long-lived keys in a token, for coffer-hsm and for tests. The daemon makes none.
+// Making Coffer's long-lived keys in a token, and destroying generations of master keys.
 
 #include <string>
 #include <string_view>
@@ -29,15 +29,23 @@ public:
     MasterKeyRef make_master_key(std::string_view name);
     /// The generation after the newest of the key `name`. Throws Error when there is no such key.
     MasterKeyRef make_next_generation(std::string_view name);
+    /// That generation of the key `name`, whose id has to be `ref`'s where the token knows the name. Throws Error
+    /// when it exists or id and name do not go together.
+    void make_generation(std::string_view name, const MasterKeyRef& ref);
     /// The HMAC-SHA256 key of the seals, 32 bytes. Throws Error when there is one.
     void make_seal_key();
     /// The EC P-256 key pair that signs audit checkpoints. Throws Error when there is one.
     void make_audit_key();
 
 private:
-    MasterKeyRef make_generation(std::string_view name, const MasterKeyRef& ref);
+    void generate_master_key(std::string_view name, const MasterKeyRef& ref);
     const Session& session_;
 };
+
+/// Destroys that generation of a master key; nothing to do when the token does not hold it. `session` is
+/// read-write. Throws Error when it is the token's last master key, without which a daemon does not start, or when
+/// several keys match; Pkcs11Error.
+void destroy_master_key(const Session& session, const MasterKeyRef& ref);
 
 /// Sets CKA_TRUSTED on the master keys `refs`, as the security officer (PKCS#11 2.40, 4.4: nobody else can).
 /// The user must not be logged in. Answers, for each key that could not be marked, one line that says why:

@@ -151,6 +151,7 @@ KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy)
         if (!copied_) return key;
         const auto made = copy_to_session(session, key);
         copied_ = made.has_value();
+        if (made) copies_.push_back(*made);
         return made.value_or(key);
     };
     for (const auto& key : keys.master_keys) {
@@ -161,6 +162,12 @@ KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy)
         infos_.back().newest_generation = key.ref.generation;
     }
     seal_key_ = usable(*keys.seal_key);
+}
+
+void KeyRing::destroy_copies(const Session& session) noexcept {
+    // A copy that is gone already is as good as destroyed.
+    for (const auto copy : copies_) session.functions().C_DestroyObject(session.handle(), copy);
+    copies_.clear();
 }
 
 std::optional<CK_OBJECT_HANDLE> KeyRing::find(const MasterKeyRef& ref) const {

@@ -44,6 +44,9 @@ public:
     /// the ring. A token that refuses to copy is used without: copied() is false then.
     KeyRing(const Session& session, const FoundKeys& keys, bool copy);
 
+    /// Destroys the copies that it made. Nobody may use the ring afterwards.
+    void destroy_copies(const Session& session) noexcept;
+
     /// The handle that wraps and unwraps under `ref`; nothing when the token has no such key.
     [[nodiscard]] std::optional<CK_OBJECT_HANDLE> find(const MasterKeyRef& ref) const;
     /// The newest generation of `id`; nothing when the token has no such key.
@@ -68,6 +71,7 @@ private:
     CK_OBJECT_HANDLE seal_key_ = CK_INVALID_HANDLE;
     std::optional<CK_OBJECT_HANDLE> audit_key_;
     std::optional<CK_OBJECT_HANDLE> audit_public_key_;
+    std::vector<CK_OBJECT_HANDLE> copies_;
     bool copied_ = false;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace coffer::crypto {
 
 namespace {
@@ -32,6 +34,19 @@ LiveToken::LiveToken(const Module& module, SlotId slot, AnchorSession anchor, co
       ring_(anchor_.session(), require_trusted(find_keys(anchor_.session()), profile.wrap_with_trusted),
             profile.copy_master_keys),
       canary_(Canary::make(sessions_.front(), ring_, profile)) {}
+
+void LiveToken::refresh_keys(const Profile& profile) {
+    const Session& owner = anchor_.session();
+    KeyRing ring(owner, require_trusted(find_keys(owner), profile.wrap_with_trusted), profile.copy_master_keys);
+    try {
+        canary_ = Canary::make(sessions_.front(), ring, profile);
+    } catch (...) {
+        ring.destroy_copies(owner);
+        throw;
+    }
+    std::swap(ring_, ring);
+    ring.destroy_copies(owner);
+}
 
 AnchorSession LiveToken::release_anchor() && {
     sessions_.clear();

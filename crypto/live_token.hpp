@@ -12,7 +12,7 @@
 namespace coffer::crypto {
 
 /// Not thread-safe to make and to destroy; afterwards each thread may use its own session with the rest,
-/// which does not change.
+/// which changes in refresh_keys() alone.
 class LiveToken {
 public:
     /// Opens `profile.threads` sessions beside the anchor, finds the keys and proves them with a canary.
@@ -22,6 +22,10 @@ public:
     [[nodiscard]] const Session& session(std::size_t worker) const { return sessions_.at(worker); }
     [[nodiscard]] const KeyRing& ring() const noexcept { return ring_; }
     [[nodiscard]] const Canary& canary() const noexcept { return canary_; }
+
+    /// Looks for the keys again and goes on with those that are there now. While no other thread uses any of it.
+    /// Throws as the constructor does; then everything stays as it was.
+    void refresh_keys(const Profile& profile);
 
     /// Closes the workers' sessions and gives up the anchor, so that the login outlives them.
     [[nodiscard]] AnchorSession release_anchor() &&;

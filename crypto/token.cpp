@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "crypto/key_factory.hpp"
 #include "crypto/module_configuration.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -98,9 +99,63 @@ void Token::come_alive(AnchorSession anchor) {
     for (std::size_t i = 0; i < profile_.threads; ++i) {
         contexts_.emplace_back(live_->session(i), *live_, data_keys_, profile_);
     }
+    publish_keys();
+}
+
+void Token::publish_keys() {
     const std::lock_guard lock(published_mutex_);
     infos_ = live_->ring().infos();
+    refs_ = live_->ring().refs();
     copied_ = live_->ring().copied();
+}
+
+LiveToken& Token::require_live() {
+    if (!live_) throw Unavailable("the token cannot be used now: it is being opened again");
+    return *live_;
+}
+
+Session Token::writing_session() const {
+    return Session::open(*module_, info_.slot, SessionMode::read_write);
+}
+
+void Token::refresh_keys() {
+    require_live().refresh_keys(profile_);
+    publish_keys();
+    data_keys_.keep_only(generations());
+}
+
+namespace {
+/// Whoever is logged in as the user cannot mark a key as trusted, and without that it could not be used.
+void refuse_where_trust_is_needed(const Profile& profile) {
+    if (!profile.wrap_with_trusted) return;
+    throw Error(
+        "the profile has wrap_with_trusted, and only the token's security officer can mark a master key as "
+        "CKA_TRUSTED: make the generation with the vendor's tool, have it marked, and try again; it is then taken over");
+}
+}  // namespace
+
+MasterKeyRef Token::make_master_key(std::string_view name) {
+    static_cast<void>(require_live());
+    refuse_where_trust_is_needed(profile_);
+    const auto session = writing_session();
+    const auto made = KeyFactory(session).make_master_key(name);
+    refresh_keys();
+    return made;
+}
+
+void Token::make_generation(std::string_view name, const MasterKeyRef& ref) {
+    static_cast<void>(require_live());
+    refuse_where_trust_is_needed(profile_);
+    const auto session = writing_session();
+    KeyFactory(session).make_generation(name, ref);
+    refresh_keys();
+}
+
+void Token::destroy_generation(const MasterKeyRef& ref) {
+    static_cast<void>(require_live());
+    const auto session = writing_session();
+    destroy_master_key(session, ref);
+    refresh_keys();
 }
 
 void Token::go_stale() noexcept {
@@ -198,6 +253,16 @@ std::optional<MasterKeyInfo> Token::find_master_key(MasterKeyId id) const {
     const std::lock_guard lock(published_mutex_);
     const auto found = std::ranges::find(infos_, id, &MasterKeyInfo::id);
     return found == infos_.end() ? std::nullopt : std::optional(*found);
+}
+
+std::vector<MasterKeyRef> Token::generations() const {
+    const std::lock_guard lock(published_mutex_);
+    return refs_;
+}
+
+bool Token::holds(const MasterKeyRef& ref) const {
+    const std::lock_guard lock(published_mutex_);
+    return std::ranges::find(refs_, ref) != refs_.end();
 }
 
 bool Token::master_keys_copied() const {

@@ -42,6 +42,20 @@ public:
     [[nodiscard]] std::optional<MasterKeyInfo> find_master_key(std::string_view name) const;
     [[nodiscard]] std::optional<MasterKeyInfo> find_master_key(MasterKeyId id) const;
     [[nodiscard]] bool master_keys_copied() const;
+    /// All generations of all master keys, by name, then generation.
+    [[nodiscard]] std::vector<MasterKeyRef> generations() const;
+    [[nodiscard]] bool holds(const MasterKeyRef& ref) const;
+
+    // Of long-lived keys, while no worker is inside (Executor::exclusively). They throw Error, Pkcs11Error; the
+    // keys that the daemon works with are then as they were.
+
+    /// Goes on with the keys that the token holds now.
+    void refresh_keys();
+    /// Makes a key as KeyFactory does, and refreshes.
+    MasterKeyRef make_master_key(std::string_view name);
+    void make_generation(std::string_view name, const MasterKeyRef& ref);
+    /// Destroys a generation, unless it is gone already, and refreshes.
+    void destroy_generation(const MasterKeyRef& ref);
 
     /// libp11's users hold this while they are inside: what is rebuilt waits for them.
     [[nodiscard]] std::shared_lock<std::shared_mutex> lock_module() { return gate_.shared(); }
@@ -58,6 +72,10 @@ public:
 private:
     void require_mechanisms() const;
     void come_alive(AnchorSession anchor);
+    void publish_keys();
+    [[nodiscard]] LiveToken& require_live();
+    /// A session that may make and destroy token objects.
+    [[nodiscard]] Session writing_session() const;
     void go_stale() noexcept;
     void leave_libp11() noexcept;
 
@@ -75,6 +93,7 @@ private:
     mutable std::mutex published_mutex_;
     TokenInfo info_;
     std::vector<MasterKeyInfo> infos_;
+    std::vector<MasterKeyRef> refs_;
     bool copied_ = false;
 
     std::mutex signers_mutex_;

@@ -142,13 +142,12 @@ bool Appliance::open_database() {
 
 void Appliance::verify_master_keys() {
     const auto deadline = std::chrono::steady_clock::now() + kMasterKeyPatience;
-    secrets::LeaveEvent leave_event;
     if (config_.audit.enabled) {
         outbox_rows_ = outbox_rows(config_, *hsm_, deadline);
-        leave_event = secrets::leave_event(outbox_rows_, event_maker(config_, clock_));
+        leave_event_ = secrets::leave_event(outbox_rows_, event_maker(config_, clock_));
     }
     const auto missing =
-        secrets::verify_and_register_master_keys(*hsm_, *database_, clock_, leave_event, deadline);
+        secrets::verify_and_register_master_keys(*hsm_, *database_, clock_, leave_event_, deadline);
     for (const auto& line : missing)
         log_->error("the token lacks a master key", {{"key", std::string_view(line)}});
 }
@@ -272,6 +271,17 @@ void Appliance::make_service() {
                               *page_tokens_,
                               clock_,
                               &rotation_->workers()});
+    keys_ = std::make_unique<KeyParts>(config_,
+                                       keys::KeyServiceParts{{config_.node.region, config_.node.account},
+                                                             *hsm_,
+                                                             *database_,
+                                                             *master_keys_,
+                                                             *principals_,
+                                                             *page_tokens_,
+                                                             clock_,
+                                                             {}},
+                                       *master_keys_, leave_event_, log_);
+    metrics_->add_sampler([this] { return keys_->metrics(); });
     secrets::PurgeWorker::Events events;
     events.purged = [log = log_](const std::string& name) {
         log->info("a deleted secret was destroyed", {{"secret", std::string_view(name)}});
@@ -293,7 +303,7 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
     std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service(),
-                                               sts_service_.get(), &rotation_->service()};
+                                               sts_service_.get(), &rotation_->service(), &keys_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_,
                                                     audit_ ? &audit_->refusals() : nullptr);
@@ -368,9 +378,11 @@ void Appliance::take_apart() {
     taken_apart_ = true;
     if (rotation_) rotation_->workers().stop();
     if (purge_worker_) purge_worker_->stop();
+    if (keys_) keys_->stop();
     control_.stop();
     if (control_thread_.joinable()) control_thread_.join();
     shards_.stop();
+    if (keys_) keys_->close();
     if (principals_) principals_->close();
     if (accesses_) accesses_->close();
     if (access_key_uses_) access_key_uses_->close();

@@ -19,6 +19,7 @@
 #include "daemon/backend_observers.hpp"
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/iam/service.hpp"
+#include "daemon/key_parts.hpp"
 #include "daemon/rotation_parts.hpp"
 #include "daemon/secrets/pipeline.hpp"
 #include "daemon/secrets/purge_worker.hpp"
@@ -100,6 +101,7 @@ private:
     std::unique_ptr<crypto::Hsm> hsm_;
     std::unique_ptr<storage::Database> database_;
     std::shared_ptr<const secrets::OutboxRows> outbox_rows_;
+    secrets::LeaveEvent leave_event_;       ///< empty where no events are written
     std::unique_ptr<AuditParts> audit_;  ///< null where the configuration turns it off
     std::unique_ptr<storage::SecretCache> cache_;
     std::unique_ptr<secrets::MasterKeys> master_keys_;
@@ -115,6 +117,7 @@ private:
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<UsageParts> usage_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
+    std::unique_ptr<KeyParts> keys_;
     std::unique_ptr<RotationParts> rotation_;
     std::unique_ptr<secrets::SecretsService> service_;
     std::unique_ptr<audit_lookup::AuditLookup> audit_lookup_;

@@ -26,6 +26,7 @@ struct ChangeEvents {
 /// What the migrations' triggers notify.
 inline constexpr std::string_view kSecretChannel = "coffer_secret_changed";
 inline constexpr std::string_view kIamChannel = "coffer_iam_changed";
+inline constexpr std::string_view kMasterKeyChannel = "coffer_master_keys_changed";
 
 /// Reconnects by itself until it is destroyed. A connection that died silently is noticed by a heartbeat,
 /// within kHeartbeatInterval + kHeartbeatTimeout.

@@ -96,6 +96,7 @@ public:
     void find(const std::string& name, JobOptions options, Completion<SecretPtr> completion, Wanted wanted);
     void payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                  Completion<PayloadPtr> completion);
+    void forget(const std::string& name) { changed(name); }
     [[nodiscard]] CacheStatistics statistics() const;
 
 private:
@@ -432,6 +433,10 @@ void SecretCache::find(const std::string& name, JobOptions options, Completion<S
 void SecretCache::payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                           Completion<PayloadPtr> completion) {
     impl_->payload(secret, version, options, std::move(completion));
+}
+
+void SecretCache::forget(const std::string& name) {
+    if (!name.empty()) impl_->forget(name);
 }
 
 CacheStatistics SecretCache::statistics() const {

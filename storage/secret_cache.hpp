@@ -64,6 +64,9 @@ public:
     void payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                  Completion<PayloadPtr> completion);
 
+    /// Drops what it has of the secret: a payload of it turned out to be of no use any more.
+    void forget(const std::string& name);
+
     [[nodiscard]] CacheStatistics statistics() const;
 
     /// Stops listening. Also done by the destructor.

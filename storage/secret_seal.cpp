@@ -38,6 +38,15 @@ void put_rotation(CanonicalEncoder& encoder, const StoredRotation& rotation) {
     encoder.optional(rotation.opens, put_time).optional(rotation.closes, put_time);
 }
 
+void put_generations(CanonicalEncoder& encoder, const std::vector<StoredMasterKey>& keys) {
+    encoder.list(keys.size());
+    for (const auto& key : keys) {
+        put_uuid(encoder, key.id);
+        encoder.number(key.generation).text(key.name).number(key.created.millis());
+        encoder.bytes(key.check_value.wrapped_key).bytes(key.check_value.ciphertext);
+    }
+}
+
 }  // namespace
 
 Bytes secret_seal_message(const StoredSecret& secret) {
@@ -59,11 +68,21 @@ Bytes secret_seal_message(const StoredSecret& secret) {
 
 Bytes master_keys_seal_message(const std::vector<StoredMasterKey>& keys) {
     CanonicalEncoder encoder("coffer/seal/master-keys/v1");
-    encoder.list(keys.size());
-    for (const auto& key : keys) {
-        put_uuid(encoder, key.id);
-        encoder.number(key.generation).text(key.name).number(key.created.millis());
-        encoder.bytes(key.check_value.wrapped_key).bytes(key.check_value.ciphertext);
+    put_generations(encoder, keys);
+    return encoder.take();
+}
+
+Bytes master_keys_seal_message(const StoredMasterKeys& keys) {
+    CanonicalEncoder encoder("coffer/seal/master-keys/v2");
+    encoder.number(keys.revision.value());
+    put_generations(encoder, keys.generations);
+    encoder.list(keys.settings.size());
+    for (const auto& [id, settings] : keys.settings) {
+        put_uuid(encoder, id);
+        encoder.text(settings.description).optional(settings.deletion_due, put_time);
+        encoder.optional(settings.rotation_days, [](CanonicalEncoder& e, std::int32_t days) { e.number(days); });
+        encoder.optional(settings.next_rotation, put_time).number(settings.rewrapped_generation);
+        encoder.optional(settings.rewrapped, put_time);
     }
     return encoder.take();
 }

@@ -2,6 +2,7 @@
 // What a secret's seal is computed over, stated once. Internal to storage/.
 
 #include "daemon/base/bytes.hpp"
+#include "storage/master_key_repository.hpp"
 #include "storage/records.hpp"
 
 namespace coffer::storage {
@@ -13,5 +14,8 @@ namespace coffer::storage {
 
 /// The same ("coffer/seal/master-keys/v1") over all generations, by id and generation.
 [[nodiscard]] Bytes master_keys_seal_message(const std::vector<StoredMasterKey>& keys);
+
+/// The same ("coffer/seal/master-keys/v2") over the set's number, all generations, and the settings by id.
+[[nodiscard]] Bytes master_keys_seal_message(const StoredMasterKeys& keys);
 
 }  // namespace coffer::storage

@@ -38,6 +38,9 @@ void add_sts(CLI::App& app, Commands& commands);
 // `coffer audit`: what was done, on all nodes.
 void add_audit(CLI::App& app, Commands& commands);
 
+// `coffer key`: the HSM's master keys.
+void add_keys(CLI::App& app, Commands& commands);
+
 // The verbs for hands.
 void add_get(CLI::App& app, Commands& commands);
 void add_put(CLI::App& app, Commands& commands);

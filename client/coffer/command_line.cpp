@@ -130,6 +130,7 @@ CommandLine::CommandLine()
     add_iam(app_, commands_);
     add_sts(app_, commands_);
     add_audit(app_, commands_);
+    add_keys(app_, commands_);
     add_rotation(app_, commands_);
     add_aws_verbs(app_, commands_);
     check_arguments(app_);

@@ -30,11 +30,13 @@ std::string limit_hint(const ServiceFailure& error) {
 std::string hint_for(const ServiceFailure& error) {
     switch (error.code()) {
         case v1::RESOURCE_NOT_FOUND:
+            if (mentions(error, "Key '")) return "coffer key list shows the master keys";
             if (mentions(error, "staging label") || mentions(error, "VersionId")) {
                 return "coffer history NAME shows the versions and their labels";
             }
             return "coffer ls shows the names; coffer ls --all also those marked for deletion";
         case v1::INVALID_REQUEST:
+            if (mentions(error, "master key") || mentions(error, "default key")) return {};
             if (mentions(error, "deletion") || mentions(error, "marked deleted")) {
                 return "coffer restore NAME takes a deletion back";
             }

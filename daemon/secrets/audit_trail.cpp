@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kSecretsSource = "secretsmanager.amazonaws.com";
 constexpr std::string_view kIamSource = "iam.amazonaws.com";
 constexpr std::string_view kCloudTrailSource = "cloudtrail.amazonaws.com";
+constexpr std::string_view kKmsSource = "kms.amazonaws.com";
 constexpr std::string_view kStsSource = "sts.amazonaws.com";
 /// Of operations that no service of AWS has.
 constexpr std::string_view kOwnSource = "coffer";
@@ -95,6 +96,11 @@ std::string_view source_of(const google::protobuf::Message* message) {
     if (file == v1::GetSecretValueRequest::descriptor()->file()) return kSecretsSource;
     if (file == v1::LookupEventsRequest::descriptor()->file()) return kCloudTrailSource;
     if (file == v1::AssumeRoleRequest::descriptor()->file()) return kStsSource;
+    if (message->GetDescriptor() == v1::RetireKeyGenerationsRequest::descriptor() ||
+        message->GetDescriptor() == v1::VerifyKeysRequest::descriptor()) {
+        return kOwnSource;
+    }
+    if (file == v1::CreateKeyRequest::descriptor()->file()) return kKmsSource;
     return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
 }
 

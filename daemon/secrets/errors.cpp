@@ -69,6 +69,12 @@ ServiceError unknown_master_key(std::string_view kms_key_id) {
                "shows, or leave KmsKeyId out for the default key."));
 }
 
+ServiceError master_key_pending_deletion(std::string_view key_id) {
+    return {v1::INVALID_REQUEST, "The master key with id " + std::string(key_id) +
+                                     " is pending deletion: nothing can be encrypted under it. Name another key, or "
+                                     "cancel the deletion (CancelKeyDeletion)."};
+}
+
 ServiceError invalid_next_token() {
     return {v1::INVALID_NEXT_TOKEN,
             "The NextToken value is invalid. Use the token of the previous answer, with the same parameters, "

@@ -35,6 +35,7 @@ private:
 [[nodiscard]] ServiceError both_values();
 [[nodiscard]] ServiceError no_value_given();
 [[nodiscard]] ServiceError unknown_master_key(std::string_view kms_key_id);
+[[nodiscard]] ServiceError master_key_pending_deletion(std::string_view key_id);
 [[nodiscard]] ServiceError invalid_next_token();
 [[nodiscard]] ServiceError rotation_not_complete();
 [[nodiscard]] ServiceError no_rotation_function();

@@ -51,8 +51,8 @@ bool token_has(crypto::Hsm& hsm, const storage::StoredMasterKey& key, JobOptions
                 "original token, or a restored backup of it.");
 }
 
-storage::StoredMasterKey make_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key, Timestamp now,
-                                     JobOptions options) {
+storage::StoredMasterKey make_record_of(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key, Timestamp now,
+                                        JobOptions options) {
     auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
         hsm.envelope().seal(check_identity(key.id.value(), key.newest_generation),
                             crypto::SecretBytes::copy_of(kCheckText), key.id, options, std::move(done));
@@ -66,10 +66,18 @@ ServiceAction registration_of(const std::vector<storage::StoredMasterKey>& keys)
     return {"RegisterMasterKeys", "cofferd", {}, {{"keys", std::move(names)}}};
 }
 
-std::vector<storage::StoredMasterKey> load_all(storage::Database& database, JobOptions options) {
-    return wait_for<std::vector<storage::StoredMasterKey>>([&](auto done) {
-        database.read<std::vector<storage::StoredMasterKey>>(
-            options, [](storage::ReadTransaction& tx) { return storage::MasterKeyRepository::all(tx); },
+struct Known {
+    std::vector<storage::StoredMasterKey> keys;
+    std::vector<storage::RetiredGeneration> retired;
+};
+
+Known load_all(storage::Database& database, JobOptions options) {
+    return wait_for<Known>([&](auto done) {
+        database.read<Known>(
+            options,
+            [](storage::ReadTransaction& tx) {
+                return Known{storage::MasterKeyRepository::all(tx), storage::MasterKeyRepository::retired(tx)};
+            },
             std::move(done));
     });
 }
@@ -86,7 +94,24 @@ MasterKeys::MasterKeys(crypto::Hsm& hsm, std::string default_name) : hsm_(hsm) {
     default_key_ = key->id;
 }
 
+storage::StoredMasterKey make_master_key_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key, Timestamp now,
+                                                JobOptions options) {
+    return make_record_of(hsm, key, now, options);
+}
+
+void MasterKeys::set_pending_deletion(std::set<Uuid> keys) {
+    const std::unique_lock lock(mutex_);
+    pending_deletion_ = std::move(keys);
+}
+
 crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_key_id) const {
+    const auto key = find(kms_key_id);
+    const std::shared_lock lock(mutex_);
+    if (pending_deletion_.contains(key.value())) throw master_key_pending_deletion(key.value().text());
+    return key;
+}
+
+crypto::MasterKeyId MasterKeys::find(const std::optional<std::string>& kms_key_id) const {
     if (!kms_key_id || kms_key_id->empty()) return default_key_;
     const auto text = without_arn(*kms_key_id);
     if (text == kAwsDefaultAlias) return default_key_;
@@ -105,8 +130,11 @@ std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm, stora
                                                          Deadline deadline) {
     const JobOptions options{Priority::write, deadline};
     std::vector<storage::StoredMasterKey> known;
+    std::vector<storage::RetiredGeneration> retired;
     try {
-        known = load_all(database, options);
+        auto loaded = load_all(database, options);
+        known = std::move(loaded.keys);
+        retired = std::move(loaded.retired);
     } catch (const IntegrityError& error) {
         throw Error(std::string("the database's record of master keys does not verify (") + error.what() +
                     "): it was altered, or it was written with another token's seal key");
@@ -125,7 +153,9 @@ std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm, stora
         const bool is_known = std::ranges::any_of(known, [&](const auto& k) {
             return k.id == key.id.value() && k.generation == key.newest_generation;
         });
-        if (!is_known) added.push_back(make_record(hsm, key, clock.now(), options));
+        const storage::RetiredGeneration newest{key.id.value(), key.newest_generation};
+        if (is_known || std::ranges::find(retired, newest) != retired.end()) continue;
+        added.push_back(make_record_of(hsm, key, clock.now(), options));
     }
     if (!added.empty()) {
         static_cast<void>(wait_for<Done>([&](Completion<Done> done) {

@@ -3,6 +3,8 @@
 // belong together.
 
 #include <optional>
+#include <set>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,19 +24,32 @@ public:
     MasterKeys(crypto::Hsm& hsm, std::string default_name);
 
     /// The key that a KmsKeyId means: alias/NAME, a key id, or the ARN of either; nothing, "" and
-    /// alias/aws/secretsmanager mean the default key. Throws ServiceError (InvalidParameterException) for
-    /// names of no key.
+    /// alias/aws/secretsmanager mean the default key. Throws ServiceError: InvalidParameterException for names of no
+    /// key, InvalidRequestException for a key that is pending deletion.
     [[nodiscard]] crypto::MasterKeyId resolve(const std::optional<std::string>& kms_key_id) const;
 
+    /// The same for a key that nothing is to be encrypted under: one that is pending deletion is as good.
+    [[nodiscard]] crypto::MasterKeyId find(const std::optional<std::string>& kms_key_id) const;
+
     [[nodiscard]] crypto::MasterKeyId default_key() const noexcept { return default_key_; }
+
+    /// From now on nothing can be encrypted under these keys.
+    void set_pending_deletion(std::set<Uuid> keys);
 
 private:
     crypto::Hsm& hsm_;
     crypto::MasterKeyId default_key_;
+    mutable std::shared_mutex mutex_;
+    std::set<Uuid> pending_deletion_;
 };
 
+/// The record of a generation that the token holds, with its check value: opens only with the very same key. The
+/// generation is the newest of its key. Blocks.
+[[nodiscard]] storage::StoredMasterKey make_master_key_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key,
+                                                              Timestamp now, JobOptions options);
+
 /// Checks every master key of the database against the token by opening its check value, and registers the
-/// token's keys that the database does not know yet. Blocks; for start-up.
+/// token's keys that the database does not know yet, unless they are being destroyed. Blocks; for start-up.
 ///
 /// Returns a line for each generation that the token does not have (secrets under it cannot be read until
 /// it is back). `leave_event` may be empty. Throws Error when a key of the token is not the one the database

@@ -2,6 +2,7 @@
 
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
+#include "storage/secret_repository.hpp"
 
 namespace coffer::secrets {
 
@@ -72,6 +73,28 @@ awaitable<crypto::SecretBytes> SecretsService::open_payload(
         parts_.hsm.envelope().open(std::move(identity), std::move(payload), options, std::move(done));
     };
     co_return co_await await_completion<crypto::SecretBytes>(std::move(start));
+}
+
+awaitable<crypto::SecretBytes> SecretsService::open_stored(Call call, SecretPtr secret,
+                                                           storage::VersionId version,
+                                                           crypto::PayloadIdentity identity, PayloadPtr payload) {
+    const crypto::MasterKeyRef ref{crypto::MasterKeyId(payload->master_key), payload->generation};
+    if (parts_.hsm.key_changes().holds(ref)) {
+        co_return co_await open_payload(call, std::move(identity), to_sealed(*payload));
+    }
+    parts_.cache.forget(secret->name);
+    using Loaded = std::optional<storage::StoredPayload>;
+    UniqueFunction<Loaded(storage::ReadTransaction&)> job = [&hsm = parts_.hsm, id = secret->id,
+                                                             version](storage::ReadTransaction& tx) {
+        auto loaded = storage::SecretRepository::payload(tx, id, version);
+        if (!loaded) return loaded;
+        const crypto::MasterKeyRef now{crypto::MasterKeyId(loaded->master_key), loaded->generation};
+        if (!hsm.key_changes().holds(now)) hsm.key_changes().refresh_for_request(tx.deadline());
+        return loaded;
+    };
+    const auto loaded = co_await read<Loaded>(call, std::move(job));
+    if (!loaded) throw no_value_for_version(version.value());
+    co_return co_await open_payload(call, std::move(identity), to_sealed(*loaded));
 }
 
 awaitable<void> SecretsService::require_same_value(Call call, std::string arn, std::string token,

@@ -243,7 +243,7 @@ awaitable<SecretsService::Payloads> SecretsService::reencrypt(Call call, SecretP
         const auto stored = co_await await_completion<PayloadPtr>(std::move(start));
         if (!stored) throw RevisionMoved();
         crypto::PayloadIdentity identity{secret->arn, version.id.value(), to_payload_kind(*version.kind)};
-        auto value = co_await open_payload(call, identity, to_sealed(*stored));
+        auto value = co_await open_stored(call, secret, version.id, identity, stored);
         auto sealed = co_await seal_value(call, std::move(identity), std::move(value), key);
         payloads.emplace_back(version.id, to_stored(std::move(sealed)));
     }
@@ -255,7 +255,7 @@ awaitable<v1::UpdateSecretResponse> SecretsService::try_update(
     std::shared_ptr<const ValueKindAndBytes> value) {
     const auto new_key_id = request->has_kms_key_id() ? non_empty(request->kms_key_id()) : secret->kms_key_id;
     const auto key = parts_.master_keys.resolve(new_key_id);
-    const bool moves_key = request->has_kms_key_id() && key != parts_.master_keys.resolve(secret->kms_key_id);
+    const bool moves_key = request->has_kms_key_id() && key != parts_.master_keys.find(secret->kms_key_id);
     Payloads reencrypted;
     if (moves_key) reencrypted = co_await reencrypt(call, secret, key);
 

@@ -286,6 +286,13 @@ void read_log(TableReader& reader, LogConfig& log) {
     reader.finish();
 }
 
+void read_master_keys(TableReader& reader, MasterKeysSection& keys) {
+    reader.read_integer("rewrap_per_second", keys.rewrap_per_second, 0, 10'000'000);
+    reader.read_integer("rewrap_batch", keys.rewrap_batch, 1, 4096);
+    reader.read_integer("rewrap_lanes", keys.rewrap_lanes, 1, 16);
+    reader.finish();
+}
+
 void read_usage(TableReader& reader, UsageSection& usage) {
     const bool requests =
         reader.read_millionths("price_per_10000_requests", usage.micros_per_10000_requests, kMostPrice);
@@ -351,6 +358,7 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     read_section(root, "limits", Need::optional, config.limits, read_limits, problems);
     read_section(root, "log", Need::optional, config.log, read_log, problems);
     read_audit(root, config.audit, problems);
+    read_section(root, "master_keys", Need::optional, config.master_keys, read_master_keys, problems);
     read_section(root, "usage", Need::optional, config.usage, read_usage, problems);
     read_rotation(root, config.rotation, problems);
     read_oidc_providers(root, config.oidc_providers, problems);

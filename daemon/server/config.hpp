@@ -142,6 +142,13 @@ struct AuditConfig {
     std::optional<AuditSinkConfig> https;
 };
 
+/// The wrapping anew that follows the rotation of a master key.
+struct MasterKeysSection {
+    std::uint32_t rewrap_per_second = 0;  ///< data keys, on this node; 0: no limit
+    std::size_t rewrap_batch = 256;       ///< data keys of one database statement
+    std::size_t rewrap_lanes = 2;         ///< batches under way at a time
+};
+
 /// An address with the scheme https, in parts.
 struct HttpsUrl {
     std::string host;
@@ -220,6 +227,7 @@ struct Config {
     LimitsConfig limits;
     LogConfig log;
     AuditConfig audit;
+    MasterKeysSection master_keys;
     UsageSection usage;
     RotationSection rotation;
     std::vector<OidcProviderConfig> oidc_providers;

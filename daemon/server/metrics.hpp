@@ -69,7 +69,7 @@ public:
 
 private:
     /// Above the highest numbers of the schema.
-    static constexpr std::size_t kOperations = 320;
+    static constexpr std::size_t kOperations = 512;
     static constexpr std::size_t kCodes = 64;
     /// Made when it is first counted, and then found by number.
     struct Operation {

@@ -1,0 +1,231 @@
+#include "daemon/keys/key_keeper.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <set>
+
+#include "daemon/base/thread_name.hpp"
+#include "daemon/keys/key_set.hpp"
+
+namespace coffer::keys {
+
+using crypto::MasterKeyId;
+using crypto::MasterKeyRef;
+using storage::MasterKeyRepository;
+using storage::RetiredGeneration;
+
+namespace {
+
+constexpr std::chrono::seconds kKeeperPatience{30};
+
+Deadline keeper_deadline() {
+    return std::chrono::steady_clock::now() + kKeeperPatience;
+}
+
+template <class T>
+T keeper_write(storage::Database& database, UniqueFunction<T(storage::WriteTransaction&)> job) {
+    return wait_for<T>([&](Completion<T> done) {
+        database.write<T>({Priority::rotation, keeper_deadline()}, std::move(job), std::move(done));
+    });
+}
+
+bool is_registered(const storage::StoredMasterKeys& keys, const RetiredGeneration& generation) {
+    return std::ranges::any_of(keys.generations, [&](const auto& key) {
+        return key.id == generation.id && key.generation == generation.generation;
+    });
+}
+
+bool is_due(const std::optional<Timestamp>& time, Timestamp now) {
+    return time && *time <= now;
+}
+
+}  // namespace
+
+KeyKeeper::KeyKeeper(KeeperParts parts, KeyEvents events)
+    : parts_(std::move(parts)),
+      events_(std::move(events)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {
+    name_thread(thread_, "keys");
+    listener_.emplace(parts_.database.config(), storage::kMasterKeyChannel,
+                      storage::ChangeEvents{.listening = [this] { wake(); },
+                                            .lost = [] {},
+                                            .changed = [this](const std::string&) { wake(); }});
+}
+
+KeyKeeper::~KeyKeeper() {
+    stop();
+}
+
+void KeyKeeper::stop() {
+    listener_.reset();
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+void KeyKeeper::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        woken_ = true;
+    }
+    wake_.notify_all();
+}
+
+void KeyKeeper::run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        run_once();
+        std::unique_lock lock(mutex_);
+        wake_.wait_for(lock, stop, kInterval, [this] { return woken_; });
+        woken_ = false;
+    }
+}
+
+template <class Work>
+void KeyKeeper::guarded(const char* what, const Work& work) {
+    try {
+        work();
+    } catch (const std::exception& error) {
+        // A backend that is away is said by its own observer, and not each ten seconds again here.
+        const std::string failure = std::string(what) + error.what();
+        if (failure != last_failure_) events_.failed(what, error.what());
+        last_failure_ = failure;
+    }
+}
+
+void KeyKeeper::run_once() {
+    const std::lock_guard one_at_a_time(round_mutex_);
+    guarded("looking at the master keys", [this] {
+        auto seen = load();
+        bring_token_up_to_date(seen);
+        seen = load();
+        std::set<Uuid> pending;
+        for (const auto& [id, settings] : seen.keys.settings) {
+            if (settings.deletion_due) pending.insert(id);
+        }
+        parts_.master_keys.set_pending_deletion(std::move(pending));
+        tell_missing(seen);
+        events_.changed();
+        guarded("destroying retired generations", [&] { finish_retirements(seen); });
+        guarded("rotating a master key by its schedule", [&] { rotate_if_due(seen); });
+        guarded("deleting a master key", [&] { delete_if_due(seen); });
+    });
+}
+
+KeyKeeper::Seen KeyKeeper::load() const {
+    return wait_for<Seen>([&](Completion<Seen> done) {
+        parts_.database.read<Seen>(
+            {Priority::rotation, keeper_deadline()},
+            [](storage::ReadTransaction& tx) {
+                Seen seen;
+                // In this order: what is retired in between is not taken for unknown.
+                seen.keys = MasterKeyRepository::load(tx);
+                seen.retired = MasterKeyRepository::retired(tx);
+                return seen;
+            },
+            std::move(done));
+    });
+}
+
+void KeyKeeper::bring_token_up_to_date(const Seen& seen) {
+    std::vector<MasterKeyRef> registered;
+    for (const auto& key : seen.keys.generations) registered.push_back({MasterKeyId(key.id), key.generation});
+    auto held = parts_.hsm.key_changes().generations();
+    std::ranges::sort(registered);
+    std::ranges::sort(held);
+    if (registered == held) return;
+    parts_.hsm.key_changes().refresh(keeper_deadline());
+    const auto infos = parts_.hsm.master_keys();
+    const bool unknown = std::ranges::any_of(infos, [&](const crypto::MasterKeyInfo& info) {
+        return newest_of(seen.keys, info.id.value()) < info.newest_generation &&
+               std::ranges::find(seen.retired, RetiredGeneration{info.id.value(), info.newest_generation}) ==
+                   seen.retired.end();
+    });
+    if (!unknown) return;
+    static_cast<void>(keeper_write<Done>(parts_.database, [this](storage::WriteTransaction& tx) {
+        const auto added = register_unknown(tx, {parts_.hsm, parts_.clock});
+        if (parts_.leave_event && !added.empty()) {
+            boost::json::array names;
+            for (const auto& key : added) {
+                names.emplace_back("alias/" + key.name + " generation " + std::to_string(key.generation));
+            }
+            parts_.leave_event(tx, {"RegisterMasterKeys", "cofferd", {}, {{"keys", std::move(names)}}});
+        }
+        return Done{};
+    }));
+}
+
+void KeyKeeper::tell_missing(const Seen& seen) {
+    std::map<MasterKeyRef, bool> missing;
+    for (const auto& key : seen.keys.generations) {
+        const MasterKeyRef ref{MasterKeyId(key.id), key.generation};
+        if (parts_.hsm.key_changes().holds(ref)) continue;
+        if (!missing_.contains(ref)) events_.missing(key.name, key.generation);
+        missing[ref] = true;
+    }
+    missing_ = std::move(missing);
+    missing_count_ = missing_.size();
+}
+
+void KeyKeeper::finish_retirements(const Seen& seen) {
+    std::vector<MasterKeyRef> to_destroy;
+    std::vector<RetiredGeneration> left_behind;
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(half_retired_, [&](const auto& entry) {
+        return std::ranges::find(seen.retired, entry.first) == seen.retired.end();
+    });
+    for (const auto& generation : seen.retired) {
+        const MasterKeyRef ref{MasterKeyId(generation.id), generation.generation};
+        if (!is_registered(seen.keys, generation)) {
+            if (parts_.hsm.key_changes().holds(ref)) to_destroy.push_back(ref);
+            continue;
+        }
+        const auto since = half_retired_.emplace(generation, now).first->second;
+        if (now - since >= kLeftBehind) left_behind.push_back(generation);
+    }
+    const RetirementParts parts{parts_.hsm, parts_.database, parts_.principals};
+    if (!left_behind.empty()) take_retirement_back(parts_.database, left_behind, keeper_deadline());
+    destroy_in_token(parts, to_destroy, keeper_deadline());
+}
+
+void KeyKeeper::rotate_if_due(const Seen& seen) {
+    for (const auto& [id, settings] : seen.keys.settings) {
+        if (!is_due(settings.next_rotation, parts_.clock.now()) || settings.deletion_due) continue;
+        using Made = std::optional<storage::StoredMasterKey>;
+        const auto made = keeper_write<Made>(parts_.database, [this, id = id](storage::WriteTransaction& tx) -> Made {
+            MasterKeyRepository::lock_token(tx);
+            const auto locked = MasterKeyRepository::lock(tx);
+            if (!is_due(settings_of(locked, id).next_rotation, parts_.clock.now())) return std::nullopt;
+            auto generation = make_next_generation(tx, {parts_.hsm, parts_.clock}, id);
+            if (parts_.leave_event) {
+                parts_.leave_event(tx, {"RotateKey",
+                                        "key rotation",
+                                        {},
+                                        {{"keyId", id.text()}, {"generation", generation.generation}}});
+            }
+            return generation;
+        });
+        if (made) events_.rotated(made->name, made->generation);
+    }
+}
+
+void KeyKeeper::delete_if_due(const Seen& seen) {
+    for (const auto& [id, settings] : seen.keys.settings) {
+        if (!is_due(settings.deletion_due, parts_.clock.now())) continue;
+        const auto name = name_of(seen.keys, id);
+        std::vector<std::uint32_t> generations;
+        for (const auto& key : generations_of(seen.keys, id)) generations.push_back(key.generation);
+        const auto event = [this, id = id](storage::WriteTransaction& tx, const RetirementResult&) {
+            if (!parts_.leave_event) return;
+            parts_.leave_event(tx, {"DeleteKey", "key deletion", {}, {{"keyId", id.text()}}});
+        };
+        const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, id, generations,
+                                               true, keeper_deadline(), event);
+        if (result.kept.empty()) {
+            events_.deleted(name);
+        } else {
+            const auto& [generation, why] = *result.kept.begin();
+            events_.kept(name, "generation " + std::to_string(generation) + ": " + why);
+        }
+    }
+}
+
+}  // namespace coffer::keys

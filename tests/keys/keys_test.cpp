@@ -1,0 +1,559 @@
+// Master keys made, rotated, retired and deleted, with what is wrapped under them: over real tokens and a real
+// PostgreSQL, through the operations that the pipeline calls.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <thread>
+
+#include "crypto/hsm.hpp"
+#include "daemon/access/access_denied.hpp"
+#include "daemon/keys/key_keeper.hpp"
+#include "daemon/keys/rewrap_worker.hpp"
+#include "daemon/keys/service.hpp"
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/payloads.hpp"
+#include "daemon/secrets/request_record.hpp"
+#include "daemon/secrets/token_seal_keeper.hpp"
+#include "storage/migrations.hpp"
+#include "storage/secret_repository.hpp"
+#include "tests/support/postgres.hpp"
+#include "tests/support/rights.hpp"
+#include "tests/support/tokens.hpp"
+
+namespace coffer::keys {
+namespace {
+
+using namespace std::chrono_literals;
+using storage::SecretRepository;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing::TestToken;
+using testing::TokenKind;
+
+constexpr const char* kAccount = "111122223333";
+const secrets::NodeIdentity kNode{"eu-test-1", kAccount};
+
+Deadline soon() {
+    return std::chrono::steady_clock::now() + 60s;
+}
+
+class MovableClock final : public Clock {
+public:
+    [[nodiscard]] Timestamp now() const override { return Timestamp::from_millis(millis); }
+    void advance_days(std::int64_t days) { millis += days * kMillisPerDay; }
+    std::atomic<std::int64_t> millis{1'790'000'000'000};
+};
+
+test::PostgresServer& server() {
+    static test::PostgresServer the_server;
+    return the_server;
+}
+
+class KeysTest : public ::testing::TestWithParam<TokenKind> {
+protected:
+    void SetUp() override {
+        static int number = 0;
+        name_ = "keys_" + std::to_string(++number);
+        server().create_database(name_);
+        const auto conninfo = server().conninfo(name_);
+        storage::migrate(conninfo, [](const std::string&) {});
+        hsm_ = crypto::Hsm::open(token_.hsm_config(), nullptr);
+        storage::DatabaseConfig config;
+        config.conninfo = conninfo;
+        database_ = storage::Database::open(config, std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()), nullptr);
+        ASSERT_THAT(secrets::verify_and_register_master_keys(*hsm_, *database_, clock_, {}, soon()), IsEmpty());
+        master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, "main");
+        principals_ = std::make_unique<iam::DirectoryKeeper>(
+            *database_, kAccount, clock_,
+            iam::KeeperEvents{[](const auto&) {}, [] {}, [](const auto&) {}, [](const auto&) {}}, std::nullopt, soon());
+        page_tokens_ = std::make_unique<secrets::PageTokens>(crypto::SecretBytes::copy_of(Bytes(32, 7)));
+        service_ = std::make_unique<KeyService>(KeyServiceParts{kNode, *hsm_, *database_, *master_keys_, *principals_,
+                                                                *page_tokens_, clock_, [] {}});
+    }
+
+    // ---- secrets
+
+    struct Written {
+        storage::SecretId id;
+        storage::VersionId version;
+        std::string arn;
+    };
+    /// A secret whose value is its name, under the newest generation that this node knows.
+    Written write_secret(const std::string& name, const std::string& key = "main") {
+        storage::StoredSecret secret;
+        secret.id = storage::SecretId(Uuid::random());
+        secret.name = name;
+        secret.arn = "arn:aws:secretsmanager:eu-test-1:111122223333:secret:" + name + "-AbCdEf";
+        secret.created = secret.last_changed = clock_.now();
+        if (key != "main") secret.kms_key_id = "alias/" + key;
+        const storage::VersionId version(Uuid::random().text());
+        auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
+            hsm_->envelope().seal({secret.arn, version.value(), crypto::PayloadKind::secret_string},
+                                  crypto::SecretBytes::copy_of(name), hsm_->find_master_key(key).value().id,
+                                  {Priority::write, soon()}, std::move(done));
+        });
+        const auto payload = secrets::to_stored(std::move(sealed));
+        secret.versions.push_back({version, clock_.now(), storage::ValueKind::string, payload.master_key,
+                                   {storage::StagingLabel("AWSCURRENT")}, std::nullopt});
+        insert(secret, payload);
+        return {secret.id, version, secret.arn};
+    }
+    void insert(const storage::StoredSecret& secret, const storage::StoredPayload& payload) {
+        EXPECT_TRUE(wait_for<bool>([&](Completion<bool> done) {
+            database_->write<bool>(
+                {Priority::write, soon()},
+                [&](storage::WriteTransaction& tx) {
+                    return SecretRepository::insert(tx, secret, {{secret.versions[0].id, payload}});
+                },
+                std::move(done));
+        }));
+    }
+    std::string read_secret(const Written& written) {
+        const auto payload =
+            wait_for<std::optional<storage::StoredPayload>>([&](Completion<std::optional<storage::StoredPayload>> done) {
+                database_->read<std::optional<storage::StoredPayload>>(
+                    {Priority::read, soon()},
+                    [&](storage::ReadTransaction& tx) { return SecretRepository::payload(tx, written.id, written.version); },
+                    std::move(done));
+            });
+        const auto value = wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+            hsm_->envelope().open({written.arn, written.version.value(), crypto::PayloadKind::secret_string},
+                                  secrets::to_sealed(payload.value()), {Priority::read, soon()}, std::move(done));
+        });
+        return std::string(value.text());
+    }
+    std::vector<Written> write_secrets(int count) {
+        std::vector<Written> all;
+        for (int i = 0; i < count; ++i) all.push_back(write_secret("secret-" + std::to_string(i)));
+        return all;
+    }
+    std::string by_hand(const std::string& sql) { return server().query(name_, sql); }
+    std::string under(int generation) {
+        return by_hand("SELECT count(*) FROM secret_versions WHERE key_generation = " + std::to_string(generation));
+    }
+
+    // ---- operations
+
+    template <class Ask>
+    v1::Response ask(const Ask& set_request, const std::string& caller = "admin") {
+        secrets::CallContext context;
+        context.caller.principal = caller;
+        context.caller.source_address = "127.0.0.1";
+        context.caller.rights = test::usual_rights(caller, kAccount);
+        context.deadline = soon();
+        context.record = std::make_shared<secrets::RequestRecord>();
+        auto request = std::make_shared<v1::Request>();
+        set_request(*request);
+        EXPECT_TRUE(service_->has(request->operation_case()));
+        v1::Response response;
+        boost::asio::io_context io;
+        auto work = boost::asio::make_work_guard(io);
+        auto done = boost::asio::co_spawn(
+            io,
+            service_->perform(std::make_shared<const secrets::CallContext>(std::move(context)), request, response),
+            boost::asio::use_future);
+        std::jthread runner([&io] { io.run(); });
+        done.wait();
+        work.reset();
+        done.get();
+        return response;
+    }
+    std::int64_t rotate(const std::string& key = "") {
+        return ask([&](v1::Request& request) {
+                   auto& asked = *request.mutable_rotate_key_on_demand();
+                   if (!key.empty()) asked.set_key_id(key);
+               })
+            .rotate_key_on_demand()
+            .generation();
+    }
+    v1::KeyMetadata describe(const std::string& key = "") {
+        return ask([&](v1::Request& request) {
+                   auto& asked = *request.mutable_describe_key();
+                   if (!key.empty()) asked.set_key_id(key);
+               })
+            .describe_key()
+            .key_metadata();
+    }
+    v1::RetireKeyGenerationsResponse retire(const std::function<void(v1::RetireKeyGenerationsRequest&)>& set) {
+        return ask([&](v1::Request& request) { set(*request.mutable_retire_key_generations()); })
+            .retire_key_generations();
+    }
+    v1::RetireKeyGenerationsResponse retire_by_force() {
+        return retire([](auto& request) { request.set_force(true); });
+    }
+    v1::VerifyKeysResponse verify(std::int64_t page, bool values) {
+        v1::VerifyKeysResponse all;
+        std::string token;
+        do {
+            const auto response = ask([&](v1::Request& request) {
+                auto& asked = *request.mutable_verify_keys();
+                asked.set_max_results(page);
+                asked.set_values(values);
+                if (!token.empty()) asked.set_next_token(token);
+            });
+            const auto& answer = response.verify_keys();
+            if (answer.has_total()) all.set_total(answer.total());
+            all.set_checked(all.checked() + answer.checked());
+            all.mutable_failures()->MergeFrom(answer.failures());
+            token = answer.next_token();
+        } while (!token.empty());
+        return all;
+    }
+    std::unique_ptr<RewrapWorker> make_worker(const std::string& node, std::size_t batch = 7) {
+        RewrapOptions options;
+        options.node = node;
+        options.batch = batch;
+        options.pause = 10ms;
+        return std::make_unique<RewrapWorker>(
+            RewrapParts{*hsm_, *database_, *principals_, clock_, {}}, options, 0,
+            RewrapEvents{[](const auto&, auto) {}, [](const auto&, auto, auto) {},
+                         [](const std::string& reason) { ADD_FAILURE() << reason; }});
+    }
+    std::unique_ptr<KeyKeeper> make_keeper() {
+        KeyEvents events;
+        events.changed = [] {};
+        events.rotated = [this](const auto&, auto) { ++rotated_; };
+        events.deleted = [this](const auto&) { ++deleted_; };
+        events.missing = [](const auto&, auto) {};
+        events.kept = [this](const auto&, const std::string& why) { kept_ = why; };
+        events.failed = [](const std::string& what, const std::string& reason) {
+            ADD_FAILURE() << what << ": " << reason;
+        };
+        return std::make_unique<KeyKeeper>(
+            KeeperParts{*hsm_, *database_, *master_keys_, *principals_, clock_, {}}, std::move(events));
+    }
+    std::vector<std::uint32_t> in_token(const std::string& name = "main") {
+        const auto id = hsm_->find_master_key(name);
+        std::vector<std::uint32_t> generations;
+        hsm_->key_changes().refresh(soon());
+        for (const auto& ref : hsm_->key_changes().generations()) {
+            if (id && ref.id == id->id) generations.push_back(ref.generation);
+        }
+        return generations;
+    }
+
+    TestToken token_ = TestToken::make(GetParam());
+    std::string name_;
+    MovableClock clock_;
+    std::unique_ptr<crypto::Hsm> hsm_;
+    std::unique_ptr<storage::Database> database_;
+    std::unique_ptr<secrets::MasterKeys> master_keys_;
+    std::unique_ptr<iam::DirectoryKeeper> principals_;
+    std::unique_ptr<secrets::PageTokens> page_tokens_;
+    std::unique_ptr<KeyService> service_;
+    std::atomic<int> rotated_{0};
+    std::atomic<int> deleted_{0};
+    std::string kept_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Tokens, KeysTest, ::testing::ValuesIn(testing::all_token_kinds()),
+                         [](const auto& parameter) { return std::string(testing::to_text(parameter.param)); });
+
+template <class Work>
+std::string message_of(const Work& work) {
+    try {
+        work();
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    return {};
+}
+
+TEST_P(KeysTest, ARotationBringsEverythingUnderTheNewGeneration) {
+    const auto written = write_secrets(100);
+    EXPECT_FALSE(describe().has_rewrap());
+    EXPECT_EQ(rotate(), 2);
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    EXPECT_EQ(describe().rewrap().state(), "Waiting");
+    const auto fresh = write_secret("fresh");
+    EXPECT_EQ(under(2), "1") << "new writes use it at once";
+    EXPECT_EQ(describe().generations(0).versions(), 100);
+
+    const auto worker = make_worker("node-1");
+    EXPECT_TRUE(worker->run_once());
+    EXPECT_EQ(under(1), "0");
+    EXPECT_EQ(under(2), "101");
+    EXPECT_EQ(worker->counters().done, 100U) << "what was under it already is left alone";
+    const auto key = describe();
+    EXPECT_EQ(key.rewrap().state(), "Done");
+    EXPECT_EQ(key.rewrap().done(), 100);
+    EXPECT_EQ(key.rewrap().total(), 100);
+    EXPECT_EQ(key.current_generation(), 2);
+    EXPECT_EQ(key.generations(0).versions(), 0);
+    EXPECT_EQ(key.generations(1).versions(), 101);
+    for (std::size_t i = 0; i < written.size(); ++i) {
+        EXPECT_EQ(read_secret(written[i]), "secret-" + std::to_string(i));
+    }
+    EXPECT_EQ(read_secret(fresh), "fresh");
+}
+
+TEST_P(KeysTest, NodesShareTheWorkAndNoVersionIsWrappedTwice) {
+    static_cast<void>(write_secrets(150));
+    rotate();
+    const auto first = make_worker("node-1", 3);
+    const auto second = make_worker("node-2", 3);
+    std::jthread other([&] { second->run_once(); });
+    EXPECT_TRUE(first->run_once());
+    other.join();
+    EXPECT_EQ(under(1), "0");
+    EXPECT_EQ(first->counters().done + second->counters().done, 150U);
+    EXPECT_EQ(describe().rewrap().done(), 150);
+}
+
+TEST_P(KeysTest, WhatANodeThatDiedHadBegunIsTakenOver) {
+    static_cast<void>(write_secrets(40));
+    rotate();
+    const auto key = hsm_->find_master_key("main").value().id.value();
+    // It leased all parts and wrote nothing; its leases have run out.
+    by_hand("INSERT INTO rewraps (master_key, generation, started, total) VALUES ('" + key.text() +
+            "', 2, now(), 40); INSERT INTO rewrap_slices (master_key, slice, node, lease) SELECT '" + key.text() +
+            "', n, 'dead', now() - interval '1 second' FROM generate_series(0, 63) n");
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    EXPECT_EQ(under(1), "0");
+}
+
+TEST_P(KeysTest, WhatIsStoredUnderTheOldGenerationMeanwhileIsFoundByAnotherPass) {
+    static_cast<void>(write_secrets(20));
+    rotate();
+    const auto key = hsm_->find_master_key("main").value().id.value();
+    // All parts are finished as far as the table says, and nothing was done.
+    by_hand("INSERT INTO rewraps (master_key, generation, started, total) VALUES ('" + key.text() +
+            "', 2, now(), 0); INSERT INTO rewrap_slices (master_key, slice, finished) SELECT '" + key.text() +
+            "', n, true FROM generate_series(0, 63) n");
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    EXPECT_EQ(under(1), "0");
+    EXPECT_EQ(describe().rewrap().state(), "Done");
+}
+
+TEST_P(KeysTest, ADataKeyThatDoesNotOpenIsNamedAndDoesNotStopTheOthers) {
+    const auto written = write_secrets(30);
+    by_hand("UPDATE secret_versions SET wrapped_key = set_byte(wrapped_key, 5, get_byte(wrapped_key, 5) # 1) "
+            "WHERE secret_id = '" +
+            written[4].id.value().text() + "'");
+    rotate();
+    const auto worker = make_worker("node-1");
+    EXPECT_FALSE(worker->run_once());
+    EXPECT_EQ(under(1), "1");
+    EXPECT_EQ(under(2), "29");
+    const auto key = describe();
+    EXPECT_EQ(key.rewrap().state(), "Failed");
+    EXPECT_THAT(key.rewrap().message(), HasSubstr(written[4].arn));
+    EXPECT_THAT(key.rewrap().message(), HasSubstr("was altered"));
+    EXPECT_THAT(retire_by_force().retired(), IsEmpty());
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    const auto verified = verify(7, false);
+    EXPECT_EQ(verified.checked(), 30);
+    EXPECT_EQ(verified.total(), 30);
+    ASSERT_EQ(verified.failures_size(), 1);
+    EXPECT_EQ(verified.failures(0).secret_arn(), written[4].arn);
+    EXPECT_EQ(verified.failures(0).version_id(), written[4].version.value());
+}
+
+TEST_P(KeysTest, AGenerationThatADeadNodeMadeIsTakenOver) {
+    const auto id = hsm_->find_master_key("main").value().id;
+    hsm_->key_changes().make_generation("main", {id, 2}, soon());  // and the node dies before its commit
+    EXPECT_EQ(rotate(), 2) << "adopted, not made again";
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM master_keys"), "2");
+    // Without another attempt it is the keeper that registers it.
+    hsm_->key_changes().make_generation("main", {id, 3}, soon());
+    make_keeper()->run_once();
+    EXPECT_EQ(by_hand("SELECT max(generation) FROM master_keys"), "3");
+    EXPECT_EQ(rotate(), 4);
+}
+
+TEST_P(KeysTest, RetiringNeedsAProvenBackupOrForceAndNothingUnderIt) {
+    static_cast<void>(write_secrets(5));
+    rotate();
+    const auto early = retire_by_force();
+    ASSERT_EQ(early.kept_size(), 1);
+    EXPECT_THAT(early.kept(0).reason(), HasSubstr("wrapped anew"));
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    const double end = clock_.now().seconds();
+    clock_.advance_days(1);
+
+    const auto without = retire([](auto&) {});
+    ASSERT_EQ(without.kept_size(), 1);
+    EXPECT_THAT(without.kept(0).reason(), HasSubstr("no proven backup"));
+    const auto older = retire([&](auto& request) { request.set_backup_proven(end - 1); });
+    ASSERT_EQ(older.kept_size(), 1);
+    EXPECT_THAT(older.kept(0).reason(), HasSubstr("older than the end"));
+    EXPECT_THAT(message_of([&] { retire([&](auto& request) { request.set_backup_proven(end + 3 * 86'400); }); }),
+                HasSubstr("BackupProven: lies in the future"));
+    EXPECT_THAT(message_of([&] { retire([](auto& request) { request.set_generation(2); }); }),
+                HasSubstr("is the newest"));
+    EXPECT_THAT(message_of([&] { retire([](auto& request) { request.set_generation(9); }); }),
+                HasSubstr("has no generation 9"));
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+
+    const auto done = retire([&](auto& request) { request.set_backup_proven(end + 1); });
+    EXPECT_THAT(done.retired(), ElementsAre(1));
+    EXPECT_THAT(done.kept(), IsEmpty());
+    EXPECT_THAT(in_token(), ElementsAre(2));
+    EXPECT_EQ(by_hand("SELECT string_agg(generation::text, ' ') FROM master_keys"), "2");
+    EXPECT_EQ(verify(2, true).failures_size(), 0);
+    EXPECT_THAT(retire_by_force().retired(), IsEmpty()) << "nothing to do";
+    EXPECT_EQ(rotate(), 3) << "no number is used twice";
+}
+
+TEST_P(KeysTest, NothingCanBeStoredUnderARetiredGeneration) {
+    const auto written = write_secret("a");
+    const auto old = by_hand("SELECT encode(wrapped_key, 'hex') FROM secret_versions");
+    rotate();
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    EXPECT_THAT(retire_by_force().retired(), ElementsAre(1));
+    // As a node would that has not heard of it.
+    EXPECT_ANY_THROW(by_hand("UPDATE secret_versions SET key_generation = 1, wrapped_key = decode('" + old + "', 'hex')"));
+    EXPECT_ANY_THROW(
+        by_hand("INSERT INTO secret_versions SELECT secret_id, 'other', created, kind, master_key, 1, wrapped_key, "
+                "ciphertext FROM secret_versions"));
+    EXPECT_EQ(read_secret(written), "a");
+}
+
+TEST_P(KeysTest, AStragglerKeepsItsGenerationAndIsWrappedAnew) {
+    const auto late = write_secret("late");
+    const auto row = by_hand("SELECT encode(wrapped_key, 'hex') FROM secret_versions");
+    rotate();
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    // A slow node stored it under the old generation after everything had been done.
+    by_hand("UPDATE secret_versions SET key_generation = 1, wrapped_key = decode('" + row + "', 'hex')");
+    const auto kept = retire_by_force();
+    EXPECT_THAT(kept.retired(), IsEmpty());
+    ASSERT_EQ(kept.kept_size(), 1);
+    EXPECT_EQ(kept.kept(0).reason(), "1 version is wrapped under it");
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    EXPECT_EQ(read_secret(late), "late");
+    EXPECT_EQ(by_hand("SELECT count(*) FROM retired_generations"), "0");
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    EXPECT_EQ(under(1), "0");
+    EXPECT_THAT(retire_by_force().retired(), ElementsAre(1));
+    EXPECT_EQ(read_secret(late), "late");
+}
+
+TEST_P(KeysTest, ARetirementThatWasCutOffIsFinishedOrTakenBack) {
+    static_cast<void>(write_secret("a"));
+    rotate();
+    EXPECT_TRUE(make_worker("node-1")->run_once());
+    const auto id = hsm_->find_master_key("main").value().id;
+    EXPECT_THAT(retire_by_force().retired(), ElementsAre(1));
+    // The node died before the token had destroyed it.
+    hsm_->key_changes().make_generation("main", {id, 1}, soon());
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    make_keeper()->run_once();
+    EXPECT_THAT(in_token(), ElementsAre(2));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM master_keys"), "1") << "and it was not registered again";
+}
+
+TEST_P(KeysTest, AScheduleRotatesOnceHoweverManyNodesThereAre) {
+    ask([](v1::Request& request) { request.mutable_enable_key_rotation()->set_rotation_period_in_days(90); });
+    auto key = describe();
+    EXPECT_TRUE(key.rotation_enabled());
+    EXPECT_EQ(key.rotation_period_in_days(), 90);
+    EXPECT_EQ(key.next_rotation_date(), clock_.now().seconds() + 90 * 86'400);
+    const auto first = make_keeper();
+    const auto second = make_keeper();
+    clock_.advance_days(89);
+    first->run_once();
+    EXPECT_THAT(in_token(), ElementsAre(1));
+    clock_.advance_days(1);
+    std::jthread other([&] { second->run_once(); });
+    first->run_once();
+    other.join();
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    EXPECT_EQ(rotated_, 1);
+    EXPECT_EQ(describe().next_rotation_date(), clock_.now().seconds() + 90 * 86'400);
+    ask([](v1::Request& request) { request.mutable_disable_key_rotation(); });
+    clock_.advance_days(400);
+    first->run_once();
+    EXPECT_EQ(rotated_, 1);
+}
+
+TEST_P(KeysTest, AKeyIsDeletedWhenItsTimeHasComeAndNothingIsUnderIt) {
+    const auto created = ask([](v1::Request& request) {
+                             request.mutable_create_key()->set_alias("alias/other");
+                             request.mutable_create_key()->set_description("for a test");
+                         })
+                             .create_key()
+                             .key_metadata();
+    EXPECT_EQ(created.alias(), "alias/other");
+    EXPECT_EQ(created.description(), "for a test");
+    EXPECT_EQ(created.key_state(), "Enabled");
+    EXPECT_THAT(message_of([&] {
+                    ask([](v1::Request& request) { request.mutable_create_key()->set_alias("other"); });
+                }),
+                HasSubstr("alias/other already exists"));
+    const auto schedule = [&](const std::string& key) {
+        return ask([&](v1::Request& request) {
+                   request.mutable_schedule_key_deletion()->set_key_id(key);
+                   request.mutable_schedule_key_deletion()->set_pending_window_in_days(7);
+               })
+            .schedule_key_deletion();
+    };
+    EXPECT_THAT(message_of([&] { schedule("alias/main"); }), HasSubstr("is the default key"));
+    const auto under_it = write_secret("under-other", "other");
+    EXPECT_THAT(message_of([&] { schedule("alias/other"); }), HasSubstr("1 secret and 0 access keys are under it"));
+    by_hand("DELETE FROM secrets WHERE name = 'under-other'");
+    const auto scheduled = schedule("alias/other");
+    EXPECT_EQ(scheduled.deletion_date(), clock_.now().seconds() + 7 * 86'400);
+    EXPECT_EQ(describe("alias/other").key_state(), "PendingDeletion");
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    EXPECT_THAT(message_of([&] { static_cast<void>(master_keys_->resolve("alias/other")); }),
+                HasSubstr("is pending deletion"));
+    EXPECT_THAT(message_of([&] { rotate("alias/other"); }), HasSubstr("is pending deletion"));
+
+    ask([](v1::Request& request) { request.mutable_cancel_key_deletion()->set_key_id("alias/other"); });
+    keeper->run_once();
+    EXPECT_NO_THROW(static_cast<void>(master_keys_->resolve("alias/other")));
+    static_cast<void>(schedule("alias/other"));
+    clock_.advance_days(6);
+    keeper->run_once();
+    EXPECT_THAT(in_token("other"), ElementsAre(1));
+    clock_.advance_days(1);
+    keeper->run_once();
+    EXPECT_EQ(deleted_, 1);
+    EXPECT_FALSE(hsm_->find_master_key("other"));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM master_keys"), "1");
+    EXPECT_THAT(message_of([&] { describe("alias/other"); }), HasSubstr("does not exist"));
+}
+
+TEST_P(KeysTest, SettingsChangedByHandAreNotBelieved) {
+    ask([](v1::Request& request) { request.mutable_enable_key_rotation(); });
+    EXPECT_EQ(describe().rotation_period_in_days(), 365);
+    for (const char* sql : {"UPDATE master_key_settings SET rotation_days = 1",
+                            "UPDATE master_key_settings SET deletion_due = now()", "DELETE FROM master_key_settings",
+                            "UPDATE set_seals SET revision = revision + 1"}) {
+        by_hand("CREATE TABLE k AS TABLE master_key_settings; CREATE TABLE s AS TABLE set_seals");
+        by_hand(sql);
+        EXPECT_THROW(describe(), IntegrityError) << sql;
+        by_hand("TRUNCATE master_key_settings, set_seals; INSERT INTO master_key_settings TABLE k; "
+                "INSERT INTO set_seals TABLE s; DROP TABLE k, s");
+        EXPECT_EQ(describe().rotation_period_in_days(), 365);
+    }
+}
+
+TEST_P(KeysTest, WhoMayNotIsToldSo) {
+    for (const auto& set : std::vector<std::function<void(v1::Request&)>>{
+             [](v1::Request& request) { request.mutable_create_key()->set_alias("x"); },
+             [](v1::Request& request) { request.mutable_list_keys(); },
+             [](v1::Request& request) { request.mutable_describe_key(); },
+             [](v1::Request& request) { request.mutable_rotate_key_on_demand(); },
+             [](v1::Request& request) { request.mutable_enable_key_rotation(); },
+             [](v1::Request& request) { request.mutable_disable_key_rotation(); },
+             [](v1::Request& request) { request.mutable_retire_key_generations(); },
+             [](v1::Request& request) { request.mutable_schedule_key_deletion()->set_key_id("alias/none"); },
+             [](v1::Request& request) { request.mutable_cancel_key_deletion()->set_key_id("alias/none"); },
+             [](v1::Request& request) { request.mutable_verify_keys(); }}) {
+        EXPECT_THROW(ask(set, "nobody"), access::AccessDenied);
+    }
+    EXPECT_THAT(in_token(), ElementsAre(1));
+}
+
+}  // namespace
+}  // namespace coffer::keys
