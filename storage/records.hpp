@@ -67,6 +67,10 @@ struct StoredRotation {
     /// The next window; both or neither.
     std::optional<Timestamp> opens{};
     std::optional<Timestamp> closes{};
+    /// The version that the rotation under way makes; nothing between rotations.
+    std::optional<VersionId> making{};
+    /// That version only exists to try the login of the current value with, and goes again.
+    bool testing = false;
     [[nodiscard]] bool operator==(const StoredRotation&) const = default;
 };
 

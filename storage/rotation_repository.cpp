@@ -80,14 +80,15 @@ std::vector<Statement> rotation_statements() {
              sql_time("$1"), task_columns())},
         {"rotation_renew",
          "UPDATE rotations SET leased_until = now() + $3::bigint * interval '1 second' "
-         "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1"},
+         "WHERE secret_id = $1::uuid AND fence = $2::bigint AND leased_until IS NOT NULL RETURNING 1"},
         {"rotation_save",
          fmt::format(
              "UPDATE rotations SET due = {}, version_id = $4, step = $5::smallint, attempt = $6::int, "
              "started = {}, last_attempt = {}, last_error = $9, failed = $10::boolean, "
              "test_only = $12::boolean, "
              "leased_until = CASE WHEN $11::boolean THEN NULL ELSE leased_until END "
-             "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING 1",
+             "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING paused OR (SELECT c.paused FROM "
+             "rotation_control c)",
              sql_time("$3"), sql_time("$7"), sql_time("$8"))},
         {"rotation_add_run",
          fmt::format(
@@ -112,13 +113,13 @@ std::vector<Statement> rotation_statements() {
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
         {"rotation_all_paused", "SELECT paused FROM rotation_control"},
+        // Each from an index of its own.
         {"rotation_counts",
-         fmt::format(
-             "SELECT count(*) FILTER (WHERE due <= {0} AND NOT paused), "
-             "count(*) FILTER (WHERE leased_until > now()), count(*) FILTER (WHERE failed), "
-             "{1} FROM rotations",
-             sql_time("$1"),
-             sql_millis(fmt::format("(min(due) FILTER (WHERE due <= {} AND NOT paused))", sql_time("$1"))))},
+         fmt::format("SELECT (SELECT count(*) FROM rotations WHERE due <= {0} AND NOT paused), "
+                     "(SELECT count(*) FROM rotations WHERE leased_until > now()), "
+                     "(SELECT count(*) FROM rotations WHERE failed), "
+                     "(SELECT {1} FROM rotations WHERE due IS NOT NULL AND NOT paused ORDER BY due LIMIT 1)",
+                     sql_time("$1"), sql_millis("due"))},
     };
 }
 
@@ -147,17 +148,18 @@ bool RotationRepository::renew(WriteTransaction& tx, const RotationTask& task, s
     return !tx.sql().exec_prepared("rotation_renew", id_text(task.secret), task.fence, lease.count()).empty();
 }
 
-bool RotationRepository::save(WriteTransaction& tx, const RotationTask& task, bool release) {
+RotationRepository::Saved RotationRepository::save(WriteTransaction& tx, const RotationTask& task,
+                                                   bool release) {
     const auto due = millis_text(task.due);
     const auto started = millis_text(task.started);
     const auto last_attempt = millis_text(task.last_attempt);
     if (task.last_error) static_cast<void>(storable("error", *task.last_error));
-    return !tx.sql()
-                .exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due),
-                               version_text(task), static_cast<int>(task.step), task.attempt,
-                               nullable(started), nullable(last_attempt), nullable(task.last_error),
-                               task.failed, release, task.test_only)
-                .empty();
+    const auto rows = tx.sql().exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due),
+                                             version_text(task), static_cast<int>(task.step), task.attempt,
+                                             nullable(started), nullable(last_attempt),
+                                             nullable(task.last_error), task.failed, release, task.test_only);
+    if (rows.empty()) return Saved::lost;
+    return rows[0][0].as<bool>() ? Saved::paused : Saved::done;
 }
 
 void RotationRepository::add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run) {

@@ -64,12 +64,17 @@ public:
     [[nodiscard]] static std::vector<RotationTask> claim(WriteTransaction& tx, Timestamp now,
                                                          std::size_t limit, const std::string& node,
                                                          std::chrono::seconds lease);
-    /// Lengthens the lease. False when somebody else has it by now.
+    /// Lengthens the lease. False when it was given back, or somebody else has it by now.
     [[nodiscard]] static bool renew(WriteTransaction& tx, const RotationTask& task,
                                     std::chrono::seconds lease);
     /// Stores due, version, step, attempt, times, error and failed of a task that was claimed; with `release`
-    /// others may take it then. False, and nothing stored, when somebody else has it by now.
-    [[nodiscard]] static bool save(WriteTransaction& tx, const RotationTask& task, bool release);
+    /// others may take it then.
+    enum class Saved : std::uint8_t {
+        done,
+        paused,  ///< stored, and no further step is to be begun
+        lost     ///< not stored: somebody else has it by now
+    };
+    [[nodiscard]] static Saved save(WriteTransaction& tx, const RotationTask& task, bool release);
 
     /// Adds to the history, and removes what is over kRunsKept.
     static void add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run);

@@ -126,6 +126,8 @@ std::optional<StoredRotation> read_rotation(const pqxx::field& field) {
     rotation.last_rotated = member_time(object, "last_rotated");
     rotation.opens = member_time(object, "opens");
     rotation.closes = member_time(object, "closes");
+    if (auto making = member_text(object, "making")) rotation.making = VersionId(std::move(*making));
+    rotation.testing = object.contains("testing");
     return rotation;
 }
 
@@ -269,6 +271,8 @@ std::optional<std::string> rotation_json(const std::optional<StoredRotation>& ro
     put_time("last_rotated", rotation->last_rotated);
     put_time("opens", rotation->opens);
     put_time("closes", rotation->closes);
+    if (rotation->making) object["making"] = storable("version id", rotation->making->value());
+    if (rotation->testing) object["testing"] = true;
     return json::serialize(object);
 }
 

@@ -36,6 +36,8 @@ void put_rotation(CanonicalEncoder& encoder, const StoredRotation& rotation) {
     encoder.optional(rotation.expression_days, put_number);
     encoder.optional(rotation.last_rotated, put_time);
     encoder.optional(rotation.opens, put_time).optional(rotation.closes, put_time);
+    encoder.optional(rotation.making, [](CanonicalEncoder& e, const VersionId& id) { e.text(id.value()); });
+    encoder.boolean(rotation.testing);
 }
 
 void put_generations(CanonicalEncoder& encoder, const std::vector<StoredMasterKey>& keys) {
@@ -80,7 +82,8 @@ Bytes master_keys_seal_message(const StoredMasterKeys& keys) {
     for (const auto& [id, settings] : keys.settings) {
         put_uuid(encoder, id);
         encoder.text(settings.description).optional(settings.deletion_due, put_time);
-        encoder.optional(settings.rotation_days, [](CanonicalEncoder& e, std::int32_t days) { e.number(days); });
+        encoder.optional(settings.rotation_days,
+                         [](CanonicalEncoder& e, std::int32_t days) { e.number(days); });
         encoder.optional(settings.next_rotation, put_time).number(settings.rewrapped_generation);
         encoder.optional(settings.rewrapped, put_time);
     }

@@ -234,8 +234,8 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      ResourceType::listener, 0},
     {Action::coffer_apply_access_configuration, "coffer:ApplyAccessConfiguration", AccessLevel::permissions,
      ResourceType::none, 0},
-    {Action::coffer_retire_key_generations, "coffer:RetireKeyGenerations", AccessLevel::write, ResourceType::none,
-     0},
+    {Action::coffer_retire_key_generations, "coffer:RetireKeyGenerations", AccessLevel::write,
+     ResourceType::none, 0},
     {Action::coffer_reload_configuration, "coffer:ReloadConfiguration", AccessLevel::write,
      ResourceType::none, 0},
     {Action::coffer_list_rotation_functions, "coffer:ListRotationFunctions", AccessLevel::list,
@@ -251,7 +251,7 @@ constexpr std::array<ActionInfo, kActions> kTable{{
     {Action::coffer_resume_rotations, "coffer:ResumeRotations", AccessLevel::write, ResourceType::secret,
      kOfSecret},
     {Action::coffer_check_rotation, "coffer:CheckRotation", AccessLevel::read, ResourceType::secret,
-     kOfSecret},
+     kOfSecret | bit(Key::sm_rotation_lambda_arn)},
 }};
 
 consteval bool actions_in_order() {

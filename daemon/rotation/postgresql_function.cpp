@@ -21,6 +21,13 @@ void require_same_server(const SecretFields& a, const SecretFields& b, std::stri
                      std::string(what) + " names another host or port than AWSCURRENT; nothing was done");
 }
 
+void require_same_database(const SecretFields& a, const SecretFields& b, std::string_view what) {
+    require_same_server(a, b, what);
+    if (database_of(a) == database_of(b)) return;
+    throw StepFailed(Kind::hopeless,
+                     std::string(what) + " names another database than AWSCURRENT; nothing was done");
+}
+
 void require_engine(const SecretFields& fields) {
     const auto engine = fields.find("engine");
     if (engine && *engine != "postgres" && *engine != "postgresql") {
@@ -66,10 +73,11 @@ PostgresqlSession PostgresqlFunction::log_in_as_admin(SecretValues& values, cons
                              " with the administrator's login, which the configuration of the rotation "
                              "function names, does not exist or has no value");
     }
-    auto admin = SecretFields::parse(*value);
+    // In a database of the administrator's own: users belong to the whole server, and that of the secret may
+    // belong to whoever writes the secret.
+    const auto admin = SecretFields::parse(*value);
     // The secret's writers choose its host; they do not get the administrator's password sent there.
     require_same_server(target, admin, "the secret " + settings_.admin_secret);
-    admin.set("dbname", database_of(target));
     auto session = log_in(admin, deadline);
     if (!session) {
         throw StepFailed(Kind::retry, "the server refuses the administrator's login of the secret " +
@@ -102,24 +110,24 @@ std::string PostgresqlFunction::password_clause(const PostgresqlSession& session
 void PostgresqlFunction::set(const StepContext& context, SecretValues& values,
                              const crypto::SecretBytes& pending) {
     const auto to = SecretFields::parse(pending);
-    // It may have been set by a try whose end was not seen.
-    if (log_in(to, context.deadline)) return;
     const auto current = SecretFields::parse(values.current());
-    require_same_server(current, to, "the pending version");
+    require_same_database(current, to, "the pending version");
     const std::string user(current.require("username"));
+    // A try whose end was not seen may have set it.
+    const auto is_set = [&] { return log_in(to, context.deadline).has_value(); };
     if (alternates()) {
         if (to.require("username") != other_user(user)) {
             throw StepFailed(Kind::hopeless,
                              "the pending version names a user that does not take turns with " + user +
                                  "; nothing was done");
         }
-        set_other_user(context, values, current, to);
+        if (!is_set()) set_other_user(context, values, current, to);
     } else {
         if (to.require("username") != user) {
             throw StepFailed(Kind::hopeless,
                              "the pending version names another user than AWSCURRENT; nothing was done");
         }
-        set_own_password(context, values, current, to);
+        if (!is_set()) set_own_password(context, values, current, to);
     }
 }
 
@@ -130,7 +138,7 @@ void PostgresqlFunction::set_own_password(const StepContext& context, SecretValu
         // A label that was moved back by hand: the server still has the password before.
         if (const auto value = values.previous()) {
             const auto previous = SecretFields::parse(*value);
-            require_same_server(current, previous, "AWSPREVIOUS");
+            require_same_database(current, previous, "AWSPREVIOUS");
             if (previous.require("username") == std::string(current.require("username"))) {
                 session = log_in(previous, context.deadline);
             }
@@ -144,7 +152,7 @@ void PostgresqlFunction::set_own_password(const StepContext& context, SecretValu
     }
     const std::string user(pending.require("username"));
     session->execute("ALTER ROLE " + session->identifier(user) + password_clause(*session, pending),
-                     context.deadline);
+                     context.deadline, settings_.send_plain_password);
 }
 
 void PostgresqlFunction::set_other_user(const StepContext& context, SecretValues& values,
@@ -166,16 +174,16 @@ void PostgresqlFunction::set_other_user(const StepContext& context, SecretValues
         admin.execute("BEGIN; CREATE ROLE " + name + " LOGIN" + with_password + "; GRANT " +
                           admin.identifier(base) + " TO " + name + "; ALTER ROLE " + name +
                           " SET role = " + admin.literal(base) + "; COMMIT",
-                      context.deadline);
+                      context.deadline, settings_.send_plain_password);
         return;
     }
-    // By the catalogue, since a superuser counts as a member of every role.
+    // By the catalogue, since a superuser counts as a member of every role. Whichever of the two has its
+    // turn, the second one was made a member of the first.
     const auto whose = admin.value(
-        "SELECT CASE WHEN u.rolsuper THEN 'superuser' WHEN u.rolname = " + admin.literal(base) +
-            " OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = "
-            "m.roleid "
-            "WHERE m.member = u.oid AND r.rolname = " +
-            admin.literal(base) +
+        "SELECT CASE WHEN u.rolsuper THEN 'superuser' WHEN EXISTS (SELECT FROM pg_catalog.pg_auth_members m "
+        "JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles c ON c.oid = m.member WHERE "
+        "r.rolname = " +
+            admin.literal(base) + " AND c.rolname = " + admin.literal(base + std::string(kClone)) +
             ") THEN 'ours' END FROM pg_catalog.pg_roles u WHERE u.rolname = " + admin.literal(user),
         context.deadline);
     if (whose == "superuser") {
@@ -184,11 +192,13 @@ void PostgresqlFunction::set_other_user(const StepContext& context, SecretValues
                                              "changed on behalf of another; nothing was done");
     }
     if (whose != "ours") {
-        throw StepFailed(Kind::hopeless, "there is a user " + user +
-                                             " at the server that is not a member of " + base +
-                                             ", so it is somebody else's; nothing was done");
+        throw StepFailed(
+            Kind::hopeless,
+            "the users " + base + " and " + base + std::string(kClone) +
+                " of the server do not take turns (the second is not a member of the first), so " + user +
+                " is somebody else's; nothing was done");
     }
-    admin.execute("ALTER ROLE " + name + with_password, context.deadline);
+    admin.execute("ALTER ROLE " + name + with_password, context.deadline, settings_.send_plain_password);
 }
 
 void PostgresqlFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
@@ -199,7 +209,7 @@ void PostgresqlFunction::test(const StepContext& context, const crypto::SecretBy
 
 std::vector<Check> PostgresqlFunction::check(const StepContext& context, SecretValues& values) {
     std::vector<Check> checks;
-    const auto look = [&checks](std::string name, std::string good, const auto& what) {
+    const auto look = [&checks](std::string name, std::string good, const auto& what) -> bool {
         try {
             what();
             checks.push_back({std::move(name), Check::Outcome::passed, std::move(good)});
@@ -215,12 +225,12 @@ std::vector<Check> PostgresqlFunction::check(const StepContext& context, SecretV
         return checks;
     }
     const auto fields = SecretFields::parse(value);
-    look("login", "the server takes the login of AWSCURRENT", [&] {
+    const bool logs_in = look("login", "the server takes the login of AWSCURRENT", [&] {
         if (!log_in(fields, context.deadline)) {
             throw StepFailed(Kind::hopeless, "the server refuses the login of AWSCURRENT");
         }
     });
-    if (alternates()) {
+    if (alternates() && logs_in) {
         look("administrator", "the administrator may make users and change their passwords", [&] {
             auto admin = log_in_as_admin(values, fields, context.deadline);
             const auto may = admin.value(

@@ -48,6 +48,10 @@ std::string_view sqlstate_of(std::string_view message) {
     return is_code && message.find("FATAL") != std::string_view::npos ? last : std::string_view{};
 }
 
+/// Names mean what the server's catalogue says, whatever the database or the role has been set to.
+constexpr const char* kSessionOptions =
+    "-c search_path=pg_catalog -c statement_timeout=30000 -c lock_timeout=10000";
+
 bool is_refused_login(std::string_view sqlstate) {
     return sqlstate == "28P01" || sqlstate == "28000";
 }
@@ -80,6 +84,13 @@ void PostgresqlSession::Clear::operator()(pg_result* result) const noexcept {
 
 std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin& login,
                                                            const PostgresqlTls& tls, Deadline deadline) {
+    if (login.host.empty() || login.host.front() == '/' || login.host.front() == '@' ||
+        login.host.find(',') != std::string_view::npos) {
+        throw StepFailed(Kind::hopeless,
+                         "the secret's field \"host\" must be one host name or address: a socket of this "
+                         "machine, or a list, is "
+                         "not taken");
+    }
     const std::string host(login.host);
     const auto port = std::to_string(login.port);
     const std::string database(login.database);
@@ -110,7 +121,7 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
                             tls.mode.c_str(),
                             ca.c_str(),
                             "coffer rotation",
-                            "-c statement_timeout=30000 -c lock_timeout=10000",
+                            kSessionOptions,
                             "disable",
                             "/dev/null",
                             "UTF8",
@@ -141,7 +152,7 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
     throw StepFailed(Kind::retry, "the PostgreSQL server at " + where + " cannot be used: " + message);
 }
 
-PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadline deadline) {
+PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadline deadline, bool quiet) {
     auto* const connection = connection_.get();
     const auto lost = [connection] {
         return StepFailed(Kind::retry, "the connection to the PostgreSQL server broke: " +
@@ -161,9 +172,10 @@ PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadlin
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
             const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
             const char* text = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
-            throw StepFailed(
-                kind_of(state == nullptr ? "" : state),
-                std::string("the PostgreSQL server says: ") + (text == nullptr ? "nothing" : text));
+            const std::string said = text == nullptr ? "nothing" : text;
+            throw StepFailed(kind_of(state == nullptr ? "" : state),
+                             "the PostgreSQL server refuses a statement: " + (quiet ? "" : said + " ") +
+                                 "(SQLSTATE " + (state == nullptr ? "unknown" : state) + ")");
         }
         last = std::move(result);
     }
@@ -171,8 +183,8 @@ PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadlin
     return last;
 }
 
-void PostgresqlSession::execute(const std::string& sql, Deadline deadline) {
-    static_cast<void>(run(sql, deadline));
+void PostgresqlSession::execute(const std::string& sql, Deadline deadline, bool quiet) {
+    static_cast<void>(run(sql, deadline, quiet));
 }
 
 std::optional<std::string> PostgresqlSession::value(const std::string& sql, Deadline deadline) {

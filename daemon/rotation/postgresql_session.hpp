@@ -39,9 +39,10 @@ public:
     [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login,
                                                                  const PostgresqlTls& tls, Deadline deadline);
 
-    /// Runs statements without results that matter. Throws StepFailed: value_refused where the server has
-    /// rules for passwords that the new one does not keep, hopeless where rights are missing, else retry.
-    void execute(const std::string& sql, Deadline deadline);
+    /// Runs statements without results that matter. `quiet` leaves out of an error what the server says: it
+    /// may quote a statement with a password. Throws StepFailed: value_refused where the server has rules for
+    /// passwords that the new one does not keep, hopeless where rights are missing, else retry.
+    void execute(const std::string& sql, Deadline deadline, bool quiet = false);
     /// The first value of the first row; nothing without rows, or for NULL.
     [[nodiscard]] std::optional<std::string> value(const std::string& sql, Deadline deadline);
 
@@ -63,7 +64,7 @@ private:
     using Result = std::unique_ptr<pg_result, Clear>;
 
     explicit PostgresqlSession(Connection connection) : connection_(std::move(connection)) {}
-    [[nodiscard]] Result run(const std::string& sql, Deadline deadline);
+    [[nodiscard]] Result run(const std::string& sql, Deadline deadline, bool quiet = false);
 
     Connection connection_;
 };

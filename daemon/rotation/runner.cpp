@@ -5,6 +5,7 @@
 
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
+#include "proto/utf8.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::rotation {
@@ -22,7 +23,7 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{30};
 /// Of what is kept and shown of an error.
-constexpr std::size_t kMostErrorBytes = 1000;
+constexpr std::size_t kMostErrorCharacters = 1000;
 
 Deadline soon() {
     return std::chrono::steady_clock::now() + kPatience;
@@ -42,23 +43,20 @@ ServiceAction step_action(std::string name, const StoredSecret& secret, const Ro
     return action;
 }
 
-std::string shortened(std::string text) {
-    std::erase(text, '\0');
-    if (text.size() <= kMostErrorBytes) return text;
-    auto end = kMostErrorBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    text.resize(end);
-    return text + " ...";
+/// What is kept and shown of an error: text of a target may be anything.
+std::string shortened(const std::string& text) {
+    return proto::printable(text, kMostErrorCharacters);
 }
 
 Step following(Step step) {
     return static_cast<Step>(static_cast<int>(step) + 1);
 }
 
-/// Where to go on with what makes `version`. The table that remembers the step is not sealed, so what is
-/// moved to AWSCURRENT was tried in the same go.
+/// Where to go on with what makes `version`. Never behind setSecret: the table that remembers the step is not
+/// sealed, and a target may have lost since then what it was told (a replica that took over, a backup that
+/// was restored).
 Step resumed(Step step, const storage::StoredVersion& version) {
-    return version.kind ? std::min(step, Step::test) : Step::create;
+    return version.kind ? std::min(step, Step::set) : Step::create;
 }
 
 /// When it is due in the window after the present one, whatever became of that.
@@ -91,8 +89,11 @@ VersionId new_token() {
     return VersionId(Uuid::random().text());
 }
 
-void require_saved(storage::WriteTransaction& tx, const RotationTask& task, bool release) {
-    if (!RotationRepository::save(tx, task, release)) throw RotationLost("another node has taken it over");
+/// Throws RotationLost when somebody else has it. True when no further step is to be begun.
+bool store(storage::WriteTransaction& tx, const RotationTask& task, bool release) {
+    const auto saved = RotationRepository::save(tx, task, release);
+    if (saved == RotationRepository::Saved::lost) throw RotationLost("another node has taken it over");
+    return saved == RotationRepository::Saved::paused;
 }
 
 }  // namespace
@@ -103,28 +104,54 @@ std::chrono::milliseconds RetrySettings::after(std::int64_t attempt) const {
     return std::min(wait, longest);
 }
 
-void Runner::run(RotationTask task, const std::atomic<bool>& lost) const noexcept {
+void Runner::run(RotationTask task, const std::atomic<bool>& ended) const noexcept {
     const auto name = task.name;
     try {
-        carry_on(task, lost);
-    } catch (const RotationLost& left) {
-        events_.left(name, left.what());
+        try {
+            carry_on(task, ended);
+        } catch (const RotationLost& left) {
+            events_.left(name, left.what());
+            give_back(task);
+        } catch (const std::exception& error) {
+            events_.interrupted(name, error.what());
+            postpone(task);
+        }
     } catch (const std::exception& error) {
+        // The database is away as well: the lease runs out.
         events_.interrupted(name, error.what());
     }
 }
 
-void Runner::carry_on(RotationTask& task, const std::atomic<bool>& lost) const {
+void Runner::give_back(const RotationTask& task) const {
+    RotationWrites(parts_).run(
+        [&task](storage::WriteTransaction& tx) {
+            static_cast<void>(RotationRepository::save(tx, task, true));
+        },
+        {}, soon());
+}
+
+void Runner::postpone(RotationTask& task) const {
+    task.attempt = std::max<std::int64_t>(task.attempt, 1);
+    task.due = parts_.clock.now() + retry_.after(task.attempt);
+    task.failed = task.failed || task.attempt >= retry_.attempts;
+    task.last_error =
+        "the database, the token or something else within Coffer failed; the log of the node says more";
+    give_back(task);
+}
+
+void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const {
     const auto secret = load_secret(parts_, task, soon());
     if (!secret.rotation || !secret.rotation->enabled) {
         to_rest(task, std::nullopt);
-        save(task, true);
         throw RotationLost("rotation is turned off");
     }
+    // What the seal says; the queue is only told.
+    task.version = secret.rotation->making;
+    task.test_only = secret.rotation->testing && task.version.has_value();
     const auto* function = functions_.find(secret.rotation->function);
     if (function == nullptr) {
-        ++task.attempt;
         if (!task.version) begin(task, secret);
+        ++task.attempt;
         fail(task, secret, StepFailed::Kind::retry,
              "the configuration of this node has no rotation function " + secret.rotation->function);
         return;
@@ -132,14 +159,15 @@ void Runner::carry_on(RotationTask& task, const std::atomic<bool>& lost) const {
     if (task.test_only) {
         try_login_only(task, secret, *function);
     } else {
-        rotate(task, secret, *function, lost);
+        rotate(task, secret, *function, ended);
     }
 }
 
-void Runner::save(const RotationTask& task, bool release, ServiceAction action) const {
-    RotationWrites(parts_).run(
-        [&task, release](storage::WriteTransaction& tx) { require_saved(tx, task, release); },
-        std::move(action), soon());
+void Runner::save(const RotationTask& task, ServiceAction action) const {
+    bool paused = false;
+    RotationWrites(parts_).run([&](storage::WriteTransaction& tx) { paused = store(tx, task, false); },
+                               std::move(action), soon());
+    if (paused) throw RotationLost("rotations are paused");
 }
 
 void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
@@ -150,31 +178,30 @@ void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
     task.last_error.reset();
     task.failed = false;
     const auto* left_behind = secrets::holder_of(secret.versions, kPending);
-    if (left_behind != nullptr && !secrets::has_label(*left_behind, kCurrent)) {
-        // As AWS: a rotation that is not complete is gone on with.
-        task.version = left_behind->id;
-        save(task, false, action_of("RotationStarted", secret, task));
-        return;
-    }
-    task.version = new_token();
+    const bool adopts = left_behind != nullptr && !secrets::has_label(*left_behind, kCurrent);
+    // As AWS: a rotation that is not complete is gone on with.
+    task.version = adopts ? left_behind->id : new_token();
     RotationWrites(parts_).run(
-        [&task, now](storage::WriteTransaction& tx) {
+        [&task, adopts, now](storage::WriteTransaction& tx) {
             auto locked = lock_secret(tx, task);
             const auto* pending = secrets::holder_of(locked.versions, kPending);
-            if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
-                throw RotationLost("another rotation was begun by hand");
+            const bool there = pending != nullptr && !secrets::has_label(*pending, kCurrent);
+            if (!locked.rotation || there != adopts || (there && pending->id != *task.version)) {
+                throw RotationLost("another rotation was begun or ended by hand");
             }
-            secrets::add_pending(locked.versions, *task.version, now);
+            if (!adopts) secrets::add_pending(locked.versions, *task.version, now);
             if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
+            locked.rotation->making = task.version;
+            locked.rotation->testing = false;
             locked.last_changed = now;
             SecretRepository::update(tx, std::move(locked), {});
-            require_saved(tx, task, false);
+            static_cast<void>(store(tx, task, false));
         },
         action_of("RotationStarted", secret, task), soon());
 }
 
 void Runner::rotate(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
-                    const std::atomic<bool>& lost) const {
+                    const std::atomic<bool>& ended) const {
     ServiceAction started;
     if (!task.version) {
         begin(task, secret);
@@ -190,10 +217,10 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
     }
     ++task.attempt;
     task.last_attempt = parts_.clock.now();
-    save(task, false, std::move(started));
+    save(task, std::move(started));
     try {
         while (true) {
-            if (lost) throw RotationLost("the lease ran out");
+            if (ended) throw RotationLost("the node stops, or was not heard of for too long");
             const StepContext context{secret.arn, secret.name, task.version->value(),
                                       std::chrono::steady_clock::now() + function.timeout};
             StoredValues values(parts_, task, context.deadline);
@@ -201,7 +228,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             if (task.step == Step::finish) break;
             const auto done = task.step;
             task.step = following(done);
-            save(task, false, step_action("RotationStepSucceeded", secret, task, done));
+            save(task, step_action("RotationStepSucceeded", secret, task, done));
         }
     } catch (const RotationLost&) {
         throw;
@@ -230,15 +257,18 @@ void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
             if (!is_current && !secrets::has_label(*version, kPending)) {
                 throw RotationLost("AWSPENDING was taken from the version that the rotation made");
             }
-            if (!locked.rotation) throw RotationLost("rotation is not configured any more");
+            if (!locked.rotation || locked.rotation->making != task.version) {
+                throw RotationLost("the rotation was ended by hand");
+            }
             if (!is_current) secrets::attach_label(locked.versions, *task.version, kCurrent);
             secrets::detach_label(locked.versions, *task.version, kPending);
+            locked.rotation->making.reset();
             locked.rotation->last_rotated = locked.last_changed = now;
             secrets::reschedule(*locked.rotation, now);
             to_rest(rested, secrets::due_of(locked));
-            require_saved(tx, rested, true);
-            RotationRepository::add_run(tx, task.secret, run_of(task, "Succeeded", now));
             SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, rested, true));
+            RotationRepository::add_run(tx, task.secret, run_of(task, "Succeeded", now));
         },
         action_of("RotationSucceeded", secret, task), soon());
     events_.succeeded(task.name);
@@ -253,7 +283,10 @@ void Runner::abandon(RotationTask& task, const StoredSecret& secret) const {
     to_rest(rested, secrets::due_of(secret));
     RotationWrites(parts_).run(
         [&](storage::WriteTransaction& tx) {
-            require_saved(tx, rested, true);
+            auto locked = lock_secret(tx, task);
+            if (locked.rotation && locked.rotation->making == task.version) locked.rotation->making.reset();
+            SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, rested, true));
             RotationRepository::add_run(tx, task.secret, run);
         },
         action, soon());
@@ -265,12 +298,17 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     const auto now = parts_.clock.now();
     const auto step = task.step;
     task.last_error = shortened(message);
-    const bool final = kind == StepFailed::Kind::hopeless || task.attempt >= retry_.attempts;
-    auto action = step_action(final ? "RotationFailed" : "RotationStepFailed", secret, task, step);
+    const bool hopeless = kind == StepFailed::Kind::hopeless;
+    const bool exhausted = task.attempt >= retry_.attempts;
+    // The target may have the new value already: then AWSCURRENT may not log in before this is gone on with.
+    const bool may_be_there = step != Step::create;
+    const bool final = hopeless || exhausted;
+    const bool newly = final && !task.failed;
+    auto action = step_action(newly ? "RotationFailed" : "RotationStepFailed", secret, task, step);
     action.details["Message"] = *task.last_error;
     auto after = task;
-    after.failed = final;
-    if (final) {
+    after.failed = task.failed || final;
+    if (hopeless || (exhausted && !may_be_there)) {
         after.attempt = 0;
         after.due = due_later(secret, now);
     } else {
@@ -291,11 +329,12 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
                 }
                 secrets::add_pending(locked.versions, *after.version, now);
                 if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
+                if (locked.rotation) locked.rotation->making = after.version;
                 locked.last_changed = now;
                 SecretRepository::update(tx, std::move(locked), {});
             }
-            require_saved(tx, after, true);
-            if (final) RotationRepository::add_run(tx, task.secret, run_of(task, "Failed", now));
+            static_cast<void>(store(tx, after, true));
+            if (newly) RotationRepository::add_run(tx, task.secret, run_of(task, "Failed", now));
         },
         std::move(action), soon());
     events_.failed(task.name, step, *task.last_error, final);
@@ -313,9 +352,13 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret,
         RotationWrites(parts_).run(
             [&](storage::WriteTransaction& tx) {
                 auto locked = lock_secret(tx, task);
+                const auto* pending = secrets::holder_of(locked.versions, kPending);
+                if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
+                    throw RotationLost("another version became AWSPENDING");
+                }
                 secrets::add_pending(locked.versions, *task.version, now);
                 SecretRepository::update(tx, std::move(locked), {});
-                require_saved(tx, task, false);
+                static_cast<void>(store(tx, task, false));
             },
             action_of("TestRotationStarted", secret, task), soon());
     }
@@ -335,12 +378,14 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret,
     RotationWrites(parts_).run(
         [&](storage::WriteTransaction& tx) {
             auto locked = lock_secret(tx, task);
-            std::erase_if(locked.versions, [&task](const auto& version) {
-                return version.id == *task.version && !secrets::has_label(version, kCurrent);
-            });
+            secrets::remove_test_version(locked.versions, *task.version);
+            if (locked.rotation) {
+                locked.rotation->making.reset();
+                locked.rotation->testing = false;
+            }
             to_rest(rested, secrets::due_of(locked));
-            require_saved(tx, rested, true);
             SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, rested, true));
         },
         std::move(action), soon());
     if (problem) {

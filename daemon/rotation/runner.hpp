@@ -31,7 +31,7 @@ struct RunnerEvents {
     std::function<void(const std::string& secret, Step step, const std::string& reason, bool final)> failed;
     /// It was given up by hand, turned off, or taken by another node.
     std::function<void(const std::string& secret, const std::string& reason)> left;
-    /// The database or the token did not play along: it is taken up again when the lease is over.
+    /// Something within Coffer (the database, the token) did not play along: taken up again later.
     std::function<void(const std::string& secret, const std::string& reason)> interrupted;
 };
 
@@ -43,12 +43,12 @@ public:
 
     /// Carries `task`, which was claimed, on. Blocks as long as its steps take. `lost` tells that the lease
     /// is gone. Does not throw.
-    void run(storage::RotationTask task, const std::atomic<bool>& lost) const noexcept;
+    void run(storage::RotationTask task, const std::atomic<bool>& ended) const noexcept;
 
 private:
-    void carry_on(storage::RotationTask& task, const std::atomic<bool>& lost) const;
+    void carry_on(storage::RotationTask& task, const std::atomic<bool>& ended) const;
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
-                const FunctionEntry& function, const std::atomic<bool>& lost) const;
+                const FunctionEntry& function, const std::atomic<bool>& ended) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function) const;
     void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;
@@ -56,8 +56,12 @@ private:
     void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void fail(storage::RotationTask& task, const storage::StoredSecret& secret, StepFailed::Kind kind,
               const std::string& message) const;
-    /// Stores `task`; throws RotationLost when somebody else has it.
-    void save(const storage::RotationTask& task, bool release, secrets::ServiceAction action = {}) const;
+    /// Stores how far it is. Throws RotationLost when somebody else has it, or rotations are paused.
+    void save(const storage::RotationTask& task, secrets::ServiceAction action = {}) const;
+    /// Others may take it, as it is; nothing when somebody has.
+    void give_back(const storage::RotationTask& task) const;
+    /// The same for something that went wrong within Coffer: not before a while.
+    void postpone(storage::RotationTask& task) const;
 
     const RotationParts& parts_;
     const FunctionSet& functions_;

@@ -25,7 +25,11 @@ namespace {
 
 constexpr std::size_t kDefaultPage = 100;
 constexpr int kWindowsShown = 5;
-constexpr std::size_t kMostAtOnce = 200;
+/// Rows of one statement, and of one request: who asks for few of many goes on with a token.
+constexpr std::size_t kRowsAtOnce = 200;
+constexpr std::size_t kRowsOfARequest = 2'000;
+/// Checks that wait for targets; each may take as long as its request.
+constexpr int kChecksAtOnce = 16;
 
 std::string_view state_of(const StoredSecret& secret, const std::optional<RotationTask>& task,
                           Timestamp now) {
@@ -126,15 +130,30 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, Timestamp 
     auto locked = SecretRepository::lock(tx, seen.name);
     if (!locked || locked->id != seen.id) throw secrets::secret_not_found();
     const auto task = RotationRepository::find(tx, seen.id);
+    const bool under_way = locked->rotation && locked->rotation->making;
     const auto* pending = secrets::holder_of(locked->versions, secrets::kPending);
     const bool incomplete = pending != nullptr && !secrets::has_label(*pending, secrets::kCurrent);
-    if (!incomplete && !(task && task->version)) {
+    if (!incomplete && !under_way) {
         throw secrets::invalid_request(
             "No rotation of this secret is under way, so there is nothing to give up.");
     }
-    if (task && task->version) {
+    if (task && task->node) {
+        throw secrets::invalid_request(
+            "The rotation of this secret is running now: 'coffer rotation pause' stops it before its next "
+            "step.");
+    }
+    if (task && under_way && locked->rotation->enabled && task->step != storage::RotationStep::create &&
+        pending != nullptr && pending->kind) {
+        throw secrets::invalid_request(
+            "The target may have the new value already, and then it is the only one that works: 'coffer "
+            "rotation retry' goes on "
+            "with it. To give it up all the same, set the target to the value of AWSCURRENT, turn rotation "
+            "off with "
+            "CancelRotateSecret, and try again.");
+    }
+    if (task && under_way) {
         RotationRepository::add_run(tx, seen.id,
-                                    {.version = *task->version,
+                                    {.version = *locked->rotation->making,
                                      .started = task->started.value_or(now),
                                      .ended = now,
                                      .outcome = "Abandoned",
@@ -150,10 +169,14 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, Timestamp 
         locked->last_changed = now;
     }
     RotationTask rested{.secret = seen.id, .name = seen.name};
-    if (locked->rotation) secrets::reschedule(*locked->rotation, now);
+    if (locked->rotation) {
+        locked->rotation->making.reset();
+        locked->rotation->testing = false;
+        secrets::reschedule(*locked->rotation, now);
+    }
     rested.due = secrets::due_of(*locked);
-    RotationRepository::begin(tx, rested, now);
     SecretRepository::update(tx, std::move(*locked), {});
+    RotationRepository::begin(tx, rested, now);
 }
 
 }  // namespace
@@ -229,7 +252,7 @@ awaitable<T> RotationService::write(Call call, UniqueFunction<T(storage::WriteTr
 }
 
 awaitable<RotationService::Secret> RotationService::require_secret(Call call, std::string secret_id,
-                                                                   Action action) {
+                                                                   Action action, secrets::Facts facts) {
     using Found = std::optional<StoredSecret>;
     const auto ref = secrets::SecretRef::parse(secret_id, node_);
     UniqueFunction<Found(storage::ReadTransaction&)> job = [name = ref.name()](storage::ReadTransaction& tx) {
@@ -241,7 +264,6 @@ awaitable<RotationService::Secret> RotationService::require_secret(Call call, st
                            found ? &*found : nullptr};
     if (found) target.shown = found->arn;
     if (found) call->record->concerns(found->arn);
-    const secrets::Facts facts;
     authorization_.require(*call, action, target, facts);
     if (!found) throw secrets::secret_not_found();
     secrets::refuse_deleted(*found);
@@ -250,7 +272,8 @@ awaitable<RotationService::Secret> RotationService::require_secret(Call call, st
 
 awaitable<RotationService::Secret> RotationService::require_rotating(Call call, std::string secret_id,
                                                                      Action action) {
-    auto secret = co_await require_secret(std::move(call), std::move(secret_id), action);
+    const secrets::Facts facts;
+    auto secret = co_await require_secret(std::move(call), std::move(secret_id), action, facts);
     if (!secret->rotation) {
         throw secrets::invalid_request(
             "Rotation was never configured for this secret: RotateSecret does that.");
@@ -300,20 +323,25 @@ awaitable<v1::ListRotationsResponse> RotationService::list_rotations(Call call,
         request.has_max_results() ? static_cast<std::size_t>(request.max_results()) : kDefaultPage;
     const auto now = parts_.clock.now();
     v1::ListRotationsResponse response;
-    while (true) {
-        const auto most = std::min(kMostAtOnce, wanted - static_cast<std::size_t>(response.rotations_size()));
-        UniqueFunction<RotationPage(storage::ReadTransaction&)> job =
-            [after, most](storage::ReadTransaction& tx) { return load_page(tx, after, most); };
-        auto page = co_await read<RotationPage>(call, std::move(job));
+    for (std::size_t looked_at = 0;; looked_at += kRowsAtOnce) {
+        UniqueFunction<RotationPage(storage::ReadTransaction&)> job = [after](storage::ReadTransaction& tx) {
+            return load_page(tx, after, kRowsAtOnce);
+        };
+        const auto page = co_await read<RotationPage>(call, std::move(job));
+        bool full = false;
         for (const auto& [secret, task] : page.rows) {
             auto message = message_of(secret, task, now);
-            if (request.state().empty() || message.state() == request.state()) {
-                *response.add_rotations() = std::move(message);
-            }
+            after = secret.name;
+            if (!request.state().empty() && message.state() != request.state()) continue;
+            *response.add_rotations() = std::move(message);
+            full = static_cast<std::size_t>(response.rotations_size()) == wanted;
+            if (full) break;
         }
-        if (!page.next) break;
-        after = std::move(*page.next);
-        if (static_cast<std::size_t>(response.rotations_size()) < wanted) continue;
+        if (!full) {
+            if (!page.next) break;
+            after = *page.next;
+            if (looked_at < kRowsOfARequest) continue;
+        }
         const Bytes position(after.begin(), after.end());
         response.set_next_token(page_tokens_.make(position, context.result()));
         break;
@@ -351,7 +379,7 @@ awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call,
             task->due = now;
             task->attempt = 0;
             task->failed = false;
-            return RotationRepository::save(tx, *task, true);
+            return RotationRepository::save(tx, *task, true) != RotationRepository::Saved::lost;
         };
     if (!co_await write<bool>(call, std::move(job))) {
         throw secrets::invalid_request("The rotation of this secret is running now.");
@@ -410,7 +438,8 @@ awaitable<v1::ResumeRotationsResponse> RotationService::resume_rotations(Call ca
 }
 
 v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
-                                                     const v1::CheckRotationRequest& request) const {
+                                                     const v1::CheckRotationRequest& request,
+                                                     Deadline deadline) const {
     v1::CheckRotationResponse response;
     response.set_ready(true);
     const auto rotation = secret.rotation.value_or(storage::StoredRotation{});
@@ -455,7 +484,7 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
     if (entry == nullptr) return response;
     RotationTask task{.secret = secret.id, .name = secret.name, .version = secrets::current_version(secret)};
     const StepContext context{secret.arn, secret.name, task.version->value(),
-                              std::chrono::steady_clock::now() + entry->timeout};
+                              std::min(deadline, std::chrono::steady_clock::now() + entry->timeout)};
     StoredValues values(parts_, task, context.deadline);
     try {
         for (const auto& check : entry->function->check(context, values)) add_check(response, check);
@@ -467,12 +496,24 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
 
 awaitable<v1::CheckRotationResponse> RotationService::check_rotation(Call call,
                                                                      v1::CheckRotationRequest request) {
-    const auto secret = co_await require_secret(call, request.secret_id(), Action::coffer_check_rotation);
+    secrets::Facts facts;
+    if (request.has_rotation_lambda_arn()) {
+        facts.add(access::Key::sm_rotation_lambda_arn, request.rotation_lambda_arn());
+    }
+    const auto secret =
+        co_await require_secret(call, request.secret_id(), Action::coffer_check_rotation, facts);
+    if (++checks_waiting_ > kChecksAtOnce) {
+        --checks_waiting_;
+        throw Overloaded("too many checks of rotations wait for their targets");
+    }
     const auto shared = std::make_shared<const v1::CheckRotationRequest>(std::move(request));
-    auto start = [this, secret, shared](Completion<v1::CheckRotationResponse> done) {
+    auto start = [this, secret, shared,
+                  deadline = call->deadline](Completion<v1::CheckRotationResponse> done) {
         auto completion = std::make_shared<Completion<v1::CheckRotationResponse>>(std::move(done));
-        boost::asio::post(checks_, [this, secret, shared, completion] {
-            (*completion)(outcome_of([&] { return check_now(*secret, *shared); }));
+        boost::asio::post(checks_, [this, secret, shared, deadline, completion] {
+            auto outcome = outcome_of([&] { return check_now(*secret, *shared, deadline); });
+            --checks_waiting_;
+            (*completion)(std::move(outcome));
         });
     };
     co_return co_await await_completion<v1::CheckRotationResponse>(std::move(start));

@@ -1,6 +1,7 @@
 #pragma once
 // Rotations seen and steered: the operations of rotation.proto.
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
@@ -52,13 +53,15 @@ private:
 
     /// The secret that the caller names and may do `action` to. Throws AccessDenied before it says whether
     /// there is one.
-    Awaitable<Secret> require_secret(secrets::Call call, std::string secret_id, access::Action action);
+    Awaitable<Secret> require_secret(secrets::Call call, std::string secret_id, access::Action action,
+                                     secrets::Facts facts);
     /// The same, of a secret whose rotation was configured.
     Awaitable<Secret> require_rotating(secrets::Call call, std::string secret_id, access::Action action);
     Awaitable<void> set_paused(secrets::Call call, std::string secret_id, access::Action action, bool paused);
     Awaitable<v1::Rotation> rotation_of(secrets::Call call, Secret secret);
     [[nodiscard]] v1::CheckRotationResponse check_now(const storage::StoredSecret& secret,
-                                                      const v1::CheckRotationRequest& request) const;
+                                                      const v1::CheckRotationRequest& request,
+                                                      Deadline deadline) const;
     template <class T>
     Awaitable<T> read(secrets::Call call, UniqueFunction<T(storage::ReadTransaction&)> job);
     template <class T>
@@ -69,6 +72,7 @@ private:
     const secrets::PageTokens& page_tokens_;
     const secrets::NodeIdentity node_;
     const secrets::Authorization authorization_;
+    std::atomic<int> checks_waiting_ = 0;
     boost::asio::thread_pool checks_{2};
 };
 

@@ -110,7 +110,8 @@ SecretBytes StoredValues::random(std::size_t size) {
 
 void StoredValues::put_pending(SecretBytes value) {
     const auto secret = load_secret(parts_, task_, deadline_);
-    const auto kind = storage::ValueKind::string;
+    const auto* current = secrets::holder_of(secret.versions, secrets::kCurrent);
+    const auto kind = current != nullptr && current->kind ? *current->kind : storage::ValueKind::string;
     crypto::PayloadIdentity identity{secret.arn, task_.version->value(), secrets::to_payload_kind(kind)};
     const auto key = parts_.master_keys.resolve(secret.kms_key_id);
     auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {

@@ -12,6 +12,8 @@ using storage::RotationTask;
 namespace {
 
 constexpr std::chrono::seconds kClaimPatience{10};
+/// Counting is not to keep a lease from being renewed.
+constexpr std::chrono::seconds kCountPatience{2};
 constexpr std::chrono::seconds kLookInterval{10};
 
 JobOptions patient() {
@@ -41,6 +43,10 @@ void Workers::start() {
 
 void Workers::stop() {
     for (auto& thread : threads_) thread.request_stop();
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& held : held_) held.ended = true;
+    }
     threads_.clear();
 }
 
@@ -77,8 +83,9 @@ void Workers::carry_on(RotationTask task) {
     std::unique_lock lock(mutex_);
     const auto held = held_.emplace(held_.end());
     held->task = task;
+    held->leased_until = std::chrono::steady_clock::now() + settings_.lease;
     lock.unlock();
-    runner_.run(std::move(task), held->lost);
+    runner_.run(std::move(task), held->ended);
     lock.lock();
     held_.erase(held);
 }
@@ -106,25 +113,38 @@ void Workers::work(const std::stop_token& stop) {
     }
 }
 
-std::vector<bool> Workers::renew(const std::vector<RotationTask>& tasks) {
-    std::vector<bool> kept;
-    for (const auto& task : tasks) {
-        bool is_kept = true;
-        try {
-            is_kept = wait_for<bool>([&](Completion<bool> done) {
-                parts_.database.write<bool>(
-                    patient(),
-                    [task, lease = settings_.lease](storage::WriteTransaction& tx) {
-                        return RotationRepository::renew(tx, task, lease);
-                    },
-                    std::move(done));
-            });
-        } catch (const Error&) {
-            // Tried again while the lease lasts; when it does not, whoever takes it raises the fence.
-        }
-        kept.push_back(is_kept);
+Workers::Renewal Workers::renew(const RotationTask& task) {
+    try {
+        const bool kept = wait_for<bool>([&](Completion<bool> done) {
+            parts_.database.write<bool>(
+                patient(),
+                [task, lease = settings_.lease](storage::WriteTransaction& tx) {
+                    return RotationRepository::renew(tx, task, lease);
+                },
+                std::move(done));
+        });
+        return kept ? Renewal::done : Renewal::lost;
+    } catch (const Error&) {
+        return Renewal::unknown;
     }
-    return kept;
+}
+
+/// Whoever cannot renew its lease in time begins no further step: another node may have taken the rotation.
+void Workers::renew_all(std::unique_lock<std::mutex>& lock) {
+    std::vector<RotationTask> tasks;
+    for (const auto& held : held_) tasks.push_back(held.task);
+    for (const auto& task : tasks) {
+        lock.unlock();
+        const auto asked = std::chrono::steady_clock::now();
+        const auto renewal = renew(task);
+        lock.lock();
+        for (auto& held : held_) {
+            if (held.task.secret != task.secret || held.task.fence != task.fence) continue;
+            if (renewal == Renewal::done) held.leased_until = asked + settings_.lease;
+            if (renewal == Renewal::lost || held.leased_until <= std::chrono::steady_clock::now())
+                held.ended = true;
+        }
+    }
 }
 
 void Workers::count() {
@@ -132,7 +152,7 @@ void Workers::count() {
     try {
         const auto counts = wait_for<Counts>([&](Completion<Counts> done) {
             parts_.database.read<Counts>(
-                patient(),
+                {Priority::rewrap, std::chrono::steady_clock::now() + kCountPatience},
                 [now = parts_.clock.now()](storage::ReadTransaction& tx) {
                     return RotationRepository::counts(tx, now);
                 },
@@ -151,21 +171,13 @@ std::optional<RotationRepository::Counts> Workers::counts() const {
 }
 
 void Workers::look_after(const std::stop_token& stop) {
-    const auto interval = std::min<std::chrono::milliseconds>(settings_.lease / 3, kLookInterval);
+    const auto interval = std::min<std::chrono::milliseconds>(settings_.lease / 4, kLookInterval);
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
-        std::vector<RotationTask> tasks;
-        for (const auto& held : held_) tasks.push_back(held.task);
+        renew_all(lock);
         lock.unlock();
-        const auto kept = renew(tasks);
         count();
         lock.lock();
-        for (auto& held : held_) {
-            for (std::size_t i = 0; i < tasks.size(); ++i) {
-                const bool same = held.task.secret == tasks[i].secret && held.task.fence == tasks[i].fence;
-                if (same && !kept[i]) held.lost = true;
-            }
-        }
         stirred_.wait_for(lock, stop, interval, [] { return false; });
     }
 }

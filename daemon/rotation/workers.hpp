@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/base/time.hpp"
 #include "daemon/rotation/runner.hpp"
 #include "daemon/secrets/rotation_functions.hpp"
 
@@ -59,13 +60,16 @@ private:
     /// A rotation that this node has at the moment.
     struct Held {
         storage::RotationTask task;
-        std::atomic<bool> lost = false;
+        Deadline leased_until;
+        std::atomic<bool> ended = false;
     };
 
     void carry_on(storage::RotationTask task);
     void work(const std::stop_token& stop);
     void look_after(const std::stop_token& stop);
-    [[nodiscard]] std::vector<bool> renew(const std::vector<storage::RotationTask>& tasks);
+    enum class Renewal : std::uint8_t { done, lost, unknown };
+    [[nodiscard]] Renewal renew(const storage::RotationTask& task);
+    void renew_all(std::unique_lock<std::mutex>& lock);
     void count();
     [[nodiscard]] std::optional<storage::RotationTask> claim();
 

@@ -80,6 +80,14 @@ void add_pending(Versions& versions, const VersionId& id, Timestamp now) {
     attach_label(versions, id, kPending);
 }
 
+void remove_test_version(Versions& versions, const VersionId& id) {
+    std::erase_if(versions, [&id](const StoredVersion& version) {
+        return version.id == id && std::ranges::all_of(version.labels, [](const StagingLabel& label) {
+                   return label.value() == kPending;
+               });
+    });
+}
+
 std::size_t count_labels(const Versions& versions) {
     std::size_t count = 0;
     for (const auto& version : versions) count += version.labels.size();

@@ -51,6 +51,10 @@ void attach_labels(Versions& versions, const storage::VersionId& to,
 /// Adds a version without a value that a rotation is to fill, with AWSPENDING on it.
 void add_pending(Versions& versions, const storage::VersionId& id, Timestamp now);
 
+/// Removes a version that was only made to try a login with; a version with another label than AWSPENDING
+/// stays.
+void remove_test_version(Versions& versions, const storage::VersionId& id);
+
 /// How many labels all versions carry together.
 [[nodiscard]] std::size_t count_labels(const Versions& versions);
 

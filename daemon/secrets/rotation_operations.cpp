@@ -77,10 +77,12 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
         e.changed = !is_repeated(e.secret, token);
         if (!e.changed) return response;
         if (!current_version(e.secret)) throw nothing_to_rotate();
+        rotation.making = token;
+        rotation.testing = request.has_rotate_immediately() && !request.rotate_immediately();
         e.secret.rotation = std::move(rotation);
         storage::RotationTask task{
             .secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
-        task.test_only = request.has_rotate_immediately() && !request.rotate_immediately();
+        task.test_only = e.secret.rotation->testing;
         task.step = task.test_only ? RotationStep::test : RotationStep::create;
         if (!task.test_only) {
             add_pending(e.secret.versions, token, now);
@@ -109,7 +111,10 @@ awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
             response.set_version_id(pending->id.value());
         e.changed = e.secret.rotation->enabled;
         if (!e.changed) return response;
-        e.secret.rotation->enabled = false;
+        auto& rotation = *e.secret.rotation;
+        if (rotation.testing && rotation.making) remove_test_version(e.secret.versions, *rotation.making);
+        rotation.enabled = rotation.testing = false;
+        rotation.making.reset();
         e.secret.last_changed = now;
         // Labels stay as they are; whoever works on it finds it turned off before its next step.
         RotationRepository::begin(e.tx, {.secret = e.secret.id, .name = e.secret.name}, now);

@@ -64,11 +64,16 @@ std::optional<VersionId> current_version(const StoredSecret& secret) {
     return holder->id;
 }
 
-void current_may_have_moved(storage::WriteTransaction& tx, const std::optional<VersionId>& before,
-                            StoredSecret& secret, Timestamp now) {
-    if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before) return;
+std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, StoredSecret& secret,
+                                        Timestamp now) {
+    if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before)
+        return std::nullopt;
     reschedule(*secret.rotation, now);
-    storage::RotationRepository::set_due(tx, secret.id, due_of(secret));
+    return NewSchedule{secret.id, due_of(secret)};
+}
+
+void store_schedule(storage::WriteTransaction& tx, const std::optional<NewSchedule>& schedule) {
+    if (schedule) storage::RotationRepository::set_due(tx, schedule->secret, schedule->due);
 }
 
 }  // namespace coffer::secrets

@@ -28,10 +28,19 @@ void reschedule(storage::StoredRotation& rotation, Timestamp base);
 /// a place of its own in it, the same on every node. Nothing while rotation is off or has no schedule.
 [[nodiscard]] std::optional<Timestamp> due_of(const storage::StoredSecret& secret);
 
+/// When a secret becomes due, for the queue.
+struct NewSchedule {
+    storage::SecretId secret;
+    std::optional<Timestamp> due;
+};
+
 /// After a change that may have given `secret` another current value than the version `before` had: counts
-/// the days of its schedule from `now`, as AWS does.
-void current_may_have_moved(storage::WriteTransaction& tx, const std::optional<storage::VersionId>& before,
-                            storage::StoredSecret& secret, Timestamp now);
+/// the days of its schedule from `now`, as AWS does. Nothing where that changes nothing.
+[[nodiscard]] std::optional<NewSchedule> after_change(const std::optional<storage::VersionId>& before,
+                                                      storage::StoredSecret& secret, Timestamp now);
+
+/// Tells the queue, after the secret was stored: a secret's row is locked before its place in the queue.
+void store_schedule(storage::WriteTransaction& tx, const std::optional<NewSchedule>& schedule);
 
 /// The version that is AWSCURRENT; nothing while there is none.
 [[nodiscard]] std::optional<storage::VersionId> current_version(const storage::StoredSecret& secret);

@@ -63,10 +63,11 @@ std::optional<T> edit_as_seen(storage::WriteTransaction& tx, const storage::Stor
         return std::nullopt;
     }
     if (!change_of_secret.changed) return std::nullopt;
-    current_may_have_moved(tx, current_version(seen), secret, now);
+    const auto schedule = after_change(current_version(seen), secret, now);
     if (!storage::SecretRepository::update_as_seen(tx, seen, std::move(secret), change_of_secret.payloads)) {
         return std::nullopt;
     }
+    store_schedule(tx, schedule);
     return result;
 }
 
@@ -91,8 +92,9 @@ boost::asio::awaitable<T> SecretsService::change(Call call, SecretPtr seen, Uniq
         Edit change_of_secret{tx, *locked, {}, true};
         T result = edit(change_of_secret);
         if (change_of_secret.changed) {
-            current_may_have_moved(tx, current, *locked, now);
+            const auto schedule = after_change(current, *locked, now);
             storage::SecretRepository::update(tx, std::move(*locked), change_of_secret.payloads);
+            store_schedule(tx, schedule);
         }
         return result;
     };

@@ -48,6 +48,12 @@ void read_postgresql(TableReader& reader, RotationFunctionSection& function) {
     }
     reader.read_path("ca_file", function.ca_file);
     reader.read_text("admin_secret", function.admin_secret);
+    if (!function.admin_secret.empty() && !function.tls.starts_with("verify-")) {
+        reader.complain("tls",
+                        "must be \"verify-full\" or \"verify-ca\" with 'admin_secret': a server that is not "
+                        "proven could ask "
+                        "for the administrator's password");
+    }
     reader.read_flag("send_plain_password", function.send_plain_password);
 }
 

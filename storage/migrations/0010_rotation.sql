@@ -28,6 +28,8 @@ CREATE TABLE rotations (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX rotations_due ON rotations (due, secret_id) WHERE due IS NOT NULL AND NOT paused;
+CREATE INDEX rotations_leased ON rotations (leased_until) WHERE leased_until IS NOT NULL;
+CREATE INDEX rotations_failed ON rotations (secret_id) WHERE failed;
 
 COMMENT ON TABLE rotations IS 'One row for each secret that rotates: what is due and how far it is. Not sealed.';
 COMMENT ON COLUMN rotations.due IS 'When a worker may take it; NULL: not by itself.';

@@ -149,7 +149,16 @@ db_secret boss p | coffer put db/boss >/dev/null
 rotate db/boss two-users >/dev/null
 wait_until "nor is a superuser" has_failed db/boss
 expect_contains "and why is told" "is a superuser" "$(coffer rotation status db/boss)"
+as_admin -c "CREATE ROLE v LOGIN PASSWORD 'v'; CREATE ROLE v_clone LOGIN PASSWORD 'p'"
+db_secret v_clone p | coffer put db/unrelated >/dev/null
+rotate db/unrelated two-users >/dev/null
+wait_until "nor is a user whose name only looks like it" has_failed db/unrelated
+expect_equal "v has its password still" v "$(PGPASSWORD=v psql -X -q -A -t "host=localhost port=$target_port user=v dbname=postgres" -c 'SELECT session_user')"
+printf '{"host":"%s","username":"coffer","password":"x"}' "$state/run" | coffer put db/socket >/dev/null
+expect_contains "a socket is no host" "must be one host name" "$(coffer rotation check db/socket --function "$functions:app-user" || true)"
 expect_refused "a new one is refused meanwhile" "A previous rotation isn't complete" coffer rotation force db/other
+expect_refused "giving up what the target may have already is refused" "may have the new value already" coffer rotation abandon db/other
+coffer rotation cancel db/other 2>/dev/null
 coffer rotation abandon db/other 2>/dev/null
 expect_equal "given up, AWSCURRENT stays" p "$(field_of db/other password)"
 expect_equal "and no label is left behind" AWSCURRENT "$(labels_of db/other)"
@@ -166,7 +175,14 @@ coffer rotate-secret --secret-id db/one >/dev/null
 wait_until "a target that is away" has_failed db/one
 target_server start -l "$target/log"
 expect_equal "costs nothing" "App \"x\" o'brien" "$(login_of db/one)"
-expect_contains "and is taken up by hand" "is rotated" "$(coffer rotation retry db/one --wait 2>&1)"
+is_complete() { [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
+wait_until "and is gone on with when it is back" is_complete db/one
+as_admin -c 'ALTER ROLE "App ""x"" o'"'"'brien" RENAME TO renamed'
+coffer rotation force db/one 2>/dev/null
+wait_until "a login that is refused" has_failed db/one
+as_admin -c 'ALTER ROLE renamed RENAME TO "App ""x"" o'"'"'brien"'
+coffer rotation retry db/one --wait 2>/dev/null || true
+wait_until "is gone on with by hand as well" is_complete db/one
 expect_equal "with the password that logs in" "App \"x\" o'brien" "$(login_of db/one)"
 
 # ---- tested only, cancelled, paused ----------------------------------------------------------------------------------------------------

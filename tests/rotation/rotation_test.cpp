@@ -6,7 +6,9 @@
 
 #include <deque>
 #include <map>
+#include <utility>
 
+#include "daemon/secrets/labels.hpp"
 #include "rotation_fixture.hpp"
 
 namespace coffer::rotation {
@@ -206,14 +208,121 @@ TEST_F(RotationTest, AFailureIsTriedAgainLaterWithTheSameValueUntilThereAreNoMor
     EXPECT_TRUE(task_of(name).failed) << "the third of three tries";
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "old");
     EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSPENDING"));
-    clock().advance(std::chrono::hours(24));
-    EXPECT_FALSE(workers().run_one()) << "not before the next window";
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Failed"));
+    // The target may have it by now, so it is not left alone until the next window.
+    clock().advance(std::chrono::minutes(4));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_TRUE(task_of(name).failed);
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Failed")) << "told once";
     away = false;
-    clock().advance(std::chrono::hours(24 * 31));
+    clock().advance(std::chrono::hours(1));
     EXPECT_TRUE(workers().run_one());
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
     EXPECT_EQ(function().created, 1) << "what may be at the target is not replaced by another value";
     EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT"));
+}
+
+TEST_F(RotationTest, WhatFailedBeforeTheTargetWasAskedWaitsForTheNextWindow) {
+    const auto name = stored("old");
+    function().on_step = [](Step, const StepContext&, SecretValues&) {
+        throw StepFailed(StepFailed::Kind::retry, "no value can be made now");
+    };
+    rotate(name);
+    for (int attempt = 1; attempt <= 3; ++attempt) {
+        ASSERT_TRUE(workers().run_one());
+        clock().advance(std::chrono::minutes(5));
+    }
+    EXPECT_TRUE(task_of(name).failed);
+    clock().advance(std::chrono::hours(24));
+    EXPECT_FALSE(workers().run_one());
+    function().on_step = nullptr;
+    clock().advance(std::chrono::hours(24 * 31));
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_EQ(labels_of(name).size(), 2U);
+}
+
+TEST_F(RotationTest, ATargetThatLostTheNewValueIsToldAgain) {
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    bool lost = true;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        seen.emplace_back(step_name(step));
+        if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        if (step == Step::test && std::exchange(lost, false)) {
+            throw StepFailed(StepFailed::Kind::retry, "a replica without it has taken over");
+        }
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::minutes(1));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("createSecret", "setSecret", "testSecret", "setSecret", "testSecret",
+                                  "finishSecret"));
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+}
+
+TEST_F(RotationTest, WhatGoesWrongWithinCofferIsTriedAgainAndTold) {
+    const auto name = stored("old");
+    bool broken = true;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        if (broken) throw std::runtime_error("with a detail that is nobody's business");
+        if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_FALSE(workers().run_one()) << "not at once";
+    EXPECT_THAT(task_of(name).last_error.value(), ::testing::Not(HasSubstr("nobody")));
+    broken = false;
+    clock().advance(std::chrono::minutes(1));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+}
+
+TEST_F(RotationTest, PausingStopsBetweenTwoSteps) {
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        seen.emplace_back(step_name(step));
+        if (step != Step::create || values.pending()) return;
+        values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        environment().execute("UPDATE rotation_control SET paused = true");
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("createSecret"));
+    environment().execute("UPDATE rotation_control SET paused = false");
+    ASSERT_TRUE(second_workers().run_one()) << "at once, by whoever comes first";
+    EXPECT_EQ(labels_of(name).size(), 2U);
+}
+
+TEST_F(RotationTest, CancellingATestLeavesNothingBehind) {
+    const auto name = stored("old");
+    function().on_step = [&](Step, const StepContext&, SecretValues&) {
+        v1::CancelRotateSecretRequest cancel;
+        cancel.set_secret_id(name);
+        call(cancel);
+    };
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(labels_of(name).size(), 1U);
+    function().on_step = nullptr;
+    EXPECT_NO_THROW(rotate(name));
+}
+
+TEST_F(RotationTest, BinaryStaysBinary) {
+    v1::CreateSecretRequest create;
+    create.set_name("rotation/" + fresh_token());
+    create.set_client_request_token(fresh_token());
+    create.set_secret_binary(std::string("\xff\x00\x01", 3));
+    call(create);
+    rotate(create.name());
+    ASSERT_TRUE(workers().run_one());
+    v1::GetSecretValueRequest read;
+    read.set_secret_id(create.name());
+    EXPECT_TRUE(call(read).has_secret_binary());
+    EXPECT_FALSE(call(read).has_secret_string());
 }
 
 TEST_F(RotationTest, ARefusedValueIsReplacedByAnotherOne) {
@@ -354,13 +463,30 @@ TEST_F(RotationTest, TheTableOfWhatIsDueIsNotBelieved) {
     std::vector<std::string> seen;
     function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
         seen.emplace_back(step_name(step));
-        if (step == Step::create) values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        if (step == Step::create && !values.pending()) {
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        }
     };
     rotate(name);
     execute("UPDATE rotations SET step = 4 WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)", name);
     ASSERT_TRUE(workers().run_one());
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
     EXPECT_THAT(seen, ElementsAre("createSecret", "setSecret", "testSecret", "finishSecret"));
+    // A version that the queue names is neither rotated to nor removed.
+    for (const char* what : {"test_only = true", "test_only = false"}) {
+        const auto before = secret_of(name);
+        execute(
+            "UPDATE rotations SET due = '2000-01-01', step = 3, version_id = (SELECT l.version_id FROM "
+            "staging_labels l "
+            "WHERE l.secret_id = rotations.secret_id AND l.label = 'AWSPREVIOUS'), " +
+                std::string(what) + " WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)",
+            name);
+        ASSERT_TRUE(workers().run_one());
+        EXPECT_EQ(labels_of(name).size(), 2U) << "at the worst a rotation came early";
+        for (const auto& version : before.versions) {
+            EXPECT_NE(secrets::find_version(secret_of(name).versions, version.id), nullptr);
+        }
+    }
     const auto other = stored("x");
     execute("INSERT INTO rotations (secret_id, due) SELECT id, '2000-01-01' FROM secrets WHERE name = $1",
             other);
