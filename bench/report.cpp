@@ -18,6 +18,8 @@ const std::map<std::string, std::string, std::less<>> kBareOf = {
     {"create", "db_insert"},
     {"put", "db_insert"},
     {"list", "db_select"},
+    {"rewrap", "token_rewrap"},
+    {"get_hot_rewrap", "token_decrypt"},
     {"get_hot_unaudited", "token_decrypt"},
     {"put_unaudited", "db_insert"},
     {"aws_get_hot", "get_hot"},  // the same read through the other door

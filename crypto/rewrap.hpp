@@ -44,7 +44,7 @@ struct ProofItem {
 /// key's outcome.
 class Rewrapper {
 public:
-    static constexpr std::size_t kKeysPerJob = 16;
+    static constexpr std::size_t kKeysPerJob = 4;
 
     explicit Rewrapper(Hsm& hsm) : hsm_(hsm) {}
 

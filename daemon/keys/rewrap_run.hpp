@@ -25,7 +25,7 @@ struct RewrapOptions {
     /// Data keys of one database statement, 1 to 4096.
     std::size_t batch = 256;
     /// Threads that each are at a part: one waits for the database while another waits for the token.
-    std::size_t lanes = 2;
+    std::size_t lanes = 3;
     std::chrono::milliseconds lease{30'000};
     /// After a failure of a backend, until the next try.
     std::chrono::milliseconds pause{1'000};
