@@ -10,7 +10,8 @@ namespace coffer::bench {
 
 namespace {
 
-/// What each of the appliance's figures is compared with, mostly the part of it that no design can do without.
+/// What each of the appliance's figures is compared with, mostly the part of it that no design can do
+/// without.
 const std::map<std::string, std::string, std::less<>> kBareOf = {
     {"get_hot", "token_decrypt"},
     {"get_cold", "token_open"},

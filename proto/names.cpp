@@ -78,8 +78,8 @@ const google::protobuf::Message* operation_message(const v1::Request& request) {
 bool is_read_only(v1::Request::OperationCase operation) noexcept {
     if (operation == v1::Request::OPERATION_NOT_SET) return true;
     constexpr std::array<std::string_view, 12> kReads{
-        "Get",    "List",    "BatchGet", "Describe", "Validate",  "Simulate",
-        "Verify", "WhoCan", "WhatCan", "Lint",     "Lookup",   "AssumeRole"};  // which changes nothing that is stored
+        "Get",    "List",    "BatchGet", "Describe", "Validate",  "Simulate", "Verify",
+        "WhoCan", "WhatCan", "Lint",     "Lookup",   "AssumeRole"};  // which changes nothing that is stored
     const auto name = operation_name(operation);
     return std::any_of(kReads.begin(), kReads.end(),
                        [name](std::string_view read) { return name.starts_with(read); });

@@ -68,7 +68,8 @@ Bytes master_keys_seal_message(const StoredMasterKeys& keys) {
     for (const auto& [id, settings] : keys.settings) {
         put_uuid(encoder, id);
         encoder.text(settings.description).optional(settings.deletion_due, put_time);
-        encoder.optional(settings.rotation_days, [](CanonicalEncoder& e, std::int32_t days) { e.number(days); });
+        encoder.optional(settings.rotation_days,
+                         [](CanonicalEncoder& e, std::int32_t days) { e.number(days); });
         encoder.optional(settings.next_rotation, put_time).number(settings.rewrapped_generation);
         encoder.optional(settings.rewrapped, put_time);
     }

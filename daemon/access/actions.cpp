@@ -230,8 +230,8 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      ResourceType::listener, 0},
     {Action::coffer_apply_access_configuration, "coffer:ApplyAccessConfiguration", AccessLevel::permissions,
      ResourceType::none, 0},
-    {Action::coffer_retire_key_generations, "coffer:RetireKeyGenerations", AccessLevel::write, ResourceType::none,
-     0},
+    {Action::coffer_retire_key_generations, "coffer:RetireKeyGenerations", AccessLevel::write,
+     ResourceType::none, 0},
     {Action::coffer_reload_configuration, "coffer:ReloadConfiguration", AccessLevel::write,
      ResourceType::none, 0},
 }};

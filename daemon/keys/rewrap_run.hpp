@@ -1,6 +1,6 @@
 #pragma once
-// One wrapping anew on this node: everything under older generations of one master key, until a pass over all of it
-// finds nothing more.
+// One wrapping anew on this node: everything under older generations of one master key, until a pass over all
+// of it finds nothing more.
 
 #include <atomic>
 #include <chrono>
@@ -56,8 +56,8 @@ enum class RewrapEnd : std::uint8_t {
 class RewrapRun {
 public:
     /// All must outlive it. `paused` is told why, once for each pause.
-    RewrapRun(const RewrapParts& parts, const RewrapOptions& options, RewrapCounters& counters, RateLimiter& limiter,
-              std::function<void(const std::string& reason)> paused);
+    RewrapRun(const RewrapParts& parts, const RewrapOptions& options, RewrapCounters& counters,
+              RateLimiter& limiter, std::function<void(const std::string& reason)> paused);
 
     /// Works until the end, together with other nodes that do the same. The token holds `to`.
     [[nodiscard]] RewrapEnd run(crypto::MasterKeyRef to, const std::stop_token& stop);
