@@ -3,7 +3,7 @@
 # with 1, 8 and 64 operations in flight, on an appliance of its own that is deleted afterwards. What the
 # figures mean: docs/benchmarks.md.
 #
-#   bench/run.sh [--seconds N] [--json FILE] [--tokens LIST] [--secrets LIST] [--plot FILE] [--build DIR]
+#   bench/run.sh [--seconds N] [--json FILE] [--tokens LIST] [--secrets LIST] [--plot FILE] [--rewrap LIST] [--build DIR]
 #
 #   --seconds N     for each figure (default 3)
 #   --json FILE     write the figures there
@@ -11,6 +11,7 @@
 #   --secrets LIST  also measure with that many secrets stored, e.g. 1000,100000,1000000: how cost grows.
 #                   Storing a million takes some ten minutes
 #   --plot FILE     write a picture (SVG) of that
+#   --rewrap LIST   also rotate the master key with that many versions stored, e.g. 10000,100000,1000000
 #   --build DIR     the build folder, of an optimised build (default build/release); built first
 #
 # Close other programs before: the figures are this machine's, and everything shares its processors.
@@ -23,15 +24,16 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/deploy/lib/common.sh"
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
 
-seconds=3 json='' tokens=softhsm2,nss growth='' plot='' build="$root/build/release"
+seconds=3 json='' tokens=softhsm2,nss growth='' plot='' rewrap='' build="$root/build/release"
 while [ $# -gt 0 ]; do
   case $1 in
     -h|--help) usage; exit 0 ;;
-    --seconds|--json|--tokens|--secrets|--plot|--build)
+    --seconds|--json|--tokens|--secrets|--plot|--rewrap|--build)
       [ $# -ge 2 ] && [ -n "$2" ] || fail "$1 needs a value (try --help)"
       case $1 in
         --seconds) seconds=$2 ;; --json) json=$2 ;; --tokens) tokens=$2 ;;
-        --secrets) growth=$2 ;; --plot) plot=$2 ;; --build) build=$2 ;;
+        --secrets) growth=$2 ;; --plot) plot=$2 ;; --rewrap) rewrap=$2 ;;
+        --build) build=$2 ;;
       esac
       shift ;;
     *) fail "'$1' is not known here (try --help)" ;;
@@ -41,6 +43,7 @@ done
 [[ $seconds =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--seconds takes a number, not '$seconds'"
 [[ $tokens =~ ^(softhsm2|nss)(,(softhsm2|nss))*$ ]] || fail "--tokens takes softhsm2, nss or both with a comma, not '$tokens'"
 [[ -z $growth || $growth =~ ^[1-9][0-9]*(,[1-9][0-9]*)*$ ]] || fail "--secrets takes numbers with commas, not '$growth'"
+[[ -z $rewrap || $rewrap =~ ^[1-9][0-9]*(,[1-9][0-9]*)*$ ]] || fail "--rewrap takes numbers with commas, not '$rewrap'"
 [ -z "$plot" ] || [ -n "$growth" ] || fail "--plot draws what --secrets measures; give both"
 
 # Secrets for the reads that must find nothing cached: far more than the daemon keeps keys or rows of.
@@ -150,9 +153,45 @@ measure_growth() {
   done
 }
 
+sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "host=$state/run user=coffer dbname=coffer" -c "$1"; }
+
+# Copies of one version under secrets that nobody reads: for wrapping anew only the data key counts. Their secrets' seals
+# are those of another row, so they are gone before anything else is measured.
+store_versions() {
+  sql "WITH v AS (SELECT v.*, s.seal, s.revision FROM secret_versions v JOIN secrets s ON s.id = v.secret_id LIMIT 1),
+    n AS (INSERT INTO secrets (id, name, arn, created, last_changed, revision, seal)
+      SELECT gen_random_uuid(), 'rewrap-' || i, 'arn:aws:secretsmanager:local:111122223333:secret:rewrap-' || i, now(), now(),
+      v.revision, v.seal FROM v, generate_series(1, $1) i RETURNING id)
+    INSERT INTO secret_versions SELECT n.id, v.version_id, v.created, v.kind, v.master_key, v.key_generation, v.wrapped_key,
+      v.ciphertext FROM n, v" && sql 'VACUUM ANALYZE secret_versions'
+}
+
+measure_rewrap() {
+  local count
+  for count in ${rewrap//,/ }; do
+    step "storing $count versions"
+    sql "DELETE FROM secrets WHERE name LIKE 'rewrap-%'"
+    store_versions "$count"
+    as_owner "$work/bin/coffer" key rotate --wait >&2
+    sql "SELECT json_build_object('name', 'rewrap', 'token', '', 'in_flight', 8, 'per_second',
+      done / date_part('epoch', ended - started), 'p50_us', 0, 'p99_us', 0, 'secrets', $count)
+      FROM rewraps, (SELECT sum(done) AS done FROM rewrap_slices) d" | tr -d ' ' | keep
+    # The same with hot reads at the same time.
+    if [ "$count" -ge 100000 ]; then
+      load measure --seconds "$seconds" --secrets "$cold_secrets" --in-flight 1 get_hot | keep
+      as_owner "$work/bin/coffer" key rotate >&2
+      load measure --seconds "$seconds" --secrets "$cold_secrets" --in-flight 1 get_hot |
+        sed 's/"name":"get_hot"/"name":"get_hot_rewrap"/' | keep
+      while [ "$(sql 'SELECT count(*) FROM rewraps WHERE ended IS NULL')" != 0 ]; do sleep 0.5; done
+    fi
+  done
+  sql "DELETE FROM secrets WHERE name LIKE 'rewrap-%'"
+}
+
 for token in ${tokens//,/ }; do
   state="$work/$token/state"
   measure_appliance
+  [ -z "$rewrap" ] || measure_rewrap
   measure_unaudited
   appliance destroy --yes
   if [ -n "$growth" ]; then

@@ -93,8 +93,7 @@ void Executor::exclusively(Deadline deadline, const std::function<void()>& work)
     const auto given_up = [this] { return closing_ || breaker_.is_open(); };
     {
         std::unique_lock lock(mutex_);
-        const bool began =
-            changed_.wait_until(lock, deadline, [&] { return !recovering_ || given_up(); });
+        const bool began = changed_.wait_until(lock, deadline, [&] { return !recovering_ || given_up(); });
         if (given_up()) {
             lock.unlock();
             std::rethrow_exception(unavailable());

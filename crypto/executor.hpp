@@ -60,8 +60,8 @@ public:
     /// Runs `job` on a worker, or fails it: Overloaded when the queue is full, Unavailable while the token is
     /// away or after close(), DeadlineExceeded.
     void submit(std::unique_ptr<HsmJob> job);
-    /// Runs `work` on the calling thread while every worker stands still: for what changes that which all of them
-    /// use, and takes milliseconds. Throws Unavailable while the token is away or after close(),
+    /// Runs `work` on the calling thread while every worker stands still: for what changes that which all of
+    /// them use, and takes milliseconds. Throws Unavailable while the token is away or after close(),
     /// DeadlineExceeded, and what `work` throws.
     void exclusively(Deadline deadline, const std::function<void()>& work);
     [[nodiscard]] Status status() const;

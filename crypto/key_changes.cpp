@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::chrono::seconds kRequestRefreshInterval{1};
 
-/// Runs `work` while the token's threads stand still. A call that failed because a session or the login is gone
-/// says so as Unavailable: the token's threads find that out as well, and recover.
+/// Runs `work` while the token's threads stand still. A call that failed because a session or the login is
+/// gone says so as Unavailable: the token's threads find that out as well, and recover.
 template <class Work>
 void change_keys(Hsm& hsm, Deadline deadline, const Work& work) {
     hsm.impl().executor().exclusively(deadline, [&] {

@@ -1,6 +1,6 @@
 #pragma once
-// Long-lived keys while the daemon serves: master keys made, looked for again, and destroyed, with every thread of
-// the token standing still for those milliseconds.
+// Long-lived keys while the daemon serves: master keys made, looked for again, and destroyed, with every
+// thread of the token standing still for those milliseconds.
 
 #include <atomic>
 #include <chrono>
@@ -14,11 +14,12 @@ namespace coffer::crypto {
 
 class Hsm;
 
-/// Thread-safe. Everything blocks, until the deadline at most: for threads that may. Throws Unavailable (retryable)
-/// while the token is away, DeadlineExceeded, and Error that says what the token or its keys are like.
+/// Thread-safe. Everything blocks, until the deadline at most: for threads that may. Throws Unavailable
+/// (retryable) while the token is away, DeadlineExceeded, and Error that says what the token or its keys are
+/// like.
 ///
-/// A token has no lock against two processes that make the same key. Whoever makes or destroys holds a lock that all
-/// nodes know (daemon/keys: one of the database).
+/// A token has no lock against two processes that make the same key. Whoever makes or destroys holds a lock
+/// that all nodes know (daemon/keys: one of the database).
 class KeyChanges {
 public:
     explicit KeyChanges(Hsm& hsm) : hsm_(hsm) {}
@@ -29,7 +30,8 @@ public:
 
     /// Goes on with the keys that the token holds now: another node may have made or destroyed some.
     void refresh(Deadline deadline);
-    /// The same, at most once a second, whoever asks: for requests that met a generation which is not known here.
+    /// The same, at most once a second, whoever asks: for requests that met a generation which is not known
+    /// here.
     void refresh_for_request(Deadline deadline);
 
     /// A new master key, generation 1. Throws Error when the token has one of that name.

@@ -73,8 +73,8 @@ void KeyFactory::make_generation(std::string_view name, const MasterKeyRef& ref)
                                     key.ref.id.value().text(), ref.id.value().text()));
         }
         if (key.ref == ref) {
-            throw Error(
-                fmt::format("the token holds generation {} of master key \"{}\" already", ref.generation, name));
+            throw Error(fmt::format("the token holds generation {} of master key \"{}\" already",
+                                    ref.generation, name));
         }
     }
     generate_master_key(name, ref);
@@ -170,7 +170,8 @@ void destroy_master_key(const Session& session, const MasterKeyRef& ref) {
     const auto found = std::ranges::find(keys, ref, &FoundMasterKey::ref);
     if (found == keys.end()) return;
     if (keys.size() == 1) {
-        throw Error(fmt::format("\"{}\" is the last master key in the token: it is not destroyed", found->name));
+        throw Error(
+            fmt::format("\"{}\" is the last master key in the token: it is not destroyed", found->name));
     }
     check("C_DestroyObject", session.functions().C_DestroyObject(session.handle(), found->handle));
 }

@@ -29,8 +29,8 @@ public:
     MasterKeyRef make_master_key(std::string_view name);
     /// The generation after the newest of the key `name`. Throws Error when there is no such key.
     MasterKeyRef make_next_generation(std::string_view name);
-    /// That generation of the key `name`, whose id has to be `ref`'s where the token knows the name. Throws Error
-    /// when it exists or id and name do not go together.
+    /// That generation of the key `name`, whose id has to be `ref`'s where the token knows the name. Throws
+    /// Error when it exists or id and name do not go together.
     void make_generation(std::string_view name, const MasterKeyRef& ref);
     /// The HMAC-SHA256 key of the seals, 32 bytes. Throws Error when there is one.
     void make_seal_key();
@@ -43,8 +43,8 @@ private:
 };
 
 /// Destroys that generation of a master key; nothing to do when the token does not hold it. `session` is
-/// read-write. Throws Error when it is the token's last master key, without which a daemon does not start, or when
-/// several keys match; Pkcs11Error.
+/// read-write. Throws Error when it is the token's last master key, without which a daemon does not start, or
+/// when several keys match; Pkcs11Error.
 void destroy_master_key(const Session& session, const MasterKeyRef& ref);
 
 /// Sets CKA_TRUSTED on the master keys `refs`, as the security officer (PKCS#11 2.40, 4.4: nobody else can).

@@ -37,7 +37,8 @@ LiveToken::LiveToken(const Module& module, SlotId slot, AnchorSession anchor, co
 
 void LiveToken::refresh_keys(const Profile& profile) {
     const Session& owner = anchor_.session();
-    KeyRing ring(owner, require_trusted(find_keys(owner), profile.wrap_with_trusted), profile.copy_master_keys);
+    KeyRing ring(owner, require_trusted(find_keys(owner), profile.wrap_with_trusted),
+                 profile.copy_master_keys);
     try {
         canary_ = Canary::make(sessions_.front(), ring, profile);
     } catch (...) {

@@ -23,8 +23,8 @@ public:
     [[nodiscard]] const KeyRing& ring() const noexcept { return ring_; }
     [[nodiscard]] const Canary& canary() const noexcept { return canary_; }
 
-    /// Looks for the keys again and goes on with those that are there now. While no other thread uses any of it.
-    /// Throws as the constructor does; then everything stays as it was.
+    /// Looks for the keys again and goes on with those that are there now. While no other thread uses any of
+    /// it. Throws as the constructor does; then everything stays as it was.
     void refresh_keys(const Profile& profile);
 
     /// Closes the workers' sessions and gives up the anchor, so that the login outlives them.

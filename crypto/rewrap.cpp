@@ -31,9 +31,8 @@ Bytes rewrap_key(const HsmContext& context, const WrappedDataKey& key, CK_OBJECT
                                 }));
         anew = wrap_data_key(session, wrap, to, plain.get());
     }
-    const ObjectGuard again(session, blaming_data_last(context, "the data key that the token wrapped anew", [&] {
-                                return unwrap_wrappable(context, to, anew);
-                            }));
+    const ObjectGuard again(session, blaming_data_last(context, "the data key that the token wrapped anew",
+                                                       [&] { return unwrap_wrappable(context, to, anew); }));
     if (wrap_data_key(session, wrap, from, again.get()) != key.wrapped_key) {
         throw IntegrityError("the token wrapped another key than the one that it unwrapped");
     }
@@ -58,8 +57,8 @@ std::vector<RewrapOutcome> rewrap_keys(const HsmContext& context, const std::vec
     const auto master = require_master_key(context, to);
     std::vector<RewrapOutcome> outcomes(keys.size());
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        outcomes[i].wrapped_key = outcome_of_item<Bytes>(
-            [&] { return rewrap_key(context, keys[i], master); }, outcomes[i].failure);
+        outcomes[i].wrapped_key =
+            outcome_of_item<Bytes>([&] { return rewrap_key(context, keys[i], master); }, outcomes[i].failure);
     }
     return outcomes;
 }
@@ -75,9 +74,8 @@ void prove_item(const HsmContext& context, const ProofItem& item) {
     if (item.ciphertext.empty()) return;
     const auto layout = PayloadLayout::parse(item.ciphertext);
     const PayloadAad aad(item.identity, item.key.master_key.id, layout.header_bytes());
-    static_cast<void>(blaming_data_last(context, "the ciphertext", [&] {
-        return decrypt_segments(session, key.get(), layout, aad);
-    }));
+    static_cast<void>(blaming_data_last(context, "the ciphertext",
+                                        [&] { return decrypt_segments(session, key.get(), layout, aad); }));
 }
 
 std::vector<std::string> prove_items(const HsmContext& context, const std::vector<ProofItem>& items) {
@@ -101,14 +99,14 @@ std::vector<Out> in_jobs(Hsm& hsm, std::vector<In> items, JobOptions options, co
     std::vector<std::future<Outcome<Results>>> futures;
     for (std::size_t done = 0; done < items.size(); done += Rewrapper::kKeysPerJob) {
         const auto begin = items.begin() + static_cast<std::ptrdiff_t>(done);
-        const auto count =
-            static_cast<std::ptrdiff_t>(std::min(Rewrapper::kKeysPerJob, items.size() - done));
+        const auto count = static_cast<std::ptrdiff_t>(std::min(Rewrapper::kKeysPerJob, items.size() - done));
         std::vector<In> chunk(std::make_move_iterator(begin), std::make_move_iterator(begin + count));
         const auto promise = std::make_shared<std::promise<Outcome<Results>>>();
         futures.push_back(promise->get_future());
         hsm.impl().submit<Results>(
-            options,
-            Completion<Results>([promise](Outcome<Results> results) { promise->set_value(std::move(results)); }),
+            options, Completion<Results>([promise](Outcome<Results> results) {
+                promise->set_value(std::move(results));
+            }),
             [work, chunk = std::move(chunk)](HsmContext& context) { return work(context, chunk); });
     }
     Results all;
@@ -130,11 +128,10 @@ std::vector<Out> in_jobs(Hsm& hsm, std::vector<In> items, JobOptions options, co
 
 std::vector<RewrapOutcome> Rewrapper::rewrap(std::vector<WrappedDataKey> keys, MasterKeyRef to,
                                              JobOptions options) {
-    return in_jobs<RewrapOutcome>(
-        hsm_, std::move(keys), options,
-        [to](const HsmContext& context, const std::vector<WrappedDataKey>& chunk) {
-            return rewrap_keys(context, chunk, to);
-        });
+    return in_jobs<RewrapOutcome>(hsm_, std::move(keys), options,
+                                  [to](const HsmContext& context, const std::vector<WrappedDataKey>& chunk) {
+                                      return rewrap_keys(context, chunk, to);
+                                  });
 }
 
 std::vector<std::string> Rewrapper::prove(std::vector<ProofItem> items, JobOptions options) {

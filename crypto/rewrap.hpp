@@ -37,27 +37,27 @@ struct ProofItem {
     Bytes ciphertext{};
 };
 
-/// Works through data keys in jobs of `kKeysPerJob`, so that a read that comes waits for a few of them and not
-/// for all. Thread-safe. Both functions block: for threads that may.
+/// Works through data keys in jobs of `kKeysPerJob`, so that a read that comes waits for a few of them and
+/// not for all. Thread-safe. Both functions block: for threads that may.
 ///
 /// They throw what Envelope's completions fail with, but for a single key that does not open, which is that
 /// key's outcome.
 class Rewrapper {
 public:
-    static constexpr std::size_t kKeysPerJob = 16;
+    static constexpr std::size_t kKeysPerJob = 4;
 
     explicit Rewrapper(Hsm& hsm) : hsm_(hsm) {}
 
-    /// Unwraps each key under its own generation (as a session object that may be wrapped, and neither encrypt
-    /// nor decrypt), wraps it under `to`, unwraps what was made and wraps that under the old generation: AES Key
-    /// Wrap (RFC 3394) has no randomness, so the stored bytes come out again when, and only when, the new ones
-    /// hold the same key. All keys are of the master key that `to` is a generation of. Outcomes are in the order
-    /// of `keys`. Throws UnknownMasterKey when the token does not hold `to`.
+    /// Unwraps each key under its own generation (as a session object that may be wrapped, and neither
+    /// encrypt nor decrypt), wraps it under `to`, unwraps what was made and wraps that under the old
+    /// generation: AES Key Wrap (RFC 3394) has no randomness, so the stored bytes come out again when, and
+    /// only when, the new ones hold the same key. All keys are of the master key that `to` is a generation
+    /// of. Outcomes are in the order of `keys`. Throws UnknownMasterKey when the token does not hold `to`.
     [[nodiscard]] std::vector<RewrapOutcome> rewrap(std::vector<WrappedDataKey> keys, MasterKeyRef to,
                                                     JobOptions options);
 
-    /// Unwraps each key, decrypts its ciphertext where there is one, and destroys both. An empty text for each
-    /// item that opens, and why not for the others, in their order.
+    /// Unwraps each key, decrypts its ciphertext where there is one, and destroys both. An empty text for
+    /// each item that opens, and why not for the others, in their order.
     [[nodiscard]] std::vector<std::string> prove(std::vector<ProofItem> items, JobOptions options);
 
 private:

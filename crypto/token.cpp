@@ -130,7 +130,8 @@ void refuse_where_trust_is_needed(const Profile& profile) {
     if (!profile.wrap_with_trusted) return;
     throw Error(
         "the profile has wrap_with_trusted, and only the token's security officer can mark a master key as "
-        "CKA_TRUSTED: make the generation with the vendor's tool, have it marked, and try again; it is then taken over");
+        "CKA_TRUSTED: make the generation with the vendor's tool, have it marked, and try again; it is then "
+        "taken over");
 }
 }  // namespace
 

@@ -46,8 +46,8 @@ public:
     [[nodiscard]] std::vector<MasterKeyRef> generations() const;
     [[nodiscard]] bool holds(const MasterKeyRef& ref) const;
 
-    // Of long-lived keys, while no worker is inside (Executor::exclusively). They throw Error, Pkcs11Error; the
-    // keys that the daemon works with are then as they were.
+    // Of long-lived keys, while no worker is inside (Executor::exclusively). They throw Error, Pkcs11Error;
+    // the keys that the daemon works with are then as they were.
 
     /// Goes on with the keys that the token holds now.
     void refresh_keys();

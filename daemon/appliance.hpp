@@ -101,7 +101,7 @@ private:
     std::unique_ptr<crypto::Hsm> hsm_;
     std::unique_ptr<storage::Database> database_;
     std::shared_ptr<const secrets::OutboxRows> outbox_rows_;
-    secrets::LeaveEvent leave_event_;       ///< empty where no events are written
+    secrets::LeaveEvent leave_event_;    ///< empty where no events are written
     std::unique_ptr<AuditParts> audit_;  ///< null where the configuration turns it off
     std::unique_ptr<storage::SecretCache> cache_;
     std::unique_ptr<secrets::MasterKeys> master_keys_;

@@ -23,8 +23,9 @@ std::string alias(const std::string& name) {
 keys::RewrapEvents rewrap_events(const std::shared_ptr<server::Log>& log) {
     keys::RewrapEvents events;
     events.begun = [log](const std::string& key, std::uint32_t generation) {
-        log->info("data keys are wrapped anew under a master key's newest generation",
-                  {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
+        log->info(
+            "data keys are wrapped anew under a master key's newest generation",
+            {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
     };
     events.ended = [log](const std::string& key, std::uint32_t generation, keys::RewrapEnd end) {
         const auto name = alias(key);
@@ -34,7 +35,8 @@ keys::RewrapEvents rewrap_events(const std::shared_ptr<server::Log>& log) {
                       {{"key", std::string_view(name)}, {"generation", number}});
         } else if (end == keys::RewrapEnd::failures) {
             log->error(
-                "some data keys do not open and stay under older generations of a master key; DescribeKey names them",
+                "some data keys do not open and stay under older generations of a master key; DescribeKey "
+                "names them",
                 {{"key", std::string_view(name)}, {"generation", number}});
         }
     };
@@ -49,15 +51,17 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
     keys::KeyEvents events;
     events.changed = [&rewrap] { rewrap.wake(); };
     events.rotated = [log](const std::string& key, std::uint32_t generation) {
-        log->info("a master key was rotated by its schedule",
-                  {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
+        log->info(
+            "a master key was rotated by its schedule",
+            {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
     };
     events.deleted = [log](const std::string& key) {
         log->warning("a master key was deleted: its time had come", {{"key", std::string_view(alias(key))}});
     };
     events.missing = [log](const std::string& key, std::uint32_t generation) {
-        log->error("the token lacks a master key: what is under it cannot be read by this node",
-                   {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
+        log->error(
+            "the token lacks a master key: what is under it cannot be read by this node",
+            {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
     };
     events.kept = [log](const std::string& key, const std::string& why) {
         log->error("a master key was to be deleted and is still in use; it stays",
@@ -72,8 +76,9 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
 
 }  // namespace
 
-KeyParts::KeyParts(const server::Config& config, keys::KeyServiceParts parts, secrets::MasterKeys& master_keys,
-                   const secrets::LeaveEvent& leave_event, std::shared_ptr<server::Log> log)
+KeyParts::KeyParts(const server::Config& config, keys::KeyServiceParts parts,
+                   secrets::MasterKeys& master_keys, const secrets::LeaveEvent& leave_event,
+                   std::shared_ptr<server::Log> log)
     : log_(std::move(log)),
       rewrap_({parts.hsm, parts.database, parts.principals, parts.clock, leave_event}, rewrap_options(config),
               config.master_keys.rewrap_per_second, rewrap_events(log_)),
@@ -87,19 +92,20 @@ KeyParts::KeyParts(const server::Config& config, keys::KeyServiceParts parts, se
 std::vector<prometheus::MetricFamily> KeyParts::metrics() const {
     const auto& counters = rewrap_.counters();
     const auto number = [](auto value) { return static_cast<double>(value); };
-    return {server::gauge_family("coffer_rewrap_running", "1 while this node wraps data keys anew.",
-                                 counters.running ? 1 : 0),
-            server::gauge_family("coffer_rewrap_paused",
-                                 "1 while that waits for the database or the token to come back.",
-                                 counters.paused ? 1 : 0),
-            server::counter_family("coffer_rewrapped_data_keys_total", "Data keys that this node wrapped anew.",
-                                   number(counters.done.load())),
-            server::counter_family("coffer_rewrap_failures_total",
-                                   "Data keys that did not open when they were to be wrapped anew.",
-                                   number(counters.failed.load())),
-            server::gauge_family("coffer_master_key_generations_missing",
-                                 "Registered generations of master keys that this node's token does not hold.",
-                                 number(keeper_.missing()))};
+    return {
+        server::gauge_family("coffer_rewrap_running", "1 while this node wraps data keys anew.",
+                             counters.running ? 1 : 0),
+        server::gauge_family("coffer_rewrap_paused",
+                             "1 while that waits for the database or the token to come back.",
+                             counters.paused ? 1 : 0),
+        server::counter_family("coffer_rewrapped_data_keys_total", "Data keys that this node wrapped anew.",
+                               number(counters.done.load())),
+        server::counter_family("coffer_rewrap_failures_total",
+                               "Data keys that did not open when they were to be wrapped anew.",
+                               number(counters.failed.load())),
+        server::gauge_family("coffer_master_key_generations_missing",
+                             "Registered generations of master keys that this node's token does not hold.",
+                             number(keeper_.missing()))};
 }
 
 void KeyParts::stop() {

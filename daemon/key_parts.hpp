@@ -1,9 +1,10 @@
 #pragma once
-// Master keys in the running daemon: what keeps token and register together, what wraps data keys anew, and the
-// operations.
+// Master keys in the running daemon: what keeps token and register together, what wraps data keys anew, and
+// the operations.
+
+#include <prometheus/metric_family.h>
 
 #include <memory>
-#include <prometheus/metric_family.h>
 #include <vector>
 
 #include "daemon/keys/key_keeper.hpp"

@@ -33,7 +33,8 @@ std::vector<Statement> master_key_statements() {
          fmt::format(
              "SELECT st.seal, st.revision, k.id::text, k.generation, k.name, {}, k.check_wrapped_key, "
              "k.check_ciphertext, c.description, {}, c.rotation_days, {}, c.rewrapped_generation, {} "
-             "FROM set_seals st LEFT JOIN master_keys k ON true LEFT JOIN master_key_settings c ON c.id = k.id "
+             "FROM set_seals st LEFT JOIN master_keys k ON true LEFT JOIN master_key_settings c ON c.id = "
+             "k.id "
              "WHERE st.name = 'master_keys' ORDER BY k.id, k.generation",
              sql_millis("k.created"), sql_millis("c.deletion_due"), sql_millis("c.next_rotation"),
              sql_millis("c.rewrapped"))},
@@ -45,24 +46,28 @@ std::vector<Statement> master_key_statements() {
              sql_time("$4"))},
         {"master_keys_remove", "DELETE FROM master_keys WHERE id = $1::uuid AND generation = $2::int"},
         {"master_keys_settings",
-         fmt::format("INSERT INTO master_key_settings (id, description, deletion_due, rotation_days, next_rotation, "
-                     "rewrapped_generation, rewrapped) VALUES ($1::uuid, $2, {}, $4::int, {}, $6::int, {}) "
-                     "ON CONFLICT (id) DO UPDATE SET description = excluded.description, "
-                     "deletion_due = excluded.deletion_due, rotation_days = excluded.rotation_days, "
-                     "next_rotation = excluded.next_rotation, rewrapped_generation = excluded.rewrapped_generation, "
-                     "rewrapped = excluded.rewrapped",
-                     sql_time("$3"), sql_time("$5"), sql_time("$7"))},
+         fmt::format(
+             "INSERT INTO master_key_settings (id, description, deletion_due, rotation_days, next_rotation, "
+             "rewrapped_generation, rewrapped) VALUES ($1::uuid, $2, {}, $4::int, {}, $6::int, {}) "
+             "ON CONFLICT (id) DO UPDATE SET description = excluded.description, "
+             "deletion_due = excluded.deletion_due, rotation_days = excluded.rotation_days, "
+             "next_rotation = excluded.next_rotation, rewrapped_generation = excluded.rewrapped_generation, "
+             "rewrapped = excluded.rewrapped",
+             sql_time("$3"), sql_time("$5"), sql_time("$7"))},
         {"master_keys_no_settings", "DELETE FROM master_key_settings WHERE id = $1::uuid"},
         {"master_keys_seal",
          "UPDATE set_seals SET seal = $1::bytea, revision = $2::bigint WHERE name = 'master_keys'"},
         {"master_keys_lock_token", "SELECT pg_advisory_xact_lock($1::bigint)"},
-        {"master_keys_retire", fmt::format("INSERT INTO retired_generations (id, generation) SELECT j.id, j.generation "
-                                           "FROM {} ON CONFLICT DO NOTHING",
-                                           retired_input("$1"))},
-        {"master_keys_unretire", fmt::format("DELETE FROM retired_generations r USING {} WHERE r.id = j.id AND "
-                                             "r.generation = j.generation",
-                                             retired_input("$1"))},
-        {"master_keys_retired", "SELECT id::text, generation FROM retired_generations ORDER BY id, generation"},
+        {"master_keys_retire",
+         fmt::format("INSERT INTO retired_generations (id, generation) SELECT j.id, j.generation "
+                     "FROM {} ON CONFLICT DO NOTHING",
+                     retired_input("$1"))},
+        {"master_keys_unretire",
+         fmt::format("DELETE FROM retired_generations r USING {} WHERE r.id = j.id AND "
+                     "r.generation = j.generation",
+                     retired_input("$1"))},
+        {"master_keys_retired",
+         "SELECT id::text, generation FROM retired_generations ORDER BY id, generation"},
     };
 }
 
@@ -96,7 +101,8 @@ StoredMasterKeySettings read_settings(const pqxx::row& row) {
 bool seal_is_good(ReadTransaction& tx, const StoredMasterKeys& keys, ByteView seal) {
     // Settings came with the number: a set that was sealed without has none.
     if (!keys.revision && !keys.settings.empty()) return false;
-    auto message = keys.revision ? master_keys_seal_message(keys) : master_keys_seal_message(keys.generations);
+    auto message =
+        keys.revision ? master_keys_seal_message(keys) : master_keys_seal_message(keys.generations);
     return tx.seals().check(std::move(message), seal, tx.deadline());
 }
 
@@ -114,7 +120,8 @@ void insert_key(WriteTransaction& tx, const StoredMasterKey& key) {
 
 void put_settings(WriteTransaction& tx, const Uuid& id, const StoredMasterKeySettings& settings) {
     const auto due = millis_text(settings.deletion_due);
-    const auto days = settings.rotation_days ? std::optional(std::to_string(*settings.rotation_days)) : std::nullopt;
+    const auto days =
+        settings.rotation_days ? std::optional(std::to_string(*settings.rotation_days)) : std::nullopt;
     const auto next = millis_text(settings.next_rotation);
     const auto rewrapped = millis_text(settings.rewrapped);
     tx.sql().exec_prepared("master_keys_settings", id.text(), storable("Description", settings.description),
@@ -154,8 +161,10 @@ StoredMasterKeys MasterKeyRepository::lock(WriteTransaction& tx) {
     return load(tx);
 }
 
-void MasterKeyRepository::store(WriteTransaction& tx, const StoredMasterKeys& locked, StoredMasterKeys changed) {
-    std::ranges::sort(changed.generations, [](const auto& a, const auto& b) { return order_of(a) < order_of(b); });
+void MasterKeyRepository::store(WriteTransaction& tx, const StoredMasterKeys& locked,
+                                StoredMasterKeys changed) {
+    std::ranges::sort(changed.generations,
+                      [](const auto& a, const auto& b) { return order_of(a) < order_of(b); });
     const auto among = [](const std::vector<StoredMasterKey>& keys, const StoredMasterKey& key) {
         return std::ranges::any_of(keys, [&](const auto& other) { return order_of(other) == order_of(key); });
     };
@@ -163,7 +172,8 @@ void MasterKeyRepository::store(WriteTransaction& tx, const StoredMasterKeys& lo
         if (!among(locked.generations, key)) insert_key(tx, key);
     }
     for (const auto& key : locked.generations) {
-        if (!among(changed.generations, key)) tx.sql().exec_prepared("master_keys_remove", key.id.text(), key.generation);
+        if (!among(changed.generations, key))
+            tx.sql().exec_prepared("master_keys_remove", key.id.text(), key.generation);
     }
     // A key that is gone has nothing left to be decided about it.
     std::erase_if(changed.settings, [&](const auto& entry) {

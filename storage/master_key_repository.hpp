@@ -1,6 +1,6 @@
 #pragma once
-// The master keys as the database knows them: which generations exist, how each is recognised, and what is decided
-// about each key. Sealed as one set, so that one that is gone is noticed.
+// The master keys as the database knows them: which generations exist, how each is recognised, and what is
+// decided about each key. Sealed as one set, so that one that is gone is noticed.
 
 #include <map>
 #include <optional>
@@ -46,8 +46,8 @@ public:
     [[nodiscard]] static StoredMasterKeys load(ReadTransaction& tx);
     /// The same, with the set locked until the end of the transaction.
     [[nodiscard]] static StoredMasterKeys lock(WriteTransaction& tx);
-    /// Stores `changed` over `locked`, which lock() gave in this transaction. Generations are added and removed,
-    /// never altered; those that are removed belong to retire() before.
+    /// Stores `changed` over `locked`, which lock() gave in this transaction. Generations are added and
+    /// removed, never altered; those that are removed belong to retire() before.
     static void store(WriteTransaction& tx, const StoredMasterKeys& locked, StoredMasterKeys changed);
 
     /// All generations, by id and generation.
@@ -59,8 +59,8 @@ public:
     /// Keeps all other nodes from making or destroying keys in the token until the end of the transaction.
     static void lock_token(WriteTransaction& tx);
 
-    /// From the commit on nothing can be stored under these generations any more. What was begun before may still be
-    /// committed afterwards: wait_for_writers().
+    /// From the commit on nothing can be stored under these generations any more. What was begun before may
+    /// still be committed afterwards: wait_for_writers().
     static void retire(WriteTransaction& tx, const std::vector<RetiredGeneration>& generations);
     static void unretire(WriteTransaction& tx, const std::vector<RetiredGeneration>& generations);
     [[nodiscard]] static std::vector<RetiredGeneration> retired(ReadTransaction& tx);

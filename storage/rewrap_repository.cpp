@@ -54,29 +54,33 @@ std::vector<Statement> rewrap_statements() {
                      "lease = '-infinity', done = CASE WHEN $2::bool THEN 0 ELSE s.done END",
                      RewrapRepository::kSlices - 1)},
         {"rewrap_claim",
-         fmt::format("UPDATE rewrap_slices SET node = $3, lease = {} WHERE master_key = $1::uuid AND slice = ("
-                     "SELECT s.slice FROM rewrap_slices s JOIN rewraps r USING (master_key) "
-                     "WHERE s.master_key = $1::uuid AND r.generation = $2::int AND NOT s.finished AND s.lease < now() "
-                     "ORDER BY s.slice LIMIT 1 FOR UPDATE OF s SKIP LOCKED) "
-                     "RETURNING slice, position_secret::text, position_version",
-                     kLease)},
+         fmt::format(
+             "UPDATE rewrap_slices SET node = $3, lease = {} WHERE master_key = $1::uuid AND slice = ("
+             "SELECT s.slice FROM rewrap_slices s JOIN rewraps r USING (master_key) "
+             "WHERE s.master_key = $1::uuid AND r.generation = $2::int AND NOT s.finished AND s.lease < "
+             "now() "
+             "ORDER BY s.slice LIMIT 1 FOR UPDATE OF s SKIP LOCKED) "
+             "RETURNING slice, position_secret::text, position_version",
+             kLease)},
         {"rewrap_next",
          "SELECT secret_id::text, version_id, key_generation, wrapped_key FROM secret_versions "
          "WHERE (secret_id, version_id) > ($3::uuid, $4::text) AND secret_id <= $5::uuid "
-         "AND master_key = $1::uuid AND key_generation < $2::int ORDER BY secret_id, version_id LIMIT $6::bigint"},
+         "AND master_key = $1::uuid AND key_generation < $2::int ORDER BY secret_id, version_id LIMIT "
+         "$6::bigint"},
         // One row of each table a version: rows are locked in the order of their ids, as in the batch.
         {"rewrap_store",
-         fmt::format("WITH j AS (SELECT * FROM unnest($5::uuid[], $6::text[], $7::bytea[], $8::bytea[]) "
-                     "AS j(secret_id, version_id, old_key, new_key)), "
-                     "w AS (UPDATE secret_versions v SET wrapped_key = j.new_key, key_generation = $2::int FROM j "
-                     "WHERE v.secret_id = j.secret_id AND v.version_id = j.version_id AND v.wrapped_key = j.old_key "
-                     "AND v.master_key = $1::uuid RETURNING 1), "
-                     "n AS (SELECT count(*) AS n FROM w), "
-                     "p AS (UPDATE rewrap_slices SET done = done + n.n, position_secret = $9::uuid, "
-                     "position_version = $10, lease = {} FROM n "
-                     "WHERE master_key = $1::uuid AND slice = $3::smallint) "
-                     "SELECT n.n, set_config('synchronous_commit', 'off', true) FROM n",
-                     kLease)},
+         fmt::format(
+             "WITH j AS (SELECT * FROM unnest($5::uuid[], $6::text[], $7::bytea[], $8::bytea[]) "
+             "AS j(secret_id, version_id, old_key, new_key)), "
+             "w AS (UPDATE secret_versions v SET wrapped_key = j.new_key, key_generation = $2::int FROM j "
+             "WHERE v.secret_id = j.secret_id AND v.version_id = j.version_id AND v.wrapped_key = j.old_key "
+             "AND v.master_key = $1::uuid RETURNING 1), "
+             "n AS (SELECT count(*) AS n FROM w), "
+             "p AS (UPDATE rewrap_slices SET done = done + n.n, position_secret = $9::uuid, "
+             "position_version = $10, lease = {} FROM n "
+             "WHERE master_key = $1::uuid AND slice = $3::smallint) "
+             "SELECT n.n, set_config('synchronous_commit', 'off', true) FROM n",
+             kLease)},
         {"rewrap_finish",
          "UPDATE rewrap_slices SET finished = true, node = '', lease = '-infinity' "
          "WHERE master_key = $1::uuid AND slice = $2::smallint"},
@@ -85,11 +89,13 @@ std::vector<Statement> rewrap_statements() {
          "WHERE master_key = $1::uuid AND node = $2 AND NOT finished"},
         {"rewrap_note_failures",
          "INSERT INTO rewrap_failures (secret_id, version_id, master_key, generation, reason) "
-         "SELECT j.s, j.v, $1::uuid, j.g, j.r FROM json_to_recordset($2::json) AS j(s uuid, v text, g int, r text) "
+         "SELECT j.s, j.v, $1::uuid, j.g, j.r FROM json_to_recordset($2::json) AS j(s uuid, v text, g int, r "
+         "text) "
          "ON CONFLICT (secret_id, version_id) DO UPDATE SET master_key = excluded.master_key, "
          "generation = excluded.generation, reason = excluded.reason, noticed = now()"},
         {"rewrap_pass", "UPDATE rewraps SET pass = pass + 1, ended = NULL WHERE master_key = $1::uuid"},
-        {"rewrap_end", fmt::format("UPDATE rewraps SET ended = {} WHERE master_key = $1::uuid", sql_time("$2"))},
+        {"rewrap_end",
+         fmt::format("UPDATE rewraps SET ended = {} WHERE master_key = $1::uuid", sql_time("$2"))},
         {"rewrap_progress",
          fmt::format("SELECT r.generation, {}, {}, r.total, s.done, s.open, s.leased, "
                      "(SELECT count(*) FROM rewrap_failures f WHERE f.master_key = r.master_key) "
@@ -106,19 +112,25 @@ std::vector<Statement> rewrap_statements() {
         {"rewrap_count",
          "SELECT key_generation, count(*) FROM secret_versions WHERE master_key = $1::uuid GROUP BY 1"},
         {"rewrap_remaining",
-         "SELECT count(*) FROM secret_versions v WHERE v.master_key = $1::uuid AND v.key_generation < $2::int "
+         "SELECT count(*) FROM secret_versions v WHERE v.master_key = $1::uuid AND v.key_generation < "
+         "$2::int "
          "AND NOT EXISTS (SELECT 1 FROM rewrap_failures f WHERE f.secret_id = v.secret_id "
          "AND f.version_id = v.version_id)"},
         {"rewrap_secrets",
-         "SELECT count(*) FROM secrets s WHERE s.kms_key_id = ANY (ARRAY(SELECT json_array_elements_text($2::json))) "
+         "SELECT count(*) FROM secrets s WHERE s.kms_key_id = ANY (ARRAY(SELECT "
+         "json_array_elements_text($2::json))) "
          "OR EXISTS (SELECT 1 FROM secret_versions v WHERE v.secret_id = s.id AND v.master_key = $1::uuid)"},
         {"rewrap_versions",
-         "SELECT count(*) FROM secret_versions WHERE kind IS NOT NULL AND ($1::uuid IS NULL OR master_key = $1::uuid)"},
+         "SELECT count(*) FROM secret_versions WHERE kind IS NOT NULL AND ($1::uuid IS NULL OR master_key = "
+         "$1::uuid)"},
         {"rewrap_proofs",
-         "SELECT v.secret_id::text, s.arn, v.version_id, v.kind, v.master_key::text, v.key_generation, v.wrapped_key, "
-         "CASE WHEN $5::bool THEN v.ciphertext ELSE '' END FROM secret_versions v JOIN secrets s ON s.id = v.secret_id "
+         "SELECT v.secret_id::text, s.arn, v.version_id, v.kind, v.master_key::text, v.key_generation, "
+         "v.wrapped_key, "
+         "CASE WHEN $5::bool THEN v.ciphertext ELSE '' END FROM secret_versions v JOIN secrets s ON s.id = "
+         "v.secret_id "
          "WHERE (v.secret_id, v.version_id) > ($2::uuid, $3::text) AND v.kind IS NOT NULL "
-         "AND ($1::uuid IS NULL OR v.master_key = $1::uuid) ORDER BY v.secret_id, v.version_id LIMIT $4::bigint"},
+         "AND ($1::uuid IS NULL OR v.master_key = $1::uuid) ORDER BY v.secret_id, v.version_id LIMIT "
+         "$4::bigint"},
     };
 }
 
@@ -162,8 +174,9 @@ bool RewrapRepository::begin(WriteTransaction& tx, const Uuid& key, std::uint32_
     return true;
 }
 
-std::optional<RewrapSlice> RewrapRepository::claim(WriteTransaction& tx, const Uuid& key, std::uint32_t generation,
-                                                   const std::string& node, std::chrono::milliseconds lease) {
+std::optional<RewrapSlice> RewrapRepository::claim(WriteTransaction& tx, const Uuid& key,
+                                                   std::uint32_t generation, const std::string& node,
+                                                   std::chrono::milliseconds lease) {
     const auto rows = tx.sql().exec_prepared("rewrap_claim", key.text(), generation, node, lease.count());
     if (rows.empty()) return std::nullopt;
     const auto row = rows.front();
@@ -174,8 +187,9 @@ std::optional<RewrapSlice> RewrapRepository::claim(WriteTransaction& tx, const U
     return slice;
 }
 
-std::vector<StoredDataKey> RewrapRepository::next(ReadTransaction& tx, const Uuid& key, std::uint32_t generation,
-                                                  const RewrapSlice& slice, std::size_t limit) {
+std::vector<StoredDataKey> RewrapRepository::next(ReadTransaction& tx, const Uuid& key,
+                                                  std::uint32_t generation, const RewrapSlice& slice,
+                                                  std::size_t limit) {
     std::vector<StoredDataKey> keys;
     for (const auto& row :
          tx.sql().exec_prepared("rewrap_next", key.text(), generation, slice.position.secret.text(),
@@ -255,7 +269,8 @@ std::optional<RewrapProgress> RewrapRepository::progress(ReadTransaction& tx, co
     return progress;
 }
 
-std::vector<RewrapFailure> RewrapRepository::failures(ReadTransaction& tx, const Uuid& key, std::size_t limit) {
+std::vector<RewrapFailure> RewrapRepository::failures(ReadTransaction& tx, const Uuid& key,
+                                                      std::size_t limit) {
     std::vector<RewrapFailure> failures;
     for (const auto& row : tx.sql().exec_prepared("rewrap_failures", key.text(), limit)) {
         failures.push_back({SecretId(Uuid::parse(row[0].c_str()).value()), VersionId(row[1].c_str()),
@@ -264,7 +279,8 @@ std::vector<RewrapFailure> RewrapRepository::failures(ReadTransaction& tx, const
     return failures;
 }
 
-std::map<std::uint32_t, std::int64_t> RewrapRepository::count_by_generation(ReadTransaction& tx, const Uuid& key) {
+std::map<std::uint32_t, std::int64_t> RewrapRepository::count_by_generation(ReadTransaction& tx,
+                                                                            const Uuid& key) {
     std::map<std::uint32_t, std::int64_t> counts;
     for (const auto& row : tx.sql().exec_prepared("rewrap_count", key.text())) {
         counts[row[0].as<std::uint32_t>()] = row[1].as<std::int64_t>();
@@ -272,7 +288,8 @@ std::map<std::uint32_t, std::int64_t> RewrapRepository::count_by_generation(Read
     return counts;
 }
 
-std::int64_t RewrapRepository::count_remaining(ReadTransaction& tx, const Uuid& key, std::uint32_t generation) {
+std::int64_t RewrapRepository::count_remaining(ReadTransaction& tx, const Uuid& key,
+                                               std::uint32_t generation) {
     return number_of(tx.sql().exec_prepared("rewrap_remaining", key.text(), generation));
 }
 
@@ -291,8 +308,8 @@ std::vector<VersionProof> RewrapRepository::versions(ReadTransaction& tx, const 
                                                      bool with_ciphertext) {
     const auto id = id_text(key);
     std::vector<VersionProof> proofs;
-    for (const auto& row : tx.sql().exec_prepared("rewrap_proofs", nullable(id), after.secret.text(), after.version,
-                                                  limit, with_ciphertext)) {
+    for (const auto& row : tx.sql().exec_prepared("rewrap_proofs", nullable(id), after.secret.text(),
+                                                  after.version, limit, with_ciphertext)) {
         VersionProof proof;
         proof.secret = SecretId(Uuid::parse(row[0].c_str()).value());
         proof.secret_arn = row[1].c_str();

@@ -1,7 +1,7 @@
 #pragma once
-// Wrapped data keys in bulk: how many there are under each generation, wrapping them anew in parts that nodes lease, and
-// going through all of them. Nothing here is sealed: a wrapped key is proven by opening it, and how far the work is
-// decides nothing.
+// Wrapped data keys in bulk: how many there are under each generation, wrapping them anew in parts that nodes
+// lease, and going through all of them. Nothing here is sealed: a wrapped key is proven by opening it, and
+// how far the work is decides nothing.
 
 #include <chrono>
 #include <cstdint>
@@ -76,11 +76,11 @@ class RewrapRepository {
 public:
     static constexpr int kSlices = 64;
 
-    /// Begins the wrapping anew of everything under `key` to `generation`, unless it was begun. True for the one who
-    /// began it.
+    /// Begins the wrapping anew of everything under `key` to `generation`, unless it was begun. True for the
+    /// one who began it.
     static bool begin(WriteTransaction& tx, const Uuid& key, std::uint32_t generation, Timestamp now);
-    /// A part that nobody is at, leased for `lease`; nothing when there is none. Parts whose lease ran out are taken
-    /// over where they stand.
+    /// A part that nobody is at, leased for `lease`; nothing when there is none. Parts whose lease ran out
+    /// are taken over where they stand.
     [[nodiscard]] static std::optional<RewrapSlice> claim(WriteTransaction& tx, const Uuid& key,
                                                           std::uint32_t generation, const std::string& node,
                                                           std::chrono::milliseconds lease);
@@ -88,18 +88,21 @@ public:
     [[nodiscard]] static std::vector<StoredDataKey> next(ReadTransaction& tx, const Uuid& key,
                                                          std::uint32_t generation, const RewrapSlice& slice,
                                                          std::size_t limit);
-    /// Stores a batch and how far the part is, in one statement, and renews the lease. Returns how many versions were
-    /// still as they had been read; the others were changed or deleted meanwhile. The commit does not wait for the
-    /// disk: what a crash undoes is done again, and the old generation is there until retire() has waited for it.
+    /// Stores a batch and how far the part is, in one statement, and renews the lease. Returns how many
+    /// versions were still as they had been read; the others were changed or deleted meanwhile. The commit
+    /// does not wait for the disk: what a crash undoes is done again, and the old generation is there until
+    /// retire() has waited for it.
     static std::size_t store(WriteTransaction& tx, const Uuid& key, std::uint32_t generation,
                              const RewrapSlice& slice, const std::vector<RewrappedDataKey>& batch,
                              std::chrono::milliseconds lease);
     static void finish(WriteTransaction& tx, const Uuid& key, const RewrapSlice& slice);
     /// Gives a part back before its lease runs out.
     static void release(WriteTransaction& tx, const Uuid& key, const std::string& node);
-    static void note_failures(WriteTransaction& tx, const Uuid& key, const std::vector<RewrapFailure>& failures);
+    static void note_failures(WriteTransaction& tx, const Uuid& key,
+                              const std::vector<RewrapFailure>& failures);
 
-    /// Another pass through all parts: something was stored under an older generation behind the first one's back.
+    /// Another pass through all parts: something was stored under an older generation behind the first one's
+    /// back.
     static void begin_pass(WriteTransaction& tx, const Uuid& key);
     static void end(WriteTransaction& tx, const Uuid& key, Timestamp now);
     /// Failures are forgotten and everything is gone through again.
@@ -107,7 +110,8 @@ public:
 
     [[nodiscard]] static std::optional<RewrapProgress> progress(ReadTransaction& tx, const Uuid& key);
     /// The first failures, by secret.
-    [[nodiscard]] static std::vector<RewrapFailure> failures(ReadTransaction& tx, const Uuid& key, std::size_t limit);
+    [[nodiscard]] static std::vector<RewrapFailure> failures(ReadTransaction& tx, const Uuid& key,
+                                                             std::size_t limit);
 
     // What follows reads the whole table: half a second for a million versions.
 
@@ -115,7 +119,8 @@ public:
     [[nodiscard]] static std::map<std::uint32_t, std::int64_t> count_by_generation(ReadTransaction& tx,
                                                                                    const Uuid& key);
     /// Versions under older generations than `generation`, without those that are known not to open.
-    [[nodiscard]] static std::int64_t count_remaining(ReadTransaction& tx, const Uuid& key, std::uint32_t generation);
+    [[nodiscard]] static std::int64_t count_remaining(ReadTransaction& tx, const Uuid& key,
+                                                      std::uint32_t generation);
     /// Secrets that have a version under the key, or name it by one of `names` as theirs.
     [[nodiscard]] static std::int64_t count_secrets(ReadTransaction& tx, const Uuid& key,
                                                     const std::vector<std::string>& names);
@@ -123,7 +128,8 @@ public:
     [[nodiscard]] static std::int64_t count_versions(ReadTransaction& tx, const std::optional<Uuid>& key);
 
     /// Versions with a value behind `after`, in the order of their ids.
-    [[nodiscard]] static std::vector<VersionProof> versions(ReadTransaction& tx, const std::optional<Uuid>& key,
+    [[nodiscard]] static std::vector<VersionProof> versions(ReadTransaction& tx,
+                                                            const std::optional<Uuid>& key,
                                                             const VersionPosition& after, std::size_t limit,
                                                             bool with_ciphertext);
 };

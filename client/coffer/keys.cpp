@@ -36,9 +36,9 @@ void name_key(Message& message, const std::string& key) {
 }
 
 void add_key_argument(CLI::App& verb, std::string& key, bool required) {
-    auto* option = verb.add_option("key", key,
-                                   required ? "NAME, alias/NAME, key id or ARN"
-                                            : "NAME, alias/NAME, key id or ARN (the default key)");
+    auto* option = verb.add_option(
+        "key", key,
+        required ? "NAME, alias/NAME, key id or ARN" : "NAME, alias/NAME, key id or ARN (the default key)");
     option->required(required);
 }
 
@@ -121,7 +121,8 @@ void run_list(Context& context) {
     for (const auto& key : response.list_keys().keys()) {
         columns.add({key.alias() + (key.default_key() ? " *" : ""), key.key_state(),
                      std::to_string(key.current_generation()), std::to_string(key.generations_size() - 1),
-                     key.rotation_enabled() ? short_date(key.next_rotation_date()) : "by hand", key.key_id()});
+                     key.rotation_enabled() ? short_date(key.next_rotation_date()) : "by hand",
+                     key.key_id()});
     }
     print(columns.text());
 }
@@ -175,8 +176,8 @@ void run_rotate(Context& context, const RotateOptions& options) {
         *shown.mutable_key_metadata() = key;
         return context.show("DescribeKey", shown);
     }
-    print(fmt::format("{} is at generation {}, and everything is under it ({} data keys wrapped anew)\n", key.alias(),
-                      rotated.generation(), key.rewrap().done()));
+    print(fmt::format("{} is at generation {}, and everything is under it ({} data keys wrapped anew)\n",
+                      key.alias(), rotated.generation(), key.rewrap().done()));
 }
 
 void run_schedule(Context& context, const RotateOptions& options) {
@@ -190,9 +191,10 @@ void run_schedule(Context& context, const RotateOptions& options) {
     }
     static_cast<void>(context.call(std::move(request)));
     const auto key = describe(context, options.key);
-    print(key.rotation_enabled() ? fmt::format("{} is rotated every {} days, next on {}\n", key.alias(),
-                                               key.rotation_period_in_days(), short_time(key.next_rotation_date()))
-                                 : fmt::format("{} is rotated by hand alone\n", key.alias()));
+    print(key.rotation_enabled()
+              ? fmt::format("{} is rotated every {} days, next on {}\n", key.alias(),
+                            key.rotation_period_in_days(), short_time(key.next_rotation_date()))
+              : fmt::format("{} is rotated by hand alone\n", key.alias()));
 }
 
 // ---- retire ---------------------------------------------------------------------------------------------
@@ -211,10 +213,12 @@ void run_retire(Context& context, const RetireOptions& options) {
     if (options.generation > 0) asked.set_generation(options.generation);
     if (options.force) asked.set_force(true);
     if (!options.backup_proven.empty()) {
-        const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+        const auto now =
+            std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
         const auto time = parse_time(options.backup_proven, now);
         if (!time) {
-            throw UsageError("--backup-proven takes a time such as 2026-11-25T12:00:00Z, or how long ago, such as 3h");
+            throw UsageError(
+                "--backup-proven takes a time such as 2026-11-25T12:00:00Z, or how long ago, such as 3h");
         }
         asked.set_backup_proven(*time);
     }
@@ -223,7 +227,8 @@ void run_retire(Context& context, const RetireOptions& options) {
     if (!wants_table(context)) {
         context.show("RetireKeyGenerations", answer);
     } else {
-        if (answer.retired().empty() && answer.kept().empty()) print("there is only one generation: nothing to do\n");
+        if (answer.retired().empty() && answer.kept().empty())
+            print("there is only one generation: nothing to do\n");
         for (const auto generation : answer.retired()) {
             print(fmt::format("generation {} was destroyed in the token\n", generation));
         }
@@ -249,9 +254,10 @@ void run_schedule_deletion(Context& context, const DeletionOptions& options) {
     const auto response = context.call(std::move(request));
     const auto& answer = response.schedule_key_deletion();
     if (!wants_table(context)) return context.show("ScheduleKeyDeletion", answer);
-    print(fmt::format("all generations of the key are destroyed on {}; until then nothing can be encrypted under it, "
-                      "and coffer key cancel-deletion takes that back\n",
-                      short_time(answer.deletion_date())));
+    print(fmt::format(
+        "all generations of the key are destroyed on {}; until then nothing can be encrypted under it, "
+        "and coffer key cancel-deletion takes that back\n",
+        short_time(answer.deletion_date())));
 }
 
 void run_cancel_deletion(Context& context, const std::string& key) {
@@ -320,7 +326,8 @@ void add_keys(CLI::App& app, Commands& commands) {
         "  coffer key rotate --wait\n"
         "  coffer key verify\n"
         "  coffer key retire --backup-proven 2026-11-25T12:00:00Z\n"
-        "\nWithout a name a verb is about the default key. Options of every verb are in: coffer --help. The manual is\n"
+        "\nWithout a name a verb is about the default key. Options of every verb are in: coffer --help. The "
+        "manual is\n"
         "docs/master-keys.md.");
     const auto add = [&commands](CLI::App* verb, std::function<void(Context&)> run) {
         commands.push_back({verb, std::move(run), true});
@@ -350,8 +357,9 @@ void add_keys(CLI::App& app, Commands& commands) {
     add(verb, [rotate](Context& context) { run_rotate(context, *rotate); });
 
     auto schedule = std::make_shared<RotateOptions>();
-    verb = add_verb(*group, "schedule-rotation", "Rotate a key by itself from now on, or not any more",
-                    {"coffer key schedule-rotation --every 90", "coffer key schedule-rotation payments --never"});
+    verb = add_verb(
+        *group, "schedule-rotation", "Rotate a key by itself from now on, or not any more",
+        {"coffer key schedule-rotation --every 90", "coffer key schedule-rotation payments --never"});
     add_key_argument(*verb, schedule->key, false);
     auto* every = verb->add_option("--every", schedule->every_days, "days between two rotations (365)")
                       ->check(CLI::Range(1, 2560));
@@ -359,8 +367,9 @@ void add_keys(CLI::App& app, Commands& commands) {
     add(verb, [schedule](Context& context) { run_schedule(context, *schedule); });
 
     auto retire = std::make_shared<RetireOptions>();
-    verb = add_verb(*group, "retire", "Destroy generations that nothing is under any more",
-                    {"coffer key retire --backup-proven 2026-11-25T12:00:00Z", "coffer key retire payments --force"});
+    verb = add_verb(
+        *group, "retire", "Destroy generations that nothing is under any more",
+        {"coffer key retire --backup-proven 2026-11-25T12:00:00Z", "coffer key retire payments --force"});
     add_key_argument(*verb, retire->key, false);
     verb->add_option("--generation", retire->generation, "only this one (all but the newest)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{4294967295}));

@@ -26,7 +26,8 @@ DirectoryPtr store_rewrapped(storage::WriteTransaction& tx, const DirectoryKeepe
         const auto* user = draft.records().find<User>(rewrapped.user);
         if (user == nullptr) continue;
         const auto found = std::ranges::find(user->access_keys, rewrapped.access_key_id, &AccessKey::id);
-        if (found == user->access_keys.end() || found->secret.wrapped_key != rewrapped.old_wrapped_key) continue;
+        if (found == user->access_keys.end() || found->secret.wrapped_key != rewrapped.old_wrapped_key)
+            continue;
         User& edited = draft.edit<User>(rewrapped.user);
         auto& secret = std::ranges::find(edited.access_keys, rewrapped.access_key_id, &AccessKey::id)->secret;
         secret.wrapped_key = rewrapped.wrapped_key;
@@ -34,8 +35,8 @@ DirectoryPtr store_rewrapped(storage::WriteTransaction& tx, const DirectoryKeepe
     }
     const auto changes = draft.changes();
     if (changes.empty()) return nullptr;
-    return Directory::build(storage::IamRepository::store(tx, directory->stored(), changes), directory->account(),
-                            directory.get());
+    return Directory::build(storage::IamRepository::store(tx, directory->stored(), changes),
+                            directory->account(), directory.get());
 }
 
 }  // namespace coffer::iam

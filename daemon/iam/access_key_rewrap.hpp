@@ -1,6 +1,7 @@
 #pragma once
-// The wrapped data keys of access keys' secrets: which there are under a master key, and storing them wrapped anew.
-// They lie in users' documents, so that a change goes through the documents' own way, under the manifest.
+// The wrapped data keys of access keys' secrets: which there are under a master key, and storing them wrapped
+// anew. They lie in users' documents, so that a change goes through the documents' own way, under the
+// manifest.
 
 #include <string>
 #include <vector>
@@ -11,8 +12,8 @@ namespace coffer::iam {
 
 /// An access key's encrypted secret, and whose it is.
 struct StoredAccessKeySecret {
-    std::string user;      ///< name
-    std::string user_id;   ///< unique id
+    std::string user;     ///< name
+    std::string user_id;  ///< unique id
     std::string user_arn;
     std::string access_key_id;
     storage::StoredPayload secret;
@@ -31,9 +32,9 @@ struct RewrappedAccessKey {
     std::uint32_t generation = 0;
 };
 
-/// Stores them, on what the database has now; what was changed meanwhile is passed over. Returns the directory as it
-/// is then, for DirectoryKeeper::publish() after the commit; null when nothing was stored. Throws as
-/// DirectoryKeeper::lock() does.
+/// Stores them, on what the database has now; what was changed meanwhile is passed over. Returns the
+/// directory as it is then, for DirectoryKeeper::publish() after the commit; null when nothing was stored.
+/// Throws as DirectoryKeeper::lock() does.
 [[nodiscard]] DirectoryPtr store_rewrapped(storage::WriteTransaction& tx, const DirectoryKeeper& keeper,
                                            const std::vector<RewrappedAccessKey>& keys);
 

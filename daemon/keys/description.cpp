@@ -19,8 +19,9 @@ namespace {
 constexpr std::size_t kNamedFailures = 5;
 
 std::string name_failures(storage::ReadTransaction& tx, const Uuid& key, std::int64_t failed) {
-    std::string text = fmt::format("{} data key{} not open and {} left as {}:", failed, failed == 1 ? " does" : "s do",
-                                   failed == 1 ? "is" : "are", failed == 1 ? "it is" : "they are");
+    std::string text =
+        fmt::format("{} data key{} not open and {} left as {}:", failed, failed == 1 ? " does" : "s do",
+                    failed == 1 ? "is" : "are", failed == 1 ? "it is" : "they are");
     for (const auto& failure : RewrapRepository::failures(tx, key, kNamedFailures)) {
         text += fmt::format(" {} version {} ({});",
                             failure.secret_arn.empty() ? "a deleted secret" : failure.secret_arn,
@@ -68,8 +69,8 @@ v1::KeyMetadata KeyService::summary(const storage::StoredMasterKeys& keys, const
     return metadata;
 }
 
-void KeyService::add_rewrap(storage::ReadTransaction& tx, const storage::StoredMasterKeys& keys, const Uuid& key,
-                            v1::KeyMetadata& metadata) const {
+void KeyService::add_rewrap(storage::ReadTransaction& tx, const storage::StoredMasterKeys& keys,
+                            const Uuid& key, v1::KeyMetadata& metadata) const {
     const auto progress = RewrapRepository::progress(tx, key);
     const auto newest = newest_of(keys, key);
     if (newest == 1 || (!progress && !needs_rewrap(keys, key))) return;

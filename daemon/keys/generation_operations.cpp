@@ -75,8 +75,8 @@ v1::EnableKeyRotationResponse KeyService::enable_key_rotation(Context call,
     return {};
 }
 
-v1::DisableKeyRotationResponse KeyService::disable_key_rotation(Context call,
-                                                                const v1::DisableKeyRotationRequest& request) {
+v1::DisableKeyRotationResponse KeyService::disable_key_rotation(
+    Context call, const v1::DisableKeyRotationRequest& request) {
     const auto key = require_key(call, Action::kms_disable_key_rotation, load_keys(call), request.key_id());
     change_settings(call, key, [](storage::StoredMasterKeySettings& settings) {
         settings.rotation_days.reset();

@@ -23,12 +23,14 @@ JobOptions token_options(storage::WriteTransaction& tx) {
     return {Priority::write, tx.deadline()};
 }
 
-bool is_retired(const std::vector<storage::RetiredGeneration>& retired, const Uuid& key, std::uint32_t generation) {
+bool is_retired(const std::vector<storage::RetiredGeneration>& retired, const Uuid& key,
+                std::uint32_t generation) {
     return std::ranges::find(retired, storage::RetiredGeneration{key, generation}) != retired.end();
 }
 
 /// The record of the key's newest generation in the token, which is `expected`.
-StoredMasterKey record_of(storage::WriteTransaction& tx, const KeyTools& tools, const MasterKeyRef& expected) {
+StoredMasterKey record_of(storage::WriteTransaction& tx, const KeyTools& tools,
+                          const MasterKeyRef& expected) {
     const auto info = tools.hsm.find_master_key(expected.id);
     if (!info || info->newest_generation != expected.generation) {
         throw Unavailable("the token does not show the key that it has just made; it is looked for again");
@@ -47,18 +49,20 @@ StoredMasterKey create_key(storage::WriteTransaction& tx, const KeyTools& tools,
     MasterKeyRepository::lock_token(tx);
     const auto locked = MasterKeyRepository::lock(tx);
     if (std::ranges::find(locked.generations, name, &StoredMasterKey::name) != locked.generations.end()) {
-        throw ServiceError(v1::RESOURCE_EXISTS, fmt::format("An alias with the name alias/{} already exists", name));
+        throw ServiceError(v1::RESOURCE_EXISTS,
+                           fmt::format("An alias with the name alias/{} already exists", name));
     }
     if (count_keys(locked) >= kMostKeys) {
-        throw secrets::limit_exceeded(fmt::format("There are {} master keys already, which is the most.", kMostKeys));
+        throw secrets::limit_exceeded(
+            fmt::format("There are {} master keys already, which is the most.", kMostKeys));
     }
     auto& token = tools.hsm.key_changes();
     token.refresh(tx.deadline());
     const auto there = tools.hsm.find_master_key(name);
     const auto retired = MasterKeyRepository::retired(tx);
     if (there && is_retired(retired, there->id.value(), there->newest_generation)) {
-        throw secrets::invalid_request(
-            fmt::format("A key named alias/{} is being destroyed in the token. Try again in a minute.", name));
+        throw secrets::invalid_request(fmt::format(
+            "A key named alias/{} is being destroyed in the token. Try again in a minute.", name));
     }
     const MasterKeyRef ref = there ? MasterKeyRef{there->id, there->newest_generation}
                                    : token.make_master_key(name, tx.deadline());
@@ -74,7 +78,8 @@ StoredMasterKey make_next_generation(storage::WriteTransaction& tx, const KeyToo
     const auto locked = MasterKeyRepository::lock(tx);
     const auto newest = newest_of(locked, key);
     const auto name = name_of(locked, key);
-    if (newest == 0) throw ServiceError(v1::RESOURCE_NOT_FOUND, fmt::format("Key '{}' does not exist", key.text()));
+    if (newest == 0)
+        throw ServiceError(v1::RESOURCE_NOT_FOUND, fmt::format("Key '{}' does not exist", key.text()));
     auto settings = settings_of(locked, key);
     if (settings.deletion_due) throw secrets::master_key_pending_deletion(key.text());
     if (generations_of(locked, key).size() >= kMostGenerations) {
@@ -87,7 +92,8 @@ StoredMasterKey make_next_generation(storage::WriteTransaction& tx, const KeyToo
     const MasterKeyId id(key);
     const auto there = tools.hsm.find_master_key(id);
     if (!there || there->newest_generation < newest) {
-        throw Unavailable(fmt::format("the token of this node does not show generation {} of alias/{}", newest, name));
+        throw Unavailable(
+            fmt::format("the token of this node does not show generation {} of alias/{}", newest, name));
     }
     MasterKeyRef ref{id, there->newest_generation};
     if (there->newest_generation == newest) {
@@ -117,7 +123,8 @@ std::vector<StoredMasterKey> register_unknown(storage::WriteTransaction& tx, con
     std::vector<StoredMasterKey> added;
     for (const auto& info : tools.hsm.master_keys()) {
         const auto& id = info.id.value();
-        if (newest_of(locked, id) >= info.newest_generation || is_retired(retired, id, info.newest_generation)) {
+        if (newest_of(locked, id) >= info.newest_generation ||
+            is_retired(retired, id, info.newest_generation)) {
             continue;
         }
         added.push_back(record_of(tx, tools, {info.id, info.newest_generation}));

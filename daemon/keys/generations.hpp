@@ -1,6 +1,6 @@
 #pragma once
-// Making master keys and their generations: in the token and in the database's register, so that a node that dies in
-// between leaves nothing that the next attempt does not take over.
+// Making master keys and their generations: in the token and in the database's register, so that a node that
+// dies in between leaves nothing that the next attempt does not take over.
 
 #include <string>
 
@@ -20,18 +20,18 @@ struct KeyTools {
     const Clock& clock;
 };
 
-// For jobs of Database::write: they lock the token against other nodes and the set of keys, for the transaction. The
-// key is made in the token first. When the transaction does not commit it is there without being registered, and the
-// next call, or the keeper (key_keeper.hpp), registers that one instead of making another. They throw ServiceError for
-// what the caller asked wrongly, and what the token throws.
+// For jobs of Database::write: they lock the token against other nodes and the set of keys, for the
+// transaction. The key is made in the token first. When the transaction does not commit it is there without
+// being registered, and the next call, or the keeper (key_keeper.hpp), registers that one instead of making
+// another. They throw ServiceError for what the caller asked wrongly, and what the token throws.
 
 /// A new key, generation 1.
 [[nodiscard]] storage::StoredMasterKey create_key(storage::WriteTransaction& tx, const KeyTools& tools,
                                                   const std::string& name, const std::string& description);
 
 /// The next generation of a key; sets the date of the next one where there is a schedule.
-[[nodiscard]] storage::StoredMasterKey make_next_generation(storage::WriteTransaction& tx, const KeyTools& tools,
-                                                            const Uuid& key);
+[[nodiscard]] storage::StoredMasterKey make_next_generation(storage::WriteTransaction& tx,
+                                                            const KeyTools& tools, const Uuid& key);
 
 /// Registers newest generations that the token holds and the database does not know. Returns those.
 [[nodiscard]] std::vector<storage::StoredMasterKey> register_unknown(storage::WriteTransaction& tx,

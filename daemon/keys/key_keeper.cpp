@@ -190,19 +190,20 @@ void KeyKeeper::rotate_if_due(const Seen& seen) {
     for (const auto& [id, settings] : seen.keys.settings) {
         if (!is_due(settings.next_rotation, parts_.clock.now()) || settings.deletion_due) continue;
         using Made = std::optional<storage::StoredMasterKey>;
-        const auto made = keeper_write<Made>(parts_.database, [this, id = id](storage::WriteTransaction& tx) -> Made {
-            MasterKeyRepository::lock_token(tx);
-            const auto locked = MasterKeyRepository::lock(tx);
-            if (!is_due(settings_of(locked, id).next_rotation, parts_.clock.now())) return std::nullopt;
-            auto generation = make_next_generation(tx, {parts_.hsm, parts_.clock}, id);
-            if (parts_.leave_event) {
-                parts_.leave_event(tx, {"RotateKey",
-                                        "key rotation",
-                                        {},
-                                        {{"keyId", id.text()}, {"generation", generation.generation}}});
-            }
-            return generation;
-        });
+        const auto made =
+            keeper_write<Made>(parts_.database, [this, id = id](storage::WriteTransaction& tx) -> Made {
+                MasterKeyRepository::lock_token(tx);
+                const auto locked = MasterKeyRepository::lock(tx);
+                if (!is_due(settings_of(locked, id).next_rotation, parts_.clock.now())) return std::nullopt;
+                auto generation = make_next_generation(tx, {parts_.hsm, parts_.clock}, id);
+                if (parts_.leave_event) {
+                    parts_.leave_event(tx, {"RotateKey",
+                                            "key rotation",
+                                            {},
+                                            {{"keyId", id.text()}, {"generation", generation.generation}}});
+                }
+                return generation;
+            });
         if (made) events_.rotated(made->name, made->generation);
     }
 }
@@ -217,8 +218,8 @@ void KeyKeeper::delete_if_due(const Seen& seen) {
             if (!parts_.leave_event) return;
             parts_.leave_event(tx, {"DeleteKey", "key deletion", {}, {{"keyId", id.text()}}});
         };
-        const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, id, generations,
-                                               true, keeper_deadline(), event);
+        const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, id,
+                                               generations, true, keeper_deadline(), event);
         if (result.kept.empty()) {
             events_.deleted(name);
         } else {

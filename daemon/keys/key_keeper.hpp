@@ -1,6 +1,6 @@
 #pragma once
-// Keeps token, register and this node's knowledge of both together: hears of keys that other nodes made or destroyed,
-// finishes what a node that died left half done, and does what is due.
+// Keeps token, register and this node's knowledge of both together: hears of keys that other nodes made or
+// destroyed, finishes what a node that died left half done, and does what is due.
 
 #include <atomic>
 #include <chrono>
@@ -39,19 +39,22 @@ struct KeyEvents {
     std::function<void()> changed;
     std::function<void(const std::string& key, std::uint32_t generation)> rotated;
     std::function<void(const std::string& key)> deleted;
-    /// The token of this node does not hold a registered generation, though other nodes' may. Told once for each.
+    /// The token of this node does not hold a registered generation, though other nodes' may. Told once for
+    /// each.
     std::function<void(const std::string& key, std::uint32_t generation)> missing;
     /// A key was to be deleted, and something is under it.
     std::function<void(const std::string& key, const std::string& why)> kept;
     std::function<void(const std::string& what, const std::string& reason)> failed;
 };
 
-/// A thread that looks when the database tells of a change (LISTEN), and every kInterval. On any number of nodes: what
-/// is due is looked at again with the set of keys locked, so that one node does it once. Thread-safe.
+/// A thread that looks when the database tells of a change (LISTEN), and every kInterval. On any number of
+/// nodes: what is due is looked at again with the set of keys locked, so that one node does it once.
+/// Thread-safe.
 class KeyKeeper {
 public:
     static constexpr std::chrono::seconds kInterval{10};
-    /// A generation that is marked as retired and still registered for so long was left behind by a node that died.
+    /// A generation that is marked as retired and still registered for so long was left behind by a node that
+    /// died.
     static constexpr std::chrono::seconds kLeftBehind{120};
 
     /// What `parts` refers to must outlive it.

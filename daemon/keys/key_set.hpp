@@ -15,8 +15,8 @@ namespace coffer::keys {
 /// "arn:aws:kms:REGION:ACCOUNT:key/ID".
 [[nodiscard]] std::string key_arn(const secrets::NodeIdentity& node, const Uuid& key);
 
-/// The key that a KeyId names: alias/NAME, a key id, or the ARN of either; nothing or "": `default_key`. Nothing when
-/// there is no such key.
+/// The key that a KeyId names: alias/NAME, a key id, or the ARN of either; nothing or "": `default_key`.
+/// Nothing when there is no such key.
 [[nodiscard]] std::optional<Uuid> find_key(const storage::StoredMasterKeys& keys, std::string_view key_id,
                                            const Uuid& default_key);
 
@@ -28,7 +28,8 @@ namespace coffer::keys {
 [[nodiscard]] std::vector<storage::StoredMasterKey> generations_of(const storage::StoredMasterKeys& keys,
                                                                    const Uuid& key);
 /// What is decided about the key; as for a new one when nothing was yet.
-[[nodiscard]] storage::StoredMasterKeySettings settings_of(const storage::StoredMasterKeys& keys, const Uuid& key);
+[[nodiscard]] storage::StoredMasterKeySettings settings_of(const storage::StoredMasterKeys& keys,
+                                                           const Uuid& key);
 /// Of all keys, each once, by name.
 [[nodiscard]] std::vector<Uuid> key_ids(const storage::StoredMasterKeys& keys);
 /// Whether something may still be wrapped under an older generation than the newest.

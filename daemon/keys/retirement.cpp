@@ -22,7 +22,8 @@ T run_write(storage::Database& database, Deadline deadline, UniqueFunction<T(Wri
     });
 }
 
-std::vector<storage::RetiredGeneration> as_retired(const Uuid& key, const std::vector<std::uint32_t>& generations) {
+std::vector<storage::RetiredGeneration> as_retired(const Uuid& key,
+                                                   const std::vector<std::uint32_t>& generations) {
     std::vector<storage::RetiredGeneration> retired;
     for (const auto generation : generations) retired.push_back({key, generation});
     return retired;
@@ -82,7 +83,8 @@ std::map<std::uint32_t, Under> count_under(storage::ReadTransaction& tx, const i
     for (const auto& [generation, versions] : storage::RewrapRepository::count_by_generation(tx, key)) {
         under[generation].versions = versions;
     }
-    for (const auto& secret : iam::access_key_secrets(directory, &key)) ++under[secret.secret.generation].others;
+    for (const auto& secret : iam::access_key_secrets(directory, &key))
+        ++under[secret.secret.generation].others;
     return under;
 }
 
@@ -109,8 +111,8 @@ RetirementResult retire_generations(
             return taken;
         });
     } catch (...) {
-        // Whoever writes under them again may: nothing was destroyed. Where this does not go either, the keeper sees
-        // generations that are registered and retired, and takes that back.
+        // Whoever writes under them again may: nothing was destroyed. Where this does not go either, the
+        // keeper sees generations that are registered and retired, and takes that back.
         try {
             take_back(generations);
         } catch (const std::exception&) {
@@ -132,8 +134,8 @@ RetirementResult retire_generations(
     return result;
 }
 
-void take_retirement_back(storage::Database& database, const std::vector<storage::RetiredGeneration>& generations,
-                          Deadline deadline) {
+void take_retirement_back(storage::Database& database,
+                          const std::vector<storage::RetiredGeneration>& generations, Deadline deadline) {
     static_cast<void>(run_write<Done>(database, deadline, [&](WriteTransaction& tx) {
         const auto keys = MasterKeyRepository::lock(tx);
         auto there = generations;

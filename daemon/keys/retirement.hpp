@@ -1,5 +1,6 @@
 #pragma once
-// Destroying generations of master keys: never one that something is wrapped under, whatever other nodes do meanwhile.
+// Destroying generations of master keys: never one that something is wrapped under, whatever other nodes do
+// meanwhile.
 
 #include <functional>
 #include <map>
@@ -38,23 +39,27 @@ struct RetirementResult {
     std::vector<std::uint32_t> retired;
     /// Those that something is under after all, and what.
     std::map<std::uint32_t, std::string> kept;
-    /// Why the token has not destroyed the retired ones yet; empty when it has. It is tried again (key_keeper.hpp).
+    /// Why the token has not destroyed the retired ones yet; empty when it has. It is tried again
+    /// (key_keeper.hpp).
     std::string token_failure;
 };
 
-/// Retires `generations` of a key: from a first commit on nothing can be stored under them, then those that had begun
-/// to are waited for, then it is counted, and only what has nothing under it leaves the register and then the token.
-/// A crash at any point leaves a generation that is whole, or one that is destroyed at the next chance. With `whole`
-/// all go or none does: the key is deleted. `event` stores the change's audit event, in its transaction. Blocks.
+/// Retires `generations` of a key: from a first commit on nothing can be stored under them, then those that
+/// had begun to are waited for, then it is counted, and only what has nothing under it leaves the register
+/// and then the token. A crash at any point leaves a generation that is whole, or one that is destroyed at
+/// the next chance. With `whole` all go or none does: the key is deleted. `event` stores the change's audit
+/// event, in its transaction. Blocks.
 [[nodiscard]] RetirementResult retire_generations(
     const RetirementParts& parts, const Uuid& key, std::vector<std::uint32_t> generations, bool whole,
     Deadline deadline, const std::function<void(storage::WriteTransaction&, const RetirementResult&)>& event);
 
 /// Lets things be stored again under generations that are still registered. Blocks.
-void take_retirement_back(storage::Database& database, const std::vector<storage::RetiredGeneration>& generations,
-                          Deadline deadline);
+void take_retirement_back(storage::Database& database,
+                          const std::vector<storage::RetiredGeneration>& generations, Deadline deadline);
 
-/// Destroys what the token still holds of the retired generations in `refs`. Blocks. Throws what the token throws.
-void destroy_in_token(const RetirementParts& parts, const std::vector<crypto::MasterKeyRef>& refs, Deadline deadline);
+/// Destroys what the token still holds of the retired generations in `refs`. Blocks. Throws what the token
+/// throws.
+void destroy_in_token(const RetirementParts& parts, const std::vector<crypto::MasterKeyRef>& refs,
+                      Deadline deadline);
 
 }  // namespace coffer::keys

@@ -32,9 +32,12 @@ std::string obstacle(const storage::StoredMasterKeySettings& settings, std::uint
         return "what is wrapped under it is being wrapped anew (DescribeKey says how far that is)";
     }
     if (force || (proven && *proven > *settings.rewrapped)) return {};
-    if (proven) return "the backup is older than the end of the wrapping anew: restoring it needs this generation";
-    return "no proven backup was named: restoring an older one needs this generation. Name the time of one that was "
-           "restored as a drill and is younger than the end of the wrapping anew (BackupProven), or use Force";
+    if (proven)
+        return "the backup is older than the end of the wrapping anew: restoring it needs this generation";
+    return "no proven backup was named: restoring an older one needs this generation. Name the time of one "
+           "that was "
+           "restored as a drill and is younger than the end of the wrapping anew (BackupProven), or use "
+           "Force";
 }
 
 std::vector<std::uint32_t> asked_generations(const storage::StoredMasterKeys& keys, const Uuid& key,
@@ -47,13 +50,14 @@ std::vector<std::uint32_t> asked_generations(const storage::StoredMasterKeys& ke
     if (!request.has_generation()) return generations;
     const auto wanted = static_cast<std::uint32_t>(request.generation());
     if (wanted == newest) {
-        throw secrets::invalid_request(fmt::format(
-            "Generation {} of alias/{} is the newest, which new values are encrypted under. Rotate the key first.",
-            wanted, name_of(keys, key)));
+        throw secrets::invalid_request(
+            fmt::format("Generation {} of alias/{} is the newest, which new values are encrypted under. "
+                        "Rotate the key first.",
+                        wanted, name_of(keys, key)));
     }
     if (std::ranges::find(generations, wanted) == generations.end()) {
-        throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND,
-                                    fmt::format("alias/{} has no generation {}.", name_of(keys, key), wanted));
+        throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND, fmt::format("alias/{} has no generation {}.",
+                                                                        name_of(keys, key), wanted));
     }
     return {wanted};
 }
@@ -66,7 +70,8 @@ v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
     const auto keys = load_keys(call);
     const auto found = find_key(keys, request.key_id(), parts_.master_keys.default_key().value());
     if (!found) {
-        throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND, fmt::format("Key '{}' does not exist", request.key_id()));
+        throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND,
+                                    fmt::format("Key '{}' does not exist", request.key_id()));
     }
     call.record->concerns(key_arn(parts_.node, *found));
     std::optional<Timestamp> proven;
@@ -96,8 +101,8 @@ v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
         call.record->response_elements.emplace(boost::json::object{{"retired", std::move(retired)}});
         secrets::store_change(call, tx);
     };
-    const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, *found, allowed, false,
-                                           call.deadline, event);
+    const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, *found, allowed,
+                                           false, call.deadline, event);
     call.record->committed = true;
     parts_.changed();
     for (const auto generation : result.retired) response.add_retired(generation);
@@ -112,20 +117,22 @@ v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
     return response;
 }
 
-v1::ScheduleKeyDeletionResponse KeyService::schedule_key_deletion(Context call,
-                                                                  const v1::ScheduleKeyDeletionRequest& request) {
+v1::ScheduleKeyDeletionResponse KeyService::schedule_key_deletion(
+    Context call, const v1::ScheduleKeyDeletionRequest& request) {
     const auto keys = load_keys(call);
     const auto key = require_key(call, Action::kms_schedule_key_deletion, keys, request.key_id());
     const auto alias = "alias/" + name_of(keys, key);
     if (key == parts_.master_keys.default_key().value()) {
         throw secrets::invalid_request(
-            alias + " is the default key ([hsm] default_key), which secrets without a KmsKeyId are under. It is not "
-                    "deleted.");
+            alias +
+            " is the default key ([hsm] default_key), which secrets without a KmsKeyId are under. It is not "
+            "deleted.");
     }
     const std::vector<std::string> names{
         alias, key.text(), key_arn(parts_.node, key),
         fmt::format("arn:aws:kms:{}:{}:{}", parts_.node.region, parts_.node.account, alias)};
-    const auto window = request.has_pending_window_in_days() ? request.pending_window_in_days() : kDefaultWindowDays;
+    const auto window =
+        request.has_pending_window_in_days() ? request.pending_window_in_days() : kDefaultWindowDays;
     const auto due = Timestamp::from_millis(parts_.clock.now().millis() + window * kMillisPerDay);
     static_cast<void>(write<Done>(call, [&](storage::WriteTransaction& tx) {
         const auto locked = storage::MasterKeyRepository::lock(tx);
@@ -134,10 +141,11 @@ v1::ScheduleKeyDeletionResponse KeyService::schedule_key_deletion(Context call,
         const auto used = storage::RewrapRepository::count_secrets(tx, key, names);
         const auto others = iam::access_key_secrets(*parts_.principals.directory(), &key).size();
         if (used > 0 || others > 0) {
-            throw secrets::invalid_request(fmt::format(
-                "{} cannot be deleted: {} secret{} and {} access key{} are under it. Move them to another key "
-                "(UpdateSecret with KmsKeyId) or delete them first.",
-                alias, used, used == 1 ? "" : "s", others, others == 1 ? "" : "s"));
+            throw secrets::invalid_request(
+                fmt::format("{} cannot be deleted: {} secret{} and {} access key{} are under it. Move them "
+                            "to another key "
+                            "(UpdateSecret with KmsKeyId) or delete them first.",
+                            alias, used, used == 1 ? "" : "s", others, others == 1 ? "" : "s"));
         }
         settings.deletion_due = due;
         auto changed = locked;

@@ -116,8 +116,8 @@ bool RewrapRun::work_through(RewrapSlice slice, const std::stop_token& stop) {
             }));
             return true;
         } catch (const std::exception& error) {
-            // The part is gone through from where it stood. Should another node have taken it over meanwhile, then
-            // one of the two finds nothing to do.
+            // The part is gone through from where it stood. Should another node have taken it over meanwhile,
+            // then one of the two finds nothing to do.
             pause(error.what(), stop);
         }
     }
@@ -168,7 +168,8 @@ void RewrapRun::rewrap_access_keys() {
     std::erase_if(secrets, [&](const auto& each) { return each.secret.generation >= to_.generation; });
     if (secrets.empty()) return;
     std::vector<crypto::WrappedDataKey> keys;
-    for (const auto& each : secrets) keys.push_back({{to_.id, each.secret.generation}, each.secret.wrapped_key});
+    for (const auto& each : secrets)
+        keys.push_back({{to_.id, each.secret.generation}, each.secret.wrapped_key});
     auto outcomes = parts_.hsm.rewrapper().rewrap(std::move(keys), to_, patient());
     std::vector<iam::RewrappedAccessKey> rewrapped;
     for (std::size_t i = 0; i < secrets.size(); ++i) {
@@ -215,9 +216,9 @@ std::optional<RewrapEnd> RewrapRun::look_whether_done() {
         }));
         return std::nullopt;
     }
-    const bool others = std::ranges::any_of(
-        iam::access_key_secrets(*parts_.principals.directory(), &key),
-        [&](const auto& each) { return each.secret.generation < to_.generation; });
+    const bool others =
+        std::ranges::any_of(iam::access_key_secrets(*parts_.principals.directory(), &key),
+                            [&](const auto& each) { return each.secret.generation < to_.generation; });
     const auto end = before->failed > 0 || others ? RewrapEnd::failures : RewrapEnd::done;
     static_cast<void>(write<Done>([&](storage::WriteTransaction& tx) {
         const auto locked = storage::MasterKeyRepository::lock(tx);
@@ -233,12 +234,11 @@ std::optional<RewrapEnd> RewrapRun::look_whether_done() {
         changed.settings[key] = settings;
         storage::MasterKeyRepository::store(tx, locked, std::move(changed));
         if (parts_.leave_event) {
-            parts_.leave_event(tx, {"EndRewrap",
-                                    "key rotation",
-                                    {},
-                                    {{"keyId", key.text()},
-                                     {"generation", to_.generation},
-                                     {"versions", before->done}}});
+            parts_.leave_event(
+                tx, {"EndRewrap",
+                     "key rotation",
+                     {},
+                     {{"keyId", key.text()}, {"generation", to_.generation}, {"versions", before->done}}});
         }
         return Done{};
     }));

@@ -1,6 +1,6 @@
 #pragma once
-// One wrapping anew on this node: everything under older generations of one master key, until a pass over all of it
-// finds nothing more.
+// One wrapping anew on this node: everything under older generations of one master key, until a pass over all
+// of it finds nothing more.
 
 #include <atomic>
 #include <chrono>
@@ -25,7 +25,7 @@ struct RewrapOptions {
     /// Data keys of one database statement, 1 to 4096.
     std::size_t batch = 256;
     /// Threads that each are at a part: one waits for the database while another waits for the token.
-    std::size_t lanes = 2;
+    std::size_t lanes = 3;
     std::chrono::milliseconds lease{30'000};
     /// After a failure of a backend, until the next try.
     std::chrono::milliseconds pause{1'000};
@@ -56,8 +56,8 @@ enum class RewrapEnd : std::uint8_t {
 class RewrapRun {
 public:
     /// All must outlive it. `paused` is told why, once for each pause.
-    RewrapRun(const RewrapParts& parts, const RewrapOptions& options, RewrapCounters& counters, RateLimiter& limiter,
-              std::function<void(const std::string& reason)> paused);
+    RewrapRun(const RewrapParts& parts, const RewrapOptions& options, RewrapCounters& counters,
+              RateLimiter& limiter, std::function<void(const std::string& reason)> paused);
 
     /// Works until the end, together with other nodes that do the same. The token holds `to`.
     [[nodiscard]] RewrapEnd run(crypto::MasterKeyRef to, const std::stop_token& stop);

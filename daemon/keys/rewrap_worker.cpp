@@ -17,7 +17,8 @@ JobOptions look_options() {
 
 }  // namespace
 
-RewrapWorker::RewrapWorker(RewrapParts parts, RewrapOptions options, std::uint32_t per_second, RewrapEvents events)
+RewrapWorker::RewrapWorker(RewrapParts parts, RewrapOptions options, std::uint32_t per_second,
+                           RewrapEvents events)
     : parts_(std::move(parts)),
       options_(std::move(options)),
       events_(std::move(events)),
@@ -53,7 +54,8 @@ bool RewrapWorker::run_once(const std::stop_token& stop) {
     const std::lock_guard one_at_a_time(round_mutex_);
     const auto keys = wait_for<storage::StoredMasterKeys>([&](Completion<storage::StoredMasterKeys> done) {
         parts_.database.read<storage::StoredMasterKeys>(
-            look_options(), [](storage::ReadTransaction& tx) { return storage::MasterKeyRepository::load(tx); },
+            look_options(),
+            [](storage::ReadTransaction& tx) { return storage::MasterKeyRepository::load(tx); },
             std::move(done));
     });
     bool all_done = true;

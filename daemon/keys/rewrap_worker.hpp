@@ -18,8 +18,8 @@ struct RewrapEvents {
     std::function<void(const std::string& reason)> paused;
 };
 
-/// On any number of nodes at once. Works by itself until it is destroyed; where a run ends with data keys that do not
-/// open, it tries those again after `kFailuresInterval`, or when the key is rotated again.
+/// On any number of nodes at once. Works by itself until it is destroyed; where a run ends with data keys
+/// that do not open, it tries those again after `kFailuresInterval`, or when the key is rotated again.
 class RewrapWorker {
 public:
     static constexpr std::chrono::minutes kFailuresInterval{10};

@@ -44,7 +44,8 @@ bool KeyService::has(v1::Request::OperationCase operation) const noexcept {
     }
 }
 
-boost::asio::awaitable<void> KeyService::perform(secrets::Call call, std::shared_ptr<const v1::Request> request,
+boost::asio::awaitable<void> KeyService::perform(secrets::Call call,
+                                                 std::shared_ptr<const v1::Request> request,
                                                  v1::Response& response) {
     auto start = [this, call, request](Completion<v1::Response> done) mutable {
         auto shared = std::make_shared<Completion<v1::Response>>(std::move(done));
@@ -74,23 +75,28 @@ void KeyService::answer(Context call, const v1::Request& request, v1::Response& 
             *response.mutable_describe_key() = describe_key(call, request.describe_key());
             return;
         case v1::Request::kRotateKeyOnDemand:
-            *response.mutable_rotate_key_on_demand() = rotate_key_on_demand(call, request.rotate_key_on_demand());
+            *response.mutable_rotate_key_on_demand() =
+                rotate_key_on_demand(call, request.rotate_key_on_demand());
             return;
         case v1::Request::kEnableKeyRotation:
-            *response.mutable_enable_key_rotation() = enable_key_rotation(call, request.enable_key_rotation());
+            *response.mutable_enable_key_rotation() =
+                enable_key_rotation(call, request.enable_key_rotation());
             return;
         case v1::Request::kDisableKeyRotation:
-            *response.mutable_disable_key_rotation() = disable_key_rotation(call, request.disable_key_rotation());
+            *response.mutable_disable_key_rotation() =
+                disable_key_rotation(call, request.disable_key_rotation());
             return;
         case v1::Request::kRetireKeyGenerations:
             *response.mutable_retire_key_generations() =
                 retire_key_generations(call, request.retire_key_generations());
             return;
         case v1::Request::kScheduleKeyDeletion:
-            *response.mutable_schedule_key_deletion() = schedule_key_deletion(call, request.schedule_key_deletion());
+            *response.mutable_schedule_key_deletion() =
+                schedule_key_deletion(call, request.schedule_key_deletion());
             return;
         case v1::Request::kCancelKeyDeletion:
-            *response.mutable_cancel_key_deletion() = cancel_key_deletion(call, request.cancel_key_deletion());
+            *response.mutable_cancel_key_deletion() =
+                cancel_key_deletion(call, request.cancel_key_deletion());
             return;
         case v1::Request::kVerifyKeys:
             *response.mutable_verify_keys() = verify_keys(call, request.verify_keys());
@@ -113,8 +119,9 @@ Uuid KeyService::require_key(Context call, access::Action action, const storage:
     }
     // Whoever may not ask does not learn that there is none.
     const auto resource = key_id.substr(key_id.rfind(':') + 1);
-    require(call, action, fmt::format("arn:aws:kms:{}:{}:{}", parts_.node.region, parts_.node.account,
-                                      resource.find('/') == std::string::npos ? "key/" + resource : resource));
+    require(call, action,
+            fmt::format("arn:aws:kms:{}:{}:{}", parts_.node.region, parts_.node.account,
+                        resource.find('/') == std::string::npos ? "key/" + resource : resource));
     throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND, fmt::format("Key '{}' does not exist", key_id));
 }
 
@@ -128,7 +135,8 @@ void KeyService::change_settings(Context call, const Uuid& key,
     static_cast<void>(write<Done>(call, [&](storage::WriteTransaction& tx) {
         const auto locked = storage::MasterKeyRepository::lock(tx);
         if (newest_of(locked, key) == 0) {
-            throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND, fmt::format("Key '{}' does not exist", key.text()));
+            throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND,
+                                        fmt::format("Key '{}' does not exist", key.text()));
         }
         auto changed = locked;
         auto settings = settings_of(locked, key);

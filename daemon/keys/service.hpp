@@ -1,6 +1,6 @@
 #pragma once
-// The operations on master keys, as the pipeline calls them. They are rare, and wait for the database and the token by
-// turns: each runs on a thread of this service, as plain code.
+// The operations on master keys, as the pipeline calls them. They are rare, and wait for the database and the
+// token by turns: each runs on a thread of this service, as plain code.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -62,16 +62,20 @@ private:
 
     // generation_operations.cpp
     v1::CreateKeyResponse create_key(Context call, const v1::CreateKeyRequest& request);
-    v1::RotateKeyOnDemandResponse rotate_key_on_demand(Context call, const v1::RotateKeyOnDemandRequest& request);
-    v1::EnableKeyRotationResponse enable_key_rotation(Context call, const v1::EnableKeyRotationRequest& request);
-    v1::DisableKeyRotationResponse disable_key_rotation(Context call, const v1::DisableKeyRotationRequest& request);
+    v1::RotateKeyOnDemandResponse rotate_key_on_demand(Context call,
+                                                       const v1::RotateKeyOnDemandRequest& request);
+    v1::EnableKeyRotationResponse enable_key_rotation(Context call,
+                                                      const v1::EnableKeyRotationRequest& request);
+    v1::DisableKeyRotationResponse disable_key_rotation(Context call,
+                                                        const v1::DisableKeyRotationRequest& request);
 
     // retirement_operations.cpp
     v1::RetireKeyGenerationsResponse retire_key_generations(Context call,
                                                             const v1::RetireKeyGenerationsRequest& request);
     v1::ScheduleKeyDeletionResponse schedule_key_deletion(Context call,
                                                           const v1::ScheduleKeyDeletionRequest& request);
-    v1::CancelKeyDeletionResponse cancel_key_deletion(Context call, const v1::CancelKeyDeletionRequest& request);
+    v1::CancelKeyDeletionResponse cancel_key_deletion(Context call,
+                                                      const v1::CancelKeyDeletionRequest& request);
 
     // verify_operation.cpp
     v1::VerifyKeysResponse verify_keys(Context call, const v1::VerifyKeysRequest& request);

@@ -15,12 +15,12 @@ T KeyService::read(Context call, UniqueFunction<T(storage::ReadTransaction&)> jo
 
 template <class T>
 T KeyService::write(Context call, UniqueFunction<T(storage::WriteTransaction&)> job) {
-    UniqueFunction<T(storage::WriteTransaction&)> recorded = [&call,
-                                                              job = std::move(job)](storage::WriteTransaction& tx) mutable {
-        T result = job(tx);
-        secrets::store_change(call, tx);
-        return result;
-    };
+    UniqueFunction<T(storage::WriteTransaction&)> recorded =
+        [&call, job = std::move(job)](storage::WriteTransaction& tx) mutable {
+            T result = job(tx);
+            secrets::store_change(call, tx);
+            return result;
+        };
     T result = wait_for<T>([&](Completion<T> done) {
         parts_.database.write<T>({Priority::write, call.deadline}, std::move(recorded), std::move(done));
     });

@@ -56,7 +56,8 @@ v1::VerifyKeysResponse KeyService::verify_keys(Context call, const v1::VerifyKey
     if (request.has_key_id()) {
         key = find_key(load_keys(call), request.key_id(), parts_.master_keys.default_key().value());
         if (!key) {
-            throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND, "Key '" + request.key_id() + "' does not exist");
+            throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND,
+                                        "Key '" + request.key_id() + "' does not exist");
         }
     }
     CanonicalEncoder context("coffer/page/VerifyKeys/v1");

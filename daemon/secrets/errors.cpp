@@ -70,9 +70,10 @@ ServiceError unknown_master_key(std::string_view kms_key_id) {
 }
 
 ServiceError master_key_pending_deletion(std::string_view key_id) {
-    return {v1::INVALID_REQUEST, "The master key with id " + std::string(key_id) +
-                                     " is pending deletion: nothing can be encrypted under it. Name another key, or "
-                                     "cancel the deletion (CancelKeyDeletion)."};
+    return {v1::INVALID_REQUEST,
+            "The master key with id " + std::string(key_id) +
+                " is pending deletion: nothing can be encrypted under it. Name another key, or "
+                "cancel the deletion (CancelKeyDeletion)."};
 }
 
 ServiceError invalid_next_token() {

@@ -76,7 +76,8 @@ Known load_all(storage::Database& database, JobOptions options) {
         database.read<Known>(
             options,
             [](storage::ReadTransaction& tx) {
-                return Known{storage::MasterKeyRepository::all(tx), storage::MasterKeyRepository::retired(tx)};
+                return Known{storage::MasterKeyRepository::all(tx),
+                             storage::MasterKeyRepository::retired(tx)};
             },
             std::move(done));
     });
@@ -94,8 +95,8 @@ MasterKeys::MasterKeys(crypto::Hsm& hsm, std::string default_name) : hsm_(hsm) {
     default_key_ = key->id;
 }
 
-storage::StoredMasterKey make_master_key_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key, Timestamp now,
-                                                JobOptions options) {
+storage::StoredMasterKey make_master_key_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key,
+                                                Timestamp now, JobOptions options) {
     return make_record_of(hsm, key, now, options);
 }
 

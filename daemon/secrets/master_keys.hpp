@@ -24,8 +24,8 @@ public:
     MasterKeys(crypto::Hsm& hsm, std::string default_name);
 
     /// The key that a KmsKeyId means: alias/NAME, a key id, or the ARN of either; nothing, "" and
-    /// alias/aws/secretsmanager mean the default key. Throws ServiceError: InvalidParameterException for names of no
-    /// key, InvalidRequestException for a key that is pending deletion.
+    /// alias/aws/secretsmanager mean the default key. Throws ServiceError: InvalidParameterException for
+    /// names of no key, InvalidRequestException for a key that is pending deletion.
     [[nodiscard]] crypto::MasterKeyId resolve(const std::optional<std::string>& kms_key_id) const;
 
     /// The same for a key that nothing is to be encrypted under: one that is pending deletion is as good.
@@ -43,10 +43,11 @@ private:
     std::set<Uuid> pending_deletion_;
 };
 
-/// The record of a generation that the token holds, with its check value: opens only with the very same key. The
-/// generation is the newest of its key. Blocks.
-[[nodiscard]] storage::StoredMasterKey make_master_key_record(crypto::Hsm& hsm, const crypto::MasterKeyInfo& key,
-                                                              Timestamp now, JobOptions options);
+/// The record of a generation that the token holds, with its check value: opens only with the very same key.
+/// The generation is the newest of its key. Blocks.
+[[nodiscard]] storage::StoredMasterKey make_master_key_record(crypto::Hsm& hsm,
+                                                              const crypto::MasterKeyInfo& key, Timestamp now,
+                                                              JobOptions options);
 
 /// Checks every master key of the database against the token by opening its check value, and registers the
 /// token's keys that the database does not know yet, unless they are being destroyed. Blocks; for start-up.

@@ -78,7 +78,8 @@ awaitable<v1::GetSecretValueResponse> SecretsService::read_value(Call call, Secr
     // The version was pruned, or the secret purged, after its metadata was read.
     if (!payload) throw no_value_for_version(version.id.value());
     crypto::PayloadIdentity identity{secret->arn, version.id.value(), to_payload_kind(*version.kind)};
-    const auto value = co_await open_stored(call, secret, version.id, std::move(identity), std::move(payload));
+    const auto value =
+        co_await open_stored(call, secret, version.id, std::move(identity), std::move(payload));
     parts_.accesses.record(secret->id, version.id, parts_.clock.now().day(),
                            call->caller.rights->principal.arn);
     co_return to_response(*secret, version, value);

@@ -116,8 +116,8 @@ private:
                                                 crypto::SecretBytes value, crypto::MasterKeyId key);
     Awaitable<crypto::SecretBytes> open_payload(Call call, crypto::PayloadIdentity identity,
                                                 std::shared_ptr<const crypto::SealedPayload> payload);
-    /// Opens a payload from the cache. Where the token of this node is not known to hold its generation, that has
-    /// been retired, or made by another node: the payload is loaded again and the keys looked for, once.
+    /// Opens a payload from the cache. Where the token of this node is not known to hold its generation, that
+    /// has been retired, or made by another node: the payload is loaded again and the keys looked for, once.
     Awaitable<crypto::SecretBytes> open_stored(Call call, SecretPtr secret, storage::VersionId version,
                                                crypto::PayloadIdentity identity, PayloadPtr payload);
     template <class T>

@@ -77,7 +77,8 @@ awaitable<crypto::SecretBytes> SecretsService::open_payload(
 
 awaitable<crypto::SecretBytes> SecretsService::open_stored(Call call, SecretPtr secret,
                                                            storage::VersionId version,
-                                                           crypto::PayloadIdentity identity, PayloadPtr payload) {
+                                                           crypto::PayloadIdentity identity,
+                                                           PayloadPtr payload) {
     const crypto::MasterKeyRef ref{crypto::MasterKeyId(payload->master_key), payload->generation};
     if (parts_.hsm.key_changes().holds(ref)) {
         co_return co_await open_payload(call, std::move(identity), to_sealed(*payload));

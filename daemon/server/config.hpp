@@ -146,7 +146,7 @@ struct AuditConfig {
 struct MasterKeysSection {
     std::uint32_t rewrap_per_second = 0;  ///< data keys, on this node; 0: no limit
     std::size_t rewrap_batch = 256;       ///< data keys of one database statement
-    std::size_t rewrap_lanes = 2;         ///< batches under way at a time
+    std::size_t rewrap_lanes = 3;         ///< batches under way at a time
 };
 
 /// An address with the scheme https, in parts.

@@ -73,7 +73,8 @@ TEST_P(RewrapTest, ANewGenerationWritesAtOnceAndTheOldOneStillReads) {
     EXPECT_THAT(hsm_.hsm().key_changes().generations(), ElementsAre(before.master_key, made));
     EXPECT_EQ(hsm_.seal(identity(0), as_bytes("later")).master_key, made);
     EXPECT_EQ(open(0, before), "value 0");
-    EXPECT_THROW(hsm_.hsm().key_changes().make_generation("main", made, soon()), Error) << "it is there already";
+    EXPECT_THROW(hsm_.hsm().key_changes().make_generation("main", made, soon()), Error)
+        << "it is there already";
     EXPECT_TRUE(hsm_.observer().recoveries().empty());
 }
 
@@ -111,8 +112,9 @@ TEST_P(RewrapTest, AnAlteredKeyIsNamedAndDoesNotStopTheOthers) {
     EXPECT_THAT(outcomes[2].failure, IsEmpty());
     EXPECT_THAT(outcomes[3].failure, HasSubstr("does not hold generation 9"));
     EXPECT_THAT(outcomes[4].failure, HasSubstr("odd length"));
-    EXPECT_THROW((void)hsm_.hsm().rewrapper().rewrap(keys_of(sealed), {made.id, 3}, {Priority::rewrap, soon()}),
-                 UnknownMasterKey);
+    EXPECT_THROW(
+        (void)hsm_.hsm().rewrapper().rewrap(keys_of(sealed), {made.id, 3}, {Priority::rewrap, soon()}),
+        UnknownMasterKey);
     EXPECT_TRUE(hsm_.observer().recoveries().empty());
 }
 

@@ -29,15 +29,44 @@ what "$(under 1) versions are under generation 1"
 
 # So slow that it can be killed on the way.
 appliance down >/dev/null
-printf '\n[master_keys]\nrewrap_per_second = %d\nrewrap_batch = 64\n' $((versions / 8)) >>"$state/etc/cofferd.toml"
+printf '\n[master_keys]\nrewrap_per_second = %d\nrewrap_batch = 64\n' $((versions / 30)) >>"$state/etc/cofferd.toml"
 appliance up >/dev/null
 wait_until "writes go on" load_goes_on
+
+# A second node on the same database and token: it has to hear of what the first one does.
+second_port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+as_owner mkdir -m 700 "$state/second" "$state/second/audit" "$state/second/state"
+awk -v port="$second_port" -v folder="$state/second" '
+  /^\[/ { section = $0; listeners += section == "[[listener]]"
+    skip = section == "[health]" || (section == "[[listener]]" && listeners > 1) }
+  skip { next }
+  section == "[node]" && /^name/ { print "name = \"second\""; next }
+  section == "[[listener]]" && /^port/ { print "port = " port; next }
+  section == "[audit]" && /^directory/ { print "directory = \"" folder "/audit\""; next }
+  section == "[audit]" && /^state_directory/ { print "state_directory = \"" folder "/state\""; next }
+  { print }' "$state/etc/cofferd.toml" >"$work/second.toml"
+start_second() {
+  # shellcheck disable=SC2016  # for the inner shell
+  as_owner bash -c 'echo "$$" >"$1/pid"; exec env $(cat "$2") "$3" run --config "$4"' start "$state/second" \
+    "$state/etc/environment" "$build/bin/cofferd" "$work/second.toml" >>"$work/second.log" 2>&1 &
+}
+on_second() { COFFER_ENDPOINT="127.0.0.1:$second_port" coffer "$@"; }
+start_second
+second_answers() { on_second key list; }
+wait_until "the second node answers" second_answers
+background+=("$(cat "$state/second/pid")")
 
 expect_contains "a rotation makes a generation" "generation 2 writes from now on" "$(coffer key rotate)"
 expect_contains "the token holds it" coffer/master/default/2 "$(token_keys)"
 printf 'new' | coffer put rotation/new >/dev/null
 expect_equal "new writes use it at once" 2 "$(sql "SELECT key_generation FROM secret_versions v JOIN secrets s
   ON s.id = v.secret_id WHERE s.name = 'rotation/new'")"
+expect_equal "the other node reads what is under the new generation" new "$(on_second get rotation/new)"
+hears() { on_second key list --output json | tr -d '\n ' | grep -q '"Generation":2,"CreationDate":[^}]*"InToken":true'; }
+wait_until "the other node knows the new generation" hears
+printf 'other' | on_second put rotation/second >/dev/null
+expect_equal "and writes under it" 2 "$(sql "SELECT key_generation FROM secret_versions v JOIN secrets s
+  ON s.id = v.secret_id WHERE s.name = 'rotation/second'")"
 for kill in 1 2 3; do
   before=$(rewrapped)
   goes_on() { [ "$(rewrapped)" -gt "$before" ]; }
@@ -62,18 +91,24 @@ expect_contains "with a proven backup it goes" "generation 1 was destroyed" \
   "$(coffer key retire --backup-proven "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"
 expect_equal "the token holds one key fewer" coffer/master/default/2 "$(token_keys)"
 expect_contains "every data key opens without it" "all open" "$(coffer key verify --values)"
+expect_equal "the other node reads without it" new "$(on_second get rotation/new)"
+expect_contains "and finds every data key" "all open" "$(on_second key verify)"
 wait_until "writes go on" load_goes_on
+kill -TERM "$(cat "$state/second/pid")"
 stop_load
 
 appliance down >/dev/null
 appliance up >/dev/null
 expect_equal "and after a restart values are read" new "$(coffer get rotation/new)"
-expect_contains "the journal has the rotation, its end and the retirement" \
-  "as its last event left it" \
-  "$("$build/bin/coffer-audit" verify "$dir/audit" --public-key "$dir/audit-public.pem" --against-database "$conninfo")"
+audit="$build/bin/coffer-audit"
+for journal in "$dir/audit" "$state/second/audit"; do
+  expect_contains "a node's journal is whole" "GOOD" "$("$audit" verify "$journal" --public-key "$dir/audit-public.pem")"
+done
 for event in RotateKeyOnDemand EndRewrap RewrapAccessKeys RetireKeyGenerations; do
-  expect_contains "the event $event" "$event" \
-    "$("$build/bin/coffer-audit" search "$dir/audit" --action "$event" --output json)"
+  expect_contains "the event $event, in the journal of either node" "\"eventName\":\"$event\"" \
+    "$(for journal in "$dir/audit" "$state/second/audit"; do
+      "$audit" search "$journal" --action "$event" --output json
+    done)"
 done
 
 # A data key that was altered is named, and nothing else.

@@ -1,5 +1,5 @@
-// Master keys made, rotated, retired and deleted, with what is wrapped under them: over real tokens and a real
-// PostgreSQL, through the operations that the pipeline calls.
+// Master keys made, rotated, retired and deleted, with what is wrapped under them: over real tokens and a
+// real PostgreSQL, through the operations that the pipeline calls.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,15 +66,18 @@ protected:
         hsm_ = crypto::Hsm::open(token_.hsm_config(), nullptr);
         storage::DatabaseConfig config;
         config.conninfo = conninfo;
-        database_ = storage::Database::open(config, std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()), nullptr);
-        ASSERT_THAT(secrets::verify_and_register_master_keys(*hsm_, *database_, clock_, {}, soon()), IsEmpty());
+        database_ = storage::Database::open(config, std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()),
+                                            nullptr);
+        ASSERT_THAT(secrets::verify_and_register_master_keys(*hsm_, *database_, clock_, {}, soon()),
+                    IsEmpty());
         master_keys_ = std::make_unique<secrets::MasterKeys>(*hsm_, "main");
         principals_ = std::make_unique<iam::DirectoryKeeper>(
             *database_, kAccount, clock_,
-            iam::KeeperEvents{[](const auto&) {}, [] {}, [](const auto&) {}, [](const auto&) {}}, std::nullopt, soon());
+            iam::KeeperEvents{[](const auto&) {}, [] {}, [](const auto&) {}, [](const auto&) {}},
+            std::nullopt, soon());
         page_tokens_ = std::make_unique<secrets::PageTokens>(crypto::SecretBytes::copy_of(Bytes(32, 7)));
-        service_ = std::make_unique<KeyService>(KeyServiceParts{kNode, *hsm_, *database_, *master_keys_, *principals_,
-                                                                *page_tokens_, clock_, [] {}});
+        service_ = std::make_unique<KeyService>(KeyServiceParts{kNode, *hsm_, *database_, *master_keys_,
+                                                                *principals_, *page_tokens_, clock_, [] {}});
     }
 
     // ---- secrets
@@ -99,8 +102,12 @@ protected:
                                   {Priority::write, soon()}, std::move(done));
         });
         const auto payload = secrets::to_stored(std::move(sealed));
-        secret.versions.push_back({version, clock_.now(), storage::ValueKind::string, payload.master_key,
-                                   {storage::StagingLabel("AWSCURRENT")}, std::nullopt});
+        secret.versions.push_back({version,
+                                   clock_.now(),
+                                   storage::ValueKind::string,
+                                   payload.master_key,
+                                   {storage::StagingLabel("AWSCURRENT")},
+                                   std::nullopt});
         insert(secret, payload);
         return {secret.id, version, secret.arn};
     }
@@ -115,16 +122,19 @@ protected:
         }));
     }
     std::string read_secret(const Written& written) {
-        const auto payload =
-            wait_for<std::optional<storage::StoredPayload>>([&](Completion<std::optional<storage::StoredPayload>> done) {
+        const auto payload = wait_for<std::optional<storage::StoredPayload>>(
+            [&](Completion<std::optional<storage::StoredPayload>> done) {
                 database_->read<std::optional<storage::StoredPayload>>(
                     {Priority::read, soon()},
-                    [&](storage::ReadTransaction& tx) { return SecretRepository::payload(tx, written.id, written.version); },
+                    [&](storage::ReadTransaction& tx) {
+                        return SecretRepository::payload(tx, written.id, written.version);
+                    },
                     std::move(done));
             });
         const auto value = wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
             hsm_->envelope().open({written.arn, written.version.value(), crypto::PayloadKind::secret_string},
-                                  secrets::to_sealed(payload.value()), {Priority::read, soon()}, std::move(done));
+                                  secrets::to_sealed(payload.value()), {Priority::read, soon()},
+                                  std::move(done));
         });
         return std::string(value.text());
     }
@@ -135,7 +145,8 @@ protected:
     }
     std::string by_hand(const std::string& sql) { return server().query(name_, sql); }
     std::string under(int generation) {
-        return by_hand("SELECT count(*) FROM secret_versions WHERE key_generation = " + std::to_string(generation));
+        return by_hand("SELECT count(*) FROM secret_versions WHERE key_generation = " +
+                       std::to_string(generation));
     }
 
     // ---- operations
@@ -156,7 +167,8 @@ protected:
         auto work = boost::asio::make_work_guard(io);
         auto done = boost::asio::co_spawn(
             io,
-            service_->perform(std::make_shared<const secrets::CallContext>(std::move(context)), request, response),
+            service_->perform(std::make_shared<const secrets::CallContext>(std::move(context)), request,
+                              response),
             boost::asio::use_future);
         std::jthread runner([&io] { io.run(); });
         done.wait();
@@ -180,7 +192,8 @@ protected:
             .describe_key()
             .key_metadata();
     }
-    v1::RetireKeyGenerationsResponse retire(const std::function<void(v1::RetireKeyGenerationsRequest&)>& set) {
+    v1::RetireKeyGenerationsResponse retire(
+        const std::function<void(v1::RetireKeyGenerationsRequest&)>& set) {
         return ask([&](v1::Request& request) { set(*request.mutable_retire_key_generations()); })
             .retire_key_generations();
     }
@@ -253,7 +266,9 @@ protected:
 };
 
 INSTANTIATE_TEST_SUITE_P(Tokens, KeysTest, ::testing::ValuesIn(testing::all_token_kinds()),
-                         [](const auto& parameter) { return std::string(testing::to_text(parameter.param)); });
+                         [](const auto& parameter) {
+                             return std::string(testing::to_text(parameter.param));
+                         });
 
 template <class Work>
 std::string message_of(const Work& work) {
@@ -312,8 +327,8 @@ TEST_P(KeysTest, WhatANodeThatDiedHadBegunIsTakenOver) {
     const auto key = hsm_->find_master_key("main").value().id.value();
     // It leased all parts and wrote nothing; its leases have run out.
     by_hand("INSERT INTO rewraps (master_key, generation, started, total) VALUES ('" + key.text() +
-            "', 2, now(), 40); INSERT INTO rewrap_slices (master_key, slice, node, lease) SELECT '" + key.text() +
-            "', n, 'dead', now() - interval '1 second' FROM generate_series(0, 63) n");
+            "', 2, now(), 40); INSERT INTO rewrap_slices (master_key, slice, node, lease) SELECT '" +
+            key.text() + "', n, 'dead', now() - interval '1 second' FROM generate_series(0, 63) n");
     EXPECT_TRUE(make_worker("node-1")->run_once());
     EXPECT_EQ(under(1), "0");
 }
@@ -333,9 +348,10 @@ TEST_P(KeysTest, WhatIsStoredUnderTheOldGenerationMeanwhileIsFoundByAnotherPass)
 
 TEST_P(KeysTest, ADataKeyThatDoesNotOpenIsNamedAndDoesNotStopTheOthers) {
     const auto written = write_secrets(30);
-    by_hand("UPDATE secret_versions SET wrapped_key = set_byte(wrapped_key, 5, get_byte(wrapped_key, 5) # 1) "
-            "WHERE secret_id = '" +
-            written[4].id.value().text() + "'");
+    by_hand(
+        "UPDATE secret_versions SET wrapped_key = set_byte(wrapped_key, 5, get_byte(wrapped_key, 5) # 1) "
+        "WHERE secret_id = '" +
+        written[4].id.value().text() + "'");
     rotate();
     const auto worker = make_worker("node-1");
     EXPECT_FALSE(worker->run_once());
@@ -384,8 +400,9 @@ TEST_P(KeysTest, RetiringNeedsAProvenBackupOrForceAndNothingUnderIt) {
     const auto older = retire([&](auto& request) { request.set_backup_proven(end - 1); });
     ASSERT_EQ(older.kept_size(), 1);
     EXPECT_THAT(older.kept(0).reason(), HasSubstr("older than the end"));
-    EXPECT_THAT(message_of([&] { retire([&](auto& request) { request.set_backup_proven(end + 3 * 86'400); }); }),
-                HasSubstr("BackupProven: lies in the future"));
+    EXPECT_THAT(
+        message_of([&] { retire([&](auto& request) { request.set_backup_proven(end + 3 * 86'400); }); }),
+        HasSubstr("BackupProven: lies in the future"));
     EXPECT_THAT(message_of([&] { retire([](auto& request) { request.set_generation(2); }); }),
                 HasSubstr("is the newest"));
     EXPECT_THAT(message_of([&] { retire([](auto& request) { request.set_generation(9); }); }),
@@ -409,10 +426,11 @@ TEST_P(KeysTest, NothingCanBeStoredUnderARetiredGeneration) {
     EXPECT_TRUE(make_worker("node-1")->run_once());
     EXPECT_THAT(retire_by_force().retired(), ElementsAre(1));
     // As a node would that has not heard of it.
-    EXPECT_ANY_THROW(by_hand("UPDATE secret_versions SET key_generation = 1, wrapped_key = decode('" + old + "', 'hex')"));
     EXPECT_ANY_THROW(
-        by_hand("INSERT INTO secret_versions SELECT secret_id, 'other', created, kind, master_key, 1, wrapped_key, "
-                "ciphertext FROM secret_versions"));
+        by_hand("UPDATE secret_versions SET key_generation = 1, wrapped_key = decode('" + old + "', 'hex')"));
+    EXPECT_ANY_THROW(by_hand(
+        "INSERT INTO secret_versions SELECT secret_id, 'other', created, kind, master_key, 1, wrapped_key, "
+        "ciphertext FROM secret_versions"));
     EXPECT_EQ(read_secret(written), "a");
 }
 
@@ -497,7 +515,8 @@ TEST_P(KeysTest, AKeyIsDeletedWhenItsTimeHasComeAndNothingIsUnderIt) {
     };
     EXPECT_THAT(message_of([&] { schedule("alias/main"); }), HasSubstr("is the default key"));
     const auto under_it = write_secret("under-other", "other");
-    EXPECT_THAT(message_of([&] { schedule("alias/other"); }), HasSubstr("1 secret and 0 access keys are under it"));
+    EXPECT_THAT(message_of([&] { schedule("alias/other"); }),
+                HasSubstr("1 secret and 0 access keys are under it"));
     by_hand("DELETE FROM secrets WHERE name = 'under-other'");
     const auto scheduled = schedule("alias/other");
     EXPECT_EQ(scheduled.deletion_date(), clock_.now().seconds() + 7 * 86'400);
@@ -526,14 +545,16 @@ TEST_P(KeysTest, AKeyIsDeletedWhenItsTimeHasComeAndNothingIsUnderIt) {
 TEST_P(KeysTest, SettingsChangedByHandAreNotBelieved) {
     ask([](v1::Request& request) { request.mutable_enable_key_rotation(); });
     EXPECT_EQ(describe().rotation_period_in_days(), 365);
-    for (const char* sql : {"UPDATE master_key_settings SET rotation_days = 1",
-                            "UPDATE master_key_settings SET deletion_due = now()", "DELETE FROM master_key_settings",
-                            "UPDATE set_seals SET revision = revision + 1"}) {
+    for (const char* sql :
+         {"UPDATE master_key_settings SET rotation_days = 1",
+          "UPDATE master_key_settings SET deletion_due = now()", "DELETE FROM master_key_settings",
+          "UPDATE set_seals SET revision = revision + 1"}) {
         by_hand("CREATE TABLE k AS TABLE master_key_settings; CREATE TABLE s AS TABLE set_seals");
         by_hand(sql);
         EXPECT_THROW(describe(), IntegrityError) << sql;
-        by_hand("TRUNCATE master_key_settings, set_seals; INSERT INTO master_key_settings TABLE k; "
-                "INSERT INTO set_seals TABLE s; DROP TABLE k, s");
+        by_hand(
+            "TRUNCATE master_key_settings, set_seals; INSERT INTO master_key_settings TABLE k; "
+            "INSERT INTO set_seals TABLE s; DROP TABLE k, s");
         EXPECT_EQ(describe().rotation_period_in_days(), 365);
     }
 }

@@ -403,6 +403,21 @@ TEST(Config, NetworksThatAreNone) {
     EXPECT_THAT(problems_with("allowed_networks = 7\n"), HasSubstr("allowed_networks"));
 }
 
+TEST(Config, WrappingAnewIsHeldBackWhereAsked) {
+    const auto usual = parse(std::string(kSmallest)).master_keys;
+    EXPECT_EQ(usual.rewrap_per_second, 0U);
+    EXPECT_EQ(usual.rewrap_batch, 256U);
+    EXPECT_EQ(usual.rewrap_lanes, 3U);
+    const auto slow = parse(std::string(kSmallest) +
+                            "[master_keys]\nrewrap_per_second = 500\nrewrap_batch = 4096\nrewrap_lanes = 1\n")
+                          .master_keys;
+    EXPECT_EQ(slow.rewrap_per_second, 500U);
+    EXPECT_EQ(slow.rewrap_batch, 4096U);
+    EXPECT_EQ(slow.rewrap_lanes, 1U);
+    EXPECT_THAT(problems_with("[master_keys]\nrewrap_batch = 0\n"), HasSubstr("rewrap_batch"));
+    EXPECT_THAT(problems_with("[master_keys]\nrewrap_lanes = 17\n"), HasSubstr("rewrap_lanes"));
+}
+
 TEST(Config, PricesAreExact) {
     EXPECT_TRUE(parse(std::string(kSmallest)).usage.currency.empty());
     const auto usage = parse(std::string(kSmallest) +

@@ -117,7 +117,8 @@ DatabaseSnapshot read_database(const std::string& conninfo) {
     read_table(connection.get(), "secrets", "SELECT id, revision, encode(seal, 'hex'), name FROM secrets",
                snapshot);
     read_table(connection.get(), "set_seals",
-               "SELECT s.name, coalesce(s.revision, (SELECT count(*) FROM master_keys)), encode(s.seal, 'hex'), s.name "
+               "SELECT s.name, coalesce(s.revision, (SELECT count(*) FROM master_keys)), encode(s.seal, "
+               "'hex'), s.name "
                "FROM set_seals s WHERE s.seal IS NOT NULL",
                snapshot);
     read_iam(connection.get(), snapshot);
