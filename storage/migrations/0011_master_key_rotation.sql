@@ -90,7 +90,7 @@ CREATE TABLE rewrap_failures (
     version_id text COLLATE "C" NOT NULL,
     master_key uuid NOT NULL,
     generation integer NOT NULL,
-    reason     text NOT NULL,
+    reason     text COLLATE "C" NOT NULL,
     noticed    timestamptz(3) NOT NULL DEFAULT now(),
     PRIMARY KEY (secret_id, version_id)
 );
