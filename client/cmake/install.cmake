@@ -13,9 +13,7 @@ list(TRANSFORM public_headers APPEND .hpp)
 install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/client COMPONENT client)
 install(FILES ${CMAKE_SOURCE_DIR}/crypto/secret_bytes.hpp
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/crypto COMPONENT client)
-set(proto_build ${CMAKE_BINARY_DIR}/proto/coffer/v1)
-install(FILES ${proto_build}/frame.pb.h ${proto_build}/audit.pb.h ${proto_build}/iam.pb.h ${proto_build}/usage.pb.h ${proto_build}/sts.pb.h
-  ${proto_build}/secrets.pb.h ${proto_build}/options.pb.h
+install(FILES ${COFFER_PROTO_HEADERS}
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/v1 COMPONENT client)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/proto/coffer DESTINATION ${CMAKE_INSTALL_DATADIR}/coffer/proto COMPONENT client
   FILES_MATCHING PATTERN "*.proto")

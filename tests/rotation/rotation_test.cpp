@@ -422,8 +422,12 @@ TEST_F(RotationTest, WhoeverIsKilledAtAStepIsFollowedByAnotherNode) {
                 ++function().created;
                 values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
             }
-            // The effect at the target is there; that it is was never written down.
-            if (step == killed_at && std::exchange(dies, false)) throw std::runtime_error("killed");
+            // The effect at the target is there; that it is was never written down, nor anything else by this node.
+            if (step == killed_at && std::exchange(dies, false)) {
+                execute("UPDATE rotations SET fence = fence + 1 WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)",
+                        name);
+                throw std::runtime_error("killed");
+            }
         };
         function().created = 0;
         const auto token = rotate(name);
