@@ -297,9 +297,11 @@ TEST_F(SinkTest, AJournalThatWasPutBackIsHandedOverFromItsBeginning) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
     };
+    std::uint64_t last_event = 0;  // a checkpoint may follow it or not
     const auto later = [&](std::string_view secret) {
         const auto journal = open();
         for (int i = 0; i < 5; ++i) (void)append(*journal, sample_event(secret));
+        last_event = journal->status().sequence;
         auto ids = journal_ids();
         ship(*journal);
         return ids;
@@ -318,7 +320,7 @@ TEST_F(SinkTest, AJournalThatWasPutBackIsHandedOverFromItsBeginning) {
     std::filesystem::copy(before, directory_);
     auto expected = later("new!");
     EXPECT_EQ(forks->sequence_, kept->sequence);
-    EXPECT_GE(load_position(file, id)->sequence, kept->sequence);
+    EXPECT_GE(load_position(file, id)->sequence, last_event);
     std::set<std::string> received;
     for (const auto& line : peer.received()) {
         if (!line.starts_with("{\"checkpoint\"")) received.insert(event_id_in(line));
