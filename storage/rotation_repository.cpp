@@ -112,7 +112,6 @@ std::vector<Statement> rotation_statements() {
                                       task_columns())},
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
-        {"rotation_all_paused", "SELECT paused FROM rotation_control"},
         // Each from an index of its own.
         {"rotation_counts",
          fmt::format("SELECT (SELECT count(*) FROM rotations WHERE due <= {0} AND NOT paused), "
@@ -198,10 +197,6 @@ void RotationRepository::pause(WriteTransaction& tx, SecretId secret, bool pause
 
 void RotationRepository::pause_all(WriteTransaction& tx, bool paused) {
     tx.sql().exec_prepared("rotation_pause_all", paused);
-}
-
-bool RotationRepository::all_paused(ReadTransaction& tx) {
-    return tx.sql().exec_prepared1("rotation_all_paused")[0].as<bool>();
 }
 
 RotationRepository::Counts RotationRepository::counts(ReadTransaction& tx, Timestamp now) {

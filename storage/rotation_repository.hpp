@@ -88,7 +88,6 @@ public:
 
     static void pause(WriteTransaction& tx, SecretId secret, bool paused);
     static void pause_all(WriteTransaction& tx, bool paused);
-    [[nodiscard]] static bool all_paused(ReadTransaction& tx);
 
     /// For metrics.
     struct Counts {
