@@ -45,6 +45,7 @@ void Workers::stop() {
     for (auto& thread : threads_) thread.request_stop();
     {
         const std::lock_guard lock(mutex_);
+        stopping_ = true;
         for (auto& held : held_) held.ended = true;
     }
     threads_.clear();
@@ -84,6 +85,7 @@ void Workers::carry_on(RotationTask task) {
     const auto held = held_.emplace(held_.end());
     held->task = task;
     held->leased_until = std::chrono::steady_clock::now() + settings_.lease;
+    held->ended = stopping_;  // claimed while the threads were told to stop
     lock.unlock();
     runner_.run(std::move(task), held->ended);
     lock.lock();

@@ -82,6 +82,7 @@ private:
     std::condition_variable_any stirred_;
     bool woken_ = false;
     bool somebody_polls_ = false;
+    bool stopping_ = false;
     std::list<Held> held_;
     std::optional<storage::RotationRepository::Counts> counts_;
     std::vector<std::jthread> threads_;  // last: they use the others
