@@ -13,33 +13,42 @@ using server::gauge_family;
 namespace {
 
 rotation::PasswordSettings password_settings(const server::RotationPassword& section) {
-    return {.length = section.length,
-            .exclude_characters = section.exclude_characters,
-            .exclude_numbers = section.exclude_numbers,
-            .exclude_punctuation = section.exclude_punctuation,
-            .exclude_uppercase = section.exclude_uppercase,
-            .exclude_lowercase = section.exclude_lowercase,
-            .require_each_included_type = section.require_each_included_type};
+    rotation::PasswordSettings settings{.length = section.length,
+                                        .exclude_characters = section.exclude_characters,
+                                        .exclude_numbers = section.exclude_numbers,
+                                        .exclude_punctuation = section.exclude_punctuation,
+                                        .exclude_uppercase = section.exclude_uppercase,
+                                        .exclude_lowercase = section.exclude_lowercase,
+                                        .require_each_included_type = section.require_each_included_type};
+    if (const auto refusal = rotation::refusal_of(settings); !refusal.empty()) {
+        throw Error("no password keeps its rules: " + refusal);
+    }
+    return settings;
 }
 
+/// Makes the function of a section, by the section's type.
+struct MakeFunction {
+    using Made = std::shared_ptr<rotation::Function>;
+
+    Made operator()(const server::RandomFunctionSection& section) const {
+        return std::make_shared<rotation::RandomFunction>(
+            rotation::RandomSettings{section.field, password_settings(section.password)});
+    }
+    Made operator()(const server::PostgresqlFunctionSection& section) const {
+        return std::make_shared<rotation::PostgresqlFunction>(
+            rotation::PostgresqlSettings{.tls = {section.tls, section.ca_file},
+                                         .password = password_settings(section.password),
+                                         .admin_secret = section.admin_secret,
+                                         .send_plain_password = section.send_plain_password});
+    }
+};
+
 std::shared_ptr<rotation::Function> function_of(const server::RotationFunctionSection& section) {
-    auto password = password_settings(section.password);
-    if (const auto refusal = rotation::refusal_of(password); !refusal.empty()) {
-        throw Error("[[rotation_function]] \"" + section.name +
-                    "\": no password keeps its rules: " + refusal);
+    try {
+        return std::visit(MakeFunction{}, section.kind);
+    } catch (const Error& error) {
+        throw Error("[[rotation_function]] \"" + section.name + "\": " + error.what());
     }
-    switch (section.kind) {
-        case server::RotationKind::random:
-            return std::make_shared<rotation::RandomFunction>(
-                rotation::RandomSettings{section.field, std::move(password)});
-        case server::RotationKind::postgresql:
-            return std::make_shared<rotation::PostgresqlFunction>(
-                rotation::PostgresqlSettings{.tls = {section.tls, section.ca_file},
-                                             .password = std::move(password),
-                                             .admin_secret = section.admin_secret,
-                                             .send_plain_password = section.send_plain_password});
-    }
-    throw Error("[[rotation_function]] \"" + section.name + "\" is of no known kind");
 }
 
 rotation::FunctionSet functions_of(const server::Config& config) {

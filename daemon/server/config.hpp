@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "daemon/base/errors.hpp"
@@ -187,19 +188,27 @@ struct RotationPassword {
 };
 
 /// What a rotation function does.
-enum class RotationKind : std::uint8_t { random, postgresql };
-
-struct RotationFunctionSection {
-    std::string name;
-    RotationKind kind = RotationKind::random;
-    std::string description;
-    std::chrono::milliseconds timeout{30'000};
+struct RandomFunctionSection {
     RotationPassword password;
-    std::string field;  ///< of `random`: the member that becomes a new one; empty: the whole value
+    std::string field;  ///< the member that becomes a new one; empty: the whole value
+};
+
+struct PostgresqlFunctionSection {
+    RotationPassword password;
     std::string tls = "verify-full";
     std::filesystem::path ca_file;  ///< empty: the system's
     std::string admin_secret;       ///< its name; empty: one user changes its own password
     bool send_plain_password = false;
+};
+
+/// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
+using RotationFunctionKind = std::variant<RandomFunctionSection, PostgresqlFunctionSection>;
+
+struct RotationFunctionSection {
+    std::string name;
+    std::string description;
+    std::chrono::milliseconds timeout{30'000};
+    RotationFunctionKind kind;
 };
 
 struct RotationSection {

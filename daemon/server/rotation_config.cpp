@@ -36,9 +36,17 @@ void read_password(TableReader& reader, RotationPassword& password) {
     reader.read_flag("require_each_included_type", password.require_each_included_type);
 }
 
-void read_postgresql(TableReader& reader, RotationFunctionSection& function) {
+RandomFunctionSection read_random(TableReader& reader) {
+    RandomFunctionSection function;
+    reader.read_text("field", function.field);
+    read_password(reader, function.password);
+    return function;
+}
+
+PostgresqlFunctionSection read_postgresql(TableReader& reader) {
     static constexpr std::array<std::string_view, 4> kTlsModes{"verify-full", "verify-ca", "require",
                                                                "disable"};
+    PostgresqlFunctionSection function;
     if (reader.read_text("tls", function.tls) &&
         std::find(kTlsModes.begin(), kTlsModes.end(), function.tls) == kTlsModes.end()) {
         reader.complain(
@@ -55,6 +63,25 @@ void read_postgresql(TableReader& reader, RotationFunctionSection& function) {
                         "for the administrator's password");
     }
     reader.read_flag("send_plain_password", function.send_plain_password);
+    read_password(reader, function.password);
+    return function;
+}
+
+struct KindReader {
+    std::string_view name;
+    RotationFunctionKind (*read)(TableReader& reader);
+};
+
+constexpr std::array kKinds{
+    KindReader{"postgresql",
+               [](TableReader& reader) -> RotationFunctionKind { return read_postgresql(reader); }},
+    KindReader{"random", [](TableReader& reader) -> RotationFunctionKind { return read_random(reader); }},
+};
+
+std::string kinds_to_choose() {
+    std::string names;
+    for (const auto& kind : kKinds) names += (names.empty() ? "\"" : ", \"") + std::string(kind.name) + "\"";
+    return names;
 }
 
 void read_function(TableReader& reader, RotationFunctionSection& function) {
@@ -63,20 +90,15 @@ void read_function(TableReader& reader, RotationFunctionSection& function) {
     }
     std::string kind;
     if (reader.read_text("kind", kind, Need::required)) {
-        if (kind == "random") {
-            function.kind = RotationKind::random;
-            reader.read_text("field", function.field);
-        } else if (kind == "postgresql") {
-            function.kind = RotationKind::postgresql;
-            read_postgresql(reader, function);
+        const auto* found = std::ranges::find(kKinds, kind, &KindReader::name);
+        if (found == kKinds.end()) {
+            reader.complain("kind", "\"" + kind + "\" is not known; choose one of " + kinds_to_choose());
         } else {
-            reader.complain("kind",
-                            "\"" + kind + "\" is not known; choose one of \"postgresql\", \"random\"");
+            function.kind = found->read(reader);
         }
     }
     reader.read_text("description", function.description);
     reader.read_duration("timeout", function.timeout, kOneSecond, kOneHour / 4);
-    read_password(reader, function.password);
     reader.finish();
 }
 
