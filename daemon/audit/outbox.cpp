@@ -20,10 +20,11 @@ constexpr std::size_t kPendingMax = 1000;
 /// For clocks that were set meanwhile.
 constexpr std::chrono::hours kMargin{24};
 
-/// When the oldest of the events was made; nothing when one does not say.
+/// When the oldest of the events that may be in the journal was made; nothing when one does not say.
 std::optional<Timestamp> oldest(const std::vector<OutboxEvent>& events) {
     std::optional<Timestamp> first;
     for (const auto& event : events) {
+        if (!event.may_be_journaled) continue;
         const auto time = parse_utc(event_time_in(event.json));
         if (!time) return std::nullopt;
         if (!first || *time < *first) first = *time;
@@ -49,6 +50,7 @@ JournalPosition begin_at(const Journal& journal, Timestamp time) {
 std::unordered_set<std::string> find_events(const Journal& journal, std::optional<Timestamp> made,
                                             const std::unordered_set<std::string>& wanted) {
     std::unordered_set<std::string> found;
+    if (wanted.empty()) return found;
     JournalReader reader(journal.directory(), made ? begin_at(journal, *made) : JournalPosition{});
     const auto durable = journal.status().sequence;
     while (const auto record = reader.next(durable)) {
@@ -67,7 +69,9 @@ std::size_t journal_pending_changes(Journal& journal, ChangeOutbox& outbox) {
         auto pending = outbox.pending(kPendingMax);
         if (pending.empty()) return appended;
         std::unordered_set<std::string> wanted;
-        for (const auto& event : pending) wanted.insert(event.event_id);
+        for (const auto& event : pending) {
+            if (event.may_be_journaled) wanted.insert(event.event_id);
+        }
         const auto found = find_events(journal, oldest(pending), wanted);
         std::vector<std::string> ids;
         for (auto& event : pending) {

@@ -13,6 +13,8 @@ namespace coffer::audit {
 struct OutboxEvent {
     std::string event_id;
     std::string json;  ///< as audit::to_json() gave it
+    /// False when it is known that nobody tried to append it.
+    bool may_be_journaled = true;
 };
 
 /// Of this node's changes. Calls block.
@@ -26,7 +28,7 @@ public:
 };
 
 /// Appends the pending events that the journal does not hold, and reports all as journaled: no change without
-/// its event, and none twice. When anything is pending, reads the journal from a day before the oldest such
+/// its event, and none twice. When any may be journaled, reads the journal from a day before the oldest such
 /// event was made. Answers how many were appended. Throws what reading and appending throw.
 std::size_t journal_pending_changes(Journal& journal, ChangeOutbox& outbox);
 

@@ -281,7 +281,7 @@ awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool
     try {
         co_await await_completion<audit::Receipt>(std::move(start));
     } catch (...) {
-        if (committed) outbox_.abandon(*committed);
+        if (committed) outbox_.abandon_appended(*committed);
         throw;
     }
     if (committed) outbox_.journaled(*committed);
@@ -301,7 +301,7 @@ void AuditTrail::action_committed(ChangeEvent event) {
         }));
         outbox_.journaled(event.id);
     } catch (const Error&) {
-        outbox_.abandon(event.id);
+        outbox_.abandon_appended(event.id);
     }
 }
 

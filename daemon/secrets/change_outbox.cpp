@@ -78,11 +78,12 @@ public:
         std::vector<audit::OutboxEvent> events;
         std::vector<Uuid> forged;
         for (auto& row : rows) {
-            if (outbox_.is_known(row.event_id)) continue;
+            if (outbox_.is_under_way(row.event_id)) continue;
             if (!outbox_.rows_.is_genuine(row)) {
                 forged.push_back(row.event_id);
             } else {
-                events.push_back({row.event_id.text(), std::move(row.event)});
+                const bool journaled = outbox_.note_appending(row.event_id);
+                events.push_back({row.event_id.text(), std::move(row.event), journaled});
             }
         }
         if (!forged.empty()) {
@@ -113,7 +114,11 @@ ChangeOutbox::~ChangeOutbox() {
 }
 
 void ChangeOutbox::open(Deadline deadline) {
-    catch_up(std::chrono::milliseconds(0), deadline);
+    if (const auto count = catch_up(std::chrono::milliseconds(0), deadline)) events_.caught_up(count);
+    {
+        const std::lock_guard lock(mutex_);
+        caught_up_ = true;
+    }
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     name_thread(thread_, "outbox");
 }
@@ -123,6 +128,13 @@ void ChangeOutbox::close() {
     thread_.request_stop();
     thread_.join();
     remove_journaled();
+    try {
+        static_cast<void>(catch_up(std::chrono::milliseconds(0), soon()));
+    } catch (const Unavailable&) {
+        // They are journaled at the next start.
+    } catch (const std::exception& error) {
+        events_.failed(error.what());
+    }
 }
 
 void ChangeOutbox::expect(Uuid event_id) {
@@ -141,9 +153,20 @@ void ChangeOutbox::abandon(Uuid event_id) {
     under_way_.erase(event_id);
 }
 
-bool ChangeOutbox::is_known(const Uuid& event_id) {
+void ChangeOutbox::abandon_appended(Uuid event_id) {
+    const std::lock_guard lock(mutex_);
+    under_way_.erase(event_id);
+    maybe_journaled_.insert(event_id);
+}
+
+bool ChangeOutbox::is_under_way(const Uuid& event_id) {
     const std::lock_guard lock(mutex_);
     return under_way_.contains(event_id);
+}
+
+bool ChangeOutbox::note_appending(const Uuid& event_id) {
+    const std::lock_guard lock(mutex_);
+    return !maybe_journaled_.insert(event_id).second || !caught_up_;
 }
 
 void ChangeOutbox::remove(std::vector<Uuid> ids, JobOptions options) {
@@ -156,6 +179,8 @@ void ChangeOutbox::remove(std::vector<Uuid> ids, JobOptions options) {
             },
             std::move(done));
     }));
+    const std::lock_guard lock(mutex_);
+    for (const auto& id : ids) maybe_journaled_.erase(id);
 }
 
 void ChangeOutbox::remove_journaled() {
@@ -178,10 +203,9 @@ void ChangeOutbox::remove_journaled() {
     }
 }
 
-void ChangeOutbox::catch_up(std::chrono::milliseconds age, Deadline deadline) {
+std::size_t ChangeOutbox::catch_up(std::chrono::milliseconds age, Deadline deadline) {
     Pending pending(*this, age, deadline);
-    const auto appended = audit::journal_pending_changes(journal_, pending);
-    if (appended > 0) events_.caught_up(appended);
+    return audit::journal_pending_changes(journal_, pending);
 }
 
 void ChangeOutbox::run(const std::stop_token& stop) {
@@ -195,7 +219,7 @@ void ChangeOutbox::run(const std::stop_token& stop) {
         if (std::chrono::steady_clock::now() < next_catch_up) continue;
         next_catch_up = std::chrono::steady_clock::now() + kCatchUpInterval;
         try {
-            catch_up(kLeftBehind, soon());
+            static_cast<void>(catch_up(kLeftBehind, soon()));
         } catch (const Unavailable&) {
             // Said by whoever is away.
         } catch (const std::exception& error) {

@@ -2,7 +2,7 @@
 // Looks after the events that lie in the database until they are in the journal: those of this node's
 // changes. An event leaves the table after it is durable in the journal; one that is left behind (the node
 // died between the two, or a COMMIT's outcome was never learned) is journaled at the next start, or half a
-// minute later.
+// minute later. So is that of a change which nobody waits for; a node that stops leaves none behind.
 
 #include <chrono>
 #include <condition_variable>
@@ -67,20 +67,25 @@ public:
     void expect(Uuid event_id);
     /// The event is durable in the journal.
     void journaled(Uuid event_id);
-    /// Nobody waits for the change any more, whether it was committed or not.
+    /// Nobody waits for the change any more, whether it was committed or not. The journal was not told.
     void abandon(Uuid event_id);
+    /// The same, after the journal was told and did not say that the event is durable.
+    void abandon_appended(Uuid event_id);
 
-    /// Removes what was journaled from the table and ends the thread.
+    /// Ends the thread, journals what is in the table, and empties it, unless the database is away. No change
+    /// is under way any more.
     void close();
 
 private:
     class Pending;
 
     void run(const std::stop_token& stop);
-    void catch_up(std::chrono::milliseconds age, Deadline deadline);
+    std::size_t catch_up(std::chrono::milliseconds age, Deadline deadline);
     void remove_journaled();
     void remove(std::vector<Uuid> ids, JobOptions options);
-    [[nodiscard]] bool is_known(const Uuid& event_id);
+    [[nodiscard]] bool is_under_way(const Uuid& event_id);
+    /// Whether the journal may have been told of the event before now. From now on it may.
+    [[nodiscard]] bool note_appending(const Uuid& event_id);
 
     storage::Database& database_;
     audit::Journal& journal_;
@@ -91,6 +96,10 @@ private:
     std::condition_variable_any stirred_;
     std::unordered_set<Uuid> under_way_;  ///< expected, and not removed or abandoned yet
     std::vector<Uuid> journaled_;         ///< those of them that can be removed
+    /// Those that are not under way, and that the journal may have. Before the first catching up that are
+    /// all.
+    std::unordered_set<Uuid> maybe_journaled_;
+    bool caught_up_ = false;
     std::jthread thread_;
 };
 

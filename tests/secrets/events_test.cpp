@@ -215,17 +215,28 @@ TEST_F(EventsTest, WhatTheLastRunLeftBehindIsJournaledOnce) {
     const auto id = Uuid::random();
     const auto line =
         R"({"eventSource":"secretsmanager.amazonaws.com","eventName":"Left","eventID":")" + id.text() + "\"}";
-    store_in_outbox(node().rows().make(id, line));
-    node().restart_audit();
+    const auto row = node().rows().make(id, line);
+    node().restart_audit([&] { store_in_outbox(row); });
     auto events = news();
     ASSERT_THAT(events, SizeIs(1));
     EXPECT_EQ(text(events[0], "/eventID"), id.text());
     EXPECT_EQ(outbox_rows(), 0U);
     // The row again, as when the node died between journaling and removing it.
-    store_in_outbox(node().rows().make(id, line));
-    node().restart_audit();
+    node().restart_audit([&] { store_in_outbox(row); });
     EXPECT_THAT(news(), IsEmpty());
     EXPECT_EQ(outbox_rows(), 0U);
+}
+
+TEST_F(EventsTest, ANodeThatStopsLeavesNothingBehind) {
+    const auto id = Uuid::random();
+    store_in_outbox(node().rows().make(
+        id, R"({"eventSource":"kms.amazonaws.com","eventName":"Work","eventID":")" + id.text() + "\"}"));
+    std::size_t left = 1;
+    node().restart_audit([&] { left = outbox_rows(); });
+    EXPECT_EQ(left, 0U);
+    const auto events = news();
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(text(events[0], "/eventID"), id.text());
 }
 
 TEST_F(EventsTest, AnEventThatSomebodyPutInTheOutboxIsNotBelieved) {

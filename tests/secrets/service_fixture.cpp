@@ -84,11 +84,12 @@ void Node::open_audit() {
     pipeline_ = std::make_unique<Pipeline>(*service_, observer_, std::vector<OperationSet*>{}, trail_.get());
 }
 
-void Node::restart_audit() {
+void Node::restart_audit(const std::function<void()>& meanwhile) {
     pipeline_.reset();
     trail_.reset();
     outbox_.reset();
     journal_.reset();
+    meanwhile();
     open_audit();
 }
 

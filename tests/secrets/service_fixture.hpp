@@ -120,8 +120,8 @@ public:
     [[nodiscard]] AuditTrail& trail() { return *trail_; }
     [[nodiscard]] const OutboxRows& rows() const { return *outbox_rows_; }
 
-    /// Ends the node as kill -9 would as far as its audit journal is concerned, and opens that again.
-    void restart_audit();
+    /// Stops the node as far as its audit journal is concerned, does `meanwhile`, and opens that again.
+    void restart_audit(const std::function<void()>& meanwhile = [] {});
     /// All events of the journal, oldest first, as JSON.
     [[nodiscard]] std::vector<boost::json::object> events() const;
 
