@@ -58,6 +58,8 @@ RewrapEnd RewrapRun::run(crypto::MasterKeyRef to, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         try {
             static_cast<void>(write<bool>([this](storage::WriteTransaction& tx) {
+                // What this node held when it died: nothing of it is under way now.
+                RewrapRepository::release(tx, to_.id.value(), options_.node);
                 return RewrapRepository::begin(tx, to_.id.value(), to_.generation, parts_.clock.now());
             }));
             {

@@ -29,7 +29,7 @@ what "$(under 1) versions are under generation 1"
 
 # So slow that it can be killed on the way.
 appliance down >/dev/null
-printf '\n[master_keys]\nrewrap_per_second = %d\nrewrap_batch = 64\n' $((versions / 30)) >>"$state/etc/cofferd.toml"
+printf '\n[master_keys]\nrewrap_per_second = %d\nrewrap_batch = 32\n' $((versions / 20)) >>"$state/etc/cofferd.toml"
 appliance up >/dev/null
 wait_until "writes go on" load_goes_on
 
