@@ -15,7 +15,7 @@ namespace {
 std::string task_columns() {
     return fmt::format(
         "r.secret_id::text, s.name, {}, r.test_only, r.version_id, r.step, r.attempt, {}, {}, r.last_error, "
-        "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence",
+        "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence, r.spent_version",
         sql_millis("r.due"), sql_millis("r.started"), sql_millis("r.last_attempt"));
 }
 
@@ -41,6 +41,7 @@ RotationTask read_task(const pqxx::row& row) {
     task.paused = row[11].as<bool>();
     task.node = optional_text(row[12]);
     task.fence = row[13].as<std::int64_t>();
+    if (!row[14].is_null()) task.spent = VersionId(row[14].c_str());
     return task;
 }
 
@@ -48,8 +49,8 @@ std::string id_text(SecretId id) {
     return id.value().text();
 }
 
-const char* version_text(const RotationTask& task) {
-    return task.version ? task.version->value().c_str() : nullptr;
+const char* text_of(const std::optional<VersionId>& version) {
+    return version ? version->value().c_str() : nullptr;
 }
 
 }  // namespace
@@ -90,6 +91,9 @@ std::vector<Statement> rotation_statements() {
              "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING paused OR (SELECT c.paused FROM "
              "rotation_control c)",
              sql_time("$3"), sql_time("$7"), sql_time("$8"))},
+        {"rotation_save_spent",
+         "UPDATE rotations SET spent_version = $3 WHERE secret_id = $1::uuid AND fence = $2::bigint "
+         "RETURNING 1"},
         {"rotation_add_run",
          fmt::format(
              "INSERT INTO rotation_runs (secret_id, version_id, started, ended, outcome, step, attempts, "
@@ -125,7 +129,7 @@ std::vector<Statement> rotation_statements() {
 void RotationRepository::begin(WriteTransaction& tx, const RotationTask& task, Timestamp now) {
     const auto due = millis_text(task.due);
     tx.sql().exec_prepared("rotation_begin", id_text(task.secret), nullable(due), task.test_only,
-                           version_text(task), static_cast<int>(task.step), now.millis());
+                           text_of(task.version), static_cast<int>(task.step), now.millis());
 }
 
 void RotationRepository::set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due) {
@@ -154,11 +158,17 @@ RotationRepository::Saved RotationRepository::save(WriteTransaction& tx, const R
     const auto last_attempt = millis_text(task.last_attempt);
     if (task.last_error) static_cast<void>(storable("error", *task.last_error));
     const auto rows = tx.sql().exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due),
-                                             version_text(task), static_cast<int>(task.step), task.attempt,
+                                             text_of(task.version), static_cast<int>(task.step), task.attempt,
                                              nullable(started), nullable(last_attempt),
                                              nullable(task.last_error), task.failed, release, task.test_only);
     if (rows.empty()) return Saved::lost;
     return rows[0][0].as<bool>() ? Saved::paused : Saved::done;
+}
+
+bool RotationRepository::save_spent(WriteTransaction& tx, const RotationTask& task) {
+    return !tx.sql()
+                .exec_prepared("rotation_save_spent", id_text(task.secret), task.fence, text_of(task.spent))
+                .empty();
 }
 
 void RotationRepository::add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run) {

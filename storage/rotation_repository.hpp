@@ -36,6 +36,8 @@ struct RotationTask {
     std::optional<std::string> node{};
     /// Whose turn it is: writes of an earlier turn are refused.
     std::int64_t fence = 0;
+    /// The version whose value was sent to be exchanged for a new one, and may be used up.
+    std::optional<VersionId> spent{};
 };
 
 /// A rotation that ended.
@@ -75,6 +77,9 @@ public:
         lost     ///< not stored: somebody else has it by now
     };
     [[nodiscard]] static Saved save(WriteTransaction& tx, const RotationTask& task, bool release);
+
+    /// Stores `task.spent`. False, and nothing stored, when somebody else has it by now.
+    [[nodiscard]] static bool save_spent(WriteTransaction& tx, const RotationTask& task);
 
     /// Adds to the history, and removes what is over kRunsKept.
     static void add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run);

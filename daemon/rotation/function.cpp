@@ -20,12 +20,17 @@ void ValueFunction::run(Step step, const StepContext& context, SecretValues& val
     auto pending = values.pending();
     if (step == Step::create) {
         // A value that is there already may be at the target already as well: no other one is made.
-        if (!pending) values.put_pending(make(context, values, values.current()));
+        if (!pending) create(context, values);
         return;
     }
     if (!pending) throw StepFailed(StepFailed::Kind::retry, "the new version has no value yet");
     if (step == Step::set) set(context, values, *pending);
     if (step == Step::test) test(context, *pending);
+    if (step == Step::finish) finish(context, values, *pending);
+}
+
+void ValueFunction::create(const StepContext& context, SecretValues& values) {
+    values.put_pending(make(context, values, values.current()));
 }
 
 }  // namespace coffer::rotation

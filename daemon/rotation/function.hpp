@@ -30,6 +30,8 @@ public:
         value_refused,
         /// The secret or the configuration has to be changed first.
         hopeless,
+        /// Something that must not be done twice may have been done: somebody has to look.
+        unknown,
     };
     StepFailed(Kind kind, const std::string& message) : Error(message), kind_(kind) {}
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
@@ -54,6 +56,16 @@ public:
     [[nodiscard]] virtual std::optional<crypto::SecretBytes> current_of(const std::string& name) = 0;
     /// Random bytes of the token.
     [[nodiscard]] virtual crypto::SecretBytes random(std::size_t size) = 0;
+
+    /// To be called before AWSCURRENT's value is sent to be exchanged for the new one, and may be used up by
+    /// that: on record before this returns. Throws StepFailed (unknown) when it was sent before, and what
+    /// became of it is not known.
+    virtual void begin_exchange() = 0;
+    /// The exchange is known to have had no effect: the same may be sent again.
+    virtual void undo_exchange() = 0;
+    /// put_pending() for what was got in exchange, which nobody can get a second time: tried again, past the
+    /// step's deadline, until it is stored or the node stops. Throws StepFailed (unknown) then.
+    virtual void put_exchanged(crypto::SecretBytes value) = 0;
 };
 
 /// What a step is told, besides the values.
@@ -93,6 +105,8 @@ public:
     void run(Step step, const StepContext& context, SecretValues& values) final;
 
 protected:
+    /// Stores the new value, which is not there yet: what make() gives, unless it has to be got elsewhere.
+    virtual void create(const StepContext& context, SecretValues& values);
     /// The new value.
     [[nodiscard]] virtual crypto::SecretBytes make(const StepContext& context, SecretValues& values,
                                                    const crypto::SecretBytes& current) = 0;
@@ -101,6 +115,9 @@ protected:
                      const crypto::SecretBytes& pending) = 0;
     /// Uses `value` as an application would.
     virtual void test(const StepContext& context, const crypto::SecretBytes& value) = 0;
+    /// Before the labels move: AWSPREVIOUS is about to be nobody's value any more.
+    virtual void finish(const StepContext& /*context*/, SecretValues& /*values*/,
+                        const crypto::SecretBytes& /*pending*/) {}
 };
 
 }  // namespace coffer::rotation

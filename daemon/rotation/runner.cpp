@@ -223,7 +223,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             if (ended) throw RotationLost("the node stops, or was not heard of for too long");
             const StepContext context{secret.arn, secret.name, task.version->value(),
                                       std::chrono::steady_clock::now() + function.timeout};
-            StoredValues values(parts_, task, context.deadline);
+            StoredValues values(parts_, task, context.deadline, &ended);
             function.function->run(task.step, context, values);
             if (task.step == Step::finish) break;
             const auto done = task.step;
@@ -298,7 +298,7 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     const auto now = parts_.clock.now();
     const auto step = task.step;
     task.last_error = shortened(message);
-    const bool hopeless = kind == StepFailed::Kind::hopeless;
+    const bool hopeless = kind == StepFailed::Kind::hopeless || kind == StepFailed::Kind::unknown;
     const bool exhausted = task.attempt >= retry_.attempts;
     // The target may have the new value already: then AWSCURRENT may not log in before this is gone on with.
     const bool may_be_there = step != Step::create;

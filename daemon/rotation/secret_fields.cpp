@@ -35,8 +35,11 @@ struct SecretFields::Store {
     crypto::SecretBytes memory;
     json::static_resource resource;
     json::value root;
-    /// Texts of numbers that were asked for.
+    /// The text of the number that was asked for last.
     mutable std::array<char, 24> number{};
+
+    [[nodiscard]] std::optional<std::string_view> text_of(const json::value* value,
+                                                          std::string_view name) const;
 };
 
 SecretFields::SecretFields(std::unique_ptr<Store> store) : store_(std::move(store)) {}
@@ -68,18 +71,27 @@ SecretFields SecretFields::parse(const crypto::SecretBytes& value) {
     return SecretFields(std::move(store));
 }
 
-std::optional<std::string_view> SecretFields::find(std::string_view name) const {
-    const auto* value = store_->root.get_object().if_contains(name);
+std::optional<std::string_view> SecretFields::Store::text_of(const json::value* value,
+                                                             std::string_view name) const {
     if (value == nullptr || value->is_null()) return std::nullopt;
     if (const auto* text = value->if_string()) return std::string_view(text->data(), text->size());
     if (value->is_int64() || value->is_uint64()) {
-        auto& room = store_->number;
+        auto& room = number;
         const auto end = value->is_int64()
                              ? std::to_chars(room.data(), room.data() + room.size(), value->get_int64()).ptr
                              : std::to_chars(room.data(), room.data() + room.size(), value->get_uint64()).ptr;
         return std::string_view(room.data(), static_cast<std::size_t>(end - room.data()));
     }
     hopeless("the secret's field \"" + std::string(name) + "\" must be a text");
+}
+
+std::optional<std::string_view> SecretFields::find(std::string_view name) const {
+    return store_->text_of(store_->root.get_object().if_contains(name), name);
+}
+
+std::optional<std::string_view> SecretFields::find_at(std::string_view pointer) const {
+    json::error_code absent;
+    return store_->text_of(store_->root.find_pointer(pointer, absent), pointer);
 }
 
 std::string_view SecretFields::require(std::string_view name) const {

@@ -21,7 +21,9 @@ public:
     /// A text; nothing when there is none of that name. Refers to this object. Throws StepFailed when it is
     /// there and is neither a text nor a whole number.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
-    /// The same; throws StepFailed that names the field when it is not there or empty.
+    /// The same at a JSON pointer (RFC 6901), such as "/keys/0/id".
+    [[nodiscard]] std::optional<std::string_view> find_at(std::string_view pointer) const;
+    /// The text of that name; throws StepFailed that names the field when it is not there or empty.
     [[nodiscard]] std::string_view require(std::string_view name) const;
     /// A port: 1 to 65,535, as a number or a text. `otherwise` when absent.
     [[nodiscard]] std::uint16_t port(std::uint16_t otherwise) const;

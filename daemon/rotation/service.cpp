@@ -379,7 +379,10 @@ awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call,
             task->due = now;
             task->attempt = 0;
             task->failed = false;
-            return RotationRepository::save(tx, *task, true) != RotationRepository::Saved::lost;
+            // Whoever asks for another try has looked what became of the last one.
+            task->spent.reset();
+            return RotationRepository::save_spent(tx, *task) &&
+                   RotationRepository::save(tx, *task, true) != RotationRepository::Saved::lost;
         };
     if (!co_await write<bool>(call, std::move(job))) {
         throw secrets::invalid_request("The rotation of this secret is running now.");

@@ -1,7 +1,12 @@
 #include "daemon/rotation/stored_values.hpp"
 
+#include <algorithm>
+#include <thread>
+
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
+#include "daemon/secrets/rotation_schedule.hpp"
+#include "storage/rotation_repository.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::rotation {
@@ -11,8 +16,16 @@ using storage::SecretRepository;
 using storage::StoredPayload;
 using storage::StoredSecret;
 using storage::StoredVersion;
+using storage::VersionId;
 
 namespace {
+
+/// For a value that nobody can get a second time: of one try to store it, between two, and when the node
+/// stops.
+constexpr std::chrono::seconds kStorePatience{10};
+constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLongestPause{2'000};
+constexpr std::chrono::seconds kLastPatience{20};
 
 template <class T>
 T read(const RotationParts& parts, Deadline deadline, UniqueFunction<T(storage::ReadTransaction&)> job) {
@@ -109,21 +122,26 @@ SecretBytes StoredValues::random(std::size_t size) {
 }
 
 void StoredValues::put_pending(SecretBytes value) {
-    const auto secret = load_secret(parts_, task_, deadline_);
+    store(std::move(value), deadline_, false);
+}
+
+void StoredValues::store(SecretBytes value, Deadline deadline, bool cannot_be_repeated) {
+    const auto secret = load_secret(parts_, task_, deadline);
     const auto* current = secrets::holder_of(secret.versions, secrets::kCurrent);
     const auto kind = current != nullptr && current->kind ? *current->kind : storage::ValueKind::string;
     crypto::PayloadIdentity identity{secret.arn, task_.version->value(), secrets::to_payload_kind(kind)};
     const auto key = parts_.master_keys.resolve(secret.kms_key_id);
     auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
-        parts_.hsm.envelope().seal(std::move(identity), std::move(value), key,
-                                   {Priority::rotation, deadline_}, std::move(done));
+        parts_.hsm.envelope().seal(std::move(identity), std::move(value), key, {Priority::rotation, deadline},
+                                   std::move(done));
     });
     const auto payload = secrets::to_stored(std::move(sealed));
     RotationWrites(parts_).run(
-        [this, payload, kind, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+        [this, payload, kind, cannot_be_repeated, now = parts_.clock.now()](storage::WriteTransaction& tx) {
             auto locked = lock_secret(tx, task_);
             auto* version = secrets::find_version(locked.versions, *task_.version);
-            if (version == nullptr || !secrets::has_label(*version, secrets::kPending)) {
+            if (version == nullptr ||
+                (!cannot_be_repeated && !secrets::has_label(*version, secrets::kPending))) {
                 throw RotationLost("AWSPENDING was taken from the version that the rotation makes");
             }
             if (version->kind) return;  // a transaction whose outcome was not learned
@@ -136,7 +154,71 @@ void StoredValues::put_pending(SecretBytes value) {
          "rotation worker",
          {secret.arn},
          {{"SecretId", secret.arn}, {"ClientRequestToken", task_.version->value()}}},
-        deadline_);
+        deadline);
+}
+
+// ---- values that are got in exchange --------------------------------------------------------------------
+
+void StoredValues::note_spent(std::optional<VersionId> spent, secrets::ServiceAction action) {
+    auto noted = task_;
+    noted.spent = std::move(spent);
+    RotationWrites(parts_).run(
+        [&noted](storage::WriteTransaction& tx) {
+            if (!storage::RotationRepository::save_spent(tx, noted)) {
+                throw RotationLost("another node has taken it over");
+            }
+        },
+        std::move(action), deadline_);
+}
+
+void StoredValues::begin_exchange() {
+    const auto secret = load_secret(parts_, task_, deadline_);
+    auto current = secrets::current_version(secret);
+    if (!current) throw RotationLost("the secret has no AWSCURRENT value any more");
+    if (task_.spent == current) {
+        throw StepFailed(
+            StepFailed::Kind::unknown,
+            "the value of AWSCURRENT (version " + current->value() +
+                ") was sent to be exchanged before, and what became of that is not known: it is not sent a "
+                "second time by itself. Look at the target. If it works no more, put a new one with 'coffer "
+                "put'; then, or if it was not used, 'coffer rotation retry' goes on");
+    }
+    const secrets::ServiceAction action{"RotationExchangeStarted",
+                                        "rotation worker",
+                                        {secret.arn},
+                                        {{"SecretId", secret.arn},
+                                         {"VersionId", current->value()},
+                                         {"ClientRequestToken", task_.version->value()}}};
+    note_spent(std::move(current), action);
+}
+
+void StoredValues::undo_exchange() {
+    note_spent(std::nullopt, {});
+}
+
+void StoredValues::put_exchanged(SecretBytes value) {
+    auto pause = kFirstPause;
+    std::optional<Deadline> last;
+    while (true) {
+        try {
+            store(value.clone(), std::chrono::steady_clock::now() + kStorePatience, true);
+            return;
+        } catch (const RotationLost& lost) {
+            throw StepFailed(StepFailed::Kind::unknown,
+                             std::string("a new value was got and could not be stored: ") + lost.what());
+        } catch (const Error& error) {
+            const auto now = std::chrono::steady_clock::now();
+            if (ended_ != nullptr && *ended_ && !last) last = now + kLastPatience;
+            if (last && now >= *last) {
+                throw StepFailed(
+                    StepFailed::Kind::unknown,
+                    std::string("a new value was got and could not be stored before the node stopped: ") +
+                        error.what());
+            }
+        }
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, kLongestPause);
+    }
 }
 
 }  // namespace coffer::rotation

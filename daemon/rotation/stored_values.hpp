@@ -1,7 +1,9 @@
 #pragma once
 // The values of a secret under rotation, from the database and the token.
 
+#include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "crypto/hsm.hpp"
@@ -46,9 +48,11 @@ private:
 
 class StoredValues final : public SecretValues {
 public:
-    /// `task` has a version. Both must outlive it.
-    StoredValues(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline)
-        : parts_(parts), task_(task), deadline_(deadline) {}
+    /// `task` has a version. `ended` tells that nothing more is to be begun, by which the node may stop; null
+    /// for what is only looked at. All must outlive it.
+    StoredValues(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline,
+                 const std::atomic<bool>* ended = nullptr)
+        : parts_(parts), task_(task), deadline_(deadline), ended_(ended) {}
 
     [[nodiscard]] crypto::SecretBytes current() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> pending() override;
@@ -56,8 +60,14 @@ public:
     void put_pending(crypto::SecretBytes value) override;
     [[nodiscard]] std::optional<crypto::SecretBytes> current_of(const std::string& name) override;
     [[nodiscard]] crypto::SecretBytes random(std::size_t size) override;
+    void begin_exchange() override;
+    void undo_exchange() override;
+    void put_exchanged(crypto::SecretBytes value) override;
 
 private:
+    /// With `cannot_be_repeated` the version gets the value even when somebody took AWSPENDING from it.
+    void store(crypto::SecretBytes value, Deadline deadline, bool cannot_be_repeated);
+    void note_spent(std::optional<storage::VersionId> spent, secrets::ServiceAction action);
     [[nodiscard]] std::optional<crypto::SecretBytes> labelled(const std::string& secret,
                                                               std::string_view label);
     [[nodiscard]] std::optional<crypto::SecretBytes> open(const storage::StoredSecret& secret,
@@ -66,6 +76,7 @@ private:
     const RotationParts& parts_;
     const storage::RotationTask& task_;
     const Deadline deadline_;
+    const std::atomic<bool>* const ended_;
 };
 
 /// The secret as the database has it now, its seal checked. Throws RotationLost when it is gone, or another

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -201,8 +202,40 @@ struct PostgresqlFunctionSection {
     bool send_plain_password = false;
 };
 
+struct OauthFunctionSection {
+    HttpsUrl token_url;
+    std::string grant;  ///< "client_credentials" or "refresh_token"
+    std::string client_authentication = "basic";
+    std::string scope;
+    std::string audience;
+    std::optional<HttpsUrl> test_url;
+    std::filesystem::path ca_file;  ///< empty: the system's
+};
+
+/// One call of an API. Texts have places for fields: "${api_key}".
+struct ApiCallSection {
+    std::string method;
+    std::string path;
+    std::map<std::string, std::string> headers;
+    std::string json;  ///< the body; at most one of the two is there
+    std::string form;
+};
+
+struct ApiFunctionSection {
+    HttpsUrl url;                                ///< its path is put before those of the calls
+    std::filesystem::path ca_file;               ///< empty: the system's
+    std::string admin_secret;                    ///< its name; empty: none
+    std::map<std::string, std::string> headers;  ///< of all calls
+    ApiCallSection create;
+    std::map<std::string, std::string> take;  ///< the secret's fields, and where they are in create's answer
+    bool repeatable = false;
+    std::optional<ApiCallSection> test;
+    std::optional<ApiCallSection> remove;  ///< `delete`
+};
+
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
-using RotationFunctionKind = std::variant<RandomFunctionSection, PostgresqlFunctionSection>;
+using RotationFunctionKind =
+    std::variant<RandomFunctionSection, PostgresqlFunctionSection, OauthFunctionSection, ApiFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;

@@ -3,12 +3,11 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <optional>
 #include <set>
 #include <string>
 
+#include "daemon/server/https_url.hpp"
 #include "daemon/server/units.hpp"
 
 namespace coffer::server {
@@ -25,25 +24,6 @@ constexpr std::size_t kTextMax = 255;
 constexpr milliseconds kLeastRefresh{10'000};
 constexpr milliseconds kLeastTimeout{100};
 constexpr milliseconds kMostTimeout{60'000};
-
-/// Visible ASCII without what a policy's condition key could not hold.
-bool is_plain_url(std::string_view text) {
-    return text.size() <= kTextMax && std::ranges::all_of(text, [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      std::string_view("-._~%/:?=&").find(c) != std::string_view::npos;
-           });
-}
-
-/// Nothing for what is no https address of a named host.
-std::optional<boost::urls::url_view> https_address(const std::string& text) {
-    const auto parsed = boost::urls::parse_absolute_uri(text);
-    if (!parsed || !is_plain_url(text) || !text.starts_with("https://")) return std::nullopt;
-    const boost::urls::url_view url = *parsed;
-    const bool good = !url.has_userinfo() && !url.has_fragment() && !url.host().empty() &&
-                      !(url.has_port() && url.port_number() == 0);
-    if (!good) return std::nullopt;
-    return url;
-}
 
 void read_issuer(TableReader& reader, std::string& issuer) {
     if (!reader.read_text("issuer", issuer, Need::required)) return;
@@ -67,27 +47,11 @@ void read_audiences(TableReader& reader, std::vector<std::string>& audiences) {
     }
 }
 
-void read_address(TableReader& reader, HttpsUrl& address) {
-    std::string written;
-    if (!reader.read_text("jwks_url", written)) return;
-    const auto url = https_address(written);
-    if (!url) {
-        reader.complain(
-            "jwks_url",
-            "\"" + written + "\" must be an https address, such as \"https://issuer.example/keys\"");
-        return;
-    }
-    address.host = url->host();
-    if (url->has_port()) address.port = url->port_number();
-    address.target = std::string(url->encoded_target());
-    if (address.target.empty() || address.target.front() != '/') address.target.insert(0, 1, '/');
-}
-
 void read_provider(TableReader& reader, OidcProviderConfig& provider) {
     read_issuer(reader, provider.issuer);
     read_audiences(reader, provider.audiences);
     reader.read_path("jwks_file", provider.jwks_file);
-    read_address(reader, provider.jwks_url);
+    read_https_url(reader, "jwks_url", provider.jwks_url);
     const bool from_file = reader.has("jwks_file");
     const bool from_address = reader.has("jwks_url");
     if (from_file == from_address) {

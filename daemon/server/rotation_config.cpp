@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "daemon/server/https_url.hpp"
 #include "daemon/server/units.hpp"
 
 namespace coffer::server {
@@ -36,6 +37,16 @@ void read_password(TableReader& reader, RotationPassword& password) {
     reader.read_flag("require_each_included_type", password.require_each_included_type);
 }
 
+/// `text` must be one of `known`.
+template <std::size_t N>
+void require_known(TableReader& reader, std::string_view key, const std::string& text,
+                   const std::array<std::string_view, N>& known) {
+    if (std::ranges::find(known, text) != known.end()) return;
+    std::string names;
+    for (const auto name : known) names += (names.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+    reader.complain(key, "\"" + text + "\" is not known; choose one of " + names);
+}
+
 RandomFunctionSection read_random(TableReader& reader) {
     RandomFunctionSection function;
     reader.read_text("field", function.field);
@@ -47,13 +58,7 @@ PostgresqlFunctionSection read_postgresql(TableReader& reader) {
     static constexpr std::array<std::string_view, 4> kTlsModes{"verify-full", "verify-ca", "require",
                                                                "disable"};
     PostgresqlFunctionSection function;
-    if (reader.read_text("tls", function.tls) &&
-        std::find(kTlsModes.begin(), kTlsModes.end(), function.tls) == kTlsModes.end()) {
-        reader.complain(
-            "tls",
-            "\"" + function.tls +
-                "\" is not known; choose one of \"verify-full\", \"verify-ca\", \"require\", \"disable\"");
-    }
+    if (reader.read_text("tls", function.tls)) require_known(reader, "tls", function.tls, kTlsModes);
     reader.read_path("ca_file", function.ca_file);
     reader.read_text("admin_secret", function.admin_secret);
     if (!function.admin_secret.empty() && !function.tls.starts_with("verify-")) {
@@ -67,15 +72,97 @@ PostgresqlFunctionSection read_postgresql(TableReader& reader) {
     return function;
 }
 
+OauthFunctionSection read_oauth(TableReader& reader) {
+    static constexpr std::array<std::string_view, 2> kGrants{"client_credentials", "refresh_token"};
+    static constexpr std::array<std::string_view, 3> kAuthentications{"basic", "post", "none"};
+    OauthFunctionSection function;
+    read_https_url(reader, "token_url", function.token_url, Need::required);
+    if (reader.read_text("grant", function.grant, Need::required)) {
+        require_known(reader, "grant", function.grant, kGrants);
+    }
+    if (reader.read_text("client_authentication", function.client_authentication)) {
+        require_known(reader, "client_authentication", function.client_authentication, kAuthentications);
+    }
+    if (function.client_authentication == "none" && function.grant == "client_credentials") {
+        reader.complain("client_authentication", "\"none\" goes with grant = \"refresh_token\" alone");
+    }
+    reader.read_text("scope", function.scope);
+    reader.read_text("audience", function.audience);
+    if (HttpsUrl url; read_https_url(reader, "test_url", url)) function.test_url = url;
+    reader.read_path("ca_file", function.ca_file);
+    return function;
+}
+
+ApiCallSection read_call(const toml::table& table, const std::string& name, std::string_view method,
+                         ConfigProblems& problems) {
+    static constexpr std::array<std::string_view, 5> kMethods{"GET", "POST", "PUT", "PATCH", "DELETE"};
+    TableReader reader(table, "[[rotation_function]] " + name, problems);
+    ApiCallSection call;
+    call.method = method;
+    if (reader.read_text("method", call.method)) require_known(reader, "method", call.method, kMethods);
+    if (reader.read_text("path", call.path, Need::required) && !call.path.starts_with('/')) {
+        reader.complain("path", "must begin with '/'");
+    }
+    reader.read_text_map("headers", call.headers);
+    reader.read_text("json", call.json);
+    reader.read_text("form", call.form);
+    if (reader.has("json") && reader.has("form"))
+        reader.complain("form", "a call has one body: 'json' or 'form'");
+    if ((reader.has("json") || reader.has("form")) && call.method == "GET") {
+        reader.complain("method", "a GET has no body");
+    }
+    reader.finish();
+    return call;
+}
+
+ApiFunctionSection read_api(TableReader& reader, ConfigProblems& problems) {
+    ApiFunctionSection function;
+    read_https_url(reader, "url", function.url, Need::required);
+    reader.read_path("ca_file", function.ca_file);
+    reader.read_text("admin_secret", function.admin_secret);
+    reader.read_text_map("headers", function.headers);
+    if (const auto* table = reader.find_table("create", Need::required)) {
+        function.create = read_call(*table, "create", "POST", problems);
+    }
+    reader.read_text_map("take", function.take);
+    if (function.take.empty()) {
+        reader.complain("take", "must say where the new key is in create's answer: { api_key = \"/key\" }");
+    }
+    for (const auto& [field, pointer] : function.take) {
+        if (!pointer.starts_with('/')) {
+            reader.complain("take", "\"" + pointer + "\" of '" + field +
+                                        "' must be a JSON pointer, which begins with '/'");
+        }
+    }
+    reader.read_flag("repeatable", function.repeatable);
+    if (const auto* table = reader.find_table("test", Need::optional)) {
+        function.test = read_call(*table, "test", "GET", problems);
+    }
+    if (const auto* table = reader.find_table("delete", Need::optional)) {
+        function.remove = read_call(*table, "delete", "DELETE", problems);
+    }
+    return function;
+}
+
 struct KindReader {
     std::string_view name;
-    RotationFunctionKind (*read)(TableReader& reader);
+    RotationFunctionKind (*read)(TableReader& reader, ConfigProblems& problems);
 };
 
 constexpr std::array kKinds{
-    KindReader{"postgresql",
-               [](TableReader& reader) -> RotationFunctionKind { return read_postgresql(reader); }},
-    KindReader{"random", [](TableReader& reader) -> RotationFunctionKind { return read_random(reader); }},
+    KindReader{"api",
+               [](TableReader& reader, ConfigProblems& problems) -> RotationFunctionKind {
+                   return read_api(reader, problems);
+               }},
+    KindReader{
+        "oauth",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_oauth(reader); }},
+    KindReader{
+        "postgresql",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_postgresql(reader); }},
+    KindReader{
+        "random",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_random(reader); }},
 };
 
 std::string kinds_to_choose() {
@@ -84,7 +171,7 @@ std::string kinds_to_choose() {
     return names;
 }
 
-void read_function(TableReader& reader, RotationFunctionSection& function) {
+void read_function(TableReader& reader, RotationFunctionSection& function, ConfigProblems& problems) {
     if (reader.read_text("name", function.name, Need::required) && !is_function_name(function.name)) {
         reader.complain("name", "must be 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
     }
@@ -94,7 +181,7 @@ void read_function(TableReader& reader, RotationFunctionSection& function) {
         if (found == kKinds.end()) {
             reader.complain("kind", "\"" + kind + "\" is not known; choose one of " + kinds_to_choose());
         } else {
-            function.kind = found->read(reader);
+            function.kind = found->read(reader, problems);
         }
     }
     reader.read_text("description", function.description);
@@ -121,7 +208,7 @@ void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems&
     for (const toml::table* table : root.find_tables("rotation_function")) {
         TableReader reader(*table, "[[rotation_function]]", problems);
         RotationFunctionSection function;
-        read_function(reader, function);
+        read_function(reader, function, problems);
         if (!function.name.empty() && !names.insert(function.name).second) {
             reader.complain("name", "\"" + function.name + "\" names another rotation function as well");
         }

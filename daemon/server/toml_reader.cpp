@@ -128,6 +128,29 @@ bool TableReader::read_texts(std::string_view key, std::vector<std::string>& out
     return true;
 }
 
+bool TableReader::read_text_map(std::string_view key, std::map<std::string, std::string>& out) {
+    const toml::node* node = find(key, Need::optional);
+    if (node == nullptr) return false;
+    const toml::table* table = node->as_table();
+    if (table == nullptr) {
+        wrong_type(key, *node, "a table of text");
+        return false;
+    }
+    std::map<std::string, std::string> values;
+    for (const auto& [name, element] : *table) {
+        const auto value = element.value_exact<std::string>();
+        if (!value) {
+            problems_.add(line_of(element), name_ + " '" + std::string(key) + "': '" +
+                                                std::string(name.str()) + "' must be text, not " +
+                                                std::string(type_name(element)));
+            return false;
+        }
+        values.emplace(name.str(), *value);
+    }
+    out = std::move(values);
+    return true;
+}
+
 bool TableReader::read_text_or_texts(std::string_view key, std::vector<std::string>& out, Need need) {
     const toml::node* node = table_.get(key);
     if (node != nullptr && node->is_array()) return read_texts(key, out);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,8 @@ public:
 
     bool read_text(std::string_view key, std::string& out, Need need = Need::optional);
     bool read_texts(std::string_view key, std::vector<std::string>& out);
+    /// A table of texts, by their keys.
+    bool read_text_map(std::string_view key, std::map<std::string, std::string>& out);
     /// A text, or a list of texts.
     bool read_text_or_texts(std::string_view key, std::vector<std::string>& out, Need need);
     bool read_flag(std::string_view key, bool& out);

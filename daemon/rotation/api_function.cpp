@@ -1,0 +1,186 @@
+#include "daemon/rotation/api_function.hpp"
+
+#include <algorithm>
+
+#include "daemon/rotation/checks.hpp"
+
+namespace coffer::rotation {
+
+using crypto::SecretBytes;
+using Kind = StepFailed::Kind;
+
+namespace {
+
+constexpr std::string_view kAdmin = "admin.";
+constexpr std::string_view kNew = "new.";
+constexpr unsigned kUnauthorized = 401;
+constexpr unsigned kForbidden = 403;
+constexpr unsigned kNotFound = 404;
+constexpr unsigned kGone = 410;
+constexpr unsigned kTooManyRequests = 429;
+constexpr unsigned kServiceUnavailable = 503;
+
+std::string status_of(const HttpsAnswer& answer) {
+    return "the status " + std::to_string(answer.status);
+}
+
+/// Whether `a` and `b` have the same key.
+bool same_key(const SecretFields& a, const SecretFields& b, const std::map<std::string, std::string>& take) {
+    return std::ranges::all_of(take,
+                               [&](const auto& each) { return a.find(each.first) == b.find(each.first); });
+}
+
+}  // namespace
+
+/// What the places of a call's texts stand for.
+struct ApiFunction::Fields {
+    const StepContext& context;
+    SecretFields subject;
+    std::optional<SecretFields> admin{};
+    std::optional<SecretFields> fresh{};
+
+    [[nodiscard]] std::string_view operator()(std::string_view name) const {
+        if (name == "coffer.token") return context.token;
+        if (name == "coffer.secret") return context.secret_name;
+        if (admin && name.starts_with(kAdmin)) return admin->require(name.substr(kAdmin.size()));
+        if (fresh && name.starts_with(kNew)) return fresh->require(name.substr(kNew.size()));
+        return subject.require(name);
+    }
+};
+
+ApiFunction::Fields ApiFunction::fields_of(const StepContext& context, SecretValues& values,
+                                           const SecretBytes& subject) const {
+    Fields fields{context, SecretFields::parse(subject)};
+    if (!settings_.admin_secret.empty()) {
+        const auto admin = values.current_of(settings_.admin_secret);
+        if (!admin) {
+            throw StepFailed(Kind::hopeless, "there is no secret \"" + settings_.admin_secret +
+                                                 "\", which the function's admin_secret names");
+        }
+        fields.admin = SecretFields::parse(*admin);
+    }
+    return fields;
+}
+
+HttpsRequest ApiFunction::request_of(const ApiCall& call, const Fields& fields) const {
+    const auto lookup = [&fields](std::string_view name) { return fields(name); };
+    HttpsRequest request;
+    request.method = call.method;
+    request.target = call.path.fill(lookup, Escape::path);
+    for (const auto& [name, value] : call.headers) {
+        request.headers.push_back({name, value.fill(lookup, Escape::header)});
+    }
+    request.content_type = call.content_type;
+    request.body = call.body.fill(lookup, call.body_escape);
+    return request;
+}
+
+SecretBytes ApiFunction::with_taken(SecretFields fields, const HttpsAnswer& answer) const {
+    const auto got = SecretFields::parse(answer.body);
+    for (const auto& [field, pointer] : settings_.take) {
+        const auto value = got.find_at(pointer);
+        if (!value || value->empty()) {
+            throw StepFailed(Kind::unknown,
+                             "its answer has nothing at " + pointer + " for the field \"" + field +
+                                 "\": correct the function's 'take', and remove the key that was "
+                                 "made at the API by hand; then 'coffer rotation retry'");
+        }
+        fields.set(field, *value);
+    }
+    return fields.text();
+}
+
+void ApiFunction::create(const StepContext& context, SecretValues& values) {
+    auto fields = fields_of(context, values, values.current());
+    const auto request = request_of(settings_.create, fields);
+    const bool once = !settings_.repeatable;
+    if (once) values.begin_exchange();
+    const auto fail = [&](Kind kind, const std::string& message) {
+        if (once && kind != Kind::unknown) values.undo_exchange();
+        return StepFailed(kind, message);
+    };
+    HttpsAnswer answer;
+    try {
+        answer = call(settings_.server, request, context.deadline);
+    } catch (const CallFailed& failed) {
+        if (!once || !failed.sent()) throw fail(Kind::retry, failed.what());
+        throw fail(
+            Kind::unknown,
+            std::string(failed.what()) +
+                ": a key may have been made whose answer was lost, and no second one is made by itself. "
+                "Remove it at the API if it is there; then 'coffer rotation retry' goes on");
+    }
+    if (answer.is_success()) {
+        auto value = with_taken(std::move(fields.subject), answer);
+        if (once) {
+            values.put_exchanged(std::move(value));
+        } else {
+            values.put_pending(std::move(value));
+        }
+        return;
+    }
+    const auto said = "the API answers the making of a key with " + status_of(answer);
+    if (answer.status == kTooManyRequests || answer.status == kServiceUnavailable)
+        throw fail(Kind::retry, said);
+    if (answer.status >= 500) throw fail(once ? Kind::unknown : Kind::retry, said);
+    throw fail(Kind::hopeless, said + (answer.status == kUnauthorized || answer.status == kForbidden
+                                           ? ": what the call is authorized with is not taken"
+                                           : ": correct the function's 'create'"));
+}
+
+SecretBytes ApiFunction::make(const StepContext& /*context*/, SecretValues& /*values*/,
+                              const SecretBytes& /*current*/) {
+    throw StepFailed(Kind::hopeless, "keys are made by the API alone");
+}
+
+void ApiFunction::test(const StepContext& context, const SecretBytes& value) {
+    const Fields fields{context, SecretFields::parse(value)};
+    for (const auto& each : settings_.take) static_cast<void>(fields.subject.require(each.first));
+    if (!settings_.test) return;
+    const auto answer = call(settings_.server, request_of(*settings_.test, fields), context.deadline);
+    if (!answer.is_success()) {
+        throw StepFailed(Kind::retry, "the API answers the new key's test with " + status_of(answer));
+    }
+}
+
+void ApiFunction::finish(const StepContext& context, SecretValues& values, const SecretBytes& pending) {
+    if (!settings_.remove) return;
+    const auto previous = values.previous();
+    if (!previous) return;
+    HttpsRequest request;
+    try {
+        auto fields = fields_of(context, values, *previous);
+        fields.fresh = SecretFields::parse(pending);
+        // Labels may have been moved by hand: a key that is in use is not removed.
+        const bool in_use = same_key(fields.subject, *fields.fresh, settings_.take) ||
+                            same_key(fields.subject, SecretFields::parse(values.current()), settings_.take);
+        if (in_use) return;
+        for (const auto& each : settings_.take) {
+            // A value that this function did not make.
+            if (fields.subject.find(each.first).value_or("").empty()) return;
+        }
+        request = request_of(*settings_.remove, fields);
+    } catch (const StepFailed& failed) {
+        throw StepFailed(failed.kind(), std::string("the key of AWSPREVIOUS cannot be removed at the API: ") +
+                                            failed.what());
+    }
+    const auto answer = call(settings_.server, request, context.deadline);
+    if (answer.is_success() || answer.status == kNotFound || answer.status == kGone) return;
+    throw StepFailed(Kind::retry,
+                     "the API answers the removal of AWSPREVIOUS's key with " + status_of(answer));
+}
+
+std::vector<Check> ApiFunction::check(const StepContext& context, SecretValues& values) {
+    Checks checks;
+    const auto value = values.current();
+    checks.look("value", "what the call that makes a key needs is there",
+                [&] { static_cast<void>(request_of(settings_.create, fields_of(context, values, value))); });
+    const bool reached = checks.look("api", "it is reached, and proves who it is",
+                                     [&] { reach(settings_.server, context.deadline); });
+    if (reached && settings_.test) {
+        checks.look("key", "the API takes the key of AWSCURRENT", [&] { test(context, value); });
+    }
+    return checks.take();
+}
+
+}  // namespace coffer::rotation

@@ -1,0 +1,64 @@
+#pragma once
+// One HTTPS request of a rotation function, and its answer: both may have secrets in them.
+
+#include <boost/beast/http/verb.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "crypto/secret_bytes.hpp"
+#include "daemon/base/errors.hpp"
+#include "daemon/base/time.hpp"
+
+namespace coffer::rotation {
+
+/// Whom to ask. Its certificate must be for `host`.
+struct HttpsServer {
+    std::string host;
+    std::uint16_t port = 443;
+    /// PEM bundle of authorities; empty: those of the system.
+    std::filesystem::path ca_file;
+};
+
+struct HttpsHeader {
+    std::string name;
+    crypto::SecretBytes value;
+};
+
+struct HttpsRequest {
+    boost::beast::http::verb method = boost::beast::http::verb::get;
+    /// Path and query, percent-encoded.
+    crypto::SecretBytes target;
+    std::vector<HttpsHeader> headers;
+    std::string content_type;  ///< empty: there is no body
+    crypto::SecretBytes body;
+};
+
+struct HttpsAnswer {
+    unsigned status = 0;
+    crypto::SecretBytes body;
+
+    [[nodiscard]] bool is_success() const noexcept { return status >= 200 && status < 300; }
+};
+
+/// There was no answer. The message has nothing secret in it.
+class CallFailed : public Error {
+public:
+    CallFailed(bool sent, const std::string& message) : Error(message), sent_(sent) {}
+    /// Whether the server may have got the request.
+    [[nodiscard]] bool sent() const noexcept { return sent_; }
+
+private:
+    bool sent_;
+};
+
+/// Connects, asks, and closes the connection. Redirections are not followed. An answer has at most 64 KiB.
+/// Throws CallFailed.
+[[nodiscard]] HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Deadline deadline);
+
+/// Connects and closes the connection again: the server can be reached and proves who it is. Throws
+/// CallFailed.
+void reach(const HttpsServer& server, Deadline deadline);
+
+}  // namespace coffer::rotation

@@ -1,0 +1,207 @@
+#include "daemon/rotation/oauth_function.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "daemon/audit/utc_time.hpp"
+#include "daemon/rotation/checks.hpp"
+#include "daemon/rotation/text_template.hpp"
+
+namespace coffer::rotation {
+
+using crypto::SecretBytes;
+using Kind = StepFailed::Kind;
+
+namespace {
+
+/// Of RFC 6749, section 5.2, and of registered extensions: small letters and underscores.
+constexpr std::size_t kErrorCodeMax = 64;
+
+class Form {
+public:
+    void add(std::string_view name, std::string_view value) {
+        if (!parts_.empty()) parts_.push_back(SecretBytes::copy_of(std::string_view("&")));
+        parts_.push_back(SecretBytes::copy_of(name));
+        parts_.push_back(SecretBytes::copy_of(std::string_view("=")));
+        append_escaped(value, Escape::form, parts_);
+    }
+    [[nodiscard]] SecretBytes take() { return joined(parts_); }
+
+private:
+    std::vector<SecretBytes> parts_;
+};
+
+SecretBytes basic_authorization(std::string_view id, std::string_view secret) {
+    std::vector<SecretBytes> parts;
+    append_escaped(id, Escape::form, parts);
+    parts.push_back(SecretBytes::copy_of(std::string_view(":")));
+    append_escaped(secret, Escape::form, parts);
+    const auto pair = joined(parts);
+    SecretBytes encoded((pair.size() + 2) / 3 * 4 + 1);  // with the NUL that EVP_EncodeBlock ends it with
+    EVP_EncodeBlock(encoded.writable().data(), pair.view().data(), static_cast<int>(pair.size()));
+    encoded.truncate(encoded.size() - 1);
+    std::vector<SecretBytes> header;
+    header.push_back(SecretBytes::copy_of(std::string_view("Basic ")));
+    header.push_back(std::move(encoded));
+    return joined(header);
+}
+
+/// The provider's code of what is wrong, which is safe to show; empty for anything else.
+std::string error_code_in(const HttpsAnswer& answer) {
+    try {
+        const auto fields = SecretFields::parse(answer.body);
+        const auto code = fields.find("error").value_or("");
+        const bool plain =
+            !code.empty() && code.size() <= kErrorCodeMax &&
+            std::ranges::all_of(code, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+        return plain ? std::string(code) : std::string();
+    } catch (const StepFailed&) {
+        return {};
+    }
+}
+
+std::string said(const std::string& place, const HttpsAnswer& answer) {
+    const auto code = error_code_in(answer);
+    return place + " answered with the status " + std::to_string(answer.status) +
+           (code.empty() ? std::string() : " (" + code + ")");
+}
+
+}  // namespace
+
+HttpsRequest OauthFunction::token_request(const SecretFields& fields) const {
+    HttpsRequest request;
+    request.method = boost::beast::http::verb::post;
+    request.target = SecretBytes::copy_of(std::string_view(settings_.token_path));
+    request.content_type = "application/x-www-form-urlencoded";
+    Form form;
+    if (refreshes()) {
+        form.add("grant_type", "refresh_token");
+        form.add("refresh_token", fields.require("refresh_token"));
+    } else {
+        form.add("grant_type", "client_credentials");
+    }
+    if (!settings_.scope.empty()) form.add("scope", settings_.scope);
+    if (!settings_.audience.empty()) form.add("audience", settings_.audience);
+    const auto client = fields.require("client_id");
+    switch (settings_.authentication) {
+        case OauthSettings::Authentication::basic:
+            request.headers.push_back(
+                {"Authorization", basic_authorization(client, fields.require("client_secret"))});
+            break;
+        case OauthSettings::Authentication::post:
+            form.add("client_id", client);
+            form.add("client_secret", fields.require("client_secret"));
+            break;
+        case OauthSettings::Authentication::none:
+            form.add("client_id", client);
+            break;
+    }
+    request.body = form.take();
+    return request;
+}
+
+SecretBytes OauthFunction::with_tokens(SecretFields fields, const HttpsAnswer& answer) const {
+    const auto got = SecretFields::parse(answer.body);
+    fields.set("access_token", got.require("access_token"));
+    // A provider that gives no new one means the old one to be used again (RFC 6749, section 6).
+    for (const auto* name : {"refresh_token", "token_type", "scope"}) {
+        if (const auto value = got.find(name)) fields.set(name, *value);
+    }
+    if (const auto seconds = got.find("expires_in")) {
+        std::int64_t lasts = 0;
+        const auto read = std::from_chars(seconds->data(), seconds->data() + seconds->size(), lasts);
+        constexpr std::int64_t kLongest = 100LL * 366 * 24 * 3600;
+        if (read.ec == std::errc{} && lasts >= 0 && lasts <= kLongest) {
+            fields.set("expires_at", audit::utc_seconds(clock_.now() + std::chrono::seconds(lasts)));
+        }
+    }
+    return fields.text();
+}
+
+void OauthFunction::create(const StepContext& context, SecretValues& values) {
+    const auto place = settings_.server.host + settings_.token_path;
+    auto fields = SecretFields::parse(values.current());
+    const auto request = token_request(fields);
+    if (refreshes()) values.begin_exchange();
+    // Whether the same may be sent again after this.
+    const auto fail = [&](Kind kind, const std::string& message) {
+        if (refreshes() && kind != Kind::unknown) values.undo_exchange();
+        return StepFailed(kind, message);
+    };
+    HttpsAnswer answer;
+    try {
+        answer = call(settings_.server, request, context.deadline);
+    } catch (const CallFailed& failed) {
+        const bool used_up = refreshes() && failed.sent();
+        throw fail(
+            used_up ? Kind::unknown : Kind::retry,
+            std::string(failed.what()) +
+                (used_up ? ": the refresh token may be used up, and is not sent a second time by itself. If "
+                           "the provider says that it is, put a new one with 'coffer put'; then 'coffer "
+                           "rotation retry' goes on"
+                         : ""));
+    }
+    if (answer.is_success()) {
+        SecretBytes value;
+        try {
+            value = with_tokens(std::move(fields), answer);
+        } catch (const StepFailed& failed) {
+            throw fail(refreshes() ? Kind::unknown : Kind::retry,
+                       said(place, answer) + " and without tokens that can be used: " + failed.what());
+        }
+        if (refreshes()) {
+            values.put_exchanged(std::move(value));
+        } else {
+            values.put_pending(std::move(value));
+        }
+        return;
+    }
+    constexpr unsigned kTooMany = 429;
+    constexpr unsigned kUnavailable = 503;
+    if (answer.status == kTooMany || answer.status == kUnavailable)
+        throw fail(Kind::retry, said(place, answer));
+    if (answer.status >= 500) throw fail(refreshes() ? Kind::unknown : Kind::retry, said(place, answer));
+    throw fail(
+        Kind::hopeless,
+        said(place, answer) +
+            (refreshes() ? ": correct the secret with 'coffer put' (a refresh token that is not taken any "
+                           "more has to be got anew at the provider), then 'coffer rotation retry'"
+                         : ": correct client_id, client_secret or the configuration, then 'coffer rotation "
+                           "retry'"));
+}
+
+SecretBytes OauthFunction::make(const StepContext& /*context*/, SecretValues& /*values*/,
+                                const SecretBytes& /*current*/) {
+    throw StepFailed(Kind::hopeless, "tokens are got from the provider alone");
+}
+
+void OauthFunction::test(const StepContext& context, const SecretBytes& value) {
+    const auto fields = SecretFields::parse(value);
+    const auto token = fields.require("access_token");
+    if (!settings_.test_server) return;
+    HttpsRequest request;
+    request.target = SecretBytes::copy_of(std::string_view(settings_.test_path));
+    std::vector<SecretBytes> header;
+    header.push_back(SecretBytes::copy_of(std::string_view("Bearer ")));
+    append_escaped(token, Escape::header, header);
+    request.headers.push_back({"Authorization", joined(header)});
+    const auto answer = call(*settings_.test_server, request, context.deadline);
+    if (!answer.is_success()) {
+        throw StepFailed(Kind::retry, "the new access token is not taken: " +
+                                          said(settings_.test_server->host + settings_.test_path, answer));
+    }
+}
+
+std::vector<Check> OauthFunction::check(const StepContext& context, SecretValues& values) {
+    Checks checks;
+    const auto value = values.current();
+    checks.look("value", "the fields that are needed are there",
+                [&] { static_cast<void>(token_request(SecretFields::parse(value))); });
+    checks.look("provider", "it is reached, and proves who it is",
+                [&] { reach(settings_.server, context.deadline); });
+    return checks.take();
+}
+
+}  // namespace coffer::rotation
