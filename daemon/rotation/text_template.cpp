@@ -60,6 +60,11 @@ std::size_t as_header(unsigned char c, char* out) {
 }  // namespace
 
 void append_escaped(std::string_view value, Escape escape, std::vector<SecretBytes>& out) {
+    if (escape == Escape::path && (value == "." || value == "..")) {
+        throw StepFailed(
+            StepFailed::Kind::hopeless,
+            "a field of the secret is \".\" or \"..\", which would make another path of the call's");
+    }
     SecretBytes room(value.size() * kEscapedBytesMax);
     auto* const begin = reinterpret_cast<char*>(room.writable().data());
     std::size_t size = 0;

@@ -542,5 +542,68 @@ TEST(Config, IdentityProvidersThatAreNone) {
     EXPECT_THAT(problems_with(many), HasSubstr("there may be 100 providers at most"));
 }
 
+// ---- rotation functions
+
+std::string function(const std::string& lines) {
+    return "\n[[rotation_function]]\nname = \"f\"\n" + lines + "\n";
+}
+
+TEST(Config, RotationFunctions) {
+    const Config config = parse(
+        std::string(kSmallest) + function("kind = \"random\"\nfield = \"token\"\ntimeout = \"5s\"") +
+        "\n[[rotation_function]]\nname = \"o\"\nkind = \"oauth\"\ngrant = \"refresh_token\"\n"
+        "token_url = \"https://idp.example/t\"\n"
+        "\n[[rotation_function]]\nname = \"k\"\nkind = \"api\"\nurl = \"https://api.example:8443/v1\"\n"
+        "create = { path = \"/keys\", json = '{}' }\ntake = { key = \"/k\" }\n"
+        "delete = { method = \"POST\", path = \"/rm\", form = \"id=${id}\", headers = { A = \"b\" } }\n");
+    ASSERT_EQ(config.rotation.functions.size(), 3U);
+    EXPECT_EQ(config.rotation.functions[0].timeout, milliseconds(5'000));
+    EXPECT_EQ(std::get<RandomFunctionSection>(config.rotation.functions[0].kind).field, "token");
+    const auto& oauth = std::get<OauthFunctionSection>(config.rotation.functions[1].kind);
+    EXPECT_EQ(oauth.token_url.host, "idp.example");
+    EXPECT_EQ(oauth.client_authentication, "basic");
+    EXPECT_FALSE(oauth.test_url);
+    const auto& api = std::get<ApiFunctionSection>(config.rotation.functions[2].kind);
+    EXPECT_EQ(api.url.port, 8443);
+    EXPECT_EQ(api.create.method, "POST");
+    EXPECT_EQ(api.create.json, "{}");
+    EXPECT_EQ(api.take.at("key"), "/k");
+    EXPECT_FALSE(api.test);
+    ASSERT_TRUE(api.remove);
+    EXPECT_EQ(api.remove->headers.at("A"), "b");
+}
+
+TEST(Config, RotationFunctionsThatAreNone) {
+    const auto problem = [](const std::string& lines) { return problems_with(function(lines)); };
+    EXPECT_THAT(problem("kind = \"lamda\""), HasSubstr("\"lamda\" is not known; choose one of"));
+    EXPECT_THAT(problem("kind = \"random\"\nca_file = \"a\""), HasSubstr("ca_file")) << "another kind's";
+    EXPECT_THAT(problem("kind = \"oauth\""),
+                AllOf(HasSubstr("lacks 'token_url'"), HasSubstr("lacks 'grant'")));
+    const std::string oauth = "kind = \"oauth\"\ntoken_url = \"https://a.example\"\n";
+    EXPECT_THAT(problem(oauth + "grant = \"password\""),
+                HasSubstr("\"password\" is not known; choose one of"));
+    EXPECT_THAT(problem(oauth + "grant = \"client_credentials\"\nclient_authentication = \"none\""),
+                HasSubstr("\"none\" goes with"));
+    EXPECT_THAT(problem("kind = \"oauth\"\ngrant = \"refresh_token\"\ntoken_url = \"http://a.example\""),
+                HasSubstr("must be an https address"));
+    const std::string api = "kind = \"api\"\nurl = \"https://a.example\"\n";
+    EXPECT_THAT(problem(api), AllOf(HasSubstr("[create] is missing"), HasSubstr("'take'")));
+    EXPECT_THAT(problem(api + "create = { path = \"/k\" }\ntake = { key = \"k\" }"),
+                HasSubstr("JSON pointer"));
+    EXPECT_THAT(problem(api + "create = { path = \"/k\" }\ntake = { key = 1 }"),
+                HasSubstr("'key' must be text"));
+    const auto with_create = [&](const std::string& call) {
+        return problem(api + "take = { key = \"/k\" }\ncreate = { " + call + " }");
+    };
+    EXPECT_EQ(with_create("path = \"/k\""), "none");
+    EXPECT_THAT(with_create("path = \"k\""), HasSubstr("must begin with '/'"));
+    EXPECT_THAT(with_create("method = \"POST\""), HasSubstr("lacks 'path'"));
+    EXPECT_THAT(with_create("path = \"/k\", method = \"BREW\""), HasSubstr("\"BREW\" is not known"));
+    EXPECT_THAT(with_create("path = \"/k\", json = \"{}\", form = \"a\""), HasSubstr("one body"));
+    EXPECT_THAT(with_create("path = \"/k\", method = \"GET\", json = \"{}\""),
+                HasSubstr("a GET has no body"));
+    EXPECT_THAT(with_create("path = \"/k\", bodi = \"\""), HasSubstr("bodi"));
+}
+
 }  // namespace
 }  // namespace coffer::server
