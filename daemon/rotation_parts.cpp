@@ -154,6 +154,33 @@ rotation::FunctionSet functions_of(const server::Config& config, const Clock& cl
     return functions;
 }
 
+/// Throws Error for a schedule that cannot be.
+rotation::Restraints restraints_of(const server::RotationSection& section) {
+    std::vector<rotation::Blackout> blackouts;
+    for (const auto& each : section.blackouts) {
+        rotation::Blackout blackout{.name = each.name,
+                                    .secrets = rotation::SecretNames(each.secrets),
+                                    .lasts = each.lasts,
+                                    .from = each.from,
+                                    .to = each.to};
+        if (!each.schedule.empty()) {
+            try {
+                rotation::ScheduleText text;
+                text.expression = each.schedule;
+                blackout.schedule = rotation::Schedule::parse(text);
+            } catch (const rotation::ScheduleError& error) {
+                throw Error("[[rotation_blackout]] \"" + each.name + "\": schedule: " + error.what());
+            }
+        }
+        blackouts.push_back(std::move(blackout));
+    }
+    std::vector<rotation::Group> groups;
+    for (const auto& each : section.groups) {
+        groups.push_back({each.name, rotation::SecretNames(each.secrets), each.apart});
+    }
+    return {std::move(blackouts), std::move(groups)};
+}
+
 rotation::WorkerSettings settings_of(const server::RotationSection& section) {
     return {.workers = section.workers,
             .lease = std::chrono::duration_cast<std::chrono::seconds>(section.lease),
@@ -211,8 +238,8 @@ std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& 
 RotationParts::RotationParts(const server::Config& config, rotation::RotationParts parts,
                              const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
                              std::shared_ptr<server::Log> log)
-    : workers_(parts, functions_of(config, parts.clock), settings_of(config.rotation),
-               events_of(metrics, log)),
+    : workers_(parts, functions_of(config, parts.clock), restraints_of(config.rotation),
+               settings_of(config.rotation), events_of(metrics, log)),
       service_(workers_, page_tokens, {config.node.region, config.node.account}) {
     metrics->add_sampler([this] { return rotation_metrics(workers_, workers_.parts().clock.now()); });
 }

@@ -114,6 +114,13 @@ std::vector<Statement> rotation_statements() {
         {"rotation_list", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
                                       "WHERE s.name > $1 ORDER BY s.name LIMIT $2::bigint",
                                       task_columns())},
+        {"rotation_take_turn",
+         fmt::format(
+             "INSERT INTO rotation_groups AS g (name, last_begun) VALUES ($1, {0}) ON CONFLICT (name) DO "
+             "UPDATE SET last_begun = {0} WHERE g.last_begun <= {1} RETURNING 1",
+             sql_time("$2"), sql_time("$3"))},
+        {"rotation_last_turn",
+         fmt::format("SELECT {} FROM rotation_groups WHERE name = $1", sql_millis("last_begun"))},
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
         // Each from an index of its own.
@@ -199,6 +206,14 @@ std::vector<RotationTask> RotationRepository::list(ReadTransaction& tx, const st
     for (const auto& row : tx.sql().exec_prepared("rotation_list", after, limit))
         tasks.push_back(read_task(row));
     return tasks;
+}
+
+std::optional<Timestamp> RotationRepository::take_turn(WriteTransaction& tx, const std::string& group,
+                                                       Timestamp now, std::chrono::milliseconds apart) {
+    const auto rows =
+        tx.sql().exec_prepared("rotation_take_turn", group, now.millis(), (now - apart).millis());
+    if (!rows.empty()) return std::nullopt;
+    return time_of(tx.sql().exec_prepared1("rotation_last_turn", group)[0]) + apart;
 }
 
 void RotationRepository::pause(WriteTransaction& tx, SecretId secret, bool paused) {

@@ -91,6 +91,11 @@ public:
     [[nodiscard]] static std::vector<RotationTask> list(ReadTransaction& tx, const std::string& after,
                                                         std::size_t limit);
 
+    /// A secret of the group begins to rotate at `now`, unless one did less than `apart` ago: then the time
+    /// at which one may again, and nothing is changed.
+    [[nodiscard]] static std::optional<Timestamp> take_turn(WriteTransaction& tx, const std::string& group,
+                                                            Timestamp now, std::chrono::milliseconds apart);
+
     static void pause(WriteTransaction& tx, SecretId secret, bool paused);
     static void pause_all(WriteTransaction& tx, bool paused);
 

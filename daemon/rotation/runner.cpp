@@ -24,6 +24,27 @@ namespace {
 constexpr std::chrono::seconds kPatience{30};
 /// Of what is kept and shown of an error.
 constexpr std::size_t kMostErrorCharacters = 1000;
+/// Within which the rotations that a blackout held back begin.
+constexpr std::chrono::minutes kSpreadAfterBlackout{30};
+
+/// Another secret of a group began to rotate shortly before.
+class TurnRefused : public Error {
+public:
+    TurnRefused(Timestamp until, const std::string& group)
+        : Error("held back: another secret of the group \"" + group +
+                "\" of the configuration began to rotate shortly before"),
+          until_(until) {}
+    [[nodiscard]] Held held() const { return {until_, what()}; }
+
+private:
+    Timestamp until_;
+};
+
+/// A secret's own place within `spread`, the same on every node.
+std::chrono::milliseconds place_of(storage::SecretId id, std::chrono::milliseconds spread) {
+    return std::chrono::milliseconds(std::hash<Uuid>{}(id.value()) %
+                                     static_cast<std::size_t>(spread.count()));
+}
 
 Deadline soon() {
     return std::chrono::steady_clock::now() + kPatience;
@@ -170,6 +191,43 @@ void Runner::save(const RotationTask& task, ServiceAction action) const {
     if (paused) throw RotationLost("rotations are paused");
 }
 
+std::optional<Held> Runner::held_back(const StoredSecret& secret) const {
+    const auto now = parts_.clock.now();
+    if (auto held = restraints_.blackout(secret.name, now)) {
+        // Not all at the same moment.
+        held->until = held->until + place_of(secret.id, kSpreadAfterBlackout);
+        return held;
+    }
+    const auto groups = restraints_.groups_of(secret.name);
+    if (groups.empty()) return std::nullopt;
+    try {
+        RotationWrites(parts_).run(
+            [&](storage::WriteTransaction& tx) {
+                for (const auto* group : groups) {
+                    const auto until = RotationRepository::take_turn(tx, group->name, now, group->apart);
+                    // Thrown, so that turns of other groups are not taken either.
+                    if (until) throw TurnRefused(*until, group->name);
+                }
+            },
+            {}, soon());
+    } catch (const TurnRefused& refused) {
+        return refused.held();
+    }
+    return std::nullopt;
+}
+
+void Runner::note_turns(const StoredSecret& secret) const {
+    const auto groups = restraints_.groups_of(secret.name);
+    if (groups.empty()) return;
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            for (const auto* group : groups) {
+                static_cast<void>(RotationRepository::take_turn(tx, group->name, parts_.clock.now(), {}));
+            }
+        },
+        {}, soon());
+}
+
 void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
     const auto now = parts_.clock.now();
     task.started = now;
@@ -204,6 +262,12 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
                     const std::atomic<bool>& ended) const {
     ServiceAction started;
     if (!task.version) {
+        if (const auto held = held_back(secret)) {
+            task.due = held->until;
+            task.last_error = held->why;
+            give_back(task);
+            return;
+        }
         begin(task, secret);
     } else {
         const auto* version = secrets::find_version(secret.versions, *task.version);
@@ -213,7 +277,10 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             return;
         }
         task.step = resumed(task.step, *version);
-        if (task.attempt == 0 && !task.failed) started = action_of("RotationStarted", secret, task);
+        if (task.attempt == 0 && !task.failed) {
+            started = action_of("RotationStarted", secret, task);
+            note_turns(secret);
+        }
     }
     ++task.attempt;
     task.last_attempt = parts_.clock.now();

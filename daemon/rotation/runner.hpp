@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/rotation/function_set.hpp"
+#include "daemon/rotation/restraints.hpp"
 #include "daemon/rotation/stored_values.hpp"
 #include "storage/rotation_repository.hpp"
 
@@ -38,8 +39,13 @@ struct RunnerEvents {
 /// Thread-safe. All it is given must outlive it.
 class Runner {
 public:
-    Runner(const RotationParts& parts, const FunctionSet& functions, RetrySettings retry, RunnerEvents events)
-        : parts_(parts), functions_(functions), retry_(retry), events_(std::move(events)) {}
+    Runner(const RotationParts& parts, const FunctionSet& functions, const Restraints& restraints,
+           RetrySettings retry, RunnerEvents events)
+        : parts_(parts),
+          functions_(functions),
+          restraints_(restraints),
+          retry_(retry),
+          events_(std::move(events)) {}
 
     /// Carries `task`, which was claimed, on. Blocks as long as its steps take. `lost` tells that the lease
     /// is gone. Does not throw.
@@ -51,6 +57,11 @@ private:
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function) const;
+    /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin, and counts for
+    /// its groups.
+    [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
+    /// One that was asked for by hand does not wait, and counts for its groups.
+    void note_turns(const storage::StoredSecret& secret) const;
     void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void complete(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
@@ -65,6 +76,7 @@ private:
 
     const RotationParts& parts_;
     const FunctionSet& functions_;
+    const Restraints& restraints_;
     const RetrySettings retry_;
     const RunnerEvents events_;
 };

@@ -22,11 +22,13 @@ JobOptions patient() {
 
 }  // namespace
 
-Workers::Workers(RotationParts parts, FunctionSet functions, WorkerSettings settings, RunnerEvents events)
+Workers::Workers(RotationParts parts, FunctionSet functions, Restraints restraints, WorkerSettings settings,
+                 RunnerEvents events)
     : parts_(std::move(parts)),
       functions_(std::move(functions)),
+      restraints_(std::move(restraints)),
       settings_(settings),
-      runner_(parts_, functions_, settings.retry, std::move(events)) {}
+      runner_(parts_, functions_, restraints_, settings.retry, std::move(events)) {}
 
 Workers::~Workers() {
     stop();

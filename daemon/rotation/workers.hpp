@@ -31,8 +31,9 @@ struct WorkerSettings {
 /// Thread-safe.
 class Workers final : public secrets::RotationFunctions {
 public:
-    /// `functions` is what the configuration has. Nothing is begun before start().
-    Workers(RotationParts parts, FunctionSet functions, WorkerSettings settings, RunnerEvents events);
+    /// `functions` and `restraints` are what the configuration has. Nothing is begun before start().
+    Workers(RotationParts parts, FunctionSet functions, Restraints restraints, WorkerSettings settings,
+            RunnerEvents events);
     ~Workers() override;
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
@@ -75,6 +76,7 @@ private:
 
     const RotationParts parts_;
     const FunctionSet functions_;
+    const Restraints restraints_;
     const WorkerSettings settings_;
     const Runner runner_;
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/base/errors.hpp"
+#include "daemon/base/time.hpp"
 
 namespace coffer::server {
 
@@ -244,6 +245,23 @@ struct RotationFunctionSection {
     RotationFunctionKind kind;
 };
 
+/// A time at which no rotation begins by itself: `from` to `to`, or by a schedule.
+struct RotationBlackoutSection {
+    std::string name;
+    std::vector<std::string> secrets;  ///< patterns of their names; empty: all
+    Timestamp from{};
+    Timestamp to{};
+    std::string schedule;  ///< "cron(...)"; empty: once
+    std::chrono::milliseconds lasts{};
+};
+
+/// Secrets of which at most one begins to rotate within `apart`.
+struct RotationGroupSection {
+    std::string name;
+    std::vector<std::string> secrets;
+    std::chrono::milliseconds apart{};
+};
+
 struct RotationSection {
     unsigned workers = 4;  ///< 0: this node rotates nothing
     std::int64_t attempts = 5;
@@ -251,6 +269,8 @@ struct RotationSection {
     std::chrono::milliseconds retry_at_most{3'600'000};
     std::chrono::milliseconds lease{60'000};
     std::vector<RotationFunctionSection> functions;
+    std::vector<RotationBlackoutSection> blackouts;
+    std::vector<RotationGroupSection> groups;
 };
 
 struct ProcessConfig {

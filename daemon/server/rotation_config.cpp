@@ -189,6 +189,42 @@ void read_function(TableReader& reader, RotationFunctionSection& function, Confi
     reader.finish();
 }
 
+RotationBlackoutSection read_blackout(const toml::table& table, ConfigProblems& problems) {
+    constexpr milliseconds kLongest = 31 * kOneDay;
+    TableReader reader(table, "[[rotation_blackout]]", problems);
+    RotationBlackoutSection blackout;
+    reader.read_text("name", blackout.name, Need::required);
+    reader.read_texts("secrets", blackout.secrets);
+    if (reader.has("schedule")) {
+        reader.read_text("schedule", blackout.schedule);
+        reader.read_duration("lasts", blackout.lasts, kOneHour, kLongest);
+        if (!reader.has("lasts")) reader.complain("lasts", "must say how long it lasts each time: \"60h\"");
+        if (reader.has("from")) reader.complain("from", "goes with 'to', not with 'schedule'");
+        if (reader.has("to")) reader.complain("to", "goes with 'from', not with 'schedule'");
+    } else {
+        const bool both = reader.read_time("from", blackout.from, Need::required) &&
+                          reader.read_time("to", blackout.to, Need::required);
+        if (both && blackout.to <= blackout.from) reader.complain("to", "must be after 'from'");
+        if (reader.has("lasts")) reader.complain("lasts", "goes with 'schedule'");
+    }
+    reader.finish();
+    return blackout;
+}
+
+RotationGroupSection read_group(const toml::table& table, ConfigProblems& problems) {
+    TableReader reader(table, "[[rotation_group]]", problems);
+    RotationGroupSection group;
+    reader.read_text("name", group.name, Need::required);
+    reader.read_texts("secrets", group.secrets);
+    if (group.secrets.empty()) {
+        reader.complain("secrets", "must name the group's secrets by patterns: [\"payments/*\"]");
+    }
+    reader.read_duration("apart", group.apart, kOneSecond, 7 * kOneDay);
+    if (!reader.has("apart")) reader.complain("apart", "must say how long two of them keep apart: \"1h\"");
+    reader.finish();
+    return group;
+}
+
 }  // namespace
 
 void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems& problems) {
@@ -203,6 +239,18 @@ void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems&
             reader.complain("retry_at_most", "must not be shorter than 'retry_after'");
         }
         reader.finish();
+    }
+    for (const toml::table* table : root.find_tables("rotation_blackout")) {
+        rotation.blackouts.push_back(read_blackout(*table, problems));
+    }
+    std::set<std::string> groups;
+    for (const toml::table* table : root.find_tables("rotation_group")) {
+        rotation.groups.push_back(read_group(*table, problems));
+        const auto& name = rotation.groups.back().name;
+        if (!name.empty() && !groups.insert(name).second) {
+            TableReader(*table, "[[rotation_group]]", problems)
+                .complain("name", "\"" + name + "\" names another group as well");
+        }
     }
     std::set<std::string> names;
     for (const toml::table* table : root.find_tables("rotation_function")) {

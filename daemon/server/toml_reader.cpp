@@ -232,6 +232,28 @@ bool TableReader::read_duration(std::string_view key, std::chrono::milliseconds&
     return true;
 }
 
+bool TableReader::read_time(std::string_view key, Timestamp& out, Need need) {
+    const toml::node* node = find(key, need);
+    if (node == nullptr) return false;
+    toml::date date{};
+    std::chrono::nanoseconds time{0};
+    if (const auto day = node->value_exact<toml::date>()) {
+        date = *day;
+    } else if (const auto moment = node->value_exact<toml::date_time>(); moment && moment->offset) {
+        date = moment->date;
+        time = std::chrono::hours(moment->time.hour) + std::chrono::minutes(moment->time.minute) +
+               std::chrono::seconds(moment->time.second) + std::chrono::nanoseconds(moment->time.nanosecond) -
+               std::chrono::minutes(moment->offset->minutes);
+    } else {
+        wrong_type(key, *node, "a date, or a date and time with its offset, such as 2026-12-20T18:00:00Z");
+        return false;
+    }
+    const std::chrono::sys_days day{std::chrono::year(date.year) / date.month / date.day};
+    const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(day.time_since_epoch() + time);
+    out = Timestamp::from_millis(whole.count());
+    return true;
+}
+
 bool TableReader::read_size(std::string_view key, std::size_t& out, std::uint64_t least, std::uint64_t most) {
     const toml::node* node = find(key, Need::optional);
     if (node == nullptr) return false;

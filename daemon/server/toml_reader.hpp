@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/base/time.hpp"
+
 namespace coffer::server {
 
 /// One thing that is wrong with a configuration.
@@ -71,6 +73,8 @@ public:
     bool read_millionths(std::string_view key, std::int64_t& out, std::int64_t most);
     bool read_duration(std::string_view key, std::chrono::milliseconds& out, std::chrono::milliseconds least,
                        std::chrono::milliseconds most);
+    /// A date (midnight UTC), or a date and time with its offset from UTC, as TOML has them.
+    bool read_time(std::string_view key, Timestamp& out, Need need = Need::optional);
     bool read_size(std::string_view key, std::size_t& out, std::uint64_t least, std::uint64_t most);
     /// A path; relative ones belong to the configuration file's folder.
     bool read_path(std::string_view key, std::filesystem::path& out, Need need = Need::optional);

@@ -185,6 +185,13 @@ protected:
         return names;
     }
 
+    /// The workers get other ones, in place of none.
+    void restrain(Restraints restraints) {
+        restraints_ = std::move(restraints);
+        auto before = std::exchange(workers_, make_workers(node()));
+        node().rotate_with(workers_.get());
+    }
+
     bool overtaken_ = false;
 
 private:
@@ -195,11 +202,12 @@ private:
         settings.retry.attempts = 3;
         return std::make_unique<Workers>(
             RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name()},
-            std::move(functions), settings,
+            std::move(functions), restraints_, settings,
             RunnerEvents{[](const auto&) {}, [](const auto&, auto, const auto&, bool) {},
                          [](const auto&, const auto&) {}, [](const auto&, const auto&) {}});
     }
 
+    Restraints restraints_;
     std::shared_ptr<TestFunction> function_ = std::make_shared<TestFunction>();
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<Workers> second_;

@@ -132,6 +132,70 @@ TEST_F(RotationTest, IsDueWithinItsWindowAndNotBefore) {
     EXPECT_FALSE(workers().run_one());
 }
 
+TEST_F(RotationTest, ABlackoutHoldsBackWhatNobodyAskedFor) {
+    const auto name = stored("old");
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::hours(24 * 32));
+    const auto ends = clock().now() + std::chrono::hours(10);
+    restrain(Restraints(
+        {{.name = "freeze", .secrets = SecretNames({name}), .from = clock().now(), .to = ends}}, {}));
+    const auto before = describe(name).last_rotated_date();
+    EXPECT_TRUE(workers().run_one()) << "it is looked at";
+    EXPECT_FALSE(workers().run_one()) << "and laid aside";
+    EXPECT_EQ(describe(name).last_rotated_date(), before);
+    EXPECT_THAT(labels_of(name), ::testing::SizeIs(2)) << "no version is begun";
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(describe(name).last_rotated_date(), clock().now().seconds())
+        << "by hand it rotates all the same";
+    clock().advance(std::chrono::hours(24 * 32));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(describe(name).last_rotated_date(), clock().now().seconds()) << "as it does afterwards";
+    restrain({});
+}
+
+TEST_F(RotationTest, AfterABlackoutItRotatesWithinHalfAnHour) {
+    const auto name = stored("old");
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::hours(24 * 32));
+    const auto ends = clock().now() + std::chrono::hours(10);
+    restrain(Restraints(
+        {{.name = "freeze", .secrets = SecretNames({name}), .from = clock().now(), .to = ends}}, {}));
+    EXPECT_TRUE(workers().run_one());
+    clock().advance(std::chrono::milliseconds(std::chrono::hours(10)) - std::chrono::milliseconds(1));
+    EXPECT_FALSE(workers().run_one()) << "not before its end";
+    clock().advance(std::chrono::minutes(31));
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_EQ(describe(name).last_rotated_date(), clock().now().seconds());
+    restrain({});
+}
+
+TEST_F(RotationTest, SecretsOfAGroupKeepApart) {
+    const auto one = stored("old");
+    const auto two = stored("old");
+    for (const auto& name : {one, two}) {
+        rotate(name);
+        ASSERT_TRUE(workers().run_one());
+    }
+    clock().advance(std::chrono::hours(24 * 32));
+    restrain(Restraints({}, {{"pair " + one, SecretNames({one, two}), std::chrono::hours(2)}}));
+    while (workers().run_one()) {
+    }
+    const auto rotated = [&] {
+        return int{describe(one).last_rotated_date() == clock().now().seconds()} +
+               int{describe(two).last_rotated_date() == clock().now().seconds()};
+    };
+    EXPECT_EQ(rotated(), 1) << "one of the two, and the other waits";
+    clock().advance(std::chrono::minutes(119));
+    EXPECT_FALSE(workers().run_one());
+    clock().advance(std::chrono::minutes(1));
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_EQ(rotated(), 1);
+    restrain({});
+}
+
 TEST_F(RotationTest, AChangeByHandCountsAsOne) {
     const auto name = stored("old");
     rotate(name);
@@ -422,10 +486,13 @@ TEST_F(RotationTest, WhoeverIsKilledAtAStepIsFollowedByAnotherNode) {
                 ++function().created;
                 values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
             }
-            // The effect at the target is there; that it is was never written down, nor anything else by this node.
+            // The effect at the target is there; that it is was never written down, nor anything else by this
+            // node.
             if (step == killed_at && std::exchange(dies, false)) {
-                execute("UPDATE rotations SET fence = fence + 1 WHERE secret_id = (SELECT id FROM secrets WHERE name = $1)",
-                        name);
+                execute(
+                    "UPDATE rotations SET fence = fence + 1 WHERE secret_id = (SELECT id FROM secrets WHERE "
+                    "name = $1)",
+                    name);
                 throw std::runtime_error("killed");
             }
         };

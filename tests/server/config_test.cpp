@@ -605,5 +605,40 @@ TEST(Config, RotationFunctionsThatAreNone) {
     EXPECT_THAT(with_create("path = \"/k\", bodi = \"\""), HasSubstr("bodi"));
 }
 
+TEST(Config, RotationBlackoutsAndGroups) {
+    const Config config = parse(
+        std::string(kSmallest) +
+        "\n[[rotation_blackout]]\nname = \"once\"\nfrom = 2026-12-20T18:00:00+01:00\nto = 2027-01-06\n"
+        "[[rotation_blackout]]\nname = \"again\"\nschedule = \"cron(0 18 ? * FRI *)\"\nlasts = \"60h\"\n"
+        "secrets = [\"prod/*\"]\n"
+        "[[rotation_group]]\nname = \"g\"\nsecrets = [\"a\", \"b\"]\napart = \"1h\"\n");
+    ASSERT_EQ(config.rotation.blackouts.size(), 2U);
+    // 2026-12-20 17:00 UTC and 2027-01-06 00:00 UTC, as `date +%s` has them.
+    EXPECT_EQ(config.rotation.blackouts[0].from.millis(), 1'797'786'000'000);
+    EXPECT_EQ(config.rotation.blackouts[0].to.millis(), 1'799'193'600'000);
+    EXPECT_EQ(config.rotation.blackouts[1].lasts, std::chrono::hours(60));
+    EXPECT_THAT(config.rotation.blackouts[1].secrets, ElementsAre("prod/*"));
+    ASSERT_EQ(config.rotation.groups.size(), 1U);
+    EXPECT_EQ(config.rotation.groups[0].apart, std::chrono::hours(1));
+    const auto blackout = [](const std::string& lines) {
+        return problems_with("\n[[rotation_blackout]]\nname = \"b\"\n" + lines + "\n");
+    };
+    EXPECT_THAT(blackout(""), AllOf(HasSubstr("lacks 'from'")));
+    EXPECT_THAT(blackout("from = 2027-01-06\nto = 2026-12-20"), HasSubstr("must be after 'from'"));
+    EXPECT_THAT(blackout("from = \"2027-01-06\"\nto = 2027-01-07"), HasSubstr("a date, or a date and time"));
+    EXPECT_THAT(blackout("from = 2027-01-06T10:00:00\nto = 2027-01-07"), HasSubstr("with its offset"));
+    EXPECT_THAT(blackout("schedule = \"rate(1 day)\""), HasSubstr("'lasts'"));
+    EXPECT_THAT(blackout("schedule = \"rate(1 day)\"\nlasts = \"1h\"\nfrom = 2027-01-06"),
+                HasSubstr("not with 'schedule'"));
+    const auto group = [](const std::string& lines) {
+        return problems_with("\n[[rotation_group]]\nname = \"g\"\n" + lines + "\n");
+    };
+    EXPECT_THAT(group(""), AllOf(HasSubstr("'secrets'"), HasSubstr("'apart'")));
+    EXPECT_THAT(group("secrets = [\"a\"]\napart = \"8d\""), HasSubstr("out of range"));
+    EXPECT_THAT(group("secrets = [\"a\"]\napart = \"1h\"\n[[rotation_group]]\nname = \"g\"\nsecrets = "
+                      "[\"b\"]\napart = \"1h\""),
+                HasSubstr("another group as well"));
+}
+
 }  // namespace
 }  // namespace coffer::server
