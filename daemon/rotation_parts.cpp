@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/rotation/lambda_function.hpp"
 #include "daemon/rotation/postgresql_function.hpp"
+#include "daemon/rotation/program_function.hpp"
 #include "daemon/rotation/random_function.hpp"
 
 namespace coffer::daemon {
@@ -26,39 +28,72 @@ rotation::PasswordSettings password_settings(const server::RotationPassword& sec
     return settings;
 }
 
-/// Makes the function of a section, by the section's type.
-struct MakeFunction {
-    using Made = std::shared_ptr<rotation::Function>;
+using CredentialsPtr = std::shared_ptr<rotation::RoleCredentials>;
 
-    Made operator()(const server::RandomFunctionSection& section) const {
+/// Makes the function of a section, by the section's type.
+class MakeFunction {
+public:
+    using Made = std::shared_ptr<rotation::Function>;
+    using Section = server::RotationFunctionSection;
+
+    MakeFunction(const server::Config& config, CredentialsPtr credentials)
+        : config_(config), credentials_(std::move(credentials)) {}
+
+    Made operator()(const Section& section) const {
+        try {
+            return std::visit([&](const auto& kind) { return make(section, kind); }, section.kind);
+        } catch (const Error& error) {
+            throw Error("[[rotation_function]] \"" + section.name + "\": " + error.what());
+        }
+    }
+
+    [[nodiscard]] std::string arn_of(const Section& section) const {
+        return rotation::function_arn(config_.node.region, config_.node.account, section.name);
+    }
+
+private:
+    [[nodiscard]] Made make(const Section& /*section*/, const server::RandomFunctionSection& kind) const {
         return std::make_shared<rotation::RandomFunction>(
-            rotation::RandomSettings{section.field, password_settings(section.password)});
+            rotation::RandomSettings{kind.field, password_settings(kind.password)});
     }
-    Made operator()(const server::PostgresqlFunctionSection& section) const {
+    [[nodiscard]] Made make(const Section& /*section*/, const server::PostgresqlFunctionSection& kind) const {
         return std::make_shared<rotation::PostgresqlFunction>(
-            rotation::PostgresqlSettings{.tls = {section.tls, section.ca_file},
-                                         .password = password_settings(section.password),
-                                         .admin_secret = section.admin_secret,
-                                         .send_plain_password = section.send_plain_password});
+            rotation::PostgresqlSettings{.tls = {kind.tls, kind.ca_file},
+                                         .password = password_settings(kind.password),
+                                         .admin_secret = kind.admin_secret,
+                                         .send_plain_password = kind.send_plain_password});
     }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::ExecFunctionSection& kind) const {
+        return std::make_shared<rotation::ProgramFunction>(
+            rotation::ProgramSettings{kind.program, kind.makes_password, kind.field,
+                                      password_settings(kind.password)},
+            rotation::RunnerClient(config_.rotation.runner));
+    }
+    [[nodiscard]] Made make(const Section& section, const server::LambdaFunctionSection& kind) const {
+        return std::make_shared<rotation::LambdaFunction>(
+            rotation::LambdaSettings{.name = section.name,
+                                     .arn = arn_of(section),
+                                     .program = kind.program,
+                                     .role = kind.role,
+                                     .region = config_.node.region,
+                                     .endpoint = config_.rotation.aws_endpoint,
+                                     .ca_file = config_.rotation.aws_ca_file.string()},
+            rotation::RunnerClient(config_.rotation.runner), credentials_);
+    }
+
+    const server::Config& config_;
+    const CredentialsPtr credentials_;
 };
 
-std::shared_ptr<rotation::Function> function_of(const server::RotationFunctionSection& section) {
-    try {
-        return std::visit(MakeFunction{}, section.kind);
-    } catch (const Error& error) {
-        throw Error("[[rotation_function]] \"" + section.name + "\": " + error.what());
-    }
-}
-
-rotation::FunctionSet functions_of(const server::Config& config) {
+rotation::FunctionSet functions_of(const server::Config& config, CredentialsPtr credentials) {
+    const MakeFunction make(config, std::move(credentials));
     rotation::FunctionSet functions;
     for (const auto& section : config.rotation.functions) {
         functions.add({.name = section.name,
-                       .arn = rotation::function_arn(config.node.region, config.node.account, section.name),
+                       .arn = make.arn_of(section),
                        .description = section.description,
                        .timeout = section.timeout,
-                       .function = function_of(section)});
+                       .function = make(section)});
     }
     return functions;
 }
@@ -118,9 +153,10 @@ std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& 
 }  // namespace
 
 RotationParts::RotationParts(const server::Config& config, rotation::RotationParts parts,
-                             const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
-                             std::shared_ptr<server::Log> log)
-    : workers_(std::move(parts), functions_of(config), settings_of(config.rotation), events_of(metrics, log)),
+                             CredentialsPtr credentials, const secrets::PageTokens& page_tokens,
+                             std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log)
+    : workers_(std::move(parts), functions_of(config, std::move(credentials)), settings_of(config.rotation),
+               events_of(metrics, log)),
       service_(workers_, page_tokens, {config.node.region, config.node.account}) {
     metrics->add_sampler([this] { return rotation_metrics(workers_, workers_.parts().clock.now()); });
 }

@@ -50,7 +50,7 @@ private:
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
-                        const FunctionEntry& function) const;
+                        const FunctionEntry& function, const std::atomic<bool>& ended) const;
     void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void complete(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
