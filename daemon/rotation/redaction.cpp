@@ -42,6 +42,10 @@ bool is_word(char c) noexcept {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
 }
 
+bool is_base64(char c) noexcept {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '/' || c == '-' || c == '_';
+}
+
 std::size_t base64_size(std::size_t bytes) {
     return (bytes + 2) / 3 * 4;
 }
@@ -99,10 +103,11 @@ std::size_t write_percent(char c, char* to) {
 
 }  // namespace
 
-void Redactor::add_needle(std::string_view text) {
-    const auto known = [text](const SecretBytes& needle) { return needle.text() == text; };
-    if (!text.empty() && std::ranges::none_of(needles_, known))
-        needles_.push_back(SecretBytes::copy_of(text));
+void Redactor::add_needle(std::string_view text, bool shares_ends) {
+    const auto known = [text](const Needle& needle) { return needle.text.text() == text; };
+    if (!text.empty() && std::ranges::none_of(needles_, known)) {
+        needles_.push_back({SecretBytes::copy_of(text), shares_ends});
+    }
 }
 
 void Redactor::add_forms(std::string_view text) {
@@ -116,13 +121,13 @@ void Redactor::add_forms(std::string_view text) {
         spelled(text, 2, [](char c, char* to) { return write_hex(c, to, "0123456789ABCDEF"); }).text());
     for (std::size_t before = 0; before < 3; ++before) {
         auto encoded = base64_of(text, before);
-        // Without the characters that what stands before and behind has a part in.
+        // Without the characters that what stands before and behind has a part in as well: one on each side.
         const auto first = (before * 8 + 5) / 6;
         const auto whole = (before + text.size()) * 8 / 6;
         if (whole < first + kFewestBase64Characters) continue;
-        add_needle(encoded.text().substr(first, whole - first));
+        add_needle(encoded.text().substr(first, whole - first), true);
         for (auto& byte : encoded.writable()) byte = byte == '+' ? '-' : byte == '/' ? '_' : byte;
-        add_needle(encoded.text().substr(first, whole - first));
+        add_needle(encoded.text().substr(first, whole - first), true);
     }
     add_needle(base64_of(text, 0).text());
 }
@@ -150,13 +155,16 @@ std::string Redactor::redact(std::string_view text) const {
     // Marked first and replaced then: values may lie within each other, or overlap.
     std::vector<bool> secret(text.size(), false);
     for (const auto& needle : needles_) {
-        const auto wanted = needle.text();
+        const auto wanted = needle.text.text();
         for (auto at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1)) {
-            const auto end = at + wanted.size();
+            auto begin = at;
+            auto end = at + wanted.size();
             const bool within_word =
-                (at > 0 && is_word(text[at - 1])) || (end < text.size() && is_word(text[end]));
+                (begin > 0 && is_word(text[begin - 1])) || (end < text.size() && is_word(text[end]));
             if (wanted.size() < kShort && within_word) continue;
-            std::fill(secret.begin() + static_cast<std::ptrdiff_t>(at),
+            if (needle.shares_ends && begin > 0 && is_base64(text[begin - 1])) --begin;
+            if (needle.shares_ends && end < text.size() && is_base64(text[end])) ++end;
+            std::fill(secret.begin() + static_cast<std::ptrdiff_t>(begin),
                       secret.begin() + static_cast<std::ptrdiff_t>(end), true);
         }
     }

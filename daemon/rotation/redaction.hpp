@@ -25,9 +25,14 @@ public:
 private:
     void add_text(std::string_view text);
     void add_forms(std::string_view text);
-    void add_needle(std::string_view text);
+    struct Needle {
+        crypto::SecretBytes text;
+        /// Base 64 within something longer: the character on either side has some bits of it.
+        bool shares_ends = false;
+    };
+    void add_needle(std::string_view text, bool shares_ends = false);
 
-    std::vector<crypto::SecretBytes> needles_;
+    std::vector<Needle> needles_;
 };
 
 /// The end of what a program said, as one line: at most `lines` lines that are not empty, `characters`
