@@ -43,7 +43,9 @@ add_runner_to_configuration() {
 prepare_runner() {
   has_runner || [ -n "$with_runner" ] || return 0
   has_runner || write_runner_configuration
-  # A copy: nobody else may be able to write it, or the folders on the way to it.
+  # A copy: nobody else may be able to write it, or the folders on the way to it, whatever the user's umask.
+  chmod go-w "$state/etc"
+  [ ! -O "$dir" ] || chmod go-w "$dir"
   install -m 644 "$build/share/lambda_runner.py" "$state/etc/lambda_runner.py"
   add_runner_to_configuration
 }
