@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -197,7 +198,9 @@ void read_root(TableReader& root, ConfigProblems& problems, RunnerConfig& config
         root.complain("socket", "is longer than the 107 characters that the path of a socket may have");
     }
     if (!root.read_path("work_directory", config.work_directory)) {
-        config.work_directory = config.socket.parent_path() / "work";
+        // systemd's RuntimeDirectory=, where there is one.
+        const char* given = std::getenv("RUNTIME_DIRECTORY");
+        config.work_directory = given != nullptr ? fs::path(given) : config.socket.parent_path() / "work";
     }
     root.read_integer("programs_at_a_time", config.programs_at_a_time, 1, 256);
     read_users(root, config);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -53,6 +55,16 @@ void harden() {
     ::umask(S_IRWXG | S_IRWXO);
 }
 
+/// The socket that systemd made, where its unit says so (sd_listen_fds(3)).
+Fd inherited_listener() {
+    const int count = ::sd_listen_fds(1);
+    if (count == 0) return Fd();
+    if (count != 1 || ::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0) {
+        throw Error("systemd has to hand over one Unix socket (ListenStream=)");
+    }
+    return Fd(SD_LISTEN_FDS_START);
+}
+
 int run(const std::string& file) {
     if (is_root()) return kExitNoPermission;
     const auto config = program_runner::load_runner_config(file);
@@ -64,7 +76,8 @@ int run(const std::string& file) {
             complain(fmt::format("listens at {}, with {} programs", config.socket.string(),
                                  config.programs.size()));
             service_manager.ready("serving");
-        });
+        },
+        inherited_listener());
     complain("stopped");
     return kExitDone;
 }

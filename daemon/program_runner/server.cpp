@@ -15,6 +15,7 @@
 #include <csignal>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "daemon/program_runner/processes.hpp"
 #include "daemon/program_runner/socket.hpp"
@@ -56,8 +57,12 @@ Fd watch_signals() {
 
 class Server {
 public:
-    Server(const RunnerConfig& config, const Say& say)
-        : config_(config), say_(say), signals_(watch_signals()), listener_(listen_at(config.socket)) {}
+    Server(const RunnerConfig& config, const Say& say, Fd listener)
+        : config_(config),
+          say_(say),
+          signals_(watch_signals()),
+          own_(!listener),
+          listener_(listener ? std::move(listener) : listen_at(config.socket)) {}
 
     void run() {
         while (!ending_) {
@@ -70,7 +75,7 @@ public:
             if (ready[0].revents != 0 && !ending_) take_connection();
         }
         listener_.reset();
-        ::unlink(config_.socket.c_str());
+        if (own_) ::unlink(config_.socket.c_str());
         if (!kill_children(kEndPatience)) say_("a program could not be killed");
     }
 
@@ -147,6 +152,7 @@ private:
     const RunnerConfig& config_;
     const Say& say_;
     Fd signals_;
+    const bool own_;  ///< the socket was made here
     Fd listener_;
     std::set<pid_t> serving_;
     bool ending_ = false;
@@ -154,8 +160,8 @@ private:
 
 }  // namespace
 
-void serve_all(const RunnerConfig& config, const Say& say, const std::function<void()>& ready) {
-    Server server(config, say);
+void serve_all(const RunnerConfig& config, const Say& say, const std::function<void()>& ready, Fd listener) {
+    Server server(config, say, std::move(listener));
     prepare_work_directory(config.work_directory);
     adopt_orphans();
     ready();

@@ -17,11 +17,13 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/fd.hpp"
 #include "daemon/program_runner/message.hpp"
 #include "daemon/program_runner/request.hpp"
+#include "daemon/program_runner/socket.hpp"
 
 namespace coffer::program_runner {
 namespace {
@@ -54,14 +56,14 @@ protected:
         fs::remove_all(folder_);
     }
 
-    /// Begins to serve, in a process of its own.
-    void start() {
+    /// Begins to serve, in a process of its own, at `listener` where there is one.
+    void start(Fd listener = Fd()) {
         std::array<int, 2> ends{};
         ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
         Fd read(ends[0]);
         Fd write(ends[1]);
         server_ = ::fork();
-        if (server_ == 0) serve(write);
+        if (server_ == 0) serve(write, std::move(listener));
         write.reset();
         char ready = 0;
         ASSERT_EQ(::read(read.get(), &ready, 1), 1) << "it did not begin to listen";
@@ -106,12 +108,12 @@ protected:
     fs::path folder_;
 
 private:
-    [[noreturn]] void serve(const Fd& ready) {
+    [[noreturn]] void serve(const Fd& ready, Fd listener) {
         std::signal(SIGPIPE, SIG_IGN);
         try {
             serve_all(
                 config_, [](const std::string&) {},
-                [&] { static_cast<void>(::write(ready.get(), "r", 1) == 1); });
+                [&] { static_cast<void>(::write(ready.get(), "r", 1) == 1); }, std::move(listener));
         } catch (const std::exception&) {
             ::_exit(1);
         }
@@ -133,6 +135,13 @@ TEST_F(ServerTest, RunsWhatItsConfigurationHas) {
     EXPECT_EQ(status.st_mode & 07777U, 0660U);
     stop();
     EXPECT_FALSE(fs::exists(config_.socket));
+}
+
+TEST_F(ServerTest, TakesASocketThatSomebodyElseMadeAndLeavesIt) {
+    start(listen_at(config_.socket));
+    EXPECT_EQ(echoed("hello"), "hello");
+    stop();
+    EXPECT_TRUE(fs::exists(config_.socket));
 }
 
 TEST_F(ServerTest, ListensToTheUsersThatAreAllowedAlone) {
