@@ -32,6 +32,19 @@ std::string raised_words(std::string_view output) {
     return std::string(type->get_string()) + ": " + std::string(message->get_string());
 }
 
+/// Tells `redactor` the value that the handler may have made just now. False when that cannot be found out:
+/// then nothing that the handler said may be shown.
+bool knows_new_value(SecretValues& values, Redactor& redactor) {
+    try {
+        if (const auto made = values.pending()) redactor.add(*made);
+        return true;
+    } catch (const RotationLost&) {
+        throw;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
 }  // namespace
 
 SecretBytes LambdaFunction::input(std::string_view step, const StepContext& context,
@@ -87,20 +100,25 @@ void LambdaFunction::verify(Step step, SecretValues& values) const {
 void LambdaFunction::run(Step step, const StepContext& context, SecretValues& values) {
     const ProgramStep what{settings_.program, std::string(step_name(step))};
     const auto credentials = credentials_->issue(settings_.role, settings_.name, context.deadline);
-    const auto run = runner_.ask(
+    // Before the handler runs: when it was killed for its time, there is none left to read values in.
+    Redactor redactor;
+    redactor.add(credentials.secret_access_key);
+    redactor.add(credentials.session_token);
+    redactor.add(values.current());
+    if (const auto previous = values.previous()) redactor.add(*previous);
+    const auto pending = values.pending();
+    if (pending) redactor.add(*pending);
+    auto run = runner_.ask(
         {.kind = program_runner::ProgramKind::python, .program = settings_.program, .step = what.step},
         input(what.step, context, credentials), context);
     if (run.answer.outcome == Outcome::exited && run.answer.code == kProgramDone) {
         verify(step, values);
         return;
     }
-    // Also the value that createSecret made just now.
-    Redactor redactor;
-    redactor.add(credentials.secret_access_key);
-    redactor.add(credentials.session_token);
-    redactor.add(values.current());
-    if (const auto pending = values.pending()) redactor.add(*pending);
-    if (const auto previous = values.previous()) redactor.add(*previous);
+    if (!pending && !knows_new_value(values, redactor)) {
+        run.output.clear();
+        run.notes.clear();
+    }
     if (run.answer.outcome == Outcome::exited && run.answer.code == kHandlerRaised) {
         const auto words = raised_words(run.output.text());
         if (!words.empty()) {

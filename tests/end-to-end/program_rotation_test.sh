@@ -115,8 +115,10 @@ handler_entry postgresql-stops postgresql_single_user ", STOP_AFTER = \"setSecre
 handler_entry postgresql-raises postgresql_single_user ', RAISE_IN = "setSecret"'
 handler_entry api-key api_key
 handler_entry idle idle
+handler_entry sleeper sleeper
 printf 'def lambda_handler(event, context):\n    print("not a word of", event["SecretId"])\n' >"$programs_folder/idle.py"
-chmod 644 "$programs_folder/idle.py"
+printf 'import time\ndef lambda_handler(event, context):\n    time.sleep(98765)\n' >"$programs_folder/sleeper.py"
+chmod 644 "$programs_folder/idle.py" "$programs_folder/sleeper.py"
 
 sed -i '/^\[rotation\]$/a workers = 3\nattempts = 3\nretry_after = "1s"\nretry_at_most = "1s"\nlease = "10s"' "$state/etc/cofferd.toml"
 function_entry() { # NAME KIND LINES...
@@ -125,6 +127,7 @@ function_entry() { # NAME KIND LINES...
 }
 for name in file-target talker endless endless-alone flood connects connects-not slow; do function_entry "$name" exec; done
 for name in postgresql postgresql-stops postgresql-raises api-key idle; do function_entry "$name" lambda 'role = "rotator"'; done
+function_entry sleeper lambda 'role = "rotator"' 'timeout = "5s"'
 cat >>"$state/etc/cofferd.toml" <<'CONF'
 
 [[rotation_function]]
@@ -322,6 +325,12 @@ rotate db/idle idle >/dev/null
 wait_until "a handler that does nothing" has_failed db/idle
 expect_contains "is found out" "returned from createSecret, but stored no value under the ClientRequestToken" "$(status_of db/idle)"
 expect_equal "with the value as it was" '{"engine":"postgres"}' "$(coffer get db/idle)"
+
+printf 'v' | coffer put db/sleeper >/dev/null
+rotate db/sleeper sleeper >/dev/null
+slept_too_long() { coffer rotation status db/sleeper | grep -q 'createSecret: killed, with all that it started: it was not done within its time'; }
+wait_until "a handler that does not end is killed" slept_too_long
+coffer rotation cancel db/sleeper 2>/dev/null
 
 /usr/bin/python3 "$root/tests/rotation/handlers/key_service.py" first-key "$work/key-port" &
 background+=($!)
