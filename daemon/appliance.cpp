@@ -15,6 +15,7 @@
 #include "daemon/backend_configs.hpp"
 #include "daemon/base/thread_name.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/handler_credentials.hpp"
 #include "daemon/identity_provider_parts.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/server/request_observer.hpp"
@@ -256,11 +257,12 @@ void Appliance::make_service() {
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
     usage_ = std::make_unique<UsageParts>(config_, *database_, clock_, log_);
     page_tokens_ = std::make_unique<secrets::PageTokens>(derived_key("page-tokens"));
+    const rotation::RotationParts rotation_parts{
+        *hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr, config_.node.name};
     rotation_ = std::make_unique<RotationParts>(
-        config_,
-        rotation::RotationParts{*hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr,
-                                config_.node.name},
-        *page_tokens_, metrics_, log_);
+        config_, rotation_parts,
+        std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_), *page_tokens_,
+        metrics_, log_);
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
                               *hsm_,
@@ -302,7 +304,7 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
         usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
-    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(), &usage_->service(),
+    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(),   &usage_->service(),
                                                sts_service_.get(), &rotation_->service(), &keys_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_,

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "daemon/rotation/role_credentials.hpp"
 #include "daemon/rotation/service.hpp"
 #include "daemon/rotation/workers.hpp"
 #include "daemon/server/config.hpp"
@@ -15,7 +16,9 @@ namespace coffer::daemon {
 class RotationParts {
 public:
     /// Nothing is begun before start(). What `parts` and the others refer to must outlive it.
+    /// `credentials` are those of handlers.
     RotationParts(const server::Config& config, rotation::RotationParts parts,
+                  std::shared_ptr<rotation::RoleCredentials> credentials,
                   const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
                   std::shared_ptr<server::Log> log);
 

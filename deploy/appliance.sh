@@ -18,6 +18,8 @@
 #                   first `up`
 #   --build DIR     the build folder to take cofferd, coffer-hsm and coffer from. Default: that of the last
 #                   `up`; at the first build/release
+#   --runner        at `up`: also run coffer-runner, for rotation functions that are programs; from then on it is
+#                   started at every `up`. Its configuration is DIR/state/etc/runner.toml
 #   --yes           destroy without asking
 #
 # Called by root, everything runs as the system user `coffer` (made if there is none): PostgreSQL and cofferd
@@ -29,13 +31,13 @@ program_name=appliance.sh
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 # shellcheck source=/dev/null
-for part in common token postgres pki daemon; do . "$here/lib/$part.sh"; done
+for part in common token postgres pki daemon runner; do . "$here/lib/$part.sh"; done
 
 usage() { sed -n '2,/^set -euo/{/^set/d;/^# shellcheck/d;s/^# \{0,1\}//p}' "$0"; }
 
 # ---- what was asked ------------------------------------------------------------------------------------
 
-action='' dir='' asked_token='' asked_build='' sure='' client=''
+action='' dir='' asked_token='' asked_build='' sure='' client='' with_runner=''
 while [ $# -gt 0 ]; do
   case "$1" in
     up|restart|down|status|env|client|revoke|check|destroy)
@@ -46,6 +48,7 @@ while [ $# -gt 0 ]; do
       case "$1" in --dir) dir=$2 ;; --token) asked_token=$2 ;; --build) asked_build=$2 ;; esac
       shift ;;
     --yes) sure=yes ;;
+    --runner) with_runner=yes ;;
     -h|--help) usage; exit 0 ;;
     *)
       case "$action" in client|revoke) ;; *) fail "'$1' is not known here (try --help)" ;; esac
@@ -149,6 +152,8 @@ copy_program() {
   for file in "${programs[@]/#/bin/}"; do
     cmp -s "$build/$file" "$dir/program/$file" || install -m 755 "$build/$file" "$dir/program/$file"
   done
+  cmp -s "$build/share/lambda_runner.py" "$dir/program/share/lambda_runner.py" ||
+    install -D -m 644 "$build/share/lambda_runner.py" "$dir/program/share/lambda_runner.py"
   (cd "$root" && printf '%s\n' deploy/appliance.sh deploy/appliance.toml.in deploy/lib/*.sh hsm-config/*.toml) |
     while IFS= read -r file; do
       target="$dir/program/$file"
@@ -176,6 +181,7 @@ prepare_as_root() {
 as_user_again() {
   local -a arguments=("$action" ${client:+"$client"} --dir "$dir" --build "$dir/program")
   [ -z "$asked_token" ] || arguments+=(--token "$asked_token")
+  [ -z "$with_runner" ] || arguments+=(--runner)
   cd /
   as_user bash "$dir/program/deploy/appliance.sh" "${arguments[@]}"
 }
@@ -233,6 +239,8 @@ up() {
   renew_revocation_list
   daemon_pid >/dev/null || choose_ports
   write_configuration
+  prepare_runner
+  start_runner
   migrate_database
   bootstrap_administrator
   start_daemon
@@ -245,7 +253,9 @@ restart() {
   choose_build
   check_build
   check_configuration "the daemon was left as it is"
+  check_runner_configuration "the runner and the daemon were left as they are"
   stop_daemon
+  stop_runner
   up
 }
 
@@ -287,6 +297,7 @@ down() {
   load_settings
   pg=$(postgresql_programs)
   stop_daemon
+  stop_runner
   stop_postgres
   step "stopped"
 }
@@ -312,6 +323,11 @@ status() {
     fi
   else
     printf '%-11s stopped\n' cofferd; all_well=no
+  fi
+  if has_runner; then
+    if pid=$(runner_pid); then printf '%-11s pid %s, log %s\n' runner "$pid" "$(runner_log)"; else
+      printf '%-11s stopped\n' runner; all_well=no
+    fi
   fi
   [ "$all_well" = yes ] || exit 3
 }

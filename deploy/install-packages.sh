@@ -14,7 +14,7 @@ packages=(
   postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates curl awscli
 )
 test_packages=(
-  libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 python3-boto3 pgbouncer
+  libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 python3-boto3 python3-psycopg2 pgbouncer
 )
 
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }

@@ -17,11 +17,6 @@ bool FileError::no_space() const noexcept {
     return code_ == ENOSPC || code_ == EDQUOT;
 }
 
-void Fd::reset() noexcept {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-}
-
 Fd open_file(const std::filesystem::path& file, int flags, mode_t mode) {
     Fd fd(::open(file.c_str(), flags | O_CLOEXEC, mode));
     if (!fd) throw FileError("open", file.string(), errno);

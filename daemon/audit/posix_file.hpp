@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "daemon/base/errors.hpp"
+#include "daemon/base/fd.hpp"
 
 namespace coffer::audit {
 
@@ -24,28 +24,6 @@ public:
 
 private:
     int code_;
-};
-
-/// An open file descriptor.
-class Fd {
-public:
-    Fd() = default;
-    explicit Fd(int fd) noexcept : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        if (this != &other) {
-            reset();
-            fd_ = std::exchange(other.fd_, -1);
-        }
-        return *this;
-    }
-    ~Fd() { reset(); }
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
-    void reset() noexcept;
-
-private:
-    int fd_ = -1;
 };
 
 /// Of files that Coffer writes for itself.

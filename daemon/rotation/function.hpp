@@ -2,6 +2,7 @@
 // What changes a credential at its target: AWS's four steps, as a rotation function of the configuration does
 // them. Every step may be run again after an outcome that nobody learned, and must then find that it is done.
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -40,6 +41,13 @@ private:
     Kind kind_;
 };
 
+/// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done
+/// about it.
+class RotationLost : public Error {
+public:
+    using Error::Error;
+};
+
 /// The values of the secret that is rotated, for one rotation. Blocks; used by one thread. Throws what the
 /// token and the database throw.
 class SecretValues {
@@ -52,6 +60,8 @@ public:
     [[nodiscard]] virtual std::optional<crypto::SecretBytes> previous() = 0;
     /// Gives the new version its value, once.
     virtual void put_pending(crypto::SecretBytes value) = 0;
+    /// Whether the new version is AWSCURRENT: some functions move the label themselves.
+    [[nodiscard]] virtual bool new_is_current() = 0;
     /// AWSCURRENT of another secret, by its name; nothing when there is none.
     [[nodiscard]] virtual std::optional<crypto::SecretBytes> current_of(const std::string& name) = 0;
     /// Random bytes of the token.
@@ -76,6 +86,9 @@ struct StepContext {
     std::string token;
     /// When the step has to be over.
     Deadline deadline;
+    /// Set when the node stops, or has lost the rotation: a step that waits long looks at it, and throws
+    /// RotationLost then. May be null.
+    const std::atomic<bool>* ended = nullptr;
 };
 
 /// One thing that was looked at before a rotation.

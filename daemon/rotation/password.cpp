@@ -1,5 +1,6 @@
 #include "daemon/rotation/password.hpp"
 
+#include "daemon/rotation/secret_fields.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/random_password.hpp"
 
@@ -40,6 +41,15 @@ crypto::SecretBytes make_password(const PasswordSettings& settings, SecretValues
             StepFailed::Kind::hopeless,
             std::string("no password keeps the rules of this rotation function: ") + error.what());
     }
+}
+
+crypto::SecretBytes new_password_value(const PasswordSettings& settings, const std::string& field,
+                                       SecretValues& values, const crypto::SecretBytes& current) {
+    auto password = make_password(settings, values);
+    if (field.empty()) return password;
+    auto fields = SecretFields::parse(current);
+    fields.set(field, password.text());
+    return fields.text();
 }
 
 }  // namespace coffer::rotation

@@ -25,4 +25,10 @@ struct PasswordSettings {
 /// From the token's random numbers. Throws StepFailed (hopeless) when no password keeps the rules.
 [[nodiscard]] crypto::SecretBytes make_password(const PasswordSettings& settings, SecretValues& values);
 
+/// The value behind `current`: a new password, or `current`, a JSON object, with a new password as the member
+/// `field` where that is not empty. Throws StepFailed (hopeless).
+[[nodiscard]] crypto::SecretBytes new_password_value(const PasswordSettings& settings,
+                                                     const std::string& field, SecretValues& values,
+                                                     const crypto::SecretBytes& current);
+
 }  // namespace coffer::rotation

@@ -6,11 +6,7 @@ namespace coffer::rotation {
 
 crypto::SecretBytes RandomFunction::make(const StepContext& /*context*/, SecretValues& values,
                                          const crypto::SecretBytes& current) {
-    auto password = make_password(settings_.password, values);
-    if (settings_.field.empty()) return password;
-    auto fields = SecretFields::parse(current);
-    fields.set(settings_.field, password.text());
-    return fields.text();
+    return new_password_value(settings_.password, settings_.field, values, current);
 }
 
 void RandomFunction::test(const StepContext& /*context*/, const crypto::SecretBytes& value) {

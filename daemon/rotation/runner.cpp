@@ -178,7 +178,7 @@ void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const 
         return;
     }
     if (task.test_only) {
-        try_login_only(task, secret, *function);
+        try_login_only(task, secret, *function, ended);
     } else {
         rotate(task, secret, *function, ended);
     }
@@ -289,7 +289,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         while (true) {
             if (ended) throw RotationLost("the node stops, or was not heard of for too long");
             const StepContext context{secret.arn, secret.name, task.version->value(),
-                                      std::chrono::steady_clock::now() + function.timeout};
+                                      std::chrono::steady_clock::now() + function.timeout, &ended};
             StoredValues values(parts_, task, context.deadline, &ended);
             function.function->run(task.step, context, values);
             if (task.step == Step::finish) break;
@@ -407,13 +407,13 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     events_.failed(task.name, step, *task.last_error, final);
 }
 
-void Runner::try_login_only(RotationTask& task, const StoredSecret& secret,
-                            const FunctionEntry& function) const {
+void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
+                            const std::atomic<bool>& ended) const {
     const auto now = parts_.clock.now();
     task.last_attempt = now;
     task.attempt = 1;
     const StepContext context{secret.arn, secret.name, task.version->value(),
-                              std::chrono::steady_clock::now() + function.timeout};
+                              std::chrono::steady_clock::now() + function.timeout, &ended};
     StoredValues values(parts_, task, context.deadline);
     if (secrets::find_version(secret.versions, *task.version) == nullptr) {
         RotationWrites(parts_).run(

@@ -56,7 +56,7 @@ private:
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
-                        const FunctionEntry& function) const;
+                        const FunctionEntry& function, const std::atomic<bool>& ended) const;
     /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin, and counts for
     /// its groups.
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
@@ -67,7 +67,8 @@ private:
     void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void fail(storage::RotationTask& task, const storage::StoredSecret& secret, StepFailed::Kind kind,
               const std::string& message) const;
-    /// Stores how far it is. Throws RotationLost when somebody else has it, or rotations are paused.
+    /// Stores how far it is. Throws RotationLost when somebody else has it, or rotations
+    /// are paused.
     void save(const storage::RotationTask& task, secrets::ServiceAction action = {}) const;
     /// Others may take it, as it is; nothing when somebody has.
     void give_back(const storage::RotationTask& task) const;

@@ -26,21 +26,66 @@ constexpr std::size_t kRoomBesides = 16 * 1024;
     throw StepFailed(StepFailed::Kind::hopeless, what);
 }
 
+using NumberRoom = std::array<char, 24>;
+
+std::string_view number_text(const json::value& value, NumberRoom& room) {
+    const auto end = value.is_int64()
+                         ? std::to_chars(room.data(), room.data() + room.size(), value.get_int64()).ptr
+                         : std::to_chars(room.data(), room.data() + room.size(), value.get_uint64()).ptr;
+    return {room.data(), static_cast<std::size_t>(end - room.data())};
+}
+
+constexpr std::size_t kFewestDigits = 4;
+
+/// As deep as the parser goes.
+void visit_value(std::string_view name, const json::value& value, const SecretFields::Visit& visit) {
+    if (const auto* text = value.if_string()) {
+        visit(name, {text->data(), text->size()});
+    } else if (value.is_int64() || value.is_uint64()) {
+        NumberRoom room{};
+        const auto digits = number_text(value, room);
+        if (digits.size() >= kFewestDigits) visit(name, digits);
+    } else if (const auto* array = value.if_array()) {
+        for (const auto& element : *array) visit_value(name, element, visit);
+    } else if (const auto* object = value.if_object()) {
+        for (const auto& member : *object) {
+            visit_value({member.key().data(), member.key().size()}, member.value(), visit);
+        }
+    }
+}
+
 }  // namespace
 
 struct SecretFields::Store {
     explicit Store(std::size_t size)
         : memory(size * kRoomPerByte + kRoomBesides), resource(memory.writable().data(), memory.size()) {}
 
+    /// Null for what is no JSON.
+    static std::unique_ptr<Store> of(const crypto::SecretBytes& value);
+
     crypto::SecretBytes memory;
     json::static_resource resource;
     json::value root;
     /// The text of the number that was asked for last.
-    mutable std::array<char, 24> number{};
+    mutable NumberRoom number{};
 
     [[nodiscard]] std::optional<std::string_view> text_of(const json::value* value,
                                                           std::string_view name) const;
 };
+
+std::unique_ptr<SecretFields::Store> SecretFields::Store::of(const crypto::SecretBytes& value) try {
+    auto store = std::make_unique<Store>(value.size());
+    // The parser's own stack is in locked memory as well.
+    crypto::SecretBytes stack(value.size() * 2 + 4096);
+    json::stream_parser parser(&store->resource, {}, stack.writable().data(), stack.size());
+    const auto text = value.text();
+    parser.write(text.data(), text.size());
+    parser.finish();
+    store->root = json::value(parser.release());
+    return store;
+} catch (const std::exception&) {
+    return nullptr;
+}
 
 SecretFields::SecretFields(std::unique_ptr<Store> store) : store_(std::move(store)) {}
 SecretFields::SecretFields(SecretFields&&) noexcept = default;
@@ -49,16 +94,8 @@ SecretFields::~SecretFields() = default;
 
 SecretFields SecretFields::parse(const crypto::SecretBytes& value) {
     if (value.size() > kMostBytes) hopeless("the secret's value is too long for a JSON object of fields");
-    auto store = std::make_unique<Store>(value.size());
-    // The parser's own stack is in locked memory as well.
-    crypto::SecretBytes stack(value.size() * 2 + 4096);
-    try {
-        json::stream_parser parser(&store->resource, {}, stack.writable().data(), stack.size());
-        const auto text = value.text();
-        parser.write(text.data(), text.size());
-        parser.finish();
-        store->root = json::value(parser.release());
-    } catch (const std::exception&) {
+    auto store = Store::of(value);
+    if (!store) {
         hopeless(
             "the secret's value is not JSON; this rotation function wants an object of fields, such as "
             "{\"username\": ..., \"password\": ...}");
@@ -75,13 +112,7 @@ std::optional<std::string_view> SecretFields::Store::text_of(const json::value* 
                                                              std::string_view name) const {
     if (value == nullptr || value->is_null()) return std::nullopt;
     if (const auto* text = value->if_string()) return std::string_view(text->data(), text->size());
-    if (value->is_int64() || value->is_uint64()) {
-        auto& room = number;
-        const auto end = value->is_int64()
-                             ? std::to_chars(room.data(), room.data() + room.size(), value->get_int64()).ptr
-                             : std::to_chars(room.data(), room.data() + room.size(), value->get_uint64()).ptr;
-        return std::string_view(room.data(), static_cast<std::size_t>(end - room.data()));
-    }
+    if (value->is_int64() || value->is_uint64()) return number_text(*value, number);
     hopeless("the secret's field \"" + std::string(name) + "\" must be a text");
 }
 
@@ -131,6 +162,10 @@ crypto::SecretBytes SecretFields::text() const {
     serializer.reset(&store_->root);
     static_cast<void>(serializer.read(reinterpret_cast<char*>(out.writable().data()), out.size()));
     return out;
+}
+
+void SecretFields::visit_texts(const crypto::SecretBytes& value, const Visit& visit) {
+    if (const auto store = Store::of(value)) visit_value("", store->root, visit);
 }
 
 }  // namespace coffer::rotation

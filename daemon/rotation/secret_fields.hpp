@@ -3,6 +3,7 @@
 // and changed without leaving locked memory.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,12 @@ public:
     void set(std::string_view name, std::string_view value);
     /// The object as JSON.
     [[nodiscard]] crypto::SecretBytes text() const;
+
+    /// Calls `visit` with each text and each whole number of four digits or more in a value that is JSON, at
+    /// any depth, and with the name of the member that it is under ("" for what is under none). Nothing for a
+    /// value that is no JSON.
+    using Visit = std::function<void(std::string_view name, std::string_view text)>;
+    static void visit_texts(const crypto::SecretBytes& value, const Visit& visit);
 
     SecretFields(SecretFields&&) noexcept;
     SecretFields& operator=(SecretFields&&) noexcept;

@@ -111,6 +111,12 @@ std::optional<SecretBytes> StoredValues::previous() {
     return labelled(task_.name, secrets::kPrevious);
 }
 
+bool StoredValues::new_is_current() {
+    const auto secret = load_secret(parts_, task_, deadline_);
+    const auto* version = secrets::find_version(secret.versions, *task_.version);
+    return version != nullptr && secrets::has_label(*version, secrets::kCurrent);
+}
+
 std::optional<SecretBytes> StoredValues::current_of(const std::string& name) {
     return labelled(name, secrets::kCurrent);
 }

@@ -25,13 +25,6 @@ struct RotationParts {
     std::string node;
 };
 
-/// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done
-/// about it.
-class RotationLost : public Error {
-public:
-    using Error::Error;
-};
-
 /// Runs `job` in a transaction, waits for it, and journals the event that it stored, if any.
 class RotationWrites {
 public:
@@ -58,6 +51,7 @@ public:
     [[nodiscard]] std::optional<crypto::SecretBytes> pending() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> previous() override;
     void put_pending(crypto::SecretBytes value) override;
+    [[nodiscard]] bool new_is_current() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> current_of(const std::string& name) override;
     [[nodiscard]] crypto::SecretBytes random(std::size_t size) override;
     void begin_exchange() override;

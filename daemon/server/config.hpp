@@ -234,9 +234,24 @@ struct ApiFunctionSection {
     std::optional<ApiCallSection> remove;  ///< `delete`
 };
 
+/// A program that coffer-runner starts.
+struct ExecFunctionSection {
+    RotationPassword password;
+    std::string program;          ///< its name in the runner's configuration
+    bool makes_password = false;  ///< Coffer makes the new value, and not the program
+    std::string field;            ///< with makes_password: as RandomFunctionSection's
+};
+
+/// A handler in the shape of AWS Lambda's, which coffer-runner runs.
+struct LambdaFunctionSection {
+    std::string program;  ///< its name in the runner's configuration
+    std::string role;     ///< name of the role that it acts as
+};
+
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
 using RotationFunctionKind =
-    std::variant<RandomFunctionSection, PostgresqlFunctionSection, OauthFunctionSection, ApiFunctionSection>;
+    std::variant<RandomFunctionSection, PostgresqlFunctionSection, OauthFunctionSection, ApiFunctionSection,
+                 ExecFunctionSection, LambdaFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;
@@ -268,6 +283,9 @@ struct RotationSection {
     std::chrono::milliseconds retry_after{60'000};
     std::chrono::milliseconds retry_at_most{3'600'000};
     std::chrono::milliseconds lease{60'000};
+    std::filesystem::path runner = "/run/coffer-runner/runner.sock";  ///< where coffer-runner listens
+    std::string aws_endpoint;           ///< what handlers use: "https://HOST:PORT"; empty: there are none
+    std::filesystem::path aws_ca_file;  ///< of that endpoint, on the runner's side; empty: the system's
     std::vector<RotationFunctionSection> functions;
     std::vector<RotationBlackoutSection> blackouts;
     std::vector<RotationGroupSection> groups;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/url/parse.hpp>
 #include <set>
 
 #include "daemon/server/https_url.hpp"
@@ -144,6 +145,51 @@ ApiFunctionSection read_api(TableReader& reader, ConfigProblems& problems) {
     return function;
 }
 
+/// As coffer-runner's configuration has names of programs.
+void read_program_name(TableReader& reader, std::string& program) {
+    if (!reader.read_text("program", program, Need::required)) return;
+    const bool sound =
+        program.size() <= kLambdaNameMax &&
+        program.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+            std::string::npos;
+    if (!sound) {
+        reader.complain(
+            "program",
+            "must be the name of a [[program]] of runner.toml, 1 to 64 of A-Z, a-z, 0-9, '-', '_' and "
+            "'.'; which program that is, the runner's configuration alone says");
+    }
+}
+
+ExecFunctionSection read_exec(TableReader& reader) {
+    ExecFunctionSection function;
+    read_program_name(reader, function.program);
+    std::string make = "program";
+    reader.read_text("make", make);
+    if (make == "password") {
+        function.makes_password = true;
+        reader.read_text("field", function.field);
+        read_password(reader, function.password);
+    } else if (make != "program") {
+        reader.complain("make", "\"" + make + "\" is not known; choose one of \"program\", \"password\"");
+    } else if (reader.has("field") || reader.has("password_length")) {
+        reader.complain(
+            "make",
+            "must be \"password\" with 'field' and rules for passwords: otherwise the program makes "
+            "the new value");
+    }
+    return function;
+}
+
+LambdaFunctionSection read_lambda(TableReader& reader) {
+    LambdaFunctionSection function;
+    read_program_name(reader, function.program);
+    reader.read_text("role", function.role, Need::required);
+    if (function.role.find_first_of(":/") != std::string::npos) {
+        reader.complain("role", "must be the name of a role, not its ARN");
+    }
+    return function;
+}
+
 struct KindReader {
     std::string_view name;
     RotationFunctionKind (*read)(TableReader& reader, ConfigProblems& problems);
@@ -154,6 +200,12 @@ constexpr std::array kKinds{
                [](TableReader& reader, ConfigProblems& problems) -> RotationFunctionKind {
                    return read_api(reader, problems);
                }},
+    KindReader{
+        "exec",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_exec(reader); }},
+    KindReader{
+        "lambda",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_lambda(reader); }},
     KindReader{
         "oauth",
         [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_oauth(reader); }},
@@ -169,6 +221,18 @@ std::string kinds_to_choose() {
     std::string names;
     for (const auto& kind : kKinds) names += (names.empty() ? "\"" : ", \"") + std::string(kind.name) + "\"";
     return names;
+}
+
+void read_endpoint(TableReader& reader, RotationSection& rotation) {
+    if (reader.read_text("aws_endpoint", rotation.aws_endpoint)) {
+        const auto url = boost::urls::parse_uri(rotation.aws_endpoint);
+        if (!url || url->scheme_id() != boost::urls::scheme::https || url->host().empty() ||
+            url->has_query() || url->has_fragment() || url->has_userinfo() ||
+            !(url->encoded_path().empty() || url->encoded_path() == "/")) {
+            reader.complain("aws_endpoint", "must be https://HOST:PORT of an AWS listener");
+        }
+    }
+    reader.read_path("aws_ca_file", rotation.aws_ca_file);
 }
 
 void read_function(TableReader& reader, RotationFunctionSection& function, ConfigProblems& problems) {
@@ -235,6 +299,8 @@ void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems&
         reader.read_duration("retry_after", rotation.retry_after, kOneSecond, kOneDay);
         reader.read_duration("retry_at_most", rotation.retry_at_most, kOneSecond, kOneDay);
         reader.read_duration("lease", rotation.lease, 10 * kOneSecond, kOneHour);
+        reader.read_path("runner", rotation.runner);
+        read_endpoint(reader, rotation);
         if (rotation.retry_at_most < rotation.retry_after) {
             reader.complain("retry_at_most", "must not be shorter than 'retry_after'");
         }
@@ -257,6 +323,11 @@ void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems&
         TableReader reader(*table, "[[rotation_function]]", problems);
         RotationFunctionSection function;
         read_function(reader, function, problems);
+        if (std::holds_alternative<LambdaFunctionSection>(function.kind) && rotation.aws_endpoint.empty()) {
+            reader.complain("kind",
+                            "\"lambda\" needs [rotation] aws_endpoint, where handlers find the AWS listener: "
+                            "\"https://HOST:PORT\"");
+        }
         if (!function.name.empty() && !names.insert(function.name).second) {
             reader.complain("name", "\"" + function.name + "\" names another rotation function as well");
         }

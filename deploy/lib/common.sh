@@ -4,7 +4,7 @@
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
 
 # What an appliance runs, as CMake targets and as files of bin/: quickstart.sh builds these, appliance.sh wants them.
-programs=(cofferd coffer-hsm coffer coffer-audit)
+programs=(cofferd coffer-runner coffer-hsm coffer coffer-audit)
 
 # One line for each thing that is done; with the time since the start, so that a slow step shows.
 step() { printf '%s%6.1fs%s  %s\n' "$dim" "$(seconds_since_start)" "$plain" "$*"; }
@@ -55,6 +55,14 @@ closed_folder() {
     [ -d "$folder" ] || return 0
     "${@:2}" test -x "$folder" || { printf '%s' "$folder"; return 0; }
   done
+}
+
+# The pid in file $1, if that process has $2 in its command line: a pid alone may have been given to another process since.
+running_pid() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) || return 1
+  [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$2" || return 1
+  printf '%s' "$pid"
 }
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

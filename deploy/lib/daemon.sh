@@ -5,13 +5,8 @@ config_file() { printf '%s/etc/cofferd.toml' "$state"; }
 daemon_log() { printf '%s/cofferd.log' "$log"; }
 daemon_pid_file() { printf '%s/run/cofferd.pid' "$state"; }
 
-# The pid of this appliance's daemon, if it runs: a pid alone may have been given to another process since.
-daemon_pid() {
-  local pid
-  pid=$(cat "$(daemon_pid_file)" 2>/dev/null) || return 1
-  [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$(config_file)" || return 1
-  printf '%s' "$pid"
-}
+# The pid of this appliance's daemon, if it runs.
+daemon_pid() { running_pid "$(daemon_pid_file)" "$(config_file)"; }
 
 # Not a zombie either: in a container without an init nobody collects those.
 process_lives() {
@@ -25,7 +20,7 @@ daemon_is_ready() { local answer; answer=$(http_get "$metrics_port" /readyz 2>/d
 
 why_not_ready() { http_get "$metrics_port" /readyz 2>/dev/null | tail -n +2 || true; }
 
-replace_port() { sed -i "s/^port = $1\$/port = $2/" "$(config_file)"; }
+replace_port() { sed -i "s/^port = $1\$/port = $2/; s|^\(aws_endpoint = \"https://localhost:\)$1\"\$|\1$2\"|" "$(config_file)"; }
 
 # Ports are chosen once and kept, so that a configuration or a script that names them stays right. A port
 # that somebody else took meanwhile is replaced.

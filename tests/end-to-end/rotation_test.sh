@@ -5,48 +5,9 @@
 . "$(dirname "$0")/support.sh"
 
 bring_up
-pg=$(postgresql_programs)
-functions=arn:aws:lambda:us-east-1:111122223333:function
 
-# ---- a PostgreSQL server of somebody else's, with passwords and TLS ---------------------------------------------------
-
-target="$work/target"
-install -d -m 755 "$target"
-[ "$(id -u)" -ne 0 ] || chown coffer:coffer "$target"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost -keyout "$target/server.key" -out "$target/server.crt" 2>/dev/null
-chmod 600 "$target/server.key"
-chmod 644 "$target/server.crt"
-[ "$(id -u)" -ne 0 ] || chown coffer:coffer "$target/server.key" "$target/server.crt"
-target_port=$(free_port)
-printf 'Adm1n-pass' >"$target/pw"
-chmod 644 "$target/pw"
-as_owner "$pg/initdb" -D "$target/data" -U root_admin --pwfile="$target/pw" --auth=scram-sha-256 -E UTF8 --no-sync >/dev/null
-cat >>"$target/data/postgresql.conf" <<CONF
-listen_addresses = 'localhost'
-port = $target_port
-unix_socket_directories = '$target'
-ssl = on
-ssl_cert_file = '$target/server.crt'
-ssl_key_file = '$target/server.key'
-fsync = off
-log_statement = all
-CONF
-target_server() { as_owner "$pg/pg_ctl" "$1" -w -D "$target/data" "${@:2}" >/dev/null; }
-trap 'target_server stop -m immediate 2>/dev/null || true; clean_up' EXIT
-target_server start -l "$target/log"
-as_admin() { PGPASSWORD=Adm1n-pass psql -X -q -A -t -v ON_ERROR_STOP=1 "host=localhost port=$target_port user=root_admin dbname=postgres" "$@"; }
-
-# login_of SECRET: logs in with what AWSCURRENT says, and prints the user.
-field_of() { coffer get "$1" --field "$2"; }
-login_of() {
-  PGPASSWORD=$(field_of "$1" password) PGUSER=$(field_of "$1" username) psql -X -q -A -t \
-    "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt" \
-    -c 'SELECT session_user'
-}
-db_secret() { # USER PASSWORD
-  printf '{"engine":"postgres","host":"localhost","port":%s,"dbname":"postgres","username":"%s","password":"%s"}' "$target_port" "$1" "$2"
-}
+# shellcheck source=target_server.sh
+. "$(dirname "$0")/target_server.sh"
 
 cat >>"$state/etc/cofferd.toml" <<CONF
 
@@ -84,15 +45,6 @@ take_environment
 expect_contains "the functions are listed" "$functions:two-users" "$(coffer rotation functions)"
 
 # ---- random values ------------------------------------------------------------------------------------------------------
-
-rotate() { # SECRET FUNCTION [RULES]
-  coffer rotate-secret --secret-id "$1" --rotation-lambda-arn "$functions:$2" --rotation-rules "${3:-AutomaticallyAfterDays=30}"
-}
-described() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$2"; }
-labels_of() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c '
-import json,sys
-print(*sorted(label for labels in json.load(sys.stdin)["VersionIdsToStages"].values() for label in labels))'; }
-is_rotated() { [ "$(described "$1" LastRotatedDate)" != None ] && [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
 
 printf 'first' | coffer put plain >/dev/null
 expect_refused "without a function" "No Lambda rotation function ARN is associated with this secret." coffer rotate-secret --secret-id plain
@@ -141,7 +93,6 @@ as_admin -c "CREATE ROLE other LOGIN PASSWORD 'p'; CREATE ROLE other_clone LOGIN
   CREATE ROLE boss LOGIN PASSWORD 'p'; CREATE ROLE boss_clone SUPERUSER LOGIN PASSWORD 'somebody'"
 db_secret other p | coffer put db/other >/dev/null
 rotate db/other two-users >/dev/null
-has_failed() { coffer rotation status "$1" | grep -q '^state *Failed'; }
 wait_until "somebody else's user is not touched" has_failed db/other
 expect_contains "and why is told" "somebody else's; nothing was done" "$(coffer rotation status db/other)"
 expect_equal "it has its password still" other_clone "$(PGPASSWORD=somebody psql -X -q -A -t "host=localhost port=$target_port user=other_clone dbname=postgres" -c 'SELECT session_user')"
@@ -175,7 +126,6 @@ coffer rotate-secret --secret-id db/one >/dev/null
 wait_until "a target that is away" has_failed db/one
 target_server start -l "$target/log"
 expect_equal "costs nothing" "App \"x\" o'brien" "$(login_of db/one)"
-is_complete() { [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
 wait_until "and is gone on with when it is back" is_complete db/one
 as_admin -c 'ALTER ROLE "App ""x"" o'"'"'brien" RENAME TO renamed'
 coffer rotation force db/one 2>/dev/null

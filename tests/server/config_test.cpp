@@ -640,5 +640,63 @@ TEST(Config, RotationBlackoutsAndGroups) {
                 HasSubstr("another group as well"));
 }
 
+TEST(Config, RotationFunctionsThatAreProgramsNameThemAlone) {
+    const auto config = parse(std::string(kSmallest) + R"(
+[rotation]
+runner = "/run/r/runner.sock"
+aws_endpoint = "https://localhost:8443"
+aws_ca_file = "ca.pem"
+[[rotation_function]]
+name = "a"
+kind = "exec"
+program = "rotate-app"
+[[rotation_function]]
+name = "b"
+kind = "exec"
+program = "rotate-app"
+make = "password"
+field = "password"
+password_length = 20
+[[rotation_function]]
+name = "c"
+kind = "lambda"
+program = "handler"
+role = "rotation"
+)");
+    EXPECT_EQ(config.rotation.runner, "/run/r/runner.sock");
+    EXPECT_EQ(config.rotation.aws_ca_file, "/etc/coffer/ca.pem");
+    ASSERT_EQ(config.rotation.functions.size(), 3U);
+    const auto& plain = std::get<ExecFunctionSection>(config.rotation.functions[0].kind);
+    EXPECT_EQ(plain.program, "rotate-app");
+    EXPECT_FALSE(plain.makes_password);
+    const auto& password = std::get<ExecFunctionSection>(config.rotation.functions[1].kind);
+    EXPECT_TRUE(password.makes_password);
+    EXPECT_EQ(password.field, "password");
+    EXPECT_EQ(password.password.length, 20);
+    EXPECT_EQ(std::get<LambdaFunctionSection>(config.rotation.functions[2].kind).role, "rotation");
+}
+
+TEST(Config, MistakesInRotationFunctionsThatAreProgramsAreNamed) {
+    const auto with = [](const std::string& lines) {
+        return problems_with("[[rotation_function]]\nname = \"a\"\n" + lines);
+    };
+    EXPECT_THAT(with("kind = \"exec\""), HasSubstr("lacks 'program'"));
+    EXPECT_THAT(with("kind = \"exec\"\nprogram = \"/bin/sh\""),
+                HasSubstr("the name of a [[program]] of runner.toml"));
+    EXPECT_THAT(with("kind = \"exec\"\nprogram = \"p\"\nmake = \"x\""),
+                HasSubstr("\"program\", \"password\""));
+    EXPECT_THAT(with("kind = \"exec\"\nprogram = \"p\"\nfield = \"x\""),
+                HasSubstr("must be \"password\" with 'field'"));
+    EXPECT_THAT(with("kind = \"lambda\"\nprogram = \"p\""), HasSubstr("lacks 'role'"));
+    EXPECT_THAT(with("kind = \"lambda\"\nprogram = \"p\"\nrole = \"arn:aws:iam::1:role/x\""),
+                HasSubstr("not its ARN"));
+    EXPECT_THAT(with("kind = \"lambda\"\nprogram = \"p\"\nrole = \"r\""),
+                HasSubstr("needs [rotation] aws_endpoint"));
+    EXPECT_THAT(problems_with("[rotation]\naws_endpoint = \"http://x\""),
+                HasSubstr("must be https://HOST:PORT"));
+    EXPECT_THAT(problems_with("[rotation]\naws_endpoint = \"https://x/path\""),
+                HasSubstr("must be https://HOST:PORT"));
+}
+
 }  // namespace
 }  // namespace coffer::server

@@ -1,0 +1,194 @@
+#include "daemon/rotation_functions.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/rotation/api_function.hpp"
+#include "daemon/rotation/lambda_function.hpp"
+#include "daemon/rotation/oauth_function.hpp"
+#include "daemon/rotation/postgresql_function.hpp"
+#include "daemon/rotation/program_function.hpp"
+#include "daemon/rotation/random_function.hpp"
+
+namespace coffer::daemon {
+
+namespace {
+
+using CredentialsPtr = std::shared_ptr<rotation::RoleCredentials>;
+
+rotation::PasswordSettings password_settings(const server::RotationPassword& section) {
+    rotation::PasswordSettings settings{.length = section.length,
+                                        .exclude_characters = section.exclude_characters,
+                                        .exclude_numbers = section.exclude_numbers,
+                                        .exclude_punctuation = section.exclude_punctuation,
+                                        .exclude_uppercase = section.exclude_uppercase,
+                                        .exclude_lowercase = section.exclude_lowercase,
+                                        .require_each_included_type = section.require_each_included_type};
+    if (const auto refusal = rotation::refusal_of(settings); !refusal.empty()) {
+        throw Error("no password keeps its rules: " + refusal);
+    }
+    return settings;
+}
+
+rotation::HttpsServer https_server(const server::HttpsUrl& url, const std::filesystem::path& ca_file) {
+    return {url.host, url.port, ca_file};
+}
+
+rotation::OauthSettings oauth_settings(const server::OauthFunctionSection& section) {
+    using Settings = rotation::OauthSettings;
+    Settings settings;
+    settings.server = https_server(section.token_url, section.ca_file);
+    settings.token_path = section.token_url.target;
+    if (section.grant == "refresh_token") settings.grant = Settings::Grant::refresh_token;
+    if (section.client_authentication == "post") settings.authentication = Settings::Authentication::post;
+    if (section.client_authentication == "none") settings.authentication = Settings::Authentication::none;
+    settings.scope = section.scope;
+    settings.audience = section.audience;
+    if (section.test_url) {
+        settings.test_server = https_server(*section.test_url, section.ca_file);
+        settings.test_path = section.test_url->target;
+    }
+    return settings;
+}
+
+/// The template `text` of `what`. Places may begin with those of `scopes`, or have no '.'.
+rotation::TextTemplate template_of(const std::string& what, const std::string& text,
+                                   const std::vector<std::string>& scopes) {
+    try {
+        auto made = rotation::TextTemplate::parse(text);
+        for (const auto& name : made.names()) {
+            const auto dot = name.find('.');
+            if (dot == std::string::npos || name == "coffer.token" || name == "coffer.secret") continue;
+            if (std::ranges::find(scopes, name.substr(0, dot)) == scopes.end()) {
+                throw Error("there is no ${" + name + "} here");
+            }
+        }
+        return made;
+    } catch (const Error& error) {
+        throw Error(what + ": " + error.what());
+    }
+}
+
+rotation::ApiCall api_call(const server::ApiFunctionSection& section, const server::ApiCallSection& call,
+                           const std::string& name, const std::vector<std::string>& scopes) {
+    rotation::ApiCall made;
+    made.method = boost::beast::http::string_to_verb(call.method);
+    const auto base = section.url.target == "/" ? std::string() : section.url.target;
+    made.path = template_of(name + ".path", base + call.path, scopes);
+    auto headers = call.headers;
+    headers.insert(section.headers.begin(), section.headers.end());
+    for (const auto& [header, text] : headers) {
+        made.headers.emplace(header, template_of(name + ".headers." + header, text, scopes));
+    }
+    if (!call.json.empty()) {
+        made.content_type = "application/json";
+        made.body = template_of(name + ".json", call.json, scopes);
+    } else if (!call.form.empty()) {
+        made.content_type = "application/x-www-form-urlencoded";
+        made.body = template_of(name + ".form", call.form, scopes);
+        made.body_escape = rotation::Escape::form;
+    } else if (call.method != "GET" && call.method != "DELETE") {
+        made.content_type = "application/json";
+        made.body = rotation::TextTemplate::parse("{}");
+    }
+    return made;
+}
+
+rotation::ApiSettings api_settings(const server::ApiFunctionSection& section) {
+    rotation::ApiSettings settings;
+    settings.server = https_server(section.url, section.ca_file);
+    std::vector<std::string> scopes;
+    // A key is tried as an application would use it: without an administrator's rights.
+    if (section.test) settings.test = api_call(section, *section.test, "test", scopes);
+    if (!section.admin_secret.empty()) scopes.emplace_back("admin");
+    settings.create = api_call(section, section.create, "create", scopes);
+    scopes.emplace_back("new");
+    if (section.remove) settings.remove = api_call(section, *section.remove, "delete", scopes);
+    settings.take = section.take;
+    settings.repeatable = section.repeatable;
+    settings.admin_secret = section.admin_secret;
+    return settings;
+}
+
+/// Makes the function of a section, by the section's type.
+class MakeFunction {
+public:
+    using Made = std::shared_ptr<rotation::Function>;
+    using Section = server::RotationFunctionSection;
+
+    MakeFunction(const server::Config& config, const Clock& clock, CredentialsPtr credentials)
+        : config_(config), clock_(clock), credentials_(std::move(credentials)) {}
+
+    Made operator()(const Section& section) const {
+        try {
+            return std::visit([&](const auto& kind) { return make(section, kind); }, section.kind);
+        } catch (const Error& error) {
+            throw Error("[[rotation_function]] \"" + section.name + "\": " + error.what());
+        }
+    }
+
+    [[nodiscard]] std::string arn_of(const Section& section) const {
+        return rotation::function_arn(config_.node.region, config_.node.account, section.name);
+    }
+
+private:
+    [[nodiscard]] Made make(const Section& /*section*/, const server::RandomFunctionSection& kind) const {
+        return std::make_shared<rotation::RandomFunction>(
+            rotation::RandomSettings{kind.field, password_settings(kind.password)});
+    }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::PostgresqlFunctionSection& kind) const {
+        return std::make_shared<rotation::PostgresqlFunction>(
+            rotation::PostgresqlSettings{.tls = {kind.tls, kind.ca_file},
+                                         .password = password_settings(kind.password),
+                                         .admin_secret = kind.admin_secret,
+                                         .send_plain_password = kind.send_plain_password});
+    }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::ExecFunctionSection& kind) const {
+        return std::make_shared<rotation::ProgramFunction>(
+            rotation::ProgramSettings{kind.program, kind.makes_password, kind.field,
+                                      password_settings(kind.password)},
+            rotation::RunnerClient(config_.rotation.runner));
+    }
+    [[nodiscard]] Made make(const Section& section, const server::LambdaFunctionSection& kind) const {
+        return std::make_shared<rotation::LambdaFunction>(
+            rotation::LambdaSettings{.name = section.name,
+                                     .arn = arn_of(section),
+                                     .program = kind.program,
+                                     .role = kind.role,
+                                     .region = config_.node.region,
+                                     .endpoint = config_.rotation.aws_endpoint,
+                                     .ca_file = config_.rotation.aws_ca_file.string()},
+            rotation::RunnerClient(config_.rotation.runner), credentials_);
+    }
+
+    [[nodiscard]] Made make(const Section& /*section*/, const server::OauthFunctionSection& kind) const {
+        return std::make_shared<rotation::OauthFunction>(oauth_settings(kind), clock_);
+    }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::ApiFunctionSection& kind) const {
+        return std::make_shared<rotation::ApiFunction>(api_settings(kind));
+    }
+
+    const server::Config& config_;
+    const Clock& clock_;
+    const CredentialsPtr credentials_;
+};
+
+}  // namespace
+
+rotation::FunctionSet rotation_functions(const server::Config& config, const Clock& clock,
+                                         CredentialsPtr credentials) {
+    const MakeFunction make(config, clock, std::move(credentials));
+    rotation::FunctionSet functions;
+    for (const auto& section : config.rotation.functions) {
+        functions.add({.name = section.name,
+                       .arn = make.arn_of(section),
+                       .description = section.description,
+                       .timeout = section.timeout,
+                       .function = make(section)});
+    }
+    return functions;
+}
+
+}  // namespace coffer::daemon
