@@ -151,7 +151,7 @@ wait_until "is not repeated" has_failed oauth/r
 expect_contains "and the state says why" "what became of that is not known" "$(coffer rotation status oauth/r)"
 expect_equal "AWSCURRENT is as it was" "$before" "$(coffer get oauth/r)"
 expect_equal "no token was sent twice" 0 "$(calls 'refresh 400')"
-"$build/bin/coffer-audit" search "$dir/audit" --action RotationExchangeStarted --output json | grep -q '"eventName":"RotationExchangeStarted"' ||
+"$build/bin/coffer-audit" search "$dir/audit" --action RotationExchangeStarted --output json | holds '"eventName":"RotationExchangeStarted"' ||
   fail "the exchange is not in the journal"
 what "the exchange is in the journal"
 mode ''

@@ -24,7 +24,7 @@ coffer get app/a >/dev/null
 coffer get-secret-value --secret-id app/missing >/dev/null 2>&1 || true
 coffer batch-get-secret-value --secret-id-list app/a app/other >/dev/null
 coffer iam create-user --user-name bob >/dev/null
-last_is_there() { search --action CreateUser | grep -q '"bob"'; }  # the appliance makes users of its own
+last_is_there() { search --action CreateUser | holds '"bob"'; }  # the appliance makes users of its own
 wait_until "the events are in the database" last_is_there
 expect_equal "a change is found by its secret" 1 "$(count_of --secret app/a --action CreateSecret)"
 expect_equal "with who made it" arn:aws:iam::111122223333:user/admin \
@@ -87,7 +87,7 @@ wait_until "everything delivered again, and what was left" journaled
 expect_equal "no event is there twice" 0 \
   "$(sql 'SELECT count(*) - count(DISTINCT event_id) FROM audit_events WHERE part = 0')"
 [ "$(sql 'SELECT count(*) FROM audit_events WHERE part = 0')" -ge "$before" ] || fail "events are gone"
-if sql 'SELECT event FROM audit_events' | grep -qF value-one; then fail "a secret value is in the database"; fi
+if sql 'SELECT event FROM audit_events' | holds -F value-one; then fail "a secret value is in the database"; fi
 what "no secret value is in the table"
 sql "CREATE TABLE audit_events_20200101 (LIKE audit_events INCLUDING DEFAULTS);
      ALTER TABLE audit_events ATTACH PARTITION audit_events_20200101 FOR VALUES FROM ('20200101 00:00:00+00') TO ('20200102 00:00:00+00')" >/dev/null

@@ -111,7 +111,7 @@ done
 recorded() {
   local journal
   for journal in "$dir/audit" "$state/second/audit"; do
-    if "$audit" search "$journal" --action "$1" --output json | grep -q "\"eventName\":\"$1\""; then return 0; fi
+    if "$audit" search "$journal" --action "$1" --output json | holds "\"eventName\":\"$1\""; then return 0; fi
   done
   return 1
 }

@@ -280,13 +280,13 @@ rotate db/app postgresql >/dev/null
 wait_until "a handler rotates a database's user" is_rotated db/app
 expect_equal "AWSCURRENT logs in" app "$(login_of db/app)"
 [ "$(field_of db/app password)" != old-1 ] || fail "the password is the old one"
-handler_put() { coffer audit search --action PutSecretValue --output json 2>/dev/null | grep -q 'assumed-role/rotator/postgresql'; }
+handler_put() { coffer audit search --action PutSecretValue --output json 2>/dev/null | holds 'assumed-role/rotator/postgresql'; }
 wait_until "its requests are on record as the role's" handler_put
-issued() { coffer audit search --action AssumeRole --output json 2>/dev/null | grep -q 'lambda.amazonaws.com'; }
+issued() { coffer audit search --action AssumeRole --output json 2>/dev/null | holds 'lambda.amazonaws.com'; }
 wait_until "and so are the credentials that it was given" issued
 rotated=$(described db/app LastRotatedDate)
 coffer rotate-secret --secret-id db/app --no-rotate-immediately --rotation-rules AutomaticallyAfterDays=30 >/dev/null
-tested() { coffer audit search --action TestRotationSucceeded --output json 2>/dev/null | grep -q db/app; }
+tested() { coffer audit search --action TestRotationSucceeded --output json 2>/dev/null | holds db/app; }
 wait_until "only testSecret, when that is asked for" tested
 expect_equal "which does not count as a rotation" "$rotated" "$(described db/app LastRotatedDate)"
 

@@ -76,7 +76,7 @@ wait_until "the running node takes it" is_served
 expect_contains "with what it had then" AdministratorAccess "$(alices_policies)"
 expect_refused "there is nothing more to accept" "nothing to accept" cofferd accept-principals --revision "$((today + 1))"
 accepted() { coffer audit search --action AcceptPrincipals --output json; }
-is_recorded() { accepted | grep -q acceptedRevision; }
+is_recorded() { accepted | holds acceptedRevision; }
 wait_until "there is an event of it" is_recorded
 what "there is an event of it"
 "$program/bin/coffer-audit" verify "$dir/audit" --public-key "$dir/audit-public.pem" --against-database "$conninfo" >"$work/verify" 2>&1 ||

@@ -140,7 +140,7 @@ expect_equal "with the password that logs in" "App \"x\" o'brien" "$(login_of db
 before=$(coffer get db/one)
 rotated=$(described db/one LastRotatedDate)
 coffer rotate-secret --secret-id db/one --no-rotate-immediately --rotation-rules 'ScheduleExpression=rate(4 hours)' >/dev/null
-tested() { coffer audit search --action TestRotationSucceeded --output json 2>/dev/null | grep -q db/one; }
+tested() { coffer audit search --action TestRotationSucceeded --output json 2>/dev/null | holds db/one; }
 wait_until "only the login is tried" tested
 expect_equal "the value is the same" "$before" "$(coffer get db/one)"
 expect_equal "it does not count as a rotation" "$rotated" "$(described db/one LastRotatedDate)"
@@ -171,7 +171,7 @@ expect_contains "and AWSCURRENT logs in" app "$(login_of db/two)"
 
 # ---- what is told of it --------------------------------------------------------------------------------------------------------------------
 
-recorded() { coffer audit search --action RotationSucceeded --output json 2>/dev/null | grep -q '"rotation worker"\|rotation worker'; }
+recorded() { coffer audit search --action RotationSucceeded --output json 2>/dev/null | holds '"rotation worker"\|rotation worker'; }
 wait_until "events tell of it" recorded
 expect_equal "none of them has a value" 0 "$(cat "$dir"/audit/journal-*.log | grep -cF "$(field_of db/two password)" || true)"
 [ "$(metric coffer_rotations_total)" -gt 0 ] || fail "no metric counts it"

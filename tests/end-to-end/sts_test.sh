@@ -81,7 +81,7 @@ expect_equal "and enabled" value "$(as_reader coffer get sts/a)"
 
 # ---- what is on record -------------------------------------------------------------------------------------------
 
-events_are_there() { coffer audit search --action AssumeRole --output json | grep -q build-7; }
+events_are_there() { coffer audit search --action AssumeRole --output json | holds build-7; }
 wait_until "the events can be searched" events_are_there
 events=$(coffer audit search --action AssumeRole --output json)
 [ "${events/"$secret"/}" = "$events" ] || fail "the secret is in an event"

@@ -103,6 +103,14 @@ expect_refused() {
   expect_contains "$1" "$2" "$output"
 }
 
+# holds [GREP'S OPTIONS] PATTERN: `grep -q` for a pipe. That one ends at its first match, and whoever still writes then fails,
+# by which the whole pipe fails.
+holds() {
+  local text
+  text=$(cat)
+  grep -q "$@" <<<"$text"
+}
+
 # Waits for a condition; the bound is there to end a test that hangs, not to measure.
 wait_until() {
   local tries

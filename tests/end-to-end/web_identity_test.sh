@@ -225,12 +225,12 @@ coffer iam delete-listener-policy --listener-name aws >/dev/null
 # ---- what is on record -------------------------------------------------------------------------------------------------
 
 events() { coffer audit search --action AssumeRoleWithWebIdentity --output json; }
-events_are_there() { events | grep -q WebIdentityUser; }
+events_are_there() { events | holds WebIdentityUser; }
 wait_until "the events can be searched" events_are_there
 found=$(events)
 expect_contains "the event says who" "\"userName\":\"$pod\"" "$found"
 expect_contains "and who vouches for it" "\"identityProvider\":\"arn:aws:iam::$account:oidc-provider/${cluster#https://}\"" "$found"
-refusals() { coffer audit search --action RefuseRequests --output json | grep -q InvalidIdentityToken; }
+refusals() { coffer audit search --action RefuseRequests --output json | holds InvalidIdentityToken; }
 wait_until "strangers' refusals are told in few events" refusals
 what "strangers' refusals are told in few events"
 journal() { as_owner cat "$dir"/audit/* | tr -d '\0'; }
