@@ -3,10 +3,11 @@
 # through refusals, a target that is away, and kill -9. AWSCURRENT logs in all the while.
 # shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
+# shellcheck source=rotation_support.sh
+. "$(dirname "$0")/rotation_support.sh"
 
 bring_up
 pg=$(postgresql_programs)
-functions=arn:aws:lambda:us-east-1:111122223333:function
 
 # ---- a PostgreSQL server of somebody else's, with passwords and TLS ---------------------------------------------------
 
@@ -38,7 +39,6 @@ target_server start -l "$target/log"
 as_admin() { PGPASSWORD=Adm1n-pass psql -X -q -A -t -v ON_ERROR_STOP=1 "host=localhost port=$target_port user=root_admin dbname=postgres" "$@"; }
 
 # login_of SECRET: logs in with what AWSCURRENT says, and prints the user.
-field_of() { coffer get "$1" --field "$2"; }
 login_of() {
   PGPASSWORD=$(field_of "$1" password) PGUSER=$(field_of "$1" username) psql -X -q -A -t \
     "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt" \
@@ -48,14 +48,7 @@ db_secret() { # USER PASSWORD
   printf '{"engine":"postgres","host":"localhost","port":%s,"dbname":"postgres","username":"%s","password":"%s"}' "$target_port" "$1" "$2"
 }
 
-cat >>"$state/etc/cofferd.toml" <<CONF
-
-[rotation]
-workers = 3
-attempts = 3
-retry_after = "1s"
-retry_at_most = "1s"
-lease = "10s"
+add_functions <<CONF
 
 [[rotation_function]]
 name = "random"
@@ -84,15 +77,6 @@ take_environment
 expect_contains "the functions are listed" "$functions:two-users" "$(coffer rotation functions)"
 
 # ---- random values ------------------------------------------------------------------------------------------------------
-
-rotate() { # SECRET FUNCTION [RULES]
-  coffer rotate-secret --secret-id "$1" --rotation-lambda-arn "$functions:$2" --rotation-rules "${3:-AutomaticallyAfterDays=30}"
-}
-described() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$2"; }
-labels_of() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c '
-import json,sys
-print(*sorted(label for labels in json.load(sys.stdin)["VersionIdsToStages"].values() for label in labels))'; }
-is_rotated() { [ "$(described "$1" LastRotatedDate)" != None ] && [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
 
 printf 'first' | coffer put plain >/dev/null
 expect_refused "without a function" "No Lambda rotation function ARN is associated with this secret." coffer rotate-secret --secret-id plain
@@ -141,7 +125,6 @@ as_admin -c "CREATE ROLE other LOGIN PASSWORD 'p'; CREATE ROLE other_clone LOGIN
   CREATE ROLE boss LOGIN PASSWORD 'p'; CREATE ROLE boss_clone SUPERUSER LOGIN PASSWORD 'somebody'"
 db_secret other p | coffer put db/other >/dev/null
 rotate db/other two-users >/dev/null
-has_failed() { coffer rotation status "$1" | grep -q '^state *Failed'; }
 wait_until "somebody else's user is not touched" has_failed db/other
 expect_contains "and why is told" "somebody else's; nothing was done" "$(coffer rotation status db/other)"
 expect_equal "it has its password still" other_clone "$(PGPASSWORD=somebody psql -X -q -A -t "host=localhost port=$target_port user=other_clone dbname=postgres" -c 'SELECT session_user')"
@@ -175,7 +158,6 @@ coffer rotate-secret --secret-id db/one >/dev/null
 wait_until "a target that is away" has_failed db/one
 target_server start -l "$target/log"
 expect_equal "costs nothing" "App \"x\" o'brien" "$(login_of db/one)"
-is_complete() { [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
 wait_until "and is gone on with when it is back" is_complete db/one
 as_admin -c 'ALTER ROLE "App ""x"" o'"'"'brien" RENAME TO renamed'
 coffer rotation force db/one 2>/dev/null
