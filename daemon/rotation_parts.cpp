@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/rotation/mysql_function.hpp"
 #include "daemon/rotation/postgresql_function.hpp"
 #include "daemon/rotation/random_function.hpp"
 
@@ -40,6 +41,13 @@ struct MakeFunction {
                                          .password = password_settings(section.password),
                                          .admin_secret = section.admin_secret,
                                          .send_plain_password = section.send_plain_password});
+    }
+    Made operator()(const server::MysqlFunctionSection& section) const {
+        return std::make_shared<rotation::MysqlFunction>(
+            rotation::MysqlSettings{.tls = {section.tls == "verify-full", section.ca_file},
+                                    .password = password_settings(section.password),
+                                    .admin_secret = section.admin_secret,
+                                    .send_plain_password = section.send_plain_password});
     }
 };
 

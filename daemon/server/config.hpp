@@ -201,8 +201,17 @@ struct PostgresqlFunctionSection {
     bool send_plain_password = false;
 };
 
+struct MysqlFunctionSection {
+    RotationPassword password;
+    std::string tls = "verify-full";
+    std::filesystem::path ca_file;  ///< empty: the system's
+    std::string admin_secret;       ///< its name; empty: one user changes its own password
+    bool send_plain_password = false;
+};
+
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
-using RotationFunctionKind = std::variant<RandomFunctionSection, PostgresqlFunctionSection>;
+using RotationFunctionKind = std::variant<RandomFunctionSection, PostgresqlFunctionSection,
+                                          MysqlFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;
