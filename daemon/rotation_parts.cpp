@@ -6,6 +6,7 @@
 #include "daemon/rotation/mysql_function.hpp"
 #include "daemon/rotation/postgresql_function.hpp"
 #include "daemon/rotation/random_function.hpp"
+#include "daemon/rotation/redis_function.hpp"
 
 namespace coffer::daemon {
 
@@ -48,6 +49,13 @@ struct MakeFunction {
                                     .password = password_settings(section.password),
                                     .admin_secret = section.admin_secret,
                                     .send_plain_password = section.send_plain_password});
+    }
+    Made operator()(const server::RedisFunctionSection& section) const {
+        return std::make_shared<rotation::RedisFunction>(
+            rotation::RedisSettings{.ca_file = section.ca_file,
+                                    .password = password_settings(section.password),
+                                    .admin_secret = section.admin_secret,
+                                    .allow_unsaved = section.allow_unsaved});
     }
 };
 

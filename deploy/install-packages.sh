@@ -15,7 +15,7 @@ packages=(
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 python3-boto3 pgbouncer
-  mariadb-server
+  mariadb-server redis-server
 )
 
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
@@ -92,6 +92,7 @@ mask() { # PACKAGE SERVICE
 }
 mask pgbouncer pgbouncer
 mask mariadb-server mariadb
+mask redis-server redis-server
 apt install --no-install-recommends "${missing[@]}"
 rm -f "$log"
 echo "Installed in $SECONDS s."

@@ -26,6 +26,7 @@ void ValueFunction::run(Step step, const StepContext& context, SecretValues& val
     if (!pending) throw StepFailed(StepFailed::Kind::retry, "the new version has no value yet");
     if (step == Step::set) set(context, values, *pending);
     if (step == Step::test) test(context, *pending);
+    if (step == Step::finish) finish(context, values, *pending);
 }
 
 }  // namespace coffer::rotation

@@ -101,6 +101,9 @@ protected:
                      const crypto::SecretBytes& pending) = 0;
     /// Uses `value` as an application would.
     virtual void test(const StepContext& context, const crypto::SecretBytes& value) = 0;
+    /// Before the labels move: takes from the target what neither AWSCURRENT nor AWSPREVIOUS will need.
+    virtual void finish(const StepContext& /*context*/, SecretValues& /*values*/,
+                        const crypto::SecretBytes& /*pending*/) {}
 };
 
 }  // namespace coffer::rotation

@@ -209,9 +209,16 @@ struct MysqlFunctionSection {
     bool send_plain_password = false;
 };
 
+struct RedisFunctionSection {
+    RotationPassword password;
+    std::filesystem::path ca_file;  ///< empty: the system's
+    std::string admin_secret;       ///< its name; empty: the user changes its own passwords
+    bool allow_unsaved = false;
+};
+
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
 using RotationFunctionKind = std::variant<RandomFunctionSection, PostgresqlFunctionSection,
-                                          MysqlFunctionSection>;
+                                          MysqlFunctionSection, RedisFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;

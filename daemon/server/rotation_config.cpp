@@ -89,6 +89,15 @@ MysqlFunctionSection read_mysql(TableReader& reader) {
     return function;
 }
 
+RedisFunctionSection read_redis(TableReader& reader) {
+    RedisFunctionSection function;
+    reader.read_path("ca_file", function.ca_file);
+    reader.read_text("admin_secret", function.admin_secret);
+    reader.read_flag("allow_unsaved", function.allow_unsaved);
+    read_password(reader, function.password);
+    return function;
+}
+
 struct KindReader {
     std::string_view name;
     RotationFunctionKind (*read)(TableReader& reader);
@@ -99,6 +108,7 @@ constexpr std::array kKinds{
     KindReader{"postgresql",
                [](TableReader& reader) -> RotationFunctionKind { return read_postgresql(reader); }},
     KindReader{"random", [](TableReader& reader) -> RotationFunctionKind { return read_random(reader); }},
+    KindReader{"redis", [](TableReader& reader) -> RotationFunctionKind { return read_redis(reader); }},
 };
 
 std::string kinds_to_choose() {
