@@ -8,6 +8,7 @@
 #include <span>
 
 #include "crypto/secret_bytes.hpp"
+#include "daemon/base/bytes.hpp"
 #include "daemon/base/errors.hpp"
 
 namespace coffer::rotation {
@@ -32,11 +33,9 @@ std::string mysql_native_verifier(std::string_view password) {
     digest(EVP_sha1(), password.data(), password.size(), inner.writable());
     std::array<std::uint8_t, kSha1Bytes> outer{};
     digest(EVP_sha1(), inner.view().data(), inner.size(), outer);
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string text = "*";
-    for (const auto byte : outer) {
-        text += kDigits[byte >> 4U];
-        text += kDigits[byte & 0xFU];
+    auto text = "*" + to_hex(outer);
+    for (char& c : text) {
+        if (c >= 'a') c = static_cast<char>(c - 'a' + 'A');
     }
     return text;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/base/bytes.hpp"
 #include "daemon/base/errors.hpp"
 #include "daemon/rotation/check_list.hpp"
 #include "daemon/rotation/login_guards.hpp"
@@ -26,13 +27,7 @@ std::string sha256_hex(std::string_view password) {
         size != digest.size()) {
         throw Error("OpenSSL cannot make a digest");
     }
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    for (const auto byte : digest) {
-        text += kDigits[byte >> 4U];
-        text += kDigits[byte & 0xFU];
-    }
-    return text;
+    return to_hex(digest);
 }
 
 std::string hash_of(const SecretFields& fields) {
