@@ -7,6 +7,7 @@
 #include "daemon/rotation/postgresql_function.hpp"
 #include "daemon/rotation/random_function.hpp"
 #include "daemon/rotation/redis_function.hpp"
+#include "daemon/rotation/ssh_function.hpp"
 
 namespace coffer::daemon {
 
@@ -56,6 +57,9 @@ struct MakeFunction {
                                     .password = password_settings(section.password),
                                     .admin_secret = section.admin_secret,
                                     .allow_unsaved = section.allow_unsaved});
+    }
+    Made operator()(const server::SshFunctionSection& /*section*/) const {
+        return std::make_shared<rotation::SshFunction>();
     }
 };
 

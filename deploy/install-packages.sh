@@ -10,12 +10,12 @@ packages=(
   g++ cmake ninja-build pkg-config
   libssl-dev libp11-dev libp11-kit-dev libpqxx-dev libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libprotobuf-dev protobuf-compiler libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev
-  prometheus-cpp-dev libseccomp-dev libsystemd-dev libmariadb-dev libsodium-dev
+  prometheus-cpp-dev libseccomp-dev libsystemd-dev libmariadb-dev libsodium-dev libssh-dev
   postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates curl awscli
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 python3-boto3 pgbouncer
-  mariadb-server redis-server
+  mariadb-server redis-server openssh-server
 )
 
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
@@ -93,6 +93,7 @@ mask() { # PACKAGE SERVICE
 mask pgbouncer pgbouncer
 mask mariadb-server mariadb
 mask redis-server redis-server
+mask openssh-server ssh
 apt install --no-install-recommends "${missing[@]}"
 rm -f "$log"
 echo "Installed in $SECONDS s."

@@ -216,9 +216,12 @@ struct RedisFunctionSection {
     bool allow_unsaved = false;
 };
 
+/// Everything that it needs is in the secret.
+struct SshFunctionSection {};
+
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
 using RotationFunctionKind = std::variant<RandomFunctionSection, PostgresqlFunctionSection,
-                                          MysqlFunctionSection, RedisFunctionSection>;
+                                          MysqlFunctionSection, RedisFunctionSection, SshFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;

@@ -109,6 +109,7 @@ constexpr std::array kKinds{
                [](TableReader& reader) -> RotationFunctionKind { return read_postgresql(reader); }},
     KindReader{"random", [](TableReader& reader) -> RotationFunctionKind { return read_random(reader); }},
     KindReader{"redis", [](TableReader& reader) -> RotationFunctionKind { return read_redis(reader); }},
+    KindReader{"ssh", [](TableReader&) -> RotationFunctionKind { return SshFunctionSection{}; }},
 };
 
 std::string kinds_to_choose() {
