@@ -30,7 +30,7 @@ audit::JournalConfig journal_config(const server::Config& config) {
     return journal;
 }
 
-audit::TlsTarget target_of(const server::AuditSinkConfig& sink) {
+net::TlsTarget target_of(const server::AuditSinkConfig& sink) {
     return {.host = sink.host,
             .port = sink.port,
             .ca_file = sink.ca,

@@ -7,10 +7,13 @@
 
 #include "daemon/rotation/api_function.hpp"
 #include "daemon/rotation/lambda_function.hpp"
+#include "daemon/rotation/mysql_function.hpp"
 #include "daemon/rotation/oauth_function.hpp"
 #include "daemon/rotation/postgresql_function.hpp"
 #include "daemon/rotation/program_function.hpp"
 #include "daemon/rotation/random_function.hpp"
+#include "daemon/rotation/redis_function.hpp"
+#include "daemon/rotation/ssh_function.hpp"
 
 namespace coffer::daemon {
 
@@ -144,6 +147,23 @@ private:
                                          .password = password_settings(kind.password),
                                          .admin_secret = kind.admin_secret,
                                          .send_plain_password = kind.send_plain_password});
+    }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::MysqlFunctionSection& kind) const {
+        return std::make_shared<rotation::MysqlFunction>(
+            rotation::MysqlSettings{.tls = {kind.tls == "verify-full", kind.ca_file},
+                                    .password = password_settings(kind.password),
+                                    .admin_secret = kind.admin_secret,
+                                    .send_plain_password = kind.send_plain_password});
+    }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::RedisFunctionSection& kind) const {
+        return std::make_shared<rotation::RedisFunction>(
+            rotation::RedisSettings{.ca_file = kind.ca_file,
+                                    .password = password_settings(kind.password),
+                                    .admin_secret = kind.admin_secret,
+                                    .allow_unsaved = kind.allow_unsaved});
+    }
+    [[nodiscard]] Made make(const Section& /*section*/, const server::SshFunctionSection& /*kind*/) const {
+        return std::make_shared<rotation::SshFunction>();
     }
     [[nodiscard]] Made make(const Section& /*section*/, const server::ExecFunctionSection& kind) const {
         return std::make_shared<rotation::ProgramFunction>(

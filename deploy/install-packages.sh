@@ -10,11 +10,12 @@ packages=(
   g++ cmake ninja-build pkg-config
   libssl-dev libp11-dev libp11-kit-dev libpqxx-dev libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libprotobuf-dev protobuf-compiler libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev
-  prometheus-cpp-dev libseccomp-dev libsystemd-dev
+  prometheus-cpp-dev libseccomp-dev libsystemd-dev libmariadb-dev libsodium-dev libssh-dev
   postgresql postgresql-client openssl softhsm2 opensc libnss3 libnss3-tools ca-certificates curl awscli
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-14-dev gdb python3 python3-boto3 python3-psycopg2 pgbouncer
+  mariadb-server redis-server openssh-server
 )
 
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
@@ -81,12 +82,18 @@ if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
   "${as_root[@]}" mkdir -p /etc/postgresql-common
   echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
-# Tests start a pgbouncer of their own; the system's is not to run: what "systemctl mask" does, also where systemd does
-# not run.
-case " ${missing[*]} " in *" pgbouncer "*)
-  [ -e /etc/systemd/system/pgbouncer.service ] || { "${as_root[@]}" mkdir -p /etc/systemd/system &&
-    "${as_root[@]}" ln -s /dev/null /etc/systemd/system/pgbouncer.service; } ;;
-esac
+# Tests start servers of their own; the system's, where they come with these packages, are not to run: what "systemctl
+# mask" does, also where systemd does not run.
+mask() { # PACKAGE SERVICE
+  case " ${missing[*]} " in *" $1 "*) ;; *) return 0 ;; esac
+  [ -e "/etc/systemd/system/$2.service" ] && return 0
+  "${as_root[@]}" mkdir -p /etc/systemd/system
+  "${as_root[@]}" ln -s /dev/null "/etc/systemd/system/$2.service"
+}
+mask pgbouncer pgbouncer
+mask mariadb-server mariadb
+mask redis-server redis-server
+mask openssh-server ssh
 apt install --no-install-recommends "${missing[@]}"
 rm -f "$log"
 echo "Installed in $SECONDS s."

@@ -28,7 +28,7 @@ std::string body_of(std::span<const ShippedRecord> records) {
 
 }  // namespace
 
-HttpsSink::HttpsSink(std::string name, TlsTarget target, std::string path)
+HttpsSink::HttpsSink(std::string name, net::TlsTarget target, std::string path)
     : name_(std::move(name)), path_(std::move(path)), connection_(std::move(target)) {}
 
 void HttpsSink::deliver(std::span<const ShippedRecord> records) {
@@ -39,7 +39,7 @@ void HttpsSink::deliver(std::span<const ShippedRecord> records) {
     try {
         if (!kept_alive) connection_.connect();
         status = post(body, records.front().sequence, records.back().sequence);
-    } catch (const SinkError&) {
+    } catch (const net::ConnectionError&) {
         // The receiver may have ended a connection that was idle; that is no failure of the receiver.
         if (!kept_alive) throw;
         connection_.connect();
@@ -59,18 +59,21 @@ unsigned HttpsSink::post(const std::string& body, std::uint64_t first, std::uint
     request.set(http::field::content_type, "application/x-ndjson");
     request.set("Coffer-Sequence", std::to_string(first) + "-" + std::to_string(last));
     request.prepare_payload();
-    connection_.run("write", target.io_timeout, [&](TlsConnection::Stream& stream, TlsConnection::Done done) {
-        http::async_write(stream, request,
-                          [done = std::move(done)](beast::error_code error, std::size_t) { done(error); });
-    });
+    connection_.run("write", target.io_timeout,
+                    [&](net::TlsConnection::Stream& stream, net::TlsConnection::Done done) {
+                        http::async_write(
+                            stream, request,
+                            [done = std::move(done)](beast::error_code error, std::size_t) { done(error); });
+                    });
     beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
     parser.body_limit(kAnswerBytesMax);
-    connection_.run(
-        "read the answer", target.io_timeout, [&](TlsConnection::Stream& stream, TlsConnection::Done done) {
-            http::async_read(stream, buffer, parser,
-                             [done = std::move(done)](beast::error_code error, std::size_t) { done(error); });
-        });
+    connection_.run("read the answer", target.io_timeout,
+                    [&](net::TlsConnection::Stream& stream, net::TlsConnection::Done done) {
+                        http::async_read(
+                            stream, buffer, parser,
+                            [done = std::move(done)](beast::error_code error, std::size_t) { done(error); });
+                    });
     const auto status = parser.get().result_int();
     if (!parser.get().keep_alive()) connection_.close();
     return status;

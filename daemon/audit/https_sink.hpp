@@ -5,14 +5,16 @@
 
 #include <string>
 
-#include "daemon/audit/tls_connection.hpp"
+#include "daemon/audit/sink.hpp"
+#include "daemon/net/tls_connection.hpp"
 
 namespace coffer::audit {
 
 class HttpsSink final : public Sink {
 public:
-    /// `path` is the request's target, e.g. "/v1/audit". Throws SinkError when a file cannot be read.
-    HttpsSink(std::string name, TlsTarget target, std::string path);
+    /// `path` is the request's target, e.g. "/v1/audit". Throws net::ConnectionError when a file cannot be
+    /// read.
+    HttpsSink(std::string name, net::TlsTarget target, std::string path);
 
     [[nodiscard]] std::string_view name() const noexcept override { return name_; }
     void deliver(std::span<const ShippedRecord> records) override;
@@ -24,7 +26,7 @@ private:
 
     const std::string name_;
     const std::string path_;
-    TlsConnection connection_;
+    net::TlsConnection connection_;
 };
 
 }  // namespace coffer::audit

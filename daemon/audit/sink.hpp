@@ -19,7 +19,7 @@ struct ShippedRecord {
     std::string json;
 };
 
-/// A batch could not be handed over. One line, without what was sent.
+/// A batch was not taken. One line, without what was sent.
 class SinkError : public Error {
 public:
     using Error::Error;
@@ -33,7 +33,7 @@ public:
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     /// Returns when the receiver has all of `records`, in their order. A receiver may get a record again
     /// after a failure or a crash: eventID tells. May block, but every wait must have a limit of its own.
-    /// Throws SinkError.
+    /// Throws SinkError, or what the connection throws.
     virtual void deliver(std::span<const ShippedRecord> records) = 0;
     /// Ends a deliver() under way, which then throws; later ones throw at once. Thread-safe.
     virtual void cancel() noexcept = 0;

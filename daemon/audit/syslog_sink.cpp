@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kRecentBytesMax = 1024 * 1024;
 }  // namespace
 
-SyslogSink::SyslogSink(std::string name, TlsTarget target, SyslogIdentity identity)
+SyslogSink::SyslogSink(std::string name, net::TlsTarget target, SyslogIdentity identity)
     : name_(std::move(name)), identity_(std::move(identity)), connection_(std::move(target)) {}
 
 void SyslogSink::ensure_connection() {

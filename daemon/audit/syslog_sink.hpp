@@ -6,14 +6,15 @@
 #include <string>
 
 #include "daemon/audit/syslog_message.hpp"
-#include "daemon/audit/tls_connection.hpp"
+#include "daemon/audit/sink.hpp"
+#include "daemon/net/tls_connection.hpp"
 
 namespace coffer::audit {
 
 class SyslogSink final : public Sink {
 public:
-    /// Throws SinkError when a file cannot be read.
-    SyslogSink(std::string name, TlsTarget target, SyslogIdentity identity);
+    /// Throws net::ConnectionError when a file cannot be read.
+    SyslogSink(std::string name, net::TlsTarget target, SyslogIdentity identity);
 
     [[nodiscard]] std::string_view name() const noexcept override { return name_; }
     /// Writes all records. When the connection has ended since the last batch, that batch is sent again
@@ -27,7 +28,7 @@ private:
 
     const std::string name_;
     const SyslogIdentity identity_;
-    TlsConnection connection_;
+    net::TlsConnection connection_;
     std::deque<std::string> recent_;  // batches, framed, oldest first
     std::size_t recent_bytes_ = 0;
 };

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/rotation/checks.hpp"
+#include "daemon/rotation/check_list.hpp"
 
 namespace coffer::rotation {
 
@@ -171,7 +171,7 @@ void ApiFunction::finish(const StepContext& context, SecretValues& values, const
 }
 
 std::vector<Check> ApiFunction::check(const StepContext& context, SecretValues& values) {
-    Checks checks;
+    CheckList checks;
     const auto value = values.current();
     checks.look("value", "what the call that makes a key needs is there",
                 [&] { static_cast<void>(request_of(settings_.create, fields_of(context, values, value))); });

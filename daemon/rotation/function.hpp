@@ -128,7 +128,7 @@ protected:
                      const crypto::SecretBytes& pending) = 0;
     /// Uses `value` as an application would.
     virtual void test(const StepContext& context, const crypto::SecretBytes& value) = 0;
-    /// Before the labels move: AWSPREVIOUS is about to be nobody's value any more.
+    /// Before the labels move: takes from the target what neither AWSCURRENT nor AWSPREVIOUS will need.
     virtual void finish(const StepContext& /*context*/, SecretValues& /*values*/,
                         const crypto::SecretBytes& /*pending*/) {}
 };

@@ -4,13 +4,13 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
-#include "daemon/audit/tls_connection.hpp"
+#include "daemon/net/tls_connection.hpp"
 
 namespace coffer::rotation {
 
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using audit::TlsConnection;
+using net::TlsConnection;
 using std::chrono::milliseconds;
 
 namespace {
@@ -25,8 +25,8 @@ milliseconds left(Deadline deadline) {
     return std::max(time, milliseconds(1));
 }
 
-audit::TlsTarget tls_target(const HttpsServer& server, Deadline deadline) {
-    audit::TlsTarget target;
+net::TlsTarget tls_target(const HttpsServer& server, Deadline deadline) {
+    net::TlsTarget target;
     target.host = server.host;
     target.port = server.port;
     target.ca_file = server.ca_file;
@@ -83,7 +83,7 @@ HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Deadlin
         answer.status = parser.get().result_int();
         answer.body.truncate(kAnswerBytesMax - parser.get().body().size());
         return answer;
-    } catch (const audit::SinkError& error) {
+    } catch (const net::ConnectionError& error) {
         throw CallFailed(sent, error.what());
     }
 }
@@ -92,7 +92,7 @@ void reach(const HttpsServer& server, Deadline deadline) {
     try {
         TlsConnection connection(tls_target(server, deadline));
         connection.connect();
-    } catch (const audit::SinkError& error) {
+    } catch (const net::ConnectionError& error) {
         throw CallFailed(false, error.what());
     }
 }

@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "daemon/audit/utc_time.hpp"
-#include "daemon/rotation/checks.hpp"
+#include "daemon/rotation/check_list.hpp"
 #include "daemon/rotation/text_template.hpp"
 
 namespace coffer::rotation {
@@ -195,7 +195,7 @@ void OauthFunction::test(const StepContext& context, const SecretBytes& value) {
 }
 
 std::vector<Check> OauthFunction::check(const StepContext& context, SecretValues& values) {
-    Checks checks;
+    CheckList checks;
     const auto value = values.current();
     checks.look("value", "the fields that are needed are there",
                 [&] { static_cast<void>(token_request(SecretFields::parse(value))); });

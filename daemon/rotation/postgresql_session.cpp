@@ -4,10 +4,10 @@
 #include <poll.h>
 
 #include <array>
-#include <cerrno>
 
 #include "crypto/secret_bytes.hpp"
 #include "daemon/rotation/function.hpp"
+#include "daemon/rotation/socket_deadline.hpp"
 
 namespace coffer::rotation {
 
@@ -22,14 +22,7 @@ using PqText = std::unique_ptr<char, FreePq>;
 
 /// Waits until the socket can be read or written. Throws StepFailed at the deadline.
 void wait_for_socket(const PGconn* connection, short events, Deadline deadline) {
-    using std::chrono::milliseconds;
-    while (true) {
-        const auto left =
-            std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
-        pollfd socket{PQsocket(connection), events, 0};
-        const int ready = left.count() <= 0 ? 0 : ::poll(&socket, 1, static_cast<int>(left.count()));
-        if (ready > 0) return;
-        if (ready < 0 && errno == EINTR) continue;
+    if (poll_until(PQsocket(connection), events, deadline) == 0) {
         throw StepFailed(Kind::retry, "the PostgreSQL server did not answer in time");
     }
 }
@@ -84,13 +77,6 @@ void PostgresqlSession::Clear::operator()(pg_result* result) const noexcept {
 
 std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin& login,
                                                            const PostgresqlTls& tls, Deadline deadline) {
-    if (login.host.empty() || login.host.front() == '/' || login.host.front() == '@' ||
-        login.host.find(',') != std::string_view::npos) {
-        throw StepFailed(Kind::hopeless,
-                         "the secret's field \"host\" must be one host name or address: a socket of this "
-                         "machine, or a list, is "
-                         "not taken");
-    }
     const std::string host(login.host);
     const auto port = std::to_string(login.port);
     const std::string database(login.database);

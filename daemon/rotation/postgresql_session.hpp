@@ -16,7 +16,7 @@ namespace coffer::rotation {
 
 /// Where and as whom. The views must outlive the call they are given to.
 struct PostgresqlLogin {
-    std::string_view host;
+    std::string_view host;  ///< one name or address (plain_host())
     std::uint16_t port = 5432;
     std::string_view database;
     std::string_view user;

@@ -203,6 +203,24 @@ struct PostgresqlFunctionSection {
     bool send_plain_password = false;
 };
 
+struct MysqlFunctionSection {
+    RotationPassword password;
+    std::string tls = "verify-full";
+    std::filesystem::path ca_file;  ///< empty: the system's
+    std::string admin_secret;       ///< its name; empty: one user changes its own password
+    bool send_plain_password = false;
+};
+
+struct RedisFunctionSection {
+    RotationPassword password;
+    std::filesystem::path ca_file;  ///< empty: the system's
+    std::string admin_secret;       ///< its name; empty: the user changes its own passwords
+    bool allow_unsaved = false;
+};
+
+/// Everything that it needs is in the secret.
+struct SshFunctionSection {};
+
 struct OauthFunctionSection {
     HttpsUrl token_url;
     std::string grant;  ///< "client_credentials" or "refresh_token"
@@ -250,8 +268,9 @@ struct LambdaFunctionSection {
 
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
 using RotationFunctionKind =
-    std::variant<RandomFunctionSection, PostgresqlFunctionSection, OauthFunctionSection, ApiFunctionSection,
-                 ExecFunctionSection, LambdaFunctionSection>;
+    std::variant<RandomFunctionSection, PostgresqlFunctionSection, MysqlFunctionSection, RedisFunctionSection,
+                 SshFunctionSection, OauthFunctionSection, ApiFunctionSection, ExecFunctionSection,
+                 LambdaFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;

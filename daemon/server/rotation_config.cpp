@@ -6,6 +6,8 @@
 #include <array>
 #include <boost/url/parse.hpp>
 #include <set>
+#include <span>
+#include <string_view>
 
 #include "daemon/server/https_url.hpp"
 #include "daemon/server/units.hpp"
@@ -55,20 +57,55 @@ RandomFunctionSection read_random(TableReader& reader) {
     return function;
 }
 
+/// How a server is proven: one of `modes`.
+void read_tls(TableReader& reader, std::string& tls, std::span<const std::string_view> modes) {
+    if (!reader.read_text("tls", tls) || std::ranges::find(modes, tls) != modes.end()) return;
+    std::string choices;
+    for (const auto mode : modes) choices += (choices.empty() ? "\"" : ", \"") + std::string(mode) + "\"";
+    reader.complain("tls", "\"" + tls + "\" is not known; choose one of " + choices);
+}
+
+/// The keys of all functions that log in to a server.
+template <class Section>
+void read_login_function(TableReader& reader, Section& function, std::span<const std::string_view> modes) {
+    read_tls(reader, function.tls, modes);
+    reader.read_path("ca_file", function.ca_file);
+    reader.read_text("admin_secret", function.admin_secret);
+    if (!function.admin_secret.empty() && !function.tls.starts_with("verify-")) {
+        std::string proofs;
+        for (const auto mode : modes) {
+            if (mode.starts_with("verify-"))
+                proofs += (proofs.empty() ? "\"" : " or \"") + std::string(mode) + "\"";
+        }
+        reader.complain("tls", "must be " + proofs +
+                                   " with 'admin_secret': a server that is not proven could ask for the "
+                                   "administrator's password");
+    }
+    read_password(reader, function.password);
+}
+
 PostgresqlFunctionSection read_postgresql(TableReader& reader) {
     static constexpr std::array<std::string_view, 4> kTlsModes{"verify-full", "verify-ca", "require",
                                                                "disable"};
     PostgresqlFunctionSection function;
-    if (reader.read_text("tls", function.tls)) require_known(reader, "tls", function.tls, kTlsModes);
+    read_login_function(reader, function, kTlsModes);
+    reader.read_flag("send_plain_password", function.send_plain_password);
+    return function;
+}
+
+MysqlFunctionSection read_mysql(TableReader& reader) {
+    static constexpr std::array<std::string_view, 2> kTlsModes{"verify-full", "disable"};
+    MysqlFunctionSection function;
+    read_login_function(reader, function, kTlsModes);
+    reader.read_flag("send_plain_password", function.send_plain_password);
+    return function;
+}
+
+RedisFunctionSection read_redis(TableReader& reader) {
+    RedisFunctionSection function;
     reader.read_path("ca_file", function.ca_file);
     reader.read_text("admin_secret", function.admin_secret);
-    if (!function.admin_secret.empty() && !function.tls.starts_with("verify-")) {
-        reader.complain("tls",
-                        "must be \"verify-full\" or \"verify-ca\" with 'admin_secret': a server that is not "
-                        "proven could ask "
-                        "for the administrator's password");
-    }
-    reader.read_flag("send_plain_password", function.send_plain_password);
+    reader.read_flag("allow_unsaved", function.allow_unsaved);
     read_password(reader, function.password);
     return function;
 }
@@ -207,6 +244,9 @@ constexpr std::array kKinds{
         "lambda",
         [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_lambda(reader); }},
     KindReader{
+        "mysql",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_mysql(reader); }},
+    KindReader{
         "oauth",
         [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_oauth(reader); }},
     KindReader{
@@ -215,6 +255,11 @@ constexpr std::array kKinds{
     KindReader{
         "random",
         [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_random(reader); }},
+    KindReader{
+        "redis",
+        [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind { return read_redis(reader); }},
+    KindReader{"ssh",
+               [](TableReader&, ConfigProblems&) -> RotationFunctionKind { return SshFunctionSection{}; }},
 };
 
 std::string kinds_to_choose() {

@@ -103,7 +103,7 @@ void FetchedKeys::fetch(const std::stop_token& stop) {
     try {
         const auto text = get(stop);
         keys = std::make_shared<const WebKeySet>(WebKeySet::read(text));
-    } catch (const audit::SinkError& error) {
+    } catch (const net::ConnectionError& error) {
         reason = error.what();
     } catch (const std::exception& error) {
         reason = fmt::format("{}:{}{}: {}", config_.address.host, config_.address.port, config_.path,
@@ -132,7 +132,7 @@ void FetchedKeys::fetch(const std::stop_token& stop) {
 }
 
 std::string FetchedKeys::get(const std::stop_token& stop) const {
-    audit::TlsConnection connection(config_.address);
+    net::TlsConnection connection(config_.address);
     const std::stop_callback cancel(stop, [&connection] { connection.cancel(); });
     connection.connect();
     const auto& target = connection.target();
@@ -142,8 +142,8 @@ std::string FetchedKeys::get(const std::stop_token& stop) const {
     request.set(http::field::user_agent, "cofferd");
     request.set(http::field::accept, "application/jwk-set+json, application/json");
     request.keep_alive(false);
-    using Stream = audit::TlsConnection::Stream;
-    using Finish = audit::TlsConnection::Done;
+    using Stream = net::TlsConnection::Stream;
+    using Finish = net::TlsConnection::Done;
     connection.run("write", target.io_timeout, [&](Stream& stream, Finish finish) {
         http::async_write(
             stream, request,

@@ -12,14 +12,14 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/audit/tls_connection.hpp"
+#include "daemon/net/tls_connection.hpp"
 #include "daemon/sts/key_source.hpp"
 
 namespace coffer::sts {
 
 struct FetchedKeysConfig {
     /// Host, port, authorities and time limits of each step.
-    audit::TlsTarget address;
+    net::TlsTarget address;
     /// The request's target: path and query.
     std::string path = "/";
     /// From one fetch to the next, when all goes well.

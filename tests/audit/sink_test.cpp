@@ -71,7 +71,7 @@ protected:
     static std::string error_of(Sink& sink) {
         try {
             sink.deliver(records(1, 1));
-        } catch (const SinkError& error) {
+        } catch (const Error& error) {
             return error.what();
         }
         return {};
@@ -112,7 +112,7 @@ TEST_F(SinkTest, SyslogSendsAgainWhatAConnectionMayHaveTakenWithIt) {
         while (true) {
             try {
                 return sink.deliver(records(next, next));
-            } catch (const SinkError&) {
+            } catch (const net::ConnectionError&) {
             }
         }
     };
@@ -174,7 +174,7 @@ TEST_F(SinkTest, ThePeerMustBeWhoItShouldBe) {
     EXPECT_TRUE(wrong_ca.received().empty());
     auto target = testing::target_of(files_, 1);
     target.ca_file = folder_.path() / "absent.pem";
-    EXPECT_THROW(HttpsSink("c", target, "/"), SinkError);
+    EXPECT_THROW(HttpsSink("c", target, "/"), net::ConnectionError);
 }
 
 TEST_F(SinkTest, NobodyThereAndPeersThatHang) {

@@ -138,8 +138,8 @@ bool TlsPeer::wait_for(std::size_t count) const {
     return added_.wait_for(lock, std::chrono::minutes(1), [&] { return received_.size() >= count; });
 }
 
-audit::TlsTarget target_of(const PeerFiles& files, std::uint16_t port) {
-    audit::TlsTarget target;
+net::TlsTarget target_of(const PeerFiles& files, std::uint16_t port) {
+    net::TlsTarget target;
     target.host = "localhost";
     target.port = port;
     target.ca_file = files.folder() / "ca.pem";

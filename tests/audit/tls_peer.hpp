@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "audit_fixture.hpp"
-#include "daemon/audit/tls_connection.hpp"
+#include "daemon/net/tls_connection.hpp"
 
 namespace coffer::testing {
 
@@ -78,6 +78,6 @@ private:
     std::thread thread_;
 };
 
-[[nodiscard]] audit::TlsTarget target_of(const PeerFiles& files, std::uint16_t port);
+[[nodiscard]] net::TlsTarget target_of(const PeerFiles& files, std::uint16_t port);
 
 }  // namespace coffer::testing

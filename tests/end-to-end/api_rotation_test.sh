@@ -3,9 +3,10 @@
 # token is away between the answer and its storing. When the answer is lost, nothing is sent twice.
 # shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
+# shellcheck source=rotation_support.sh
+. "$(dirname "$0")/rotation_support.sh"
 
 bring_up
-functions=arn:aws:lambda:us-east-1:111122223333:function
 pg=$(postgresql_programs)
 
 target="$work/target"
@@ -27,14 +28,7 @@ control="$work/shim/control"
 load_shim "COFFER_SHIM_CONTROL=$control"
 rules() { printf '%s\n' "$@" >"$control.new"; mv "$control.new" "$control"; }
 rules '# forward everything'
-cat >>"$state/etc/cofferd.toml" <<CONF
-
-[rotation]
-workers = 2
-attempts = 3
-retry_after = "1s"
-retry_at_most = "1s"
-lease = "10s"
+add_functions <<CONF
 
 [[rotation_function]]
 name = "refresh"
@@ -66,13 +60,6 @@ CONF
 appliance up >/dev/null
 take_environment
 
-field_of() { coffer get "$1" --field "$2"; }
-rotate() { coffer rotate-secret --secret-id "$1" --rotation-lambda-arn "$functions:$2" --rotation-rules AutomaticallyAfterDays=30; }
-labels_of() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c '
-import json,sys
-print(*sorted(label for labels in json.load(sys.stdin)["VersionIdsToStages"].values() for label in labels))'; }
-is_complete() { [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
-has_failed() { coffer rotation status "$1" | grep -q '^state *Failed'; }
 oauth_secret() { printf '{"client_id":"coffer client","client_secret":"s3cret:/+ &","refresh_token":"%s","keep":7}' "$1"; }
 
 # ---- client credentials -----------------------------------------------------------------------------------------------

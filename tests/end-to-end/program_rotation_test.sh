@@ -10,6 +10,8 @@
 
 appliance up --build "$build" --token "$token" --runner
 take_environment
+# shellcheck source=rotation_support.sh
+. "$(dirname "$0")/rotation_support.sh"
 # shellcheck source=target_server.sh
 . "$(dirname "$0")/target_server.sh"
 

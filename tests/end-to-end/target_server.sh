@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Sourced by tests of rotations, after bring_up: a PostgreSQL server of somebody else's, with passwords and TLS, whose
+# Sourced by tests of rotations, behind rotation_support.sh and after bring_up: a PostgreSQL server of somebody else's, with passwords and TLS, whose
 # users' passwords are rotated.
 
 pg=$(postgresql_programs)
@@ -31,7 +31,6 @@ target_server start -l "$target/log"
 as_admin() { PGPASSWORD=Adm1n-pass psql -X -q -A -t -v ON_ERROR_STOP=1 "host=localhost port=$target_port user=root_admin dbname=postgres" "$@"; }
 
 # login_of SECRET: logs in with what AWSCURRENT says, and prints the user.
-field_of() { coffer get "$1" --field "$2"; }
 login_of() {
   PGPASSWORD=$(field_of "$1" password) PGUSER=$(field_of "$1" username) psql -X -q -A -t \
     "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt" \
@@ -40,17 +39,3 @@ login_of() {
 db_secret() { # USER PASSWORD
   printf '{"engine":"postgres","host":"localhost","port":%s,"dbname":"postgres","username":"%s","password":"%s"}' "$target_port" "$1" "$2"
 }
-
-# ---- rotations ------------------------------------------------------------------------------------------------------
-
-functions=arn:aws:lambda:us-east-1:111122223333:function
-rotate() { # SECRET FUNCTION [RULES]
-  coffer rotate-secret --secret-id "$1" --rotation-lambda-arn "$functions:$2" --rotation-rules "${3:-AutomaticallyAfterDays=30}"
-}
-described() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$2"; }
-labels_of() { coffer describe-secret --secret-id "$1" | /usr/bin/python3 -c '
-import json,sys
-print(*sorted(label for labels in json.load(sys.stdin)["VersionIdsToStages"].values() for label in labels))'; }
-is_complete() { [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
-is_rotated() { [ "$(described "$1" LastRotatedDate)" != None ] && is_complete "$1"; }
-has_failed() { coffer rotation status "$1" | grep -q '^state *Failed'; }

@@ -8,7 +8,7 @@
 
 #include "daemon/rotation/function.hpp"
 #include "daemon/rotation/function_set.hpp"
-#include "daemon/rotation/postgresql_function.hpp"
+#include "daemon/rotation/login_function.hpp"
 
 namespace coffer::rotation {
 namespace {
@@ -94,11 +94,11 @@ TEST(SecretFields, PortsAreNumbersInRange) {
 }
 
 TEST(OtherUser, TakesTurns) {
-    EXPECT_EQ(other_user("app"), "app_clone");
-    EXPECT_EQ(other_user("app_clone"), "app");
-    EXPECT_EQ(other_user(std::string(57, 'x')), std::string(57, 'x') + "_clone");
-    EXPECT_THROW(static_cast<void>(other_user(std::string(58, 'x'))),
-                 StepFailed);  // 64 bytes; PostgreSQL has 63
+    const LoginProduct product{.name = "PostgreSQL", .most_name_bytes = 63};
+    EXPECT_EQ(other_user("app", product), "app_clone");
+    EXPECT_EQ(other_user("app_clone", product), "app");
+    EXPECT_EQ(other_user(std::string(57, 'x'), product), std::string(57, 'x') + "_clone");
+    EXPECT_THROW(static_cast<void>(other_user(std::string(58, 'x'), product)), StepFailed);  // 64 bytes
 }
 
 class Nothing final : public Function {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <variant>
 
 #include "daemon/server/units.hpp"
 
@@ -696,6 +697,41 @@ TEST(Config, MistakesInRotationFunctionsThatAreProgramsAreNamed) {
                 HasSubstr("must be https://HOST:PORT"));
     EXPECT_THAT(problems_with("[rotation]\naws_endpoint = \"https://x/path\""),
                 HasSubstr("must be https://HOST:PORT"));
+}
+
+TEST(Config, RotationFunctionsHaveTheKeysOfTheirKind) {
+    const auto config =
+        parse(std::string(kSmallest) +
+              function("kind = \"mysql\"\nca_file = \"ca.pem\"\nadmin_secret = \"a\"\n"
+                       "password_length = 40") +
+              "\n[[rotation_function]]\nname = \"r\"\nkind = \"redis\"\nallow_unsaved = true\n"
+              "\n[[rotation_function]]\nname = \"s\"\nkind = \"ssh\"\n");
+    ASSERT_EQ(config.rotation.functions.size(), 3U);
+    const auto& mysql = std::get<MysqlFunctionSection>(config.rotation.functions[0].kind);
+    EXPECT_EQ(mysql.tls, "verify-full");
+    EXPECT_EQ(mysql.ca_file, "/etc/coffer/ca.pem");
+    EXPECT_EQ(mysql.admin_secret, "a");
+    EXPECT_EQ(mysql.password.length, 40);
+    EXPECT_FALSE(mysql.send_plain_password);
+    EXPECT_TRUE(std::get<RedisFunctionSection>(config.rotation.functions[1].kind).allow_unsaved);
+    EXPECT_TRUE(std::holds_alternative<SshFunctionSection>(config.rotation.functions[2].kind));
+}
+
+TEST(Config, RotationFunctionsHaveNoKeysOfAnotherKind) {
+    EXPECT_THAT(
+        problems_with(function("kind = \"oracle\"")),
+        HasSubstr("\"oracle\" is not known; choose one of \"mysql\", \"postgresql\", \"random\", \"redis\", "
+                  "\"ssh\""));
+    EXPECT_THAT(problems_with(function("kind = \"mysql\"\ntls = \"require\"")),
+                HasSubstr("\"require\" is not known; choose one of \"verify-full\", \"disable\""));
+    EXPECT_THAT(problems_with(function("kind = \"mysql\"\ntls = \"disable\"\nadmin_secret = \"a\"")),
+                HasSubstr("must be \"verify-full\" with 'admin_secret'"));
+    EXPECT_THAT(problems_with(function("kind = \"postgresql\"\ntls = \"require\"\nadmin_secret = \"a\"")),
+                HasSubstr("must be \"verify-full\" or \"verify-ca\" with 'admin_secret'"));
+    EXPECT_THAT(problems_with(function("kind = \"redis\"\ntls = \"disable\"")),
+                HasSubstr("unknown key 'tls'"));
+    EXPECT_THAT(problems_with(function("kind = \"ssh\"\npassword_length = 9")),
+                HasSubstr("unknown key 'password_length'"));
 }
 
 }  // namespace

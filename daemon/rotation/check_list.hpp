@@ -1,5 +1,5 @@
 #pragma once
-// What a function looks at before a rotation.
+// What a pre-flight of a rotation looks at, one thing after the other.
 
 #include <string>
 #include <utility>
@@ -9,10 +9,9 @@
 
 namespace coffer::rotation {
 
-/// Collects the checks of one function. Used by one thread.
-class Checks {
+class CheckList {
 public:
-    /// Does `what`: it passed when that throws nothing. Whether it passed.
+    /// Calls `what`: passed, with `good` as its message, or failed with that of the Error it throws.
     template <class Look>
     bool look(std::string name, std::string good, const Look& what) {
         try {
@@ -24,7 +23,7 @@ public:
             return false;
         }
     }
-    [[nodiscard]] std::vector<Check> take() { return std::move(checks_); }
+    [[nodiscard]] std::vector<Check> take() { return std::exchange(checks_, {}); }
 
 private:
     std::vector<Check> checks_;

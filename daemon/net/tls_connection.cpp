@@ -1,7 +1,8 @@
-#include "daemon/audit/tls_connection.hpp"
+#include "daemon/net/tls_connection.hpp"
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -12,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-namespace coffer::audit {
+namespace coffer::net {
 
 namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
@@ -26,7 +27,7 @@ void load(const std::filesystem::path& file, const std::function<void(const std:
     try {
         use(file.string());
     } catch (const boost::system::system_error& error) {
-        throw SinkError(file.string() + ": " + error.code().message());
+        throw ConnectionError(file.string() + ": " + error.code().message());
     }
 }
 
@@ -81,15 +82,15 @@ void TlsConnection::cancel() noexcept {
 void TlsConnection::fail(std::string_view what, const error_code& error) {
     close();
     const auto place = target_.host + ":" + std::to_string(target_.port);
-    if (cancelled_) throw SinkError(place + ": stopped");
+    if (cancelled_) throw ConnectionError(place + ": stopped");
     if (error == boost::beast::error::timeout)
-        throw SinkError(place + ": " + std::string(what) + ": timed out");
-    throw SinkError(place + ": " + std::string(what) + ": " + error.message());
+        throw ConnectionError(place + ": " + std::string(what) + ": timed out");
+    throw ConnectionError(place + ": " + std::string(what) + ": " + error.message());
 }
 
 void TlsConnection::run(std::string_view what, std::chrono::milliseconds limit,
                         const std::function<void(Stream&, Done)>& start) {
-    if (!stream_) throw SinkError(target_.host + ": not connected");
+    if (!stream_) throw ConnectionError(target_.host + ": not connected");
     std::optional<error_code> result;
     stream_->next_layer().expires_after(limit);
     start(*stream_, [&result](error_code error) { result = error; });
@@ -104,12 +105,13 @@ void TlsConnection::run(std::string_view what, std::chrono::milliseconds limit,
 
 void TlsConnection::connect() {
     close();
-    if (cancelled_) throw SinkError(target_.host + ": stopped");
+    if (cancelled_) throw ConnectionError(target_.host + ": stopped");
     stream_ = std::make_unique<Stream>(io_, tls_);
     error_code error;
     asio::ip::tcp::resolver resolver(io_);
     const auto endpoints = resolver.resolve(target_.host, std::to_string(target_.port), error);
     if (error) fail("resolve", error);
+    const auto end = std::chrono::steady_clock::now() + target_.connect_timeout;
     run("connect", target_.connect_timeout, [&](Stream& stream, Done done) {
         stream.next_layer().async_connect(
             endpoints, [done = std::move(done)](error_code e, const asio::ip::tcp::endpoint&) { done(e); });
@@ -120,7 +122,8 @@ void TlsConnection::connect() {
         (void)SSL_ctrl(stream_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                        const_cast<char*>(target_.host.c_str()));
     }
-    run("TLS handshake", target_.connect_timeout,
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    run("TLS handshake", std::max(left, std::chrono::milliseconds(1)),
         [](Stream& stream, Done done) { stream.async_handshake(ssl::stream_base::client, std::move(done)); });
     peer_closed_ = std::make_shared<bool>(false);
 }
@@ -155,4 +158,4 @@ bool TlsConnection::peer_has_closed() {
     return *peer_closed_;
 }
 
-}  // namespace coffer::audit
+}  // namespace coffer::net

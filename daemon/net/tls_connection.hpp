@@ -1,6 +1,6 @@
 #pragma once
-// A TLS client for the sinks: verifies the peer, and every wait has a limit. Synchronous towards its one
-// user; only cancel() may come from another thread.
+// A TLS client: verifies the peer, and every wait has a limit. Synchronous towards its one user; only
+// cancel() may come from another thread.
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -15,9 +15,16 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/audit/sink.hpp"
+#include "daemon/base/errors.hpp"
 
-namespace coffer::audit {
+namespace coffer::net {
+
+/// The peer could not be reached or proven, did not answer in time, or went away. One line, without what was
+/// sent.
+class ConnectionError : public Error {
+public:
+    using Error::Error;
+};
 
 struct TlsTarget {
     std::string host;  ///< name or address; what the peer's certificate must be for
@@ -27,7 +34,7 @@ struct TlsTarget {
     /// PEM chain and key that this side shows; both empty: none.
     std::filesystem::path certificate_file;
     std::filesystem::path key_file;
-    std::chrono::milliseconds connect_timeout{10'000};  ///< TCP and handshake
+    std::chrono::milliseconds connect_timeout{10'000};  ///< TCP and handshake, together
     std::chrono::milliseconds io_timeout{15'000};       ///< one write, or one answer
 };
 
@@ -35,14 +42,14 @@ class TlsConnection {
 public:
     using Stream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
 
-    /// Reads the files; connects nothing yet. Throws SinkError that names the file.
+    /// Reads the files; connects nothing yet. Throws ConnectionError that names the file.
     explicit TlsConnection(TlsTarget target);
     ~TlsConnection();
     TlsConnection(const TlsConnection&) = delete;
     TlsConnection& operator=(const TlsConnection&) = delete;
 
     /// Resolves (as long as the system's resolver takes), connects and shakes hands, TLS 1.2 or newer. Throws
-    /// SinkError.
+    /// ConnectionError.
     void connect();
     [[nodiscard]] bool is_open() const noexcept { return stream_ != nullptr; }
     void close() noexcept;
@@ -50,11 +57,11 @@ public:
     void cancel() noexcept;
 
     /// Runs one asynchronous operation to its end: `start(stream, done)` begins it and has it call `done`
-    /// with its error. `what` names it in errors. A failure closes the connection. Throws SinkError.
+    /// with its error. `what` names it in errors. A failure closes the connection. Throws ConnectionError.
     using Done = std::function<void(boost::system::error_code)>;
     void run(std::string_view what, std::chrono::milliseconds limit,
              const std::function<void(Stream&, Done)>& start);
-    /// Writes all of `bytes`. Throws SinkError.
+    /// Writes all of `bytes`. Throws ConnectionError.
     void write(std::string_view bytes);
     /// Watches for the peer's end, of peers that never say anything else. To be called once after connect().
     void watch_peer();
@@ -76,4 +83,4 @@ private:
     std::atomic<bool> cancelled_{false};
 };
 
-}  // namespace coffer::audit
+}  // namespace coffer::net

@@ -1,0 +1,59 @@
+#pragma once
+// Passwords of users of MariaDB and MySQL: of one user, or of two that take turns. The secret is AWS's JSON:
+// engine, host, username, password, dbname, port.
+
+#include <optional>
+#include <string>
+
+#include "daemon/rotation/login_function.hpp"
+#include "daemon/rotation/mysql_grants.hpp"
+#include "daemon/rotation/mysql_session.hpp"
+
+namespace coffer::rotation {
+
+struct MysqlSettings {
+    MysqlTls tls;
+    PasswordSettings password;
+    /// As LoginFunction has it.
+    std::string admin_secret;
+    /// Sends the password itself and not what MariaDB stores of it, for servers with a plugin that checks
+    /// passwords. It may then be in that server's log. MySQL is always sent the password: it keeps it out of
+    /// its logs by itself.
+    bool send_plain_password = false;
+};
+
+class MysqlFunction final : public LoginFunction {
+public:
+    explicit MysqlFunction(MysqlSettings settings);
+    [[nodiscard]] std::string_view kind() const noexcept override { return "mysql"; }
+
+protected:
+    [[nodiscard]] bool logs_in(const SecretFields& login, Deadline deadline) override;
+    [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
+                                  Deadline deadline) override;
+    void change_other(const Turn& turn) override;
+    void check_admin(const SecretFields& admin, Deadline deadline) override;
+
+private:
+    /// What mysql.user has of an account.
+    struct Account {
+        std::string plugin;
+        std::string require;  ///< "REQUIRE SSL"
+    };
+
+    [[nodiscard]] std::optional<MysqlSession> log_in(const SecretFields& fields, Deadline deadline) const;
+    [[nodiscard]] MysqlSession log_in_as_admin(const SecretFields& admin, Deadline deadline) const;
+    /// The literal or expression that the server is to store.
+    [[nodiscard]] std::string stored_password(std::string_view plugin, const std::string& user,
+                                              const SecretFields& pending) const;
+    /// "IDENTIFIED VIA ..." of CREATE USER and ALTER USER.
+    [[nodiscard]] std::string identified(const MysqlSession& admin, std::string_view plugin,
+                                         const std::string& user, const SecretFields& pending) const;
+    [[nodiscard]] static std::optional<Account> find_account(MysqlSession& admin,
+                                                             const MysqlAccountName& name, Deadline deadline);
+
+    const MysqlTls tls_;
+    const bool send_plain_password_;
+};
+
+}  // namespace coffer::rotation

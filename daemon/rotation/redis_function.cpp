@@ -1,0 +1,222 @@
+#include "daemon/rotation/redis_function.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/base/bytes.hpp"
+#include "daemon/base/errors.hpp"
+#include "daemon/rotation/check_list.hpp"
+#include "daemon/rotation/login_guards.hpp"
+
+namespace coffer::rotation {
+
+namespace {
+
+using Kind = StepFailed::Kind;
+
+constexpr std::uint16_t kRedisPort = 6379;
+
+/// What Redis keeps of a password, and takes for it: "#HASH" adds one, "!HASH" takes it off. So the password
+/// is in no command but AUTH, which Redis keeps out of its logs.
+std::string sha256_hex(std::string_view password) {
+    std::array<std::uint8_t, 32> digest{};
+    unsigned size = 0;
+    if (EVP_Digest(password.data(), password.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
+        size != digest.size()) {
+        throw Error("OpenSSL cannot make a digest");
+    }
+    return to_hex(digest);
+}
+
+std::string hash_of(const SecretFields& fields) {
+    return sha256_hex(fields.require("password"));
+}
+
+/// Throws unless the answer is OK.
+void require_ok(const RedisReply& reply, const std::string& what) {
+    if (reply.is_ok()) return;
+    if (reply.is_error("NOPERM")) {
+        throw StepFailed(Kind::hopeless, "the login that changes passwords may not run " + what +
+                                             " at the Redis server: it needs +acl|setuser +acl|getuser "
+                                             "+acl|save");
+    }
+    throw StepFailed(Kind::retry, "the Redis server refuses " + what + ": " + redis_error_code(reply));
+}
+
+struct RedisUser {
+    bool takes_any_password = false;
+    std::vector<std::string> hashes;
+};
+
+/// Throws StepFailed (hopeless) when there is no such user: ACL SETUSER would make one.
+RedisUser look_up(RedisSession& session, const std::string& name, Deadline deadline) {
+    const auto reply = session.ask({"ACL", "GETUSER", name}, deadline);
+    if (reply.kind == RedisReply::Kind::nothing) {
+        throw StepFailed(Kind::hopeless, "the Redis server has no user " + name);
+    }
+    if (reply.kind != RedisReply::Kind::list) require_ok(reply, "ACL GETUSER");
+    RedisUser user;
+    for (std::size_t i = 0; i + 1 < reply.list.size(); i += 2) {
+        const auto& items = reply.list[i + 1].list;
+        if (reply.list[i].text == "flags") {
+            user.takes_any_password =
+                std::ranges::any_of(items, [](const RedisReply& flag) { return flag.text == "nopass"; });
+        } else if (reply.list[i].text == "passwords") {
+            for (const auto& hash : items) user.hashes.push_back(hash.text);
+        }
+    }
+    return user;
+}
+
+bool has_no_file(const RedisReply& reply) {
+    return reply.is_error("ERR") && reply.text.find("ACL file") != std::string::npos;
+}
+
+StepFailed without_a_file() {
+    return {Kind::hopeless,
+            "the Redis server has no ACL file, so that a restart would forget the new password; nothing was "
+            "done. Give it one ('aclfile' in redis.conf), or set 'allow_unsaved = true' for this rotation "
+            "function"};
+}
+
+}  // namespace
+
+std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, Deadline deadline) const {
+    auto session =
+        RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, deadline);
+    const std::string user(fields.require("username"));
+    if (!session.log_in(user, fields.require("password"), deadline)) return std::nullopt;
+    return session;
+}
+
+RedisSession RedisFunction::log_in_to_change(SecretValues& values, const SecretFields& login,
+                                             Deadline deadline) const {
+    if (settings_.admin_secret.empty()) {
+        auto session = log_in(login, deadline);
+        if (!session) throw StepFailed(Kind::retry, "the Redis server refuses the user's own login");
+        return std::move(*session);
+    }
+    const auto admin = administrator_login(values, settings_.admin_secret, login, kRedisPort);
+    auto session = log_in(admin, deadline);
+    if (!session) throw administrator_refused(settings_.admin_secret);
+    return std::move(*session);
+}
+
+crypto::SecretBytes RedisFunction::make(const StepContext& /*context*/, SecretValues& values,
+                                        const crypto::SecretBytes& current) {
+    auto fields = SecretFields::parse(current);
+    static_cast<void>(plain_host(fields));
+    static_cast<void>(fields.require("username"));
+    static_cast<void>(fields.require("password"));
+    const auto password = make_password(settings_.password, values);
+    fields.set("password", password.text());
+    return fields.text();
+}
+
+void RedisFunction::save(RedisSession& session, Deadline deadline) const {
+    const auto reply = session.ask({"ACL", "SAVE"}, deadline);
+    if (has_no_file(reply)) {
+        if (settings_.allow_unsaved) return;
+        throw without_a_file();
+    }
+    require_ok(reply, "ACL SAVE");
+}
+
+void RedisFunction::set(const StepContext& context, SecretValues& values,
+                        const crypto::SecretBytes& pending) {
+    const auto to = SecretFields::parse(pending);
+    const auto current = SecretFields::parse(values.current());
+    require_same_server(current, to, kRedisPort, "the pending version");
+    const std::string user(current.require("username"));
+    if (to.require("username") != user) {
+        throw StepFailed(Kind::hopeless,
+                         "the pending version names another user than AWSCURRENT; nothing was done");
+    }
+    const auto deadline = context.deadline;
+    // A try whose end was not seen may have set it; whether it was saved is not known then.
+    const bool is_set = log_in(to, deadline).has_value();
+    if (!is_set && !log_in(current, deadline)) {
+        throw StepFailed(Kind::retry,
+                         "the Redis server refuses the passwords of AWSPENDING and AWSCURRENT: add that of "
+                         "AWSCURRENT by hand (ACL SETUSER " +
+                             user + " >PASSWORD, ACL SAVE), then 'coffer rotation retry'");
+    }
+    auto session = log_in_to_change(values, is_set ? to : current, deadline);
+    if (look_up(session, user, deadline).takes_any_password) {
+        throw StepFailed(Kind::hopeless, "the Redis user " + user +
+                                             " takes any password (nopass); give it one of its own first: "
+                                             "ACL SETUSER " +
+                                             user + " resetpass >PASSWORD");
+    }
+    const auto hash = hash_of(to);
+    if (!is_set) require_ok(session.ask({"ACL", "SETUSER", user, "#" + hash}, deadline), "ACL SETUSER");
+    try {
+        save(session, deadline);
+    } catch (const StepFailed& failed) {
+        // Nothing is left behind of a password that nobody can be told of.
+        if (failed.kind() == Kind::hopeless) {
+            require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
+        }
+        throw;
+    }
+}
+
+void RedisFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
+    if (!log_in(SecretFields::parse(value), context.deadline)) {
+        throw StepFailed(Kind::retry, "the Redis server refuses the new login");
+    }
+}
+
+void RedisFunction::finish(const StepContext& context, SecretValues& values,
+                           const crypto::SecretBytes& pending) {
+    // AWSPREVIOUS still is the value that was so before: AWSCURRENT takes its place next.
+    const auto value = values.previous();
+    if (!value) return;
+    const auto to = SecretFields::parse(pending);
+    const auto current = SecretFields::parse(values.current());
+    const auto last = SecretFields::parse(*value);
+    const std::string user(to.require("username"));
+    const auto hash = last.find("password") ? hash_of(last) : "";
+    if (last.find("username").value_or("") != user || last.find("host") != to.find("host") ||
+        last.port(kRedisPort) != to.port(kRedisPort) || hash == hash_of(to) || hash == hash_of(current)) {
+        return;
+    }
+    auto session = log_in_to_change(values, to, context.deadline);
+    const auto hashes = look_up(session, user, context.deadline).hashes;
+    if (std::ranges::find(hashes, hash) == hashes.end()) return;
+    require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, context.deadline), "ACL SETUSER");
+    save(session, context.deadline);
+}
+
+std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues& values) {
+    CheckList checks;
+    const auto value = values.current();
+    const bool is_whole = checks.look("value", "the fields that are needed are there",
+                                      [&] { static_cast<void>(make(context, values, value)); });
+    if (!is_whole) return checks.take();
+    const auto fields = SecretFields::parse(value);
+    const bool works = checks.look("login", "the server takes the login of AWSCURRENT", [&] {
+        if (!log_in(fields, context.deadline)) {
+            throw StepFailed(Kind::hopeless, "the Redis server refuses the login of AWSCURRENT");
+        }
+    });
+    if (!works) return checks.take();
+    checks.look("rights", "the login that changes passwords may do so", [&] {
+        auto session = log_in_to_change(values, fields, context.deadline);
+        const std::string user(fields.require("username"));
+        if (look_up(session, user, context.deadline).takes_any_password) {
+            throw StepFailed(Kind::hopeless, "the Redis user " + user + " takes any password (nopass)");
+        }
+        // Redis 7 says whether a user could; older ones do not know DRYRUN.
+        const auto me = session.ask({"ACL", "WHOAMI"}, context.deadline);
+        const auto dry = session.ask({"ACL", "DRYRUN", me.text, "ACL", "SETUSER", user}, context.deadline);
+        if (dry.kind == RedisReply::Kind::text && !dry.is_ok()) {
+            throw StepFailed(Kind::hopeless, "the login that changes passwords lacks +acl|setuser");
+        }
+    });
+    return checks.take();
+}
+
+}  // namespace coffer::rotation

@@ -1,0 +1,99 @@
+#include "daemon/rotation/redis_session.hpp"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <chrono>
+
+#include "daemon/net/tls_connection.hpp"
+#include "daemon/rotation/function.hpp"
+#include "proto/utf8.hpp"
+
+namespace coffer::rotation {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kMostShownCharacters = 300;
+
+/// What is left until the deadline; at least a moment, so that it is the connection that says "timed out".
+milliseconds left_until(Deadline deadline) {
+    return std::max(milliseconds(1),
+                    std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()));
+}
+
+StepFailed away(const std::exception& error) {
+    return {StepFailed::Kind::retry, std::string("the Redis server cannot be used: ") +
+                                         proto::printable(error.what(), kMostShownCharacters)};
+}
+
+}  // namespace
+
+RedisSession::RedisSession(std::unique_ptr<net::TlsConnection> connection)
+    : connection_(std::move(connection)) {}
+RedisSession::RedisSession(RedisSession&&) noexcept = default;
+RedisSession& RedisSession::operator=(RedisSession&&) noexcept = default;
+RedisSession::~RedisSession() = default;
+
+RedisSession RedisSession::connect(const std::string& host, std::uint16_t port,
+                                   const std::filesystem::path& ca_file, Deadline deadline) {
+    net::TlsTarget target;
+    target.host = host;
+    target.port = port;
+    target.ca_file = ca_file;
+    target.connect_timeout = left_until(deadline);
+    try {
+        auto connection = std::make_unique<net::TlsConnection>(std::move(target));
+        connection->connect();
+        return RedisSession(std::move(connection));
+    } catch (const net::ConnectionError& error) {
+        throw away(error);
+    }
+}
+
+RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Deadline deadline) {
+    using Stream = net::TlsConnection::Stream;
+    using Done = net::TlsConnection::Done;
+    const auto command = redis_command(words);
+    std::array<char, kReadBytes> piece{};
+    try {
+        connection_->run("write", left_until(deadline), [&](Stream& stream, Done done) {
+            boost::asio::async_write(stream, boost::asio::buffer(command.view().data(), command.size()),
+                                     [done = std::move(done)](auto error, std::size_t) { done(error); });
+        });
+        while (true) {
+            if (auto read = read_redis_reply(received_)) {
+                received_.erase(0, read->size);
+                return std::move(read->reply);
+            }
+            std::size_t size = 0;
+            connection_->run("read", left_until(deadline), [&](Stream& stream, Done done) {
+                stream.async_read_some(boost::asio::buffer(piece),
+                                       [&size, done = std::move(done)](auto error, std::size_t read) {
+                                           size = read;
+                                           done(error);
+                                       });
+            });
+            received_.append(piece.data(), size);
+        }
+    } catch (const net::ConnectionError& error) {
+        throw away(error);
+    }
+}
+
+bool RedisSession::log_in(std::string_view user, std::string_view password, Deadline deadline) {
+    const auto reply = ask({"AUTH", user, password}, deadline);
+    if (reply.is_ok()) return true;
+    if (reply.is_error("WRONGPASS")) return false;
+    // Redis itself repeats what it does not understand, the password among it.
+    if (reply.is_error("ERR") && reply.text.find("wrong number") != std::string::npos) {
+        throw StepFailed(StepFailed::Kind::hopeless,
+                         "the server does not know users with passwords: Redis 6 or newer is needed");
+    }
+    throw StepFailed(StepFailed::Kind::retry,
+                     "the Redis server does not answer the login: " + redis_error_code(reply));
+}
+
+}  // namespace coffer::rotation

@@ -1,0 +1,207 @@
+#include "daemon/rotation/ssh_function.hpp"
+
+#include <algorithm>
+
+#include "daemon/rotation/authorized_keys.hpp"
+#include "daemon/rotation/check_list.hpp"
+#include "daemon/rotation/login_guards.hpp"
+#include "daemon/rotation/openssh_key.hpp"
+
+namespace coffer::rotation {
+
+namespace {
+
+using Kind = StepFailed::Kind;
+
+constexpr std::uint16_t kSshPort = 22;
+
+/// Prints "coffer", the file's checksum, and the file. Quoted for any login shell; no text of the secret's is
+/// in it. A symbolic link is followed, so that it stays one.
+constexpr const char* kReadFile =
+    "exec sh -c 'f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
+    "[ -f \"$f\" ] || exit 3; [ -w \"$f\" ] && [ -w \"$(dirname \"$f\")\" ] || exit 4; "
+    "echo \"coffer $(cksum <\"$f\")\"; exec cat \"$f\"'";
+
+/// Puts standard input in the file's place, in one step and with the file's mode, unless it has changed since
+/// its checksum was "SUM".
+constexpr std::string_view kWriteFile =
+    "exec sh -c 'set -e; f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
+    "umask 077; t=$(mktemp \"$f.coffer.XXXXXX\"); trap \"rm -f \\\"$t\\\"\" EXIT; cp -p \"$f\" \"$t\"; cat "
+    ">\"$t\"; "
+    "[ \"$(cksum <\"$f\")\" = \"SUM\" ] || exit 5; mv -f \"$t\" \"$f\"; echo coffer done'";
+
+struct AuthorizedKeys {
+    std::string checksum;
+    std::string text;
+};
+
+/// How lines of a secret's are known: only those are ever taken out. By the end of its ARN, which no other
+/// secret has, of no other Coffer either: NAME-XXXXXX.
+std::string mark_of(const StepContext& context) {
+    return "coffer:" + context.secret_arn.substr(context.secret_arn.rfind(':') + 1) + ":";
+}
+
+StepFailed own_command() {
+    return {Kind::hopeless,
+            "the account does not run commands (a forced command, or a shell that is none), so its "
+            "authorized_keys cannot be changed with its own key"};
+}
+
+AuthorizedKeys read_keys(SshSession& session) {
+    const auto result = session.run(kReadFile, "");
+    if (result.status == 3) {
+        throw StepFailed(Kind::hopeless,
+                         "the account has no ~/.ssh/authorized_keys: its keys come from elsewhere");
+    }
+    if (result.status == 4) {
+        throw StepFailed(Kind::hopeless, "the account may not change its ~/.ssh/authorized_keys");
+    }
+    constexpr std::string_view kPrefix = "coffer ";
+    const auto end = result.output.find('\n');
+    if (!result.output.starts_with(kPrefix) || end == std::string::npos) throw own_command();
+    AuthorizedKeys keys{.checksum = result.output.substr(kPrefix.size(), end - kPrefix.size()),
+                        .text = result.output.substr(end + 1)};
+    // It becomes part of a command.
+    if (result.status != 0 || keys.checksum.find_first_not_of("0123456789 ") != std::string::npos) {
+        throw own_command();
+    }
+    return keys;
+}
+
+void write_keys(SshSession& session, const AuthorizedKeys& read, const std::string& text) {
+    std::string command(kWriteFile);
+    command.replace(command.find("SUM"), 3, read.checksum);
+    const auto result = session.run(command, text);
+    if (result.status == 0 && result.output == "coffer done\n") return;
+    throw StepFailed(Kind::retry,
+                     result.status == 5
+                         ? std::string("somebody else has changed the account's authorized_keys meanwhile")
+                         : "the account's authorized_keys could not be written (status " +
+                               std::to_string(result.status) + "): is its disk full?");
+}
+
+std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
+    const auto host_key = fields.find("host_key");
+    return SshSession::log_in({.host = plain_host(fields),
+                               .port = fields.port(kSshPort),
+                               .user = std::string(fields.require("username")),
+                               .private_key = fields.require("private_key"),
+                               .host_key = std::string(host_key.value_or(""))},
+                              deadline);
+}
+
+/// The line of AWSCURRENT's key in the file. Throws StepFailed (hopeless) when the field is none.
+std::string public_key_of(const SecretFields& fields) {
+    std::string line(fields.require("public_key"));
+    if (key_of_line(line).empty() || line.find('\n') != std::string::npos) {
+        throw StepFailed(
+            Kind::hopeless,
+            "the secret's field \"public_key\" is no line such as \"ssh-ed25519 AAAA... COMMENT\"");
+    }
+    return line;
+}
+
+void require_same_account(const SecretFields& current, const SecretFields& other, std::string_view what) {
+    require_same_server(current, other, kSshPort, what);
+    if (std::string(current.require("username")) == other.require("username")) return;
+    throw StepFailed(Kind::hopeless,
+                     std::string(what) + " names another user than AWSCURRENT; nothing was done");
+}
+
+}  // namespace
+
+crypto::SecretBytes SshFunction::make(const StepContext& context, SecretValues& values,
+                                      const crypto::SecretBytes& current) {
+    auto fields = SecretFields::parse(current);
+    static_cast<void>(plain_host(fields));
+    static_cast<void>(fields.require("username"));
+    static_cast<void>(fields.require("private_key"));
+    static_cast<void>(public_key_of(fields));
+    static_cast<void>(pinned_fingerprint(fields.find("host_key").value_or("")));
+    const auto key =
+        make_openssh_key(values.random(kOpensshSeedBytes).view(), values.random(kOpensshCheckBytes).view(),
+                         mark_of(context) + context.token);
+    fields.set("private_key", key.private_key.text());
+    fields.set("public_key", key.public_key);
+    return fields.text();
+}
+
+void SshFunction::set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) {
+    const auto to = SecretFields::parse(pending);
+    auto login = SecretFields::parse(values.current());
+    require_same_account(login, to, "the pending version");
+    // A try whose end was not seen may have set it.
+    if (log_in(to, context.deadline)) return;
+    auto session = log_in(login, context.deadline);
+    if (!session) {
+        // A label that was moved back by hand.
+        if (const auto value = values.previous()) {
+            auto previous = SecretFields::parse(*value);
+            require_same_account(login, previous, "AWSPREVIOUS");
+            session = log_in(previous, context.deadline);
+            login = std::move(previous);
+        }
+    }
+    if (!session) {
+        throw StepFailed(Kind::retry,
+                         "the SSH server refuses the keys of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add the "
+                         "public_key of AWSCURRENT to the account's ~/.ssh/authorized_keys by hand, then "
+                         "'coffer rotation retry'");
+    }
+    const auto keys = read_keys(*session);
+    const auto changed = with_key(keys.text, public_key_of(to), public_key_of(login));
+    if (!changed) {
+        throw StepFailed(
+            Kind::hopeless,
+            "the key that logs in is not in the account's ~/.ssh/authorized_keys, so that another "
+            "key there may not count; nothing was done");
+    }
+    if (*changed != keys.text) write_keys(*session, keys, *changed);
+}
+
+void SshFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
+    if (!log_in(SecretFields::parse(value), context.deadline)) {
+        throw StepFailed(Kind::retry,
+                         "the SSH server refuses the new key; does it take ssh-ed25519 "
+                         "(PubkeyAcceptedAlgorithms)?");
+    }
+}
+
+void SshFunction::finish(const StepContext& context, SecretValues& values,
+                         const crypto::SecretBytes& pending) {
+    // AWSCURRENT is AWSPREVIOUS next. Whatever else this secret has put there is of no use to anybody: the
+    // key that was AWSPREVIOUS, and those of values that were replaced by hand.
+    const auto to = SecretFields::parse(pending);
+    const auto current = SecretFields::parse(values.current());
+    auto session = log_in(to, context.deadline);
+    if (!session) throw StepFailed(Kind::retry, "the SSH server refuses the new key");
+    const auto keys = read_keys(*session);
+    const auto changed =
+        without_others(keys.text, mark_of(context), public_key_of(to), public_key_of(current));
+    if (changed.size() < keys.text.size()) write_keys(*session, keys, changed);
+}
+
+std::vector<Check> SshFunction::check(const StepContext& context, SecretValues& values) {
+    CheckList checks;
+    const auto value = values.current();
+    const bool is_whole = checks.look("value", "the fields that are needed are there",
+                                      [&] { static_cast<void>(make(context, values, value)); });
+    if (!is_whole) return checks.take();
+    const auto fields = SecretFields::parse(value);
+    std::optional<SshSession> session;
+    const bool works = checks.look("login", "the server takes the login of AWSCURRENT", [&] {
+        session = log_in(fields, context.deadline);
+        if (!session) throw StepFailed(Kind::hopeless, "the SSH server refuses the key of AWSCURRENT");
+    });
+    if (!works) return checks.take();
+    checks.look("authorized keys", "the account may change its authorized_keys, and the key is in it", [&] {
+        const auto line = public_key_of(fields);
+        if (!with_key(read_keys(*session).text, line, line)) {
+            throw StepFailed(Kind::hopeless,
+                             "the key of AWSCURRENT is not in the account's ~/.ssh/authorized_keys");
+        }
+    });
+    return checks.take();
+}
+
+}  // namespace coffer::rotation
