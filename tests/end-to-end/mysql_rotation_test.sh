@@ -228,14 +228,14 @@ start_target
 wait_until "is gone on with when it is back" is_complete db/one
 expect_equal "with a login that works" "App \"x\" o'br\\ien@%" "$(login_of db/one)"
 for i in 1 2 3; do
-  coffer rotation force db/two >/dev/null 2>&1 || true
+  coffer rotation force db/pair >/dev/null 2>&1 || true
   sleep "0.0$((RANDOM % 9))"
   kill -9 "$(daemon_pid)"
   appliance up >/dev/null
-  expect_contains "after kill -9, $i: AWSCURRENT logs in" app "$(login_of db/two)"
+  expect_contains "after kill -9, $i: AWSCURRENT logs in" pair "$(login_of db/pair)"
 done
-wait_until "everything is completed" is_complete db/two
-remember db/two password
+wait_until "everything is completed" is_complete db/pair
+remember db/pair password
 remember db/lossy password
 expect_no_values "the server's log has none of the passwords" "$target/general.log"
-expect_nothing_told db/two
+expect_nothing_told db/pair
