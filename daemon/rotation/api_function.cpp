@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/rotation/check_list.hpp"
+#include "daemon/rotation/secret_fields.hpp"
 
 namespace coffer::rotation {
 
@@ -17,8 +18,6 @@ constexpr unsigned kUnauthorized = 401;
 constexpr unsigned kForbidden = 403;
 constexpr unsigned kNotFound = 404;
 constexpr unsigned kGone = 410;
-constexpr unsigned kTooManyRequests = 429;
-constexpr unsigned kServiceUnavailable = 503;
 
 std::string status_of(const HttpsAnswer& answer) {
     return "the status " + std::to_string(answer.status);
@@ -75,14 +74,20 @@ HttpsRequest ApiFunction::request_of(const ApiCall& call, const Fields& fields) 
     return request;
 }
 
-SecretBytes ApiFunction::with_taken(SecretFields fields, const HttpsAnswer& answer) const {
+HttpsRequest ApiFunction::request(const StepContext& context, SecretValues& values,
+                                  const SecretBytes& current) {
+    return request_of(settings_.create, fields_of(context, values, current));
+}
+
+SecretBytes ApiFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current) {
+    auto fields = SecretFields::parse(current);
     const auto got = SecretFields::parse(answer.body);
     for (const auto& [field, pointer] : settings_.take) {
         const auto value = got.find_at(pointer);
         if (!value || value->empty()) {
-            throw StepFailed(Kind::unknown,
-                             "its answer has nothing at " + pointer + " for the field \"" + field +
-                                 "\": correct the function's 'take', and remove the key that was "
+            throw StepFailed(Kind::hopeless,
+                             "nothing at " + pointer + " for the field \"" + field +
+                                 "\". Correct the function's 'take', and remove the key that was "
                                  "made at the API by hand; then 'coffer rotation retry'");
         }
         fields.set(field, *value);
@@ -90,54 +95,27 @@ SecretBytes ApiFunction::with_taken(SecretFields fields, const HttpsAnswer& answ
     return fields.text();
 }
 
-void ApiFunction::create(const StepContext& context, SecretValues& values) {
-    auto fields = fields_of(context, values, values.current());
-    const auto request = request_of(settings_.create, fields);
-    const bool once = !settings_.repeatable;
-    if (once) values.begin_exchange();
-    const auto fail = [&](Kind kind, const std::string& message) {
-        if (once && kind != Kind::unknown) values.undo_exchange();
-        return StepFailed(kind, message);
-    };
-    HttpsAnswer answer;
-    try {
-        answer = call(settings_.server, request, context.deadline);
-    } catch (const CallFailed& failed) {
-        if (!once || !failed.sent()) throw fail(Kind::retry, failed.what());
-        throw fail(
-            Kind::unknown,
-            std::string(failed.what()) +
-                ": a key may have been made whose answer was lost, and no second one is made by itself. "
-                "Remove it at the API if it is there; then 'coffer rotation retry' goes on");
-    }
-    if (answer.is_success()) {
-        auto value = with_taken(std::move(fields.subject), answer);
-        if (once) {
-            values.put_exchanged(std::move(value));
-        } else {
-            values.put_pending(std::move(value));
-        }
-        return;
-    }
-    const auto said = "the API answers the making of a key with " + status_of(answer);
-    if (answer.status == kTooManyRequests || answer.status == kServiceUnavailable)
-        throw fail(Kind::retry, said);
-    if (answer.status >= 500) throw fail(once ? Kind::unknown : Kind::retry, said);
-    throw fail(Kind::hopeless, said + (answer.status == kUnauthorized || answer.status == kForbidden
-                                           ? ": what the call is authorized with is not taken"
-                                           : ": correct the function's 'create'"));
+std::string ApiFunction::said(const HttpsAnswer& answer) const {
+    return "the API answers the making of a key with " + status_of(answer);
 }
 
-SecretBytes ApiFunction::make(const StepContext& /*context*/, SecretValues& /*values*/,
-                              const SecretBytes& /*current*/) {
-    throw StepFailed(Kind::hopeless, "keys are made by the API alone");
+std::string ApiFunction::remedy(const HttpsAnswer& answer) const {
+    return answer.status == kUnauthorized || answer.status == kForbidden
+               ? ": what the call is authorized with is not taken"
+               : ": correct the function's 'create'";
+}
+
+std::string ApiFunction::when_lost() const {
+    return ": a key may have been made whose answer was lost, and no second one is made by itself. Remove it "
+           "at the API "
+           "if it is there; then 'coffer rotation retry' goes on";
 }
 
 void ApiFunction::test(const StepContext& context, const SecretBytes& value) {
     const Fields fields{context, SecretFields::parse(value)};
     for (const auto& each : settings_.take) static_cast<void>(fields.subject.require(each.first));
     if (!settings_.test) return;
-    const auto answer = call(settings_.server, request_of(*settings_.test, fields), context.deadline);
+    const auto answer = call(server(), request_of(*settings_.test, fields), context.deadline);
     if (!answer.is_success()) {
         throw StepFailed(Kind::retry, "the API answers the new key's test with " + status_of(answer));
     }
@@ -164,7 +142,7 @@ void ApiFunction::finish(const StepContext& context, SecretValues& values, const
         throw StepFailed(failed.kind(), std::string("the key of AWSPREVIOUS cannot be removed at the API: ") +
                                             failed.what());
     }
-    const auto answer = call(settings_.server, request, context.deadline);
+    const auto answer = call(server(), request, context.deadline);
     if (answer.is_success() || answer.status == kNotFound || answer.status == kGone) return;
     throw StepFailed(Kind::retry,
                      "the API answers the removal of AWSPREVIOUS's key with " + status_of(answer));
@@ -175,8 +153,8 @@ std::vector<Check> ApiFunction::check(const StepContext& context, SecretValues& 
     const auto value = values.current();
     checks.look("value", "what the call that makes a key needs is there",
                 [&] { static_cast<void>(request_of(settings_.create, fields_of(context, values, value))); });
-    const bool reached = checks.look("api", "it is reached, and proves who it is",
-                                     [&] { reach(settings_.server, context.deadline); });
+    const bool reached =
+        checks.look("api", "it is reached, and proves who it is", [&] { reach(server(), context.deadline); });
     if (reached && settings_.test) {
         checks.look("key", "the API takes the key of AWSCURRENT", [&] { test(context, value); });
     }

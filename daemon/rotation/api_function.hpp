@@ -8,9 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/rotation/function.hpp"
-#include "daemon/rotation/https_call.hpp"
-#include "daemon/rotation/secret_fields.hpp"
+#include "daemon/rotation/exchange_function.hpp"
 #include "daemon/rotation/text_template.hpp"
 
 namespace coffer::rotation {
@@ -43,18 +41,21 @@ struct ApiSettings {
     std::string admin_secret;
 };
 
-class ApiFunction final : public ValueFunction {
+class ApiFunction final : public ExchangeFunction {
 public:
-    explicit ApiFunction(ApiSettings settings) : settings_(std::move(settings)) {}
+    explicit ApiFunction(ApiSettings settings)
+        : ExchangeFunction(settings.server, !settings.repeatable), settings_(std::move(settings)) {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "api"; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
 
 protected:
-    void create(const StepContext& context, SecretValues& values) override;
-    [[nodiscard]] crypto::SecretBytes make(const StepContext& context, SecretValues& values,
-                                           const crypto::SecretBytes& current) override;
-    void set(const StepContext& /*context*/, SecretValues& /*values*/,
-             const crypto::SecretBytes& /*pending*/) override {}
+    [[nodiscard]] HttpsRequest request(const StepContext& context, SecretValues& values,
+                                       const crypto::SecretBytes& current) override;
+    [[nodiscard]] crypto::SecretBytes value_from(const HttpsAnswer& answer,
+                                                 const crypto::SecretBytes& current) override;
+    [[nodiscard]] std::string said(const HttpsAnswer& answer) const override;
+    [[nodiscard]] std::string remedy(const HttpsAnswer& answer) const override;
+    [[nodiscard]] std::string when_lost() const override;
     void test(const StepContext& context, const crypto::SecretBytes& value) override;
     void finish(const StepContext& context, SecretValues& values,
                 const crypto::SecretBytes& pending) override;
@@ -64,7 +65,6 @@ private:
     [[nodiscard]] Fields fields_of(const StepContext& context, SecretValues& values,
                                    const crypto::SecretBytes& subject) const;
     [[nodiscard]] HttpsRequest request_of(const ApiCall& call, const Fields& fields) const;
-    [[nodiscard]] crypto::SecretBytes with_taken(SecretFields fields, const HttpsAnswer& answer) const;
 
     const ApiSettings settings_;
 };

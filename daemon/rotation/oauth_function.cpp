@@ -7,6 +7,7 @@
 
 #include "daemon/audit/utc_time.hpp"
 #include "daemon/rotation/check_list.hpp"
+#include "daemon/rotation/secret_fields.hpp"
 #include "daemon/rotation/text_template.hpp"
 
 namespace coffer::rotation {
@@ -62,7 +63,7 @@ std::string error_code_in(const HttpsAnswer& answer) {
     }
 }
 
-std::string said(const std::string& place, const HttpsAnswer& answer) {
+std::string answer_of(const std::string& place, const HttpsAnswer& answer) {
     const auto code = error_code_in(answer);
     return place + " answered with the status " + std::to_string(answer.status) +
            (code.empty() ? std::string() : " (" + code + ")");
@@ -70,7 +71,9 @@ std::string said(const std::string& place, const HttpsAnswer& answer) {
 
 }  // namespace
 
-HttpsRequest OauthFunction::token_request(const SecretFields& fields) const {
+HttpsRequest OauthFunction::request(const StepContext& /*context*/, SecretValues& /*values*/,
+                                    const SecretBytes& current) {
+    const auto fields = SecretFields::parse(current);
     HttpsRequest request;
     request.method = boost::beast::http::verb::post;
     request.target = SecretBytes::copy_of(std::string_view(settings_.token_path));
@@ -102,7 +105,8 @@ HttpsRequest OauthFunction::token_request(const SecretFields& fields) const {
     return request;
 }
 
-SecretBytes OauthFunction::with_tokens(SecretFields fields, const HttpsAnswer& answer) const {
+SecretBytes OauthFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current) {
+    auto fields = SecretFields::parse(current);
     const auto got = SecretFields::parse(answer.body);
     fields.set("access_token", got.require("access_token"));
     // A provider that gives no new one means the old one to be used again (RFC 6749, section 6).
@@ -120,61 +124,22 @@ SecretBytes OauthFunction::with_tokens(SecretFields fields, const HttpsAnswer& a
     return fields.text();
 }
 
-void OauthFunction::create(const StepContext& context, SecretValues& values) {
-    const auto place = settings_.server.host + settings_.token_path;
-    auto fields = SecretFields::parse(values.current());
-    const auto request = token_request(fields);
-    if (refreshes()) values.begin_exchange();
-    // Whether the same may be sent again after this.
-    const auto fail = [&](Kind kind, const std::string& message) {
-        if (refreshes() && kind != Kind::unknown) values.undo_exchange();
-        return StepFailed(kind, message);
-    };
-    HttpsAnswer answer;
-    try {
-        answer = call(settings_.server, request, context.deadline);
-    } catch (const CallFailed& failed) {
-        const bool used_up = refreshes() && failed.sent();
-        throw fail(
-            used_up ? Kind::unknown : Kind::retry,
-            std::string(failed.what()) +
-                (used_up ? ": the refresh token may be used up, and is not sent a second time by itself. If "
-                           "the provider says that it is, put a new one with 'coffer put'; then 'coffer "
-                           "rotation retry' goes on"
-                         : ""));
-    }
-    if (answer.is_success()) {
-        SecretBytes value;
-        try {
-            value = with_tokens(std::move(fields), answer);
-        } catch (const StepFailed& failed) {
-            throw fail(refreshes() ? Kind::unknown : Kind::retry,
-                       said(place, answer) + " and without tokens that can be used: " + failed.what());
-        }
-        if (refreshes()) {
-            values.put_exchanged(std::move(value));
-        } else {
-            values.put_pending(std::move(value));
-        }
-        return;
-    }
-    constexpr unsigned kTooMany = 429;
-    constexpr unsigned kUnavailable = 503;
-    if (answer.status == kTooMany || answer.status == kUnavailable)
-        throw fail(Kind::retry, said(place, answer));
-    if (answer.status >= 500) throw fail(refreshes() ? Kind::unknown : Kind::retry, said(place, answer));
-    throw fail(
-        Kind::hopeless,
-        said(place, answer) +
-            (refreshes() ? ": correct the secret with 'coffer put' (a refresh token that is not taken any "
-                           "more has to be got anew at the provider), then 'coffer rotation retry'"
-                         : ": correct client_id, client_secret or the configuration, then 'coffer rotation "
-                           "retry'"));
+std::string OauthFunction::said(const HttpsAnswer& answer) const {
+    return answer_of(server().host + settings_.token_path, answer);
 }
 
-SecretBytes OauthFunction::make(const StepContext& /*context*/, SecretValues& /*values*/,
-                                const SecretBytes& /*current*/) {
-    throw StepFailed(Kind::hopeless, "tokens are got from the provider alone");
+std::string OauthFunction::remedy(const HttpsAnswer& /*answer*/) const {
+    return refreshes()
+               ? ": correct the secret with 'coffer put' (a refresh token that is not taken any more has to "
+                 "be "
+                 "got anew at the provider), then 'coffer rotation retry'"
+               : ": correct client_id, client_secret or the configuration, then 'coffer rotation retry'";
+}
+
+std::string OauthFunction::when_lost() const {
+    return ": the refresh token may be used up, and is not sent a second time by itself. If the provider "
+           "says that it "
+           "is, put a new one with 'coffer put'; then 'coffer rotation retry' goes on";
 }
 
 void OauthFunction::test(const StepContext& context, const SecretBytes& value) {
@@ -189,8 +154,9 @@ void OauthFunction::test(const StepContext& context, const SecretBytes& value) {
     request.headers.push_back({"Authorization", joined(header)});
     const auto answer = call(*settings_.test_server, request, context.deadline);
     if (!answer.is_success()) {
-        throw StepFailed(Kind::retry, "the new access token is not taken: " +
-                                          said(settings_.test_server->host + settings_.test_path, answer));
+        throw StepFailed(Kind::retry,
+                         "the new access token is not taken: " +
+                             answer_of(settings_.test_server->host + settings_.test_path, answer));
     }
 }
 
@@ -198,9 +164,9 @@ std::vector<Check> OauthFunction::check(const StepContext& context, SecretValues
     CheckList checks;
     const auto value = values.current();
     checks.look("value", "the fields that are needed are there",
-                [&] { static_cast<void>(token_request(SecretFields::parse(value))); });
+                [&] { static_cast<void>(request(context, values, value)); });
     checks.look("provider", "it is reached, and proves who it is",
-                [&] { reach(settings_.server, context.deadline); });
+                [&] { reach(server(), context.deadline); });
     return checks.take();
 }
 

@@ -6,9 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/rotation/function.hpp"
-#include "daemon/rotation/https_call.hpp"
-#include "daemon/rotation/secret_fields.hpp"
+#include "daemon/rotation/exchange_function.hpp"
 
 namespace coffer::rotation {
 
@@ -30,29 +28,30 @@ struct OauthSettings {
     std::string test_path;
 };
 
-class OauthFunction final : public ValueFunction {
+class OauthFunction final : public ExchangeFunction {
 public:
     /// `clock` must outlive it.
     OauthFunction(OauthSettings settings, const Clock& clock)
-        : settings_(std::move(settings)), clock_(clock) {}
+        : ExchangeFunction(settings.server, settings.grant == OauthSettings::Grant::refresh_token),
+          settings_(std::move(settings)),
+          clock_(clock) {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "oauth"; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
 
 protected:
-    void create(const StepContext& context, SecretValues& values) override;
-    [[nodiscard]] crypto::SecretBytes make(const StepContext& context, SecretValues& values,
-                                           const crypto::SecretBytes& current) override;
-    void set(const StepContext& /*context*/, SecretValues& /*values*/,
-             const crypto::SecretBytes& /*pending*/) override {}
+    [[nodiscard]] HttpsRequest request(const StepContext& context, SecretValues& values,
+                                       const crypto::SecretBytes& current) override;
+    [[nodiscard]] crypto::SecretBytes value_from(const HttpsAnswer& answer,
+                                                 const crypto::SecretBytes& current) override;
+    [[nodiscard]] std::string said(const HttpsAnswer& answer) const override;
+    [[nodiscard]] std::string remedy(const HttpsAnswer& answer) const override;
+    [[nodiscard]] std::string when_lost() const override;
     void test(const StepContext& context, const crypto::SecretBytes& value) override;
 
 private:
     [[nodiscard]] bool refreshes() const noexcept {
         return settings_.grant == OauthSettings::Grant::refresh_token;
     }
-    [[nodiscard]] HttpsRequest token_request(const SecretFields& fields) const;
-    /// `answer`'s tokens in `fields`. Throws StepFailed when there is none.
-    [[nodiscard]] crypto::SecretBytes with_tokens(SecretFields fields, const HttpsAnswer& answer) const;
 
     const OauthSettings settings_;
     const Clock& clock_;
