@@ -74,6 +74,16 @@ rotation::RunnerEvents events_of(const std::shared_ptr<server::Metrics>& metrics
     return events;
 }
 
+rotation::RotationParts with_log(rotation::RotationParts parts, const std::shared_ptr<server::Log>& log) {
+    parts.holds_value = [log](const std::string& secret, const std::string& reason) {
+        log->error(
+            "a value that nobody can get a second time waits to be stored: do not stop this node before it "
+            "is",
+            {{"secret", std::string_view(secret)}, {"reason", std::string_view(reason)}});
+    };
+    return parts;
+}
+
 std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& workers, Timestamp now) {
     const auto counts = workers.counts();
     if (!counts) return {};
@@ -97,7 +107,8 @@ RotationParts::RotationParts(const server::Config& config, rotation::RotationPar
                              std::shared_ptr<rotation::RoleCredentials> credentials,
                              const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
                              std::shared_ptr<server::Log> log)
-    : workers_(parts, rotation_functions(config, parts.clock, std::move(credentials)),
+    : workers_(with_log(parts, log),
+               rotation_functions(config, parts.clock, std::move(credentials)),
                restraints_of(config.rotation), settings_of(config.rotation), events_of(metrics, log)),
       service_(workers_, page_tokens, {config.node.region, config.node.account}) {
     metrics->add_sampler([this] { return rotation_metrics(workers_, workers_.parts().clock.now()); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/base/bytes.hpp"
 #include "daemon/rotation/check_list.hpp"
 #include "daemon/rotation/secret_fields.hpp"
 
@@ -21,6 +22,17 @@ constexpr unsigned kGone = 410;
 
 std::string status_of(const HttpsAnswer& answer) {
     return "the status " + std::to_string(answer.status);
+}
+
+/// The field with which Coffer knows again what it made.
+constexpr std::string_view kMarkField = "coffer_mark";
+constexpr std::size_t kMarkRoom = 256;
+
+/// The key in `fields`, to be marked.
+Bytes key_of(const SecretFields& fields, const std::map<std::string, std::string>& take) {
+    CanonicalEncoder key("coffer/rotation/api-key/v1");
+    for (const auto& each : take) key.text(each.first).text(fields.find(each.first).value_or(""));
+    return key.take();
 }
 
 /// Whether `a` and `b` have the same key.
@@ -79,8 +91,9 @@ HttpsRequest ApiFunction::request(const StepContext& context, SecretValues& valu
     return request_of(settings_.create, fields_of(context, values, current));
 }
 
-SecretBytes ApiFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current) {
-    auto fields = SecretFields::parse(current);
+SecretBytes ApiFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current,
+                                    SecretValues& values) {
+    auto fields = SecretFields::parse(current, answer.body.size() + kMarkRoom);
     const auto got = SecretFields::parse(answer.body);
     for (const auto& [field, pointer] : settings_.take) {
         const auto value = got.find_at(pointer);
@@ -92,6 +105,7 @@ SecretBytes ApiFunction::value_from(const HttpsAnswer& answer, const SecretBytes
         }
         fields.set(field, *value);
     }
+    if (settings_.remove) fields.set(kMarkField, values.mark_of(key_of(fields, settings_.take)));
     return fields.text();
 }
 
@@ -122,7 +136,8 @@ void ApiFunction::test(const StepContext& context, const SecretBytes& value) {
 }
 
 void ApiFunction::finish(const StepContext& context, SecretValues& values, const SecretBytes& pending) {
-    if (!settings_.remove) return;
+    // Where AWSCURRENT was moved by hand, AWSPREVIOUS was current a moment ago.
+    if (!settings_.remove || values.new_is_current()) return;
     const auto previous = values.previous();
     if (!previous) return;
     HttpsRequest request;
@@ -133,10 +148,9 @@ void ApiFunction::finish(const StepContext& context, SecretValues& values, const
         const bool in_use = same_key(fields.subject, *fields.fresh, settings_.take) ||
                             same_key(fields.subject, SecretFields::parse(values.current()), settings_.take);
         if (in_use) return;
-        for (const auto& each : settings_.take) {
-            // A value that this function did not make.
-            if (fields.subject.find(each.first).value_or("").empty()) return;
-        }
+        // Whoever may write the secret must not name a key that the administrator then removes.
+        const auto mark = fields.subject.find(kMarkField);
+        if (!mark || *mark != values.mark_of(key_of(fields.subject, settings_.take))) return;
         request = request_of(*settings_.remove, fields);
     } catch (const StepFailed& failed) {
         throw StepFailed(failed.kind(), std::string("the key of AWSPREVIOUS cannot be removed at the API: ") +

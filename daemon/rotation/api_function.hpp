@@ -52,7 +52,8 @@ protected:
     [[nodiscard]] HttpsRequest request(const StepContext& context, SecretValues& values,
                                        const crypto::SecretBytes& current) override;
     [[nodiscard]] crypto::SecretBytes value_from(const HttpsAnswer& answer,
-                                                 const crypto::SecretBytes& current) override;
+                                                 const crypto::SecretBytes& current,
+                                                 SecretValues& values) override;
     [[nodiscard]] std::string said(const HttpsAnswer& answer) const override;
     [[nodiscard]] std::string remedy(const HttpsAnswer& answer) const override;
     [[nodiscard]] std::string when_lost() const override;

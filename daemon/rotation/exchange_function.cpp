@@ -1,39 +1,52 @@
 #include "daemon/rotation/exchange_function.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace coffer::rotation {
 
 using crypto::SecretBytes;
 using Kind = StepFailed::Kind;
 
 namespace {
-constexpr unsigned kTooManyRequests = 429;
+
 constexpr unsigned kServerErrors = 500;
-constexpr unsigned kServiceUnavailable = 503;
+constexpr unsigned kTooManyRequests = 429;
+/// With which a server refuses a request that it has not carried out. Others (a gateway's 503, a redirection,
+/// 409) may come after it was.
+constexpr std::array<unsigned, 9> kRefusals{400, 401, 403, 404, 405, 413, 415, 422, kTooManyRequests};
+
 }  // namespace
+
+SecretBytes ExchangeFunction::read_value(const HttpsAnswer& answer, const SecretBytes& current,
+                                         SecretValues& values) try {
+    return value_from(answer, current, values);
+} catch (const StepFailed&) {
+    throw;
+} catch (const std::exception& error) {
+    throw StepFailed(Kind::retry, error.what());
+}
 
 void ExchangeFunction::create(const StepContext& context, SecretValues& values) {
     const auto current = values.current();
     const auto asked = request(context, values, current);
-    if (once_) values.begin_exchange();
     // Where asking twice does no harm, an outcome that is not known is as good as none.
     const auto unknown = once_ ? Kind::unknown : Kind::retry;
-    const auto fail = [&](Kind kind, const std::string& message) {
-        if (once_ && kind != Kind::unknown) values.undo_exchange();
-        return StepFailed(kind, message);
-    };
     HttpsAnswer answer;
     try {
-        answer = call(server_, asked, context.deadline);
+        answer = call(server_, asked, context.deadline, [&] {
+            if (once_) values.begin_exchange();
+        });
     } catch (const CallFailed& failed) {
-        if (!once_ || !failed.sent()) throw fail(Kind::retry, failed.what());
-        throw fail(Kind::unknown, failed.what() + when_lost());
+        if (!failed.sent() || !once_) throw;
+        throw StepFailed(unknown, failed.what() + when_lost());
     }
     if (answer.is_success()) {
         SecretBytes value;
         try {
-            value = value_from(answer, current);
+            value = read_value(answer, current, values);
         } catch (const StepFailed& failed) {
-            throw fail(unknown, said(answer) + " and without what is needed: " + failed.what());
+            throw StepFailed(unknown, said(answer) + " and without what is needed: " + failed.what());
         }
         if (once_) {
             values.put_exchanged(std::move(value));
@@ -42,13 +55,12 @@ void ExchangeFunction::create(const StepContext& context, SecretValues& values) 
         }
         return;
     }
-    if (answer.status == kTooManyRequests || answer.status == kServiceUnavailable) {
-        throw fail(Kind::retry, said(answer));
-    }
-    if (answer.status >= kServerErrors) {
-        throw fail(unknown, said(answer) + (once_ ? when_lost() : std::string()));
-    }
-    throw fail(Kind::hopeless, said(answer) + remedy(answer));
+    const bool refused = std::ranges::find(kRefusals, answer.status) != kRefusals.end();
+    if (once_ && !refused) throw StepFailed(Kind::unknown, said(answer) + when_lost());
+    if (once_) values.undo_exchange();
+    const bool later = answer.status == kTooManyRequests || answer.status >= kServerErrors;
+    throw StepFailed(later ? Kind::retry : Kind::hopeless,
+                     said(answer) + (later ? std::string() : remedy(answer)));
 }
 
 SecretBytes ExchangeFunction::make(const StepContext& /*context*/, SecretValues& /*values*/,

@@ -22,7 +22,8 @@ protected:
                                                const crypto::SecretBytes& current) = 0;
     /// The new value, from an answer that tells of success. Throws StepFailed when it is not in there.
     [[nodiscard]] virtual crypto::SecretBytes value_from(const HttpsAnswer& answer,
-                                                         const crypto::SecretBytes& current) = 0;
+                                                         const crypto::SecretBytes& current,
+                                                         SecretValues& values) = 0;
     /// What the server answered, without anything secret: "... answered with the status 503".
     [[nodiscard]] virtual std::string said(const HttpsAnswer& answer) const = 0;
     /// What to do about an answer of 4xx; begins with ": ".
@@ -37,6 +38,10 @@ protected:
              const crypto::SecretBytes& /*pending*/) final {}
 
 private:
+    /// value_from(); throws StepFailed for whatever is wrong with the answer.
+    [[nodiscard]] crypto::SecretBytes read_value(const HttpsAnswer& answer,
+                                                 const crypto::SecretBytes& current, SecretValues& values);
+
     const HttpsServer server_;
     const bool once_;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "crypto/secret_bytes.hpp"
+#include "daemon/base/bytes.hpp"
 #include "daemon/base/errors.hpp"
 #include "daemon/base/time.hpp"
 #include "storage/rotation_repository.hpp"
@@ -66,6 +67,9 @@ public:
     [[nodiscard]] virtual std::optional<crypto::SecretBytes> current_of(const std::string& name) = 0;
     /// Random bytes of the token.
     [[nodiscard]] virtual crypto::SecretBytes random(std::size_t size) = 0;
+    /// A mark over `what` and this secret that nobody but Coffer can make, in hexadecimal: for what a
+    /// function made, to be known again.
+    [[nodiscard]] virtual std::string mark_of(const Bytes& what) = 0;
 
     /// To be called before AWSCURRENT's value is sent to be exchanged for the new one, and may be used up by
     /// that: on record before this returns. Throws StepFailed (unknown) when it was sent before, and what
@@ -105,7 +109,7 @@ public:
     virtual ~Function() = default;
     /// "random", "postgresql" ...
     [[nodiscard]] virtual std::string_view kind() const noexcept = 0;
-    /// Throws StepFailed; anything else counts as StepFailed::Kind::retry.
+    /// Throws StepFailed. Whatever else it throws is taken for trouble within Coffer, and tried again.
     virtual void run(Step step, const StepContext& context, SecretValues& values) = 0;
     /// What would stand in the way of a rotation now. Changes nothing.
     [[nodiscard]] virtual std::vector<Check> check(const StepContext& context, SecretValues& values) = 0;

@@ -4,12 +4,13 @@
 #include <boost/beast/http/verb.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "crypto/secret_bytes.hpp"
-#include "daemon/base/errors.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/rotation/function.hpp"
 
 namespace coffer::rotation {
 
@@ -43,9 +44,9 @@ struct HttpsAnswer {
 };
 
 /// There was no answer. The message has nothing secret in it.
-class CallFailed : public Error {
+class CallFailed : public StepFailed {
 public:
-    CallFailed(bool sent, const std::string& message) : Error(message), sent_(sent) {}
+    CallFailed(bool sent, const std::string& message) : StepFailed(Kind::retry, message), sent_(sent) {}
     /// Whether the server may have got the request.
     [[nodiscard]] bool sent() const noexcept { return sent_; }
 
@@ -54,8 +55,11 @@ private:
 };
 
 /// Connects, asks, and closes the connection. Redirections are not followed. An answer has at most 64 KiB.
-/// Throws CallFailed.
-[[nodiscard]] HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Deadline deadline);
+/// `before` is called when the server is connected and proven, and nothing has been sent yet. Throws
+/// CallFailed, and what `before` throws.
+[[nodiscard]] HttpsAnswer call(
+    const HttpsServer& server, const HttpsRequest& request, Deadline deadline,
+    const std::function<void()>& before = [] {});
 
 /// Connects and closes the connection again: the server can be reached and proves who it is. Throws
 /// CallFailed.

@@ -63,6 +63,15 @@ std::string error_code_in(const HttpsAnswer& answer) {
     }
 }
 
+/// A member that nothing depends on: nothing when it is of another type, as some providers' are.
+std::optional<std::string_view> text_in(const SecretFields& answer, std::string_view name) {
+    try {
+        return answer.find(name);
+    } catch (const StepFailed&) {
+        return std::nullopt;
+    }
+}
+
 std::string answer_of(const std::string& place, const HttpsAnswer& answer) {
     const auto code = error_code_in(answer);
     return place + " answered with the status " + std::to_string(answer.status) +
@@ -105,15 +114,17 @@ HttpsRequest OauthFunction::request(const StepContext& /*context*/, SecretValues
     return request;
 }
 
-SecretBytes OauthFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current) {
-    auto fields = SecretFields::parse(current);
+SecretBytes OauthFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current,
+                                      SecretValues& /*values*/) {
+    auto fields = SecretFields::parse(current, answer.body.size());
     const auto got = SecretFields::parse(answer.body);
     fields.set("access_token", got.require("access_token"));
     // A provider that gives no new one means the old one to be used again (RFC 6749, section 6).
-    for (const auto* name : {"refresh_token", "token_type", "scope"}) {
-        if (const auto value = got.find(name)) fields.set(name, *value);
+    if (const auto value = got.find("refresh_token")) fields.set("refresh_token", *value);
+    for (const auto* name : {"token_type", "scope"}) {
+        if (const auto value = text_in(got, name)) fields.set(name, *value);
     }
-    if (const auto seconds = got.find("expires_in")) {
+    if (const auto seconds = text_in(got, "expires_in")) {
         std::int64_t lasts = 0;
         const auto read = std::from_chars(seconds->data(), seconds->data() + seconds->size(), lasts);
         constexpr std::int64_t kLongest = 100LL * 366 * 24 * 3600;

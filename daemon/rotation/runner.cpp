@@ -166,12 +166,18 @@ void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const 
         to_rest(task, std::nullopt);
         throw RotationLost("rotation is turned off");
     }
+    if (task.version && !secret.rotation->making) {
+        // It ended, and whoever ended it did not learn so: not to be taken for one that is due.
+        to_rest(task, secrets::due_of(secret));
+        give_back(task);
+        return;
+    }
     // What the seal says; the queue is only told.
     task.version = secret.rotation->making;
     task.test_only = secret.rotation->testing && task.version.has_value();
     const auto* function = functions_.find(secret.rotation->function);
     if (function == nullptr) {
-        if (!task.version) begin(task, secret);
+        if (!task.version && !begin_by_itself(task, secret)) return;
         ++task.attempt;
         fail(task, secret, StepFailed::Kind::retry,
              "the configuration of this node has no rotation function " + secret.rotation->function);
@@ -194,26 +200,34 @@ void Runner::save(const RotationTask& task, ServiceAction action) const {
 std::optional<Held> Runner::held_back(const StoredSecret& secret) const {
     const auto now = parts_.clock.now();
     if (auto held = restraints_.blackout(secret.name, now)) {
-        // Not all at the same moment.
-        held->until = held->until + place_of(secret.id, kSpreadAfterBlackout);
+        // Not all at the same moment, and not within the next one.
+        const auto place = place_of(secret.id, kSpreadAfterBlackout);
+        if (!restraints_.blackout(secret.name, held->until + place)) held->until = held->until + place;
         return held;
     }
-    const auto groups = restraints_.groups_of(secret.name);
-    if (groups.empty()) return std::nullopt;
-    try {
-        RotationWrites(parts_).run(
-            [&](storage::WriteTransaction& tx) {
-                for (const auto* group : groups) {
-                    const auto until = RotationRepository::take_turn(tx, group->name, now, group->apart);
-                    // Thrown, so that turns of other groups are not taken either.
-                    if (until) throw TurnRefused(*until, group->name);
-                }
-            },
-            {}, soon());
-    } catch (const TurnRefused& refused) {
-        return refused.held();
-    }
     return std::nullopt;
+}
+
+void Runner::hold(RotationTask& task, const Held& held) const {
+    task.due = held.until;
+    task.last_error = held.why;
+    give_back(task);
+}
+
+bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret) const {
+    if (const auto held = held_back(secret)) {
+        hold(task, *held);
+        return false;
+    }
+    auto begun = task;
+    try {
+        begin(begun, secret);
+    } catch (const TurnRefused& refused) {
+        hold(task, refused.held());
+        return false;
+    }
+    task = std::move(begun);
+    return true;
 }
 
 void Runner::note_turns(const StoredSecret& secret) const {
@@ -240,12 +254,16 @@ void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
     // As AWS: a rotation that is not complete is gone on with.
     task.version = adopts ? left_behind->id : new_token();
     RotationWrites(parts_).run(
-        [&task, adopts, now](storage::WriteTransaction& tx) {
+        [this, &task, &secret, adopts, now](storage::WriteTransaction& tx) {
             auto locked = lock_secret(tx, task);
             const auto* pending = secrets::holder_of(locked.versions, kPending);
             const bool there = pending != nullptr && !secrets::has_label(*pending, kCurrent);
             if (!locked.rotation || there != adopts || (there && pending->id != *task.version)) {
                 throw RotationLost("another rotation was begun or ended by hand");
+            }
+            for (const auto* group : restraints_.groups_of(secret.name)) {
+                const auto until = RotationRepository::take_turn(tx, group->name, now, group->apart);
+                if (until) throw TurnRefused(*until, group->name);
             }
             if (!adopts) secrets::add_pending(locked.versions, *task.version, now);
             if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
@@ -262,13 +280,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
                     const std::atomic<bool>& ended) const {
     ServiceAction started;
     if (!task.version) {
-        if (const auto held = held_back(secret)) {
-            task.due = held->until;
-            task.last_error = held->why;
-            give_back(task);
-            return;
-        }
-        begin(task, secret);
+        if (!begin_by_itself(task, secret)) return;
     } else {
         const auto* version = secrets::find_version(secret.versions, *task.version);
         if (version == nullptr ||
@@ -290,7 +302,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             if (ended) throw RotationLost("the node stops, or was not heard of for too long");
             const StepContext context{secret.arn, secret.name, task.version->value(),
                                       std::chrono::steady_clock::now() + function.timeout, &ended};
-            StoredValues values(parts_, task, context.deadline, &ended);
+            StoredValues values(parts_, task, context.deadline, &stops_);
             function.function->run(task.step, context, values);
             if (task.step == Step::finish) break;
             const auto done = task.step;
@@ -371,15 +383,17 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     const bool may_be_there = step != Step::create;
     const bool final = hopeless || exhausted;
     const bool newly = final && !task.failed;
+    // Behind setSecret the target has it.
+    const bool is_there = step == Step::test || step == Step::finish;
     auto action = step_action(newly ? "RotationFailed" : "RotationStepFailed", secret, task, step);
     action.details["Message"] = *task.last_error;
     auto after = task;
     after.failed = task.failed || final;
-    if (hopeless || (exhausted && !may_be_there)) {
+    if ((hopeless && !is_there) || (exhausted && !may_be_there)) {
         after.attempt = 0;
         after.due = due_later(secret, now);
     } else {
-        after.due = now + retry_.after(task.attempt);
+        after.due = now + (hopeless ? retry_.longest : retry_.after(task.attempt));
     }
     const bool another_value = kind == StepFailed::Kind::value_refused;
     if (another_value) {

@@ -40,12 +40,13 @@ struct RunnerEvents {
 class Runner {
 public:
     Runner(const RotationParts& parts, const FunctionSet& functions, const Restraints& restraints,
-           RetrySettings retry, RunnerEvents events)
+           RetrySettings retry, RunnerEvents events, const std::atomic<bool>& stops)
         : parts_(parts),
           functions_(functions),
           restraints_(restraints),
           retry_(retry),
-          events_(std::move(events)) {}
+          events_(std::move(events)),
+          stops_(stops) {}
 
     /// Carries `task`, which was claimed, on. Blocks as long as its steps take. `lost` tells that the lease
     /// is gone. Does not throw.
@@ -57,9 +58,13 @@ private:
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function, const std::atomic<bool>& ended) const;
-    /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin, and counts for
-    /// its groups.
+    /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin.
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
+    /// Lays it aside until then.
+    void hold(storage::RotationTask& task, const Held& held) const;
+    /// begin(), unless something holds it back: then it is laid aside, and the answer is false.
+    [[nodiscard]] bool begin_by_itself(storage::RotationTask& task,
+                                       const storage::StoredSecret& secret) const;
     /// One that was asked for by hand does not wait, and counts for its groups.
     void note_turns(const storage::StoredSecret& secret) const;
     void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;
@@ -80,6 +85,7 @@ private:
     const Restraints& restraints_;
     const RetrySettings retry_;
     const RunnerEvents events_;
+    const std::atomic<bool>& stops_;  ///< the node stops
 };
 
 }  // namespace coffer::rotation

@@ -57,11 +57,12 @@ void visit_value(std::string_view name, const json::value& value, const SecretFi
 }  // namespace
 
 struct SecretFields::Store {
-    explicit Store(std::size_t size)
-        : memory(size * kRoomPerByte + kRoomBesides), resource(memory.writable().data(), memory.size()) {}
+    Store(std::size_t size, std::size_t to_come)
+        : memory(size * kRoomPerByte + to_come * 2 + kRoomBesides),
+          resource(memory.writable().data(), memory.size()) {}
 
     /// Null for what is no JSON.
-    static std::unique_ptr<Store> of(const crypto::SecretBytes& value);
+    static std::unique_ptr<Store> of(const crypto::SecretBytes& value, std::size_t to_come);
 
     crypto::SecretBytes memory;
     json::static_resource resource;
@@ -73,8 +74,9 @@ struct SecretFields::Store {
                                                           std::string_view name) const;
 };
 
-std::unique_ptr<SecretFields::Store> SecretFields::Store::of(const crypto::SecretBytes& value) try {
-    auto store = std::make_unique<Store>(value.size());
+std::unique_ptr<SecretFields::Store> SecretFields::Store::of(const crypto::SecretBytes& value,
+                                                             std::size_t to_come) try {
+    auto store = std::make_unique<Store>(value.size(), to_come);
     // The parser's own stack is in locked memory as well.
     crypto::SecretBytes stack(value.size() * 2 + 4096);
     json::stream_parser parser(&store->resource, {}, stack.writable().data(), stack.size());
@@ -92,9 +94,9 @@ SecretFields::SecretFields(SecretFields&&) noexcept = default;
 SecretFields& SecretFields::operator=(SecretFields&&) noexcept = default;
 SecretFields::~SecretFields() = default;
 
-SecretFields SecretFields::parse(const crypto::SecretBytes& value) {
+SecretFields SecretFields::parse(const crypto::SecretBytes& value, std::size_t to_come) {
     if (value.size() > kMostBytes) hopeless("the secret's value is too long for a JSON object of fields");
-    auto store = Store::of(value);
+    auto store = Store::of(value, to_come);
     if (!store) {
         hopeless(
             "the secret's value is not JSON; this rotation function wants an object of fields, such as "
@@ -165,7 +167,7 @@ crypto::SecretBytes SecretFields::text() const {
 }
 
 void SecretFields::visit_texts(const crypto::SecretBytes& value, const Visit& visit) {
-    if (const auto store = Store::of(value)) visit_value("", store->root, visit);
+    if (const auto store = Store::of(value, 0)) visit_value("", store->root, visit);
 }
 
 }  // namespace coffer::rotation

@@ -16,8 +16,9 @@ namespace coffer::rotation {
 /// Move-only. Used by one thread at a time.
 class SecretFields {
 public:
-    /// Throws StepFailed (hopeless) when `value` is no JSON object of at most 65,536 bytes.
-    [[nodiscard]] static SecretFields parse(const crypto::SecretBytes& value);
+    /// Throws StepFailed (hopeless) when `value` is no JSON object of at most 65,536 bytes. `to_come` is how
+    /// many bytes of texts will be set.
+    [[nodiscard]] static SecretFields parse(const crypto::SecretBytes& value, std::size_t to_come = 0);
 
     /// A text; nothing when there is none of that name. Refers to this object. Throws StepFailed when it is
     /// there and is neither a text nor a whole number.

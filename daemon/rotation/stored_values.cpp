@@ -1,7 +1,10 @@
 #include "daemon/rotation/stored_values.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
@@ -26,6 +29,7 @@ constexpr std::chrono::seconds kStorePatience{10};
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2'000};
 constexpr std::chrono::seconds kLastPatience{20};
+constexpr std::chrono::seconds kLeastPatience{5};
 
 template <class T>
 T read(const RotationParts& parts, Deadline deadline, UniqueFunction<T(storage::ReadTransaction&)> job) {
@@ -46,17 +50,32 @@ std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::s
 
 void RotationWrites::run(Job job, secrets::ServiceAction action, Deadline deadline) const {
     using Event = std::optional<secrets::ChangeEvent>;
+    auto* const trail = parts_.trail;
+    // Of all attempts: a transaction may be run again.
+    const auto stored = std::make_shared<std::vector<Uuid>>();
     UniqueFunction<Event(storage::WriteTransaction&)> whole =
-        [job = std::move(job), action = std::move(action),
-         trail = parts_.trail](storage::WriteTransaction& tx) -> Event {
+        [job = std::move(job), action = std::move(action), trail,
+         stored](storage::WriteTransaction& tx) -> Event {
         job(tx);
         if (trail == nullptr || action.name.empty()) return std::nullopt;
-        return trail->store_action(action, tx);
+        auto event = trail->store_action(action, tx);
+        stored->push_back(event.id);
+        return event;
     };
-    auto event = wait_for<Event>([&](Completion<Event> done) {
-        parts_.database.write<Event>({Priority::rotation, deadline}, std::move(whole), std::move(done));
-    });
-    if (event) parts_.trail->action_committed(std::move(*event));
+    Event event;
+    try {
+        event = wait_for<Event>([&](Completion<Event> done) {
+            parts_.database.write<Event>({Priority::rotation, deadline}, std::move(whole), std::move(done));
+        });
+    } catch (...) {
+        for (const auto& id : *stored) trail->abandon_action(id);
+        throw;
+    }
+    if (!event) return;
+    for (const auto& id : *stored) {
+        if (id != event->id) trail->abandon_action(id);
+    }
+    trail->action_committed(std::move(*event));
 }
 
 StoredSecret load_secret(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline) {
@@ -71,23 +90,27 @@ StoredSecret lock_secret(storage::WriteTransaction& tx, const storage::RotationT
     return std::move(*secret);
 }
 
+Deadline StoredValues::patience() const {
+    return std::max(deadline_, std::chrono::steady_clock::now() + kLeastPatience);
+}
+
 std::optional<SecretBytes> StoredValues::open(const StoredSecret& secret, const StoredVersion& version) {
     using Payload = std::optional<StoredPayload>;
     if (!version.kind) return std::nullopt;
     const auto payload = read<Payload>(
-        parts_, deadline_, [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
+        parts_, patience(), [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
             return SecretRepository::payload(tx, id, version);
         });
     if (!payload) return std::nullopt;
     crypto::PayloadIdentity identity{secret.arn, version.id.value(), secrets::to_payload_kind(*version.kind)};
     return wait_for<SecretBytes>([&](Completion<SecretBytes> done) {
         parts_.hsm.envelope().open(std::move(identity), secrets::to_sealed(*payload),
-                                   {Priority::rotation, deadline_}, std::move(done));
+                                   {Priority::rotation, patience()}, std::move(done));
     });
 }
 
 std::optional<SecretBytes> StoredValues::labelled(const std::string& name, std::string_view label) {
-    const auto secret = find_secret(parts_, name, deadline_);
+    const auto secret = find_secret(parts_, name, patience());
     if (!secret || secret->deleted) return std::nullopt;
     const auto* version = secrets::holder_of(secret->versions, label);
     if (version == nullptr) return std::nullopt;
@@ -101,7 +124,7 @@ SecretBytes StoredValues::current() {
 }
 
 std::optional<SecretBytes> StoredValues::pending() {
-    const auto secret = load_secret(parts_, task_, deadline_);
+    const auto secret = load_secret(parts_, task_, patience());
     const auto* version = secrets::find_version(secret.versions, *task_.version);
     if (version == nullptr) throw RotationLost("the version that the rotation makes is gone");
     return open(secret, *version);
@@ -112,7 +135,7 @@ std::optional<SecretBytes> StoredValues::previous() {
 }
 
 bool StoredValues::new_is_current() {
-    const auto secret = load_secret(parts_, task_, deadline_);
+    const auto secret = load_secret(parts_, task_, patience());
     const auto* version = secrets::find_version(secret.versions, *task_.version);
     return version != nullptr && secrets::has_label(*version, secrets::kCurrent);
 }
@@ -123,12 +146,12 @@ std::optional<SecretBytes> StoredValues::current_of(const std::string& name) {
 
 SecretBytes StoredValues::random(std::size_t size) {
     return wait_for<SecretBytes>([&](Completion<SecretBytes> done) {
-        parts_.hsm.random(size, {Priority::rotation, deadline_}, std::move(done));
+        parts_.hsm.random(size, {Priority::rotation, patience()}, std::move(done));
     });
 }
 
 void StoredValues::put_pending(SecretBytes value) {
-    store(std::move(value), deadline_, false);
+    store(std::move(value), patience(), false);
 }
 
 void StoredValues::store(SecretBytes value, Deadline deadline, bool cannot_be_repeated) {
@@ -174,11 +197,11 @@ void StoredValues::note_spent(std::optional<VersionId> spent, secrets::ServiceAc
                 throw RotationLost("another node has taken it over");
             }
         },
-        std::move(action), deadline_);
+        std::move(action), patience());
 }
 
 void StoredValues::begin_exchange() {
-    const auto secret = load_secret(parts_, task_, deadline_);
+    const auto secret = load_secret(parts_, task_, patience());
     auto current = secrets::current_version(secret);
     if (!current) throw RotationLost("the secret has no AWSCURRENT value any more");
     if (task_.spent == current) {
@@ -205,26 +228,38 @@ void StoredValues::undo_exchange() {
 void StoredValues::put_exchanged(SecretBytes value) {
     auto pause = kFirstPause;
     std::optional<Deadline> last;
+    bool told = false;
     while (true) {
+        std::string reason;
         try {
             store(value.clone(), std::chrono::steady_clock::now() + kStorePatience, true);
             return;
         } catch (const RotationLost& lost) {
             throw StepFailed(StepFailed::Kind::unknown,
-                             std::string("a new value was got and could not be stored: ") + lost.what());
+                             std::string("a new value was got and cannot be stored: ") + lost.what());
+        } catch (const IntegrityError& altered) {
+            throw StepFailed(StepFailed::Kind::unknown,
+                             std::string("a new value was got and cannot be stored: ") + altered.what());
         } catch (const Error& error) {
-            const auto now = std::chrono::steady_clock::now();
-            if (ended_ != nullptr && *ended_ && !last) last = now + kLastPatience;
-            if (last && now >= *last) {
-                throw StepFailed(
-                    StepFailed::Kind::unknown,
-                    std::string("a new value was got and could not be stored before the node stopped: ") +
-                        error.what());
-            }
+            reason = error.what();
+        }
+        if (!std::exchange(told, true) && parts_.holds_value) parts_.holds_value(task_.name, reason);
+        const auto now = std::chrono::steady_clock::now();
+        if (stops_ != nullptr && *stops_ && !last) last = now + kLastPatience;
+        if (last && now >= *last) {
+            throw StepFailed(
+                StepFailed::Kind::unknown,
+                "a new value was got and could not be stored before the node stopped: " + reason);
         }
         std::this_thread::sleep_for(pause);
         pause = std::min(pause * 2, kLongestPause);
     }
+}
+
+std::string StoredValues::mark_of(const Bytes& what) {
+    const auto secret = load_secret(parts_, task_, patience());
+    auto message = CanonicalEncoder("coffer/rotation/mark/v1").text(secret.arn).bytes(what).take();
+    return to_hex(parts_.hsm.seals().make(std::move(message), {Priority::rotation, patience()}));
 }
 
 }  // namespace coffer::rotation

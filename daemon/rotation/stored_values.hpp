@@ -23,6 +23,8 @@ struct RotationParts {
     /// Null: no events are written.
     secrets::AuditTrail* trail = nullptr;
     std::string node;
+    /// Told once, when a value that nobody can get a second time waits for the database or the token.
+    std::function<void(const std::string& secret, const std::string& reason)> holds_value{};
 };
 
 /// Runs `job` in a transaction, waits for it, and journals the event that it stored, if any.
@@ -41,11 +43,11 @@ private:
 
 class StoredValues final : public SecretValues {
 public:
-    /// `task` has a version. `ended` tells that nothing more is to be begun, by which the node may stop; null
-    /// for what is only looked at. All must outlive it.
+    /// `task` has a version. `stops` tells that the node stops; null for what is only looked at. All must
+    /// outlive it.
     StoredValues(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline,
-                 const std::atomic<bool>* ended = nullptr)
-        : parts_(parts), task_(task), deadline_(deadline), ended_(ended) {}
+                 const std::atomic<bool>* stops = nullptr)
+        : parts_(parts), task_(task), deadline_(deadline), stops_(stops) {}
 
     [[nodiscard]] crypto::SecretBytes current() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> pending() override;
@@ -56,9 +58,12 @@ public:
     [[nodiscard]] crypto::SecretBytes random(std::size_t size) override;
     void begin_exchange() override;
     void undo_exchange() override;
+    [[nodiscard]] std::string mark_of(const Bytes& what) override;
     void put_exchanged(crypto::SecretBytes value) override;
 
 private:
+    /// The database and the token get some seconds also where the target has used up the step's time.
+    [[nodiscard]] Deadline patience() const;
     /// With `cannot_be_repeated` the version gets the value even when somebody took AWSPENDING from it.
     void store(crypto::SecretBytes value, Deadline deadline, bool cannot_be_repeated);
     void note_spent(std::optional<storage::VersionId> spent, secrets::ServiceAction action);
@@ -70,7 +75,7 @@ private:
     const RotationParts& parts_;
     const storage::RotationTask& task_;
     const Deadline deadline_;
-    const std::atomic<bool>* const ended_;
+    const std::atomic<bool>* const stops_;
 };
 
 /// The secret as the database has it now, its seal checked. Throws RotationLost when it is gone, or another

@@ -28,7 +28,7 @@ Workers::Workers(RotationParts parts, FunctionSet functions, Restraints restrain
       functions_(std::move(functions)),
       restraints_(std::move(restraints)),
       settings_(settings),
-      runner_(parts_, functions_, restraints_, settings.retry, std::move(events)) {}
+      runner_(parts_, functions_, restraints_, settings.retry, std::move(events), stops_) {}
 
 Workers::~Workers() {
     stop();
@@ -44,6 +44,7 @@ void Workers::start() {
 }
 
 void Workers::stop() {
+    stops_ = true;
     for (auto& thread : threads_) thread.request_stop();
     {
         const std::lock_guard lock(mutex_);

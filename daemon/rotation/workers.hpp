@@ -78,6 +78,7 @@ private:
     const FunctionSet functions_;
     const Restraints restraints_;
     const WorkerSettings settings_;
+    std::atomic<bool> stops_{false};
     const Runner runner_;
 
     mutable std::mutex mutex_;

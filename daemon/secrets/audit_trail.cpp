@@ -290,11 +290,23 @@ awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool
 // ---- what the service does by itself --------------------------------------------------------------------
 
 ChangeEvent AuditTrail::store_action(const ServiceAction& action, storage::WriteTransaction& tx) {
-    return store(rows_, tx, maker_.of_service(action));
+    auto event = maker_.of_service(action);
+    // Known before anybody can find it in the table: it must not be taken for one that was left behind.
+    outbox_.expect(event.event_id);
+    const auto id = event.event_id;
+    try {
+        return store(rows_, tx, std::move(event));
+    } catch (...) {
+        outbox_.abandon(id);
+        throw;
+    }
+}
+
+void AuditTrail::abandon_action(Uuid event_id) {
+    outbox_.abandon(event_id);
 }
 
 void AuditTrail::action_committed(ChangeEvent event) {
-    outbox_.expect(event.id);
     try {
         static_cast<void>(wait_for<audit::Receipt>([&](Completion<audit::Receipt> done) {
             journal_.append_json(std::move(event.json), audit::Admission::operator_action, std::move(done));

@@ -77,9 +77,11 @@ public:
     boost::asio::awaitable<void> finish(Call call, const v1::Response& response, bool operator_action);
 
     /// The same pair for what the service does by itself: in the transaction, and after it was committed. The
-    /// second blocks; a failure is no matter, since the outbox has the event.
+    /// second blocks; a failure is no matter, since the outbox has the event. An event that does not come to
+    /// the second is abandoned.
     [[nodiscard]] ChangeEvent store_action(const ServiceAction& action, storage::WriteTransaction& tx);
     void action_committed(ChangeEvent event);
+    void abandon_action(Uuid event_id);
 
 private:
     void require_room(bool operator_action) const;

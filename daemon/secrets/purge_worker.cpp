@@ -94,21 +94,29 @@ std::size_t PurgeWorker::run_once(const std::stop_token& stop) {
 }
 
 bool PurgeWorker::purge(const std::string& name, Timestamp now) {
+    // Of all attempts: a transaction may be run again.
+    const auto stored = std::make_shared<std::vector<Uuid>>();
     try {
         auto purged = wait_for<Purged>([&](Completion<Purged> done) {
             database_.write<Purged>(
                 patient(),
-                [name, now, trail = trail_](storage::WriteTransaction& tx) {
-                    return purge_if_due(tx, name, now, trail);
+                [name, now, stored, trail = trail_](storage::WriteTransaction& tx) {
+                    auto purge = purge_if_due(tx, name, now, trail);
+                    if (purge && purge->event) stored->push_back(purge->event->id);
+                    return purge;
                 },
                 std::move(done));
         });
+        if (purged && purged->event) std::erase(*stored, purged->event->id);
+        for (const auto& id : *stored) trail_->abandon_action(id);
+        stored->clear();
         if (!purged) return false;
         for (const auto& wrapped_key : purged->wrapped_keys) hsm_.envelope().forget(wrapped_key);
         if (purged->event) trail_->action_committed(std::move(*purged->event));
         events_.purged(name);
         return true;
     } catch (const std::exception& e) {
+        for (const auto& id : *stored) trail_->abandon_action(id);
         events_.failed("the destruction of secret " + name, e.what());
         return false;
     }

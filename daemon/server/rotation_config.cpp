@@ -305,7 +305,10 @@ RotationBlackoutSection read_blackout(const toml::table& table, ConfigProblems& 
     reader.read_text("name", blackout.name, Need::required);
     reader.read_texts("secrets", blackout.secrets);
     if (reader.has("schedule")) {
-        reader.read_text("schedule", blackout.schedule);
+        // Days of a rate are counted from a secret's last rotation, which a blackout has none of.
+        if (reader.read_text("schedule", blackout.schedule) && !blackout.schedule.starts_with("cron(")) {
+            reader.complain("schedule", "must be a cron(...) expression");
+        }
         reader.read_duration("lasts", blackout.lasts, kOneHour, kLongest);
         if (!reader.has("lasts")) reader.complain("lasts", "must say how long it lasts each time: \"60h\"");
         if (reader.has("from")) reader.complain("from", "goes with 'to', not with 'schedule'");

@@ -162,6 +162,14 @@ refused() { has_failed oauth/r && [ "$(calls 'refresh 400')" -eq 1 ]; }
 wait_until "by hand it is sent again, and refused" refused
 expect_contains "which says what to do" "got anew at the provider" "$(coffer rotation status oauth/r)"
 
+mode broken
+at_target /oauth/new -X POST -o "$work/out"
+oauth_secret refresh-by-hand-2 | coffer put oauth/gateway >/dev/null
+rotate oauth/gateway refresh >/dev/null
+wait_until "a gateway's 503, behind which the provider may have done it" has_failed oauth/gateway
+expect_contains "is unknown" "may be used up" "$(coffer rotation status oauth/gateway)"
+mode ''
+
 # ---- keys of an API -------------------------------------------------------------------------------------------------------
 
 printf '{"token":"adm1n-token"}' | coffer put api/admin >/dev/null
@@ -175,9 +183,12 @@ works first-key || fail "AWSPREVIOUS's key was removed too early"
 what "it works, and so does the one before"
 second=$(field_of api/k api_key)
 coffer rotation force api/k --wait 2>/dev/null
-if works first-key; then fail "the key before last still works"; fi
-works "$second" || fail "AWSPREVIOUS's key was removed too early"
-what "the key before last is removed"
+works first-key || fail "a key that was put by hand was removed: nothing proves that it is this secret's"
+third=$(field_of api/k api_key)
+coffer rotation force api/k --wait 2>/dev/null
+if works "$second"; then fail "the key before last still works"; fi
+works "$third" || fail "AWSPREVIOUS's key was removed too early"
+what "the key before last is removed, and none that was put by hand"
 mode drop
 made=$(calls 'create 201')
 coffer rotation force api/k 2>/dev/null

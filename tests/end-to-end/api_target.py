@@ -5,7 +5,7 @@
 
 Writes its port to FOLDER/port. A refresh token that comes a second time revokes what came of it (RFC 9700, section
 4.14.2). Files in FOLDER steer it: `mode` has `hold` (an answer waits until the file `go` is there), `drop` (it is
-committed, and the connection closed without an answer), `busy` (503, nothing done) or `broken` (500, nothing done).
+committed, and the connection closed without an answer), `busy` (429, nothing done) or `broken` (503, nobody knows).
 FOLDER/calls has a line for each call that was carried out: what it was, and the status.
 """
 import base64
@@ -70,7 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def refused_by_mode(self):
-        status = {"busy": 503, "broken": 500}.get(mode())
+        status = {"busy": 429, "broken": 503}.get(mode())
         if status:
             self.answer("nothing", status, {})
         return bool(status)

@@ -628,7 +628,8 @@ TEST(Config, RotationBlackoutsAndGroups) {
     EXPECT_THAT(blackout("from = 2027-01-06\nto = 2026-12-20"), HasSubstr("must be after 'from'"));
     EXPECT_THAT(blackout("from = \"2027-01-06\"\nto = 2027-01-07"), HasSubstr("a date, or a date and time"));
     EXPECT_THAT(blackout("from = 2027-01-06T10:00:00\nto = 2027-01-07"), HasSubstr("with its offset"));
-    EXPECT_THAT(blackout("schedule = \"rate(1 day)\""), HasSubstr("'lasts'"));
+    EXPECT_THAT(blackout("schedule = \"rate(1 day)\""),
+                AllOf(HasSubstr("must be a cron"), HasSubstr("'lasts'")));
     EXPECT_THAT(blackout("schedule = \"rate(1 day)\"\nlasts = \"1h\"\nfrom = 2027-01-06"),
                 HasSubstr("not with 'schedule'"));
     const auto group = [](const std::string& lines) {
