@@ -15,21 +15,6 @@ using Kind = StepFailed::Kind;
 
 constexpr std::uint16_t kSshPort = 22;
 
-/// Prints "coffer", the file's checksum, and the file. Quoted for any login shell; no text of the secret's is
-/// in it. A symbolic link is followed, so that it stays one.
-constexpr const char* kReadFile =
-    "exec sh -c 'f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
-    "[ -f \"$f\" ] || exit 3; [ -w \"$f\" ] && [ -w \"$(dirname \"$f\")\" ] || exit 4; "
-    "echo \"coffer $(cksum <\"$f\")\"; exec cat \"$f\"'";
-
-/// Puts standard input in the file's place, in one step and with the file's mode, unless it has changed since
-/// its checksum was "SUM".
-constexpr std::string_view kWriteFile =
-    "exec sh -c 'set -e; f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
-    "umask 077; t=$(mktemp \"$f.coffer.XXXXXX\"); trap \"rm -f \\\"$t\\\"\" EXIT; cp -p \"$f\" \"$t\"; cat "
-    ">\"$t\"; "
-    "[ \"$(cksum <\"$f\")\" = \"SUM\" ] || exit 5; mv -f \"$t\" \"$f\"; echo coffer done'";
-
 struct AuthorizedKeys {
     std::string checksum;
     std::string text;
@@ -48,7 +33,7 @@ StepFailed own_command() {
 }
 
 AuthorizedKeys read_keys(SshSession& session) {
-    const auto result = session.run(kReadFile, "");
+    const auto result = session.run(command_that_reads_keys(), "");
     if (result.status == 3) {
         throw StepFailed(Kind::hopeless,
                          "the account has no ~/.ssh/authorized_keys: its keys come from elsewhere");
@@ -65,19 +50,25 @@ AuthorizedKeys read_keys(SshSession& session) {
     if (result.status != 0 || keys.checksum.find_first_not_of("0123456789 ") != std::string::npos) {
         throw own_command();
     }
+    if (keys.checksum != posix_checksum(keys.text)) {
+        throw StepFailed(Kind::retry, "the account's authorized_keys has changed while it was read");
+    }
     return keys;
 }
 
+std::string why_not_written(int status) {
+    if (status == 5) return "somebody else has changed the account's authorized_keys meanwhile";
+    if (status == 6) {
+        return "the account's new authorized_keys did not arrive there as a whole, so it was left as it is";
+    }
+    return "the account's authorized_keys could not be written (status " + std::to_string(status) +
+           "): is its disk full?";
+}
+
 void write_keys(SshSession& session, const AuthorizedKeys& read, const std::string& text) {
-    std::string command(kWriteFile);
-    command.replace(command.find("SUM"), 3, read.checksum);
-    const auto result = session.run(command, text);
+    const auto result = session.run(command_that_writes_keys(read.checksum, text), text);
     if (result.status == 0 && result.output == "coffer done\n") return;
-    throw StepFailed(Kind::retry,
-                     result.status == 5
-                         ? std::string("somebody else has changed the account's authorized_keys meanwhile")
-                         : "the account's authorized_keys could not be written (status " +
-                               std::to_string(result.status) + "): is its disk full?");
+    throw StepFailed(Kind::retry, why_not_written(result.status));
 }
 
 std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
