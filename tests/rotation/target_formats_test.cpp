@@ -58,6 +58,23 @@ TEST(RedisProtocol, NothingIsReadBeforeAllOfItIsThere) {
     EXPECT_EQ(read_redis_reply(whole + "+more\r\n")->size, whole.size());
 }
 
+TEST(RedisProtocol, WhatIsMissingAtLeastIsNeverMoreThanIsMissing) {
+    for (const std::string& whole :
+         {std::string("*3\r\n$3\r\nabc\r\n*2\r\n+\r\n+\r\n:1\r\n"), std::string("$-1\r\n"),
+          std::string("*0\r\n"), std::string("$10\r\n0123\r\n6789\r\n"), std::string("*2\r\n*-1\r\n+\r\n")}) {
+        for (std::size_t size = 0; size < whole.size(); ++size) {
+            std::size_t least = 0;
+            EXPECT_FALSE(read_redis_reply(std::string_view(whole).substr(0, size), &least));
+            EXPECT_LE(least, whole.size()) << size;
+        }
+    }
+    std::size_t least = 0;
+    EXPECT_FALSE(read_redis_reply("*1000\r\n+abc\r\n", &least));
+    EXPECT_GE(least, 7U + 6U + 999U * 3U - 3U);
+    EXPECT_FALSE(read_redis_reply("$1000\r\n", &least));
+    EXPECT_EQ(least, 7U + 1002U);
+}
+
 TEST(RedisProtocol, WhatIsNoReplyOrTooLongIsRefused) {
     std::string deep;
     for (int i = 0; i < 20; ++i) deep += "*1\r\n";
