@@ -160,6 +160,8 @@ void SshFunction::test(const StepContext& context, const crypto::SecretBytes& va
 
 void SshFunction::finish(const StepContext& context, SecretValues& values,
                          const crypto::SecretBytes& pending) {
+    // AWSPREVIOUS was AWSCURRENT a moment ago when somebody has moved the label already.
+    if (values.new_is_current()) return;
     // AWSCURRENT is AWSPREVIOUS next. Whatever else this secret has put there is of no use to anybody: the
     // key that was AWSPREVIOUS, and those of values that were replaced by hand.
     const auto to = SecretFields::parse(pending);
@@ -175,18 +177,17 @@ void SshFunction::finish(const StepContext& context, SecretValues& values,
 std::vector<Check> SshFunction::check(const StepContext& context, SecretValues& values) {
     CheckList checks;
     const auto value = values.current();
-    const bool is_whole = checks.look("value", "the fields that are needed are there",
-                                      [&] { static_cast<void>(make(context, values, value)); });
-    if (!is_whole) return checks.take();
-    const auto fields = SecretFields::parse(value);
     std::optional<SshSession> session;
-    const bool works = checks.look("login", "the server takes the login of AWSCURRENT", [&] {
-        session = log_in(fields, context.deadline);
-        if (!session) throw StepFailed(Kind::hopeless, "the SSH server refuses the key of AWSCURRENT");
-    });
-    if (!works) return checks.take();
+    const auto fields = checks.look_at_login(
+        value, [&] { static_cast<void>(make(context, values, value)); },
+        [&](const SecretFields& login) {
+            session = log_in(login, context.deadline);
+            return session.has_value();
+        },
+        "the SSH server refuses the key of AWSCURRENT");
+    if (!fields) return checks.take();
     checks.look("authorized keys", "the account may change its authorized_keys, and the key is in it", [&] {
-        const auto line = public_key_of(fields);
+        const auto line = public_key_of(*fields);
         if (!with_key(read_keys(*session).text, line, line)) {
             throw StepFailed(Kind::hopeless,
                              "the key of AWSCURRENT is not in the account's ~/.ssh/authorized_keys");
