@@ -1,6 +1,8 @@
 #include "daemon/rotation/authorized_keys.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <vector>
 
 namespace coffer::rotation {
@@ -71,6 +73,34 @@ std::vector<std::string_view> lines_of_text(std::string_view text) {
     return lines;
 }
 
+/// Quoted for any login shell; no text of the secret's is in it. A symbolic link is followed, so that it
+/// stays one.
+constexpr std::string_view kReadCommand =
+    "exec sh -c 'f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
+    "[ -f \"$f\" ] || exit 3; [ -w \"$f\" ] && [ -w \"$(dirname \"$f\")\" ] || exit 4; "
+    "echo \"coffer $(cksum <\"$f\")\"; exec cat \"$f\"'";
+
+constexpr std::string_view kWriteCommand =
+    "exec sh -c 'set -e; f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
+    "umask 077; t=$(mktemp \"$f.coffer.XXXXXX\"); trap \"rm -f \\\"$t\\\"\" EXIT; cp -p \"$f\" \"$t\"; cat "
+    ">\"$t\"; "
+    "[ \"$(cksum <\"$t\")\" = \"NEW\" ] || exit 6; "
+    "[ \"$(cksum <\"$f\")\" = \"OLD\" ] || exit 5; mv -f \"$t\" \"$f\"; echo coffer done'";
+
+/// Of POSIX.1-2017, cksum: the CRC of ISO/IEC 8802-3:1996, highest bit first.
+constexpr std::array<std::uint32_t, 256> crc_table() {
+    constexpr std::uint32_t kPolynomial = 0x04C11DB7;
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < table.size(); ++i) {
+        std::uint32_t crc = i << 24U;
+        for (int bit = 0; bit < 8; ++bit) {
+            crc = (crc & 0x80000000U) != 0 ? (crc << 1U) ^ kPolynomial : crc << 1U;
+        }
+        table[i] = crc;
+    }
+    return table;
+}
+
 }  // namespace
 
 std::string_view key_of_line(std::string_view line) {
@@ -108,6 +138,27 @@ std::string without_others(std::string_view text, std::string_view mark, std::st
         out.append(existing).append("\n");
     }
     return out;
+}
+
+std::string posix_checksum(std::string_view text) {
+    static constexpr auto kTable = crc_table();
+    std::uint32_t crc = 0;
+    const auto add = [&crc](std::uint8_t byte) { crc = (crc << 8U) ^ kTable[(crc >> 24U) ^ byte]; };
+    for (const char c : text) add(static_cast<std::uint8_t>(c));
+    // The length follows, lowest byte first, without zeros behind its highest.
+    for (auto length = text.size(); length != 0; length >>= 8U) add(static_cast<std::uint8_t>(length));
+    return std::to_string(~crc) + " " + std::to_string(text.size());
+}
+
+std::string command_that_reads_keys() {
+    return std::string(kReadCommand);
+}
+
+std::string command_that_writes_keys(std::string_view old_checksum, std::string_view text) {
+    std::string command(kWriteCommand);
+    command.replace(command.find("NEW"), 3, posix_checksum(text));
+    command.replace(command.find("OLD"), 3, old_checksum);
+    return command;
 }
 
 }  // namespace coffer::rotation

@@ -1,6 +1,6 @@
 #pragma once
 // The text of an account's authorized_keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT): lines added and taken out,
-// all others left as they are. Pure.
+// all others left as they are; and the commands that read and replace the file over there. Pure.
 
 #include <optional>
 #include <string>
@@ -22,5 +22,19 @@ namespace coffer::rotation {
 /// `also_kept`: what somebody else has put there stays.
 [[nodiscard]] std::string without_others(std::string_view text, std::string_view mark, std::string_view kept,
                                          std::string_view also_kept);
+
+/// What POSIX cksum(1) prints of `text` on its standard input: CRC and number of bytes, without the end of
+/// line.
+[[nodiscard]] std::string posix_checksum(std::string_view text);
+
+/// For an account's login shell: prints "coffer", the file's checksum, and the file. Exits with 3 where there
+/// is no file, with 4 where the account may not change it.
+[[nodiscard]] std::string command_that_reads_keys();
+
+/// For an account's login shell: puts standard input in the file's place, in one step and with the file's
+/// mode, and prints "coffer done". Exits with 5, and changes nothing, when the file's checksum is not
+/// `old_checksum` any more (digits and a blank: it becomes part of the command); with 6 when what came is not
+/// `text` as a whole: a connection that breaks ends standard input as if that were all.
+[[nodiscard]] std::string command_that_writes_keys(std::string_view old_checksum, std::string_view text);
 
 }  // namespace coffer::rotation

@@ -148,18 +148,13 @@ void LoginFunction::test(const StepContext& context, const crypto::SecretBytes& 
 std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues& values) {
     CheckList checks;
     const auto value = values.current();
-    const bool is_whole = checks.look("value", "the fields that are needed are there",
-                                      [&] { static_cast<void>(make(context, values, value)); });
-    if (!is_whole) return checks.take();
-    const auto fields = SecretFields::parse(value);
-    const bool works = checks.look("login", "the server takes the login of AWSCURRENT", [&] {
-        if (!logs_in(fields, context.deadline)) {
-            throw StepFailed(Kind::hopeless, "the server refuses the login of AWSCURRENT");
-        }
-    });
-    if (alternates() && works) {
+    const auto fields = checks.look_at_login(
+        value, [&] { static_cast<void>(make(context, values, value)); },
+        [&](const SecretFields& login) { return logs_in(login, context.deadline); },
+        "the server refuses the login of AWSCURRENT");
+    if (alternates() && fields) {
         checks.look("administrator", "the administrator may make users and change their passwords", [&] {
-            check_admin(administrator_login(values, admin_secret_, fields, product_.port), context.deadline);
+            check_admin(administrator_login(values, admin_secret_, *fields, product_.port), context.deadline);
         });
     }
     return checks.take();

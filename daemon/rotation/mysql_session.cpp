@@ -13,7 +13,6 @@
 
 #include "crypto/secret_bytes.hpp"
 #include "daemon/rotation/function.hpp"
-#include "daemon/rotation/socket_deadline.hpp"
 #include "proto/utf8.hpp"
 
 namespace coffer::rotation {
@@ -72,6 +71,10 @@ bool complete(MYSQL* connection, int waits_for, Deadline deadline, const GoOn& g
 
 StepFailed mysql_too_slow() {
     return {Kind::retry, "the MySQL server did not answer in time"};
+}
+
+StepFailed mysql_sends_too_much() {
+    return {Kind::retry, "the MySQL server sends more than a rotation needs"};
 }
 
 void set_option(MYSQL* connection, mysql_option option, const void* value) {
@@ -135,7 +138,8 @@ Kind kind_of_code(unsigned code, std::string_view said) {
     }
 }
 
-StepFailed refused_statement(MYSQL* connection, bool quiet) {
+StepFailed refused_statement(MYSQL* connection, const SocketDeadline& limit, bool quiet) {
+    if (limit.got_too_much()) return mysql_sends_too_much();
     const auto code = mysql_errno(connection);
     const auto said = said_by(connection);
     if (code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST) {
@@ -179,16 +183,22 @@ std::optional<MysqlSession> MysqlSession::log_in(const MysqlLogin& login, const 
         mysql_real_connect_start(&connected, connection, host.c_str(), user.c_str(),
                                  reinterpret_cast<const char*>(password.view().data()),
                                  database.empty() ? nullptr : database.c_str(), login.port, nullptr, 0);
-    if (waits_for != 0) {
-        // The TLS handshake waits within the library, for each of the peer's records anew.
-        const SocketDeadline limit(static_cast<int>(mysql_get_socket(connection)), deadline);
+    std::unique_ptr<SocketDeadline> limit;
+    if (waits_for != 0 || connected != nullptr) {
+        // The TLS handshake waits within the library, for each of the peer's records anew; and while more of
+        // a server's answer is there, the library reads on and does not come back.
+        const auto socket = [connection] { return static_cast<int>(mysql_get_socket(connection)); };
+        limit = std::make_unique<SocketDeadline>(socket(), deadline, kMostReceivedBytes);
         static_cast<void>(complete(connection, waits_for, deadline, [&](int events) {
-            return mysql_real_connect_cont(&connected, connection, events);
+            const int next = mysql_real_connect_cont(&connected, connection, events);
+            if (next != 0) limit->follow(socket());
+            return next;
         }));
     }
     const bool in_time = std::chrono::steady_clock::now() < deadline;
     const auto where = host + ":" + std::to_string(login.port);
     if (connected == nullptr) {
+        if (limit && limit->got_too_much()) throw mysql_sends_too_much();
         switch (mysql_errno(connection)) {
             case ER_ACCESS_DENIED_ERROR:
             case ER_ACCESS_DENIED_NO_PASSWORD_ERROR:
@@ -219,7 +229,7 @@ std::optional<MysqlSession> MysqlSession::log_in(const MysqlLogin& login, const 
     if (tls.verify_full && mysql_get_ssl_cipher(connection) == nullptr) {
         throw StepFailed(Kind::retry, "the MySQL server at " + where + " does not speak TLS");
     }
-    MysqlSession session(std::move(owner));
+    MysqlSession session(std::move(limit), std::move(owner));
     // A quoted text then means itself, whatever the server has been set to.
     session.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES', SESSION lock_wait_timeout = 10",
                     deadline);
@@ -233,7 +243,7 @@ void MysqlSession::query(std::string_view sql, Deadline deadline, bool quiet) {
         complete(connection, mysql_real_query_start(&failed, connection, sql.data(), sql.size()), deadline,
                  [&](int events) { return mysql_real_query_cont(&failed, connection, events); });
     if (!in_time) throw mysql_too_slow();
-    if (failed != 0) throw refused_statement(connection, quiet);
+    if (failed != 0) throw refused_statement(connection, *limit_, quiet);
 }
 
 std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Deadline deadline) {
@@ -241,7 +251,7 @@ std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Deadline
     query(sql, deadline, false);
     const Result result(mysql_use_result(connection));
     if (!result) {
-        if (mysql_field_count(connection) != 0) throw refused_statement(connection, false);
+        if (mysql_field_count(connection) != 0) throw refused_statement(connection, *limit_, false);
         return {};
     }
     std::vector<Row> rows;
@@ -253,7 +263,7 @@ std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Deadline
                      [&](int events) { return mysql_fetch_row_cont(&values, result.get(), events); });
         if (!in_time) throw mysql_too_slow();
         if (values == nullptr) {
-            if (mysql_errno(connection) != 0) throw refused_statement(connection, false);
+            if (mysql_errno(connection) != 0) throw refused_statement(connection, *limit_, false);
             return rows;
         }
         const auto* const lengths = mysql_fetch_lengths(result.get());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/base/time.hpp"
+#include "daemon/rotation/socket_deadline.hpp"
 
 struct st_mysql;
 
@@ -32,7 +33,8 @@ struct MysqlTls {
     std::filesystem::path ca_file;
 };
 
-/// One connection, used by one thread. Every call ends at its deadline.
+/// One connection, used by one thread. Every call ends at its deadline, and at that of log_in(). A server
+/// that sends more than 1 MiB is cut off.
 class MysqlSession {
 public:
     /// Nothing when the server refuses this user or password. Throws StepFailed: hopeless where the secret
@@ -59,9 +61,11 @@ private:
     };
     using Connection = std::unique_ptr<st_mysql, Close>;
 
-    explicit MysqlSession(Connection connection) : connection_(std::move(connection)) {}
+    MysqlSession(std::unique_ptr<SocketDeadline> limit, Connection connection)
+        : limit_(std::move(limit)), connection_(std::move(connection)) {}
     void query(std::string_view sql, Deadline deadline, bool quiet);
 
+    std::unique_ptr<SocketDeadline> limit_;  // outlives the connection, whose end says goodbye to the server
     Connection connection_;
 };
 

@@ -20,10 +20,14 @@ struct FreePq {
 };
 using PqText = std::unique_ptr<char, FreePq>;
 
-/// Waits until the socket can be read or written. Throws StepFailed at the deadline.
+/// Waits until the socket can be read or written. Throws StepFailed at the deadline, and when the server has
+/// said too much: libpq keeps rows, notices and parameters.
 void wait_for_socket(const PGconn* connection, short events, Deadline deadline) {
     if (poll_until(PQsocket(connection), events, deadline) == 0) {
         throw StepFailed(Kind::retry, "the PostgreSQL server did not answer in time");
+    }
+    if (received_bytes(PQsocket(connection)) > kMostReceivedBytes) {
+        throw StepFailed(Kind::retry, "the PostgreSQL server sends more than a rotation needs");
     }
 }
 

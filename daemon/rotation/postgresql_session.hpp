@@ -31,7 +31,8 @@ struct PostgresqlTls {
     std::filesystem::path ca_file;
 };
 
-/// One connection, used by one thread. Every call ends at its deadline.
+/// One connection, used by one thread. Every call ends at its deadline. A server that sends more than 1 MiB
+/// is cut off.
 class PostgresqlSession {
 public:
     /// Nothing when the server refuses this user or password. Throws StepFailed (retry) when the server

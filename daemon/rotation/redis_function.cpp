@@ -144,7 +144,8 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
                              user + " >PASSWORD, ACL SAVE), then 'coffer rotation retry'");
     }
     auto session = log_in_to_change(values, is_set ? to : current, deadline);
-    if (look_up(session, user, deadline).takes_any_password) {
+    const auto before = look_up(session, user, deadline);
+    if (before.takes_any_password) {
         throw StepFailed(Kind::hopeless, "the Redis user " + user +
                                              " takes any password (nopass); give it one of its own first: "
                                              "ACL SETUSER " +
@@ -155,8 +156,12 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
     try {
         save(session, deadline);
     } catch (const StepFailed& failed) {
-        // Nothing is left behind of a password that nobody can be told of.
-        if (failed.kind() == Kind::hopeless) {
+        // Nothing is left behind of a password that nobody can be told of; what was there before this try
+        // stays: it may be AWSCURRENT's by now.
+        const bool is_ours = !is_set && std::ranges::find(before.hashes, hash) == before.hashes.end() &&
+                             !values.new_is_current() &&
+                             hash != hash_of(SecretFields::parse(values.current()));
+        if (failed.kind() == Kind::hopeless && is_ours) {
             require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
         }
         throw;
@@ -171,6 +176,8 @@ void RedisFunction::test(const StepContext& context, const crypto::SecretBytes& 
 
 void RedisFunction::finish(const StepContext& context, SecretValues& values,
                            const crypto::SecretBytes& pending) {
+    // AWSPREVIOUS was AWSCURRENT a moment ago when somebody has moved the label already.
+    if (values.new_is_current()) return;
     // AWSPREVIOUS still is the value that was so before: AWSCURRENT takes its place next.
     const auto value = values.previous();
     if (!value) return;
@@ -193,19 +200,14 @@ void RedisFunction::finish(const StepContext& context, SecretValues& values,
 std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues& values) {
     CheckList checks;
     const auto value = values.current();
-    const bool is_whole = checks.look("value", "the fields that are needed are there",
-                                      [&] { static_cast<void>(make(context, values, value)); });
-    if (!is_whole) return checks.take();
-    const auto fields = SecretFields::parse(value);
-    const bool works = checks.look("login", "the server takes the login of AWSCURRENT", [&] {
-        if (!log_in(fields, context.deadline)) {
-            throw StepFailed(Kind::hopeless, "the Redis server refuses the login of AWSCURRENT");
-        }
-    });
-    if (!works) return checks.take();
+    const auto fields = checks.look_at_login(
+        value, [&] { static_cast<void>(make(context, values, value)); },
+        [&](const SecretFields& login) { return log_in(login, context.deadline).has_value(); },
+        "the Redis server refuses the login of AWSCURRENT");
+    if (!fields) return checks.take();
     checks.look("rights", "the login that changes passwords may do so", [&] {
-        auto session = log_in_to_change(values, fields, context.deadline);
-        const std::string user(fields.require("username"));
+        auto session = log_in_to_change(values, *fields, context.deadline);
+        const std::string user(fields->require("username"));
         if (look_up(session, user, context.deadline).takes_any_password) {
             throw StepFailed(Kind::hopeless, "the Redis user " + user + " takes any password (nopass)");
         }

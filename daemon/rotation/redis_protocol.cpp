@@ -10,6 +10,7 @@ namespace coffer::rotation {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::size_t kLeastItemBytes = 3;  // "+\r\n"
 
 [[noreturn]] void no_redis() {
     throw StepFailed(StepFailed::Kind::retry, "the server's answer is not Redis's, or too long");
@@ -47,6 +48,10 @@ public:
         }
     }
     [[nodiscard]] std::size_t position() const noexcept { return position_; }
+    /// Of a reply that is not there as a whole: how many bytes it has at least.
+    [[nodiscard]] std::size_t least() const noexcept {
+        return std::min(position_ + missing_, kRedisReplyBytesMax);
+    }
 
 private:
     std::optional<std::string_view> next_line() {
@@ -67,7 +72,10 @@ private:
         if (size == -1) return true;
         if (size < 0 || size > static_cast<std::int64_t>(kRedisReplyBytesMax)) no_redis();
         const auto length = static_cast<std::size_t>(size);
-        if (bytes_.size() - position_ < length + kLineEnd.size()) return false;
+        if (bytes_.size() - position_ < length + kLineEnd.size()) {
+            missing_ += length + kLineEnd.size();
+            return false;
+        }
         if (bytes_.substr(position_ + length, kLineEnd.size()) != kLineEnd) no_redis();
         reply.kind = RedisReply::Kind::text;
         reply.text = bytes_.substr(position_, length);
@@ -80,7 +88,9 @@ private:
         if (count < 0 || count > static_cast<std::int64_t>(kRedisReplyItemsMax)) no_redis();
         reply.kind = RedisReply::Kind::list;
         for (std::int64_t i = 0; i < count; ++i) {
-            if (!read(reply.list.emplace_back(), depth + 1)) return false;
+            if (read(reply.list.emplace_back(), depth + 1)) continue;
+            missing_ += static_cast<std::size_t>(count - i - 1) * kLeastItemBytes;
+            return false;
         }
         return true;
     }
@@ -88,6 +98,7 @@ private:
     const std::string_view bytes_;
     std::size_t position_ = 0;
     std::size_t items_ = 0;
+    std::size_t missing_ = 0;  // behind position_, at least
 };
 
 }  // namespace
@@ -119,11 +130,12 @@ crypto::SecretBytes redis_command(std::initializer_list<std::string_view> words)
     return command;
 }
 
-std::optional<ReadRedisReply> read_redis_reply(std::string_view bytes) {
+std::optional<ReadRedisReply> read_redis_reply(std::string_view bytes, std::size_t* least) {
     ReplyReader reader(bytes.substr(0, kRedisReplyBytesMax));
     ReadRedisReply read;
     if (!reader.read(read.reply, 1)) {
         if (bytes.size() >= kRedisReplyBytesMax) no_redis();
+        if (least != nullptr) *least = reader.least();
         return std::nullopt;
     }
     read.size = reader.position();

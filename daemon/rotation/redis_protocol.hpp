@@ -41,7 +41,9 @@ struct ReadRedisReply {
 };
 
 /// The reply at the beginning of `bytes`; nothing while it is not there as a whole. Throws StepFailed (retry)
-/// for what is no RESP2, or over the limits.
-[[nodiscard]] std::optional<ReadRedisReply> read_redis_reply(std::string_view bytes);
+/// for what is no RESP2, or over the limits. `least`, where it is given, is told of how many bytes a reply
+/// that is not whole must have in the end, at least.
+[[nodiscard]] std::optional<ReadRedisReply> read_redis_reply(std::string_view bytes,
+                                                             std::size_t* least = nullptr);
 
 }  // namespace coffer::rotation

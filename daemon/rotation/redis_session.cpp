@@ -18,10 +18,12 @@ using std::chrono::milliseconds;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kMostShownCharacters = 300;
 
-/// What is left until the deadline; at least a moment, so that it is the connection that says "timed out".
+/// What is left until the deadline, which is not over. Throws StepFailed.
 milliseconds left_until(Deadline deadline) {
-    return std::max(milliseconds(1),
-                    std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()));
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() > 0) return left;
+    throw StepFailed(StepFailed::Kind::retry,
+                     "the Redis server cannot be used: it timed out, no whole answer came");
 }
 
 StepFailed away(const std::exception& error) {
@@ -63,10 +65,19 @@ RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Dead
             boost::asio::async_write(stream, boost::asio::buffer(command.view().data(), command.size()),
                                      [done = std::move(done)](auto error, std::size_t) { done(error); });
         });
+        std::size_t looked_at = 0;
+        std::size_t least = 0;
         while (true) {
-            if (auto read = read_redis_reply(received_)) {
-                received_.erase(0, read->size);
-                return std::move(read->reply);
+            // Every reply ends with a line's end: for a server that sends byte by byte, not all is read anew
+            // for each of them. What is too long is refused by the reader.
+            const bool may_be_whole =
+                received_.size() >= least && received_.find('\n', looked_at) != std::string::npos;
+            if (may_be_whole || received_.size() >= kRedisReplyBytesMax) {
+                if (auto read = read_redis_reply(received_, &least)) {
+                    received_.erase(0, read->size);
+                    return std::move(read->reply);
+                }
+                looked_at = received_.size();
             }
             std::size_t size = 0;
             connection_->run("read", left_until(deadline), [&](Stream& stream, Done done) {

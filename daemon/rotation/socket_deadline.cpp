@@ -1,6 +1,8 @@
 #include "daemon/rotation/socket_deadline.hpp"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,7 +27,15 @@ short poll_until(int socket, short events, Deadline deadline) {
     }
 }
 
-SocketDeadline::SocketDeadline(int socket, Deadline deadline) : copy_(::fcntl(socket, F_DUPFD_CLOEXEC, 0)) {
+std::uint64_t received_bytes(int socket) noexcept {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+    return info.tcpi_bytes_received;
+}
+
+SocketDeadline::SocketDeadline(int socket, Deadline deadline, std::uint64_t most_bytes)
+    : copy_(::fcntl(socket, F_DUPFD_CLOEXEC, 0)), most_bytes_(most_bytes) {
     if (copy_ < 0) throw std::system_error(errno, std::generic_category(), "dup");
     try {
         watcher_ = std::jthread([this, deadline](const std::stop_token& stop) { watch(stop, deadline); });
@@ -41,11 +51,28 @@ SocketDeadline::~SocketDeadline() {
     ::close(copy_);
 }
 
+void SocketDeadline::follow(int socket) {
+    const std::unique_lock lock(mutex_);
+    if (::dup3(socket, copy_, O_CLOEXEC) < 0) throw std::system_error(errno, std::generic_category(), "dup");
+}
+
 void SocketDeadline::watch(const std::stop_token& stop, Deadline deadline) {
+    constexpr std::chrono::milliseconds kLookAgain{20};
+    const bool counts = most_bytes_ != std::numeric_limits<std::uint64_t>::max();
     std::unique_lock lock(mutex_);
-    // False at the deadline: nobody asked for the end before.
-    wake_.wait_until(lock, stop, deadline, [] { return false; });
-    if (!stop.stop_requested()) ::shutdown(copy_, SHUT_RDWR);
+    while (true) {
+        const auto until =
+            counts ? std::min(deadline, std::chrono::steady_clock::now() + kLookAgain) : deadline;
+        // False at that time: nobody asked for the end before.
+        wake_.wait_until(lock, stop, until, [] { return false; });
+        if (stop.stop_requested()) return;
+        if (counts && received_bytes(copy_) > most_bytes_) got_too_much_ = true;
+        // Again and again: the socket may be another one the next time.
+        if (got_too_much_ || std::chrono::steady_clock::now() >= deadline) {
+            ::shutdown(copy_, SHUT_RDWR);
+            deadline = std::chrono::steady_clock::now() + kLookAgain;
+        }
+    }
 }
 
 }  // namespace coffer::rotation

@@ -1,7 +1,10 @@
 #pragma once
 // Waiting for a socket, and for libraries that wait by themselves: until a deadline and not longer.
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <limits>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -14,20 +17,34 @@ namespace coffer::rotation {
 /// deadline, however often signals come.
 [[nodiscard]] short poll_until(int socket, short events, Deadline deadline);
 
+/// What a peer may send in one connection: libraries keep what a server says, some of it without a limit.
+inline constexpr std::uint64_t kMostReceivedBytes = 1024 * 1024;
+
+/// How many bytes have come in the TCP connection so far, read or not (TCP_INFO). 0 for other sockets.
+[[nodiscard]] std::uint64_t received_bytes(int socket) noexcept;
+
 /// While it lives, the connection of `socket` is shut down when the deadline comes: whoever waits for the
 /// peer, in a library that cannot be told until when, is woken. By its own copy of the descriptor, so that
-/// the owner may close its own at any time.
+/// the owner may close its own at any time. Likewise, soon after more than `most_bytes` came.
 class SocketDeadline {
 public:
-    SocketDeadline(int socket, Deadline deadline);
+    SocketDeadline(int socket, Deadline deadline,
+                   std::uint64_t most_bytes = std::numeric_limits<std::uint64_t>::max());
     ~SocketDeadline();
     SocketDeadline(const SocketDeadline&) = delete;
     SocketDeadline& operator=(const SocketDeadline&) = delete;
+
+    /// From here on it is about this socket: a library that tries one address after the other has several.
+    void follow(int socket);
+    /// The connection was cut off for what the peer sent.
+    [[nodiscard]] bool got_too_much() const noexcept { return got_too_much_; }
 
 private:
     void watch(const std::stop_token& stop, Deadline deadline);
 
     const int copy_;
+    const std::uint64_t most_bytes_;
+    std::atomic<bool> got_too_much_{false};
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::jthread watcher_;

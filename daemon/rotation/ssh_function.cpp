@@ -15,21 +15,6 @@ using Kind = StepFailed::Kind;
 
 constexpr std::uint16_t kSshPort = 22;
 
-/// Prints "coffer", the file's checksum, and the file. Quoted for any login shell; no text of the secret's is
-/// in it. A symbolic link is followed, so that it stays one.
-constexpr const char* kReadFile =
-    "exec sh -c 'f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
-    "[ -f \"$f\" ] || exit 3; [ -w \"$f\" ] && [ -w \"$(dirname \"$f\")\" ] || exit 4; "
-    "echo \"coffer $(cksum <\"$f\")\"; exec cat \"$f\"'";
-
-/// Puts standard input in the file's place, in one step and with the file's mode, unless it has changed since
-/// its checksum was "SUM".
-constexpr std::string_view kWriteFile =
-    "exec sh -c 'set -e; f=$HOME/.ssh/authorized_keys; r=$(readlink -f \"$f\" 2>/dev/null) && f=$r; "
-    "umask 077; t=$(mktemp \"$f.coffer.XXXXXX\"); trap \"rm -f \\\"$t\\\"\" EXIT; cp -p \"$f\" \"$t\"; cat "
-    ">\"$t\"; "
-    "[ \"$(cksum <\"$f\")\" = \"SUM\" ] || exit 5; mv -f \"$t\" \"$f\"; echo coffer done'";
-
 struct AuthorizedKeys {
     std::string checksum;
     std::string text;
@@ -48,7 +33,7 @@ StepFailed own_command() {
 }
 
 AuthorizedKeys read_keys(SshSession& session) {
-    const auto result = session.run(kReadFile, "");
+    const auto result = session.run(command_that_reads_keys(), "");
     if (result.status == 3) {
         throw StepFailed(Kind::hopeless,
                          "the account has no ~/.ssh/authorized_keys: its keys come from elsewhere");
@@ -65,19 +50,25 @@ AuthorizedKeys read_keys(SshSession& session) {
     if (result.status != 0 || keys.checksum.find_first_not_of("0123456789 ") != std::string::npos) {
         throw own_command();
     }
+    if (keys.checksum != posix_checksum(keys.text)) {
+        throw StepFailed(Kind::retry, "the account's authorized_keys has changed while it was read");
+    }
     return keys;
 }
 
+std::string why_not_written(int status) {
+    if (status == 5) return "somebody else has changed the account's authorized_keys meanwhile";
+    if (status == 6) {
+        return "the account's new authorized_keys did not arrive there as a whole, so it was left as it is";
+    }
+    return "the account's authorized_keys could not be written (status " + std::to_string(status) +
+           "): is its disk full?";
+}
+
 void write_keys(SshSession& session, const AuthorizedKeys& read, const std::string& text) {
-    std::string command(kWriteFile);
-    command.replace(command.find("SUM"), 3, read.checksum);
-    const auto result = session.run(command, text);
+    const auto result = session.run(command_that_writes_keys(read.checksum, text), text);
     if (result.status == 0 && result.output == "coffer done\n") return;
-    throw StepFailed(Kind::retry,
-                     result.status == 5
-                         ? std::string("somebody else has changed the account's authorized_keys meanwhile")
-                         : "the account's authorized_keys could not be written (status " +
-                               std::to_string(result.status) + "): is its disk full?");
+    throw StepFailed(Kind::retry, why_not_written(result.status));
 }
 
 std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
@@ -169,6 +160,8 @@ void SshFunction::test(const StepContext& context, const crypto::SecretBytes& va
 
 void SshFunction::finish(const StepContext& context, SecretValues& values,
                          const crypto::SecretBytes& pending) {
+    // AWSPREVIOUS was AWSCURRENT a moment ago when somebody has moved the label already.
+    if (values.new_is_current()) return;
     // AWSCURRENT is AWSPREVIOUS next. Whatever else this secret has put there is of no use to anybody: the
     // key that was AWSPREVIOUS, and those of values that were replaced by hand.
     const auto to = SecretFields::parse(pending);
@@ -184,18 +177,17 @@ void SshFunction::finish(const StepContext& context, SecretValues& values,
 std::vector<Check> SshFunction::check(const StepContext& context, SecretValues& values) {
     CheckList checks;
     const auto value = values.current();
-    const bool is_whole = checks.look("value", "the fields that are needed are there",
-                                      [&] { static_cast<void>(make(context, values, value)); });
-    if (!is_whole) return checks.take();
-    const auto fields = SecretFields::parse(value);
     std::optional<SshSession> session;
-    const bool works = checks.look("login", "the server takes the login of AWSCURRENT", [&] {
-        session = log_in(fields, context.deadline);
-        if (!session) throw StepFailed(Kind::hopeless, "the SSH server refuses the key of AWSCURRENT");
-    });
-    if (!works) return checks.take();
+    const auto fields = checks.look_at_login(
+        value, [&] { static_cast<void>(make(context, values, value)); },
+        [&](const SecretFields& login) {
+            session = log_in(login, context.deadline);
+            return session.has_value();
+        },
+        "the SSH server refuses the key of AWSCURRENT");
+    if (!fields) return checks.take();
     checks.look("authorized keys", "the account may change its authorized_keys, and the key is in it", [&] {
-        const auto line = public_key_of(fields);
+        const auto line = public_key_of(*fields);
         if (!with_key(read_keys(*session).text, line, line)) {
             throw StepFailed(Kind::hopeless,
                              "the key of AWSCURRENT is not in the account's ~/.ssh/authorized_keys");

@@ -31,6 +31,7 @@ HostKey $target/host_rsa_key
 PidFile $target/pid
 AuthorizedKeysFile $keys
 SetEnv HOME=$target/home
+ForceCommand $target/session
 StrictModes no
 UsePAM no
 PasswordAuthentication no
@@ -39,6 +40,17 @@ PermitRootLogin prohibit-password
 MaxStartups 1000
 LogLevel DEBUG
 CONF
+# Of what is said to a command, as much as arrives: everything, unless the file says how many bytes. As with a connection that
+# breaks, the command sees the end of its input.
+cat >"$target/session" <<SESSION
+#!/bin/sh
+if bytes=\$(cat "$target/arrives" 2>/dev/null); then
+  head -c "\$bytes" | sh -c "\$SSH_ORIGINAL_COMMAND"
+else
+  exec sh -c "\$SSH_ORIGINAL_COMMAND"
+fi
+SESSION
+chmod 755 "$target/session"
 [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
 start_target() {
   "$sshd" -D -f "$target/sshd_config" -E "$target/log" &
@@ -104,6 +116,22 @@ expect_equal "two of the secret's keys are there, not more" 2 "$(grep -c coffer:
 expect_equal "and the first, which nobody marked" "logged in" "$(login_with "$target/first")"
 for _ in 1 2 3; do coffer rotation force host/app --wait 2>/dev/null; done
 stop_logins "through all of these AWSCURRENT logs in"
+
+# ---- a text that does not arrive as a whole ---------------------------------------------------------------------------------
+
+cp -p "$keys" "$work/keys.kept"
+for bytes in 0 1 100 700; do
+  echo "$bytes" >"$target/arrives"
+  coffer rotation force host/app 2>/dev/null
+  wait_until "of the new authorized_keys $bytes bytes arrive" has_failed host/app
+  expect_contains "which is told" "did not arrive there as a whole" "$(coffer rotation status host/app)"
+  cmp "$keys" "$work/keys.kept" || fail "authorized_keys has changed"
+  expect_equal "and leaves no file behind" "" "$(find "$target/home/.ssh" -name '*.coffer.*')"
+done
+rm "$target/arrives"
+coffer rotation retry host/app >/dev/null 2>&1 || coffer rotation force host/app 2>/dev/null
+wait_until "it completes when all of it arrives" is_complete host/app
+expect_equal "and logs in" "logged in" "$(login_of host/app)"
 
 # ---- what is refused --------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,14 @@
 // says of it.
 
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "daemon/rotation/authorized_keys.hpp"
 #include "daemon/rotation/function.hpp"
@@ -48,6 +56,23 @@ TEST(RedisProtocol, NothingIsReadBeforeAllOfItIsThere) {
         EXPECT_FALSE(read_redis_reply(std::string_view(whole).substr(0, size))) << size;
     }
     EXPECT_EQ(read_redis_reply(whole + "+more\r\n")->size, whole.size());
+}
+
+TEST(RedisProtocol, WhatIsMissingAtLeastIsNeverMoreThanIsMissing) {
+    for (const std::string& whole :
+         {std::string("*3\r\n$3\r\nabc\r\n*2\r\n+\r\n+\r\n:1\r\n"), std::string("$-1\r\n"),
+          std::string("*0\r\n"), std::string("$10\r\n0123\r\n6789\r\n"), std::string("*2\r\n*-1\r\n+\r\n")}) {
+        for (std::size_t size = 0; size < whole.size(); ++size) {
+            std::size_t least = 0;
+            EXPECT_FALSE(read_redis_reply(std::string_view(whole).substr(0, size), &least));
+            EXPECT_LE(least, whole.size()) << size;
+        }
+    }
+    std::size_t least = 0;
+    EXPECT_FALSE(read_redis_reply("*1000\r\n+abc\r\n", &least));
+    EXPECT_GE(least, 7U + 6U + 999U * 3U - 3U);
+    EXPECT_FALSE(read_redis_reply("$1000\r\n", &least));
+    EXPECT_EQ(least, 7U + 1002U);
 }
 
 TEST(RedisProtocol, WhatIsNoReplyOrTooLongIsRefused) {
@@ -126,6 +151,79 @@ TEST(AuthorizedKeys, OnlyLinesOfTheSecretsOwnAreTakenOut) {
               "ssh-ed25519 AAAAold somebody\nssh-ed25519 AAAAnow coffer:n-1:2\n"
               "ssh-ed25519 AAAAnew coffer:n-1:3\nssh-ed25519 AAAAold coffer:n-12:1\n# coffer:n-1:4\n");
     EXPECT_EQ(without_others(file, "coffer:m-1:", "", ""), file);
+}
+
+TEST(AuthorizedKeys, AChecksumIsWhatCksumPrints) {
+    // printf ... | cksum, of GNU coreutils 9.1.
+    EXPECT_EQ(posix_checksum(""), "4294967295 0");
+    EXPECT_EQ(posix_checksum("123456789"), "930766865 9");
+    EXPECT_EQ(posix_checksum(std::string(300, 'a')), "1664553091 300");
+}
+
+/// An account's home folder, and what its shell makes of a command there.
+class Account {
+public:
+    Account() {
+        std::string name = (std::filesystem::temp_directory_path() / "coffer-account-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
+        home_ = name;
+        std::filesystem::create_directory(home_ / ".ssh");
+    }
+    ~Account() {
+        std::error_code ignored;
+        std::filesystem::remove_all(home_, ignored);
+    }
+    Account(const Account&) = delete;
+    Account& operator=(const Account&) = delete;
+
+    void write(std::string_view text) const { write_file(keys(), text); }
+    [[nodiscard]] std::string text() const {
+        std::ifstream file(keys(), std::ios::binary);
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+    [[nodiscard]] std::ptrdiff_t files() const {
+        return std::distance(std::filesystem::directory_iterator(home_ / ".ssh"),
+                             std::filesystem::directory_iterator());
+    }
+    /// The exit code.
+    [[nodiscard]] int run(const std::string& command, std::string_view input) const {
+        write_file(home_ / "input", input);
+        write_file(home_ / "command", command);
+        const auto line = "cd '" + home_.string() + "' && HOME=$PWD sh command <input >output";
+        const int status = std::system(line.c_str());  // NOLINT(cert-env33-c): a shell is what is tested
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+private:
+    [[nodiscard]] std::filesystem::path keys() const { return home_ / ".ssh" / "authorized_keys"; }
+    static void write_file(const std::filesystem::path& path, std::string_view text) {
+        std::ofstream(path, std::ios::binary) << text;
+    }
+
+    std::filesystem::path home_;
+};
+
+TEST(AuthorizedKeys, ATextThatDoesNotArriveAsAWholeIsNotPutInPlace) {
+    const Account account;
+    const std::string before = "ssh-ed25519 AAAA old\n# a comment";
+    const std::string after = "ssh-ed25519 AAAA old\nssh-ed25519 BBBB new\n# a comment\n";
+    account.write(before);
+    const auto command = command_that_writes_keys(posix_checksum(before), after);
+    for (std::size_t size = 0; size < after.size(); ++size) {
+        ASSERT_EQ(account.run(command, after.substr(0, size)), 6) << size;
+        ASSERT_EQ(account.text(), before) << size;
+        ASSERT_EQ(account.files(), 1) << size;
+    }
+    EXPECT_EQ(account.run(command, after + "x"), 6);
+    auto other = after;
+    other[3] = '_';
+    EXPECT_EQ(account.run(command, other), 6);
+    EXPECT_EQ(account.text(), before);
+    EXPECT_EQ(account.run(command, after), 0);
+    EXPECT_EQ(account.text(), after);
+    EXPECT_EQ(account.run(command, after), 5) << "the file has changed";
+    EXPECT_EQ(account.text(), after);
+    EXPECT_EQ(account.files(), 1);
 }
 
 }  // namespace
