@@ -18,6 +18,8 @@ public:
                        const sts::SessionTokens& tokens)
         : parts_(std::move(parts)), keeper_(keeper), tokens_(tokens) {}
 
+    /// Good for what is left until `deadline` and half a minute, but for one minute at least and fifteen at
+    /// most.
     [[nodiscard]] rotation::StepCredentials issue(const std::string& role, const std::string& session,
                                                   Deadline deadline) override;
     [[nodiscard]] std::string refusal_of(const std::string& role, const std::string& session) override;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -82,7 +83,9 @@ bool set_limit(int what, rlim_t most) {
 }
 
 bool set_limits(const ProgramLimits& limits) {
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.time).count() + 1;
+    // The kernel counts the time of all threads of a process together.
+    const auto processors = std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L);
+    const auto seconds = (std::chrono::ceil<std::chrono::seconds>(limits.time).count() + 1) * processors;
     return set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_FSIZE, limits.file) &&
            set_limit(RLIMIT_AS, limits.memory) && set_limit(RLIMIT_NOFILE, kMostDescriptors) &&
            set_limit(RLIMIT_CPU, static_cast<rlim_t>(seconds)) && set_limit(RLIMIT_NPROC, limits.processes);
@@ -165,6 +168,11 @@ int await_program(pid_t program, bool alone, const sigset_t& signals) {
 }
 
 }  // namespace
+
+bool is_shortage(int error) noexcept {
+    static constexpr std::array kShortages{EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, ETXTBSY};
+    return std::ranges::find(kShortages, error) != kShortages.end();
+}
 
 std::string words_for(const Report& report) {
     const auto why = std::generic_category().message(report.value);

@@ -31,6 +31,10 @@ struct Report {
 /// For people: why a program was not started.
 [[nodiscard]] std::string words_for(const Report& report);
 
+/// Whether `error` (an errno) says that there is too little of something for the moment: processes,
+/// descriptors, memory, space, namespaces, or that somebody is writing the program's file.
+[[nodiscard]] bool is_shortage(int error) noexcept;
+
 /// The ends of the pipes that the program gets, and the report pipe's.
 struct ChildPipes {
     Fd input;

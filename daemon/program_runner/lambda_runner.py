@@ -53,6 +53,14 @@ def load(file, handler):
     return getattr(module, handler)
 
 
+def message_of(error):
+    # Never a part: of a secret that is cut in two neither half would be found by who redacts the message.
+    message = str(error)
+    if len(message) > MESSAGE_MOST:
+        return f"the message is left out, it has {len(message)} characters (at most {MESSAGE_MOST} are shown)"
+    return message
+
+
 def main():
     file, handler, memory_mib = sys.argv[1:4]
     # The answer alone is written to what was standard output; print() of the handler is a note.
@@ -69,7 +77,7 @@ def main():
         load(file, handler)(given["Event"], context)
     except BaseException as error:  # SystemExit as well: a handler that ends the process has not returned
         traceback.print_exc(file=sys.stderr)
-        json.dump({"errorType": type(error).__name__, "errorMessage": str(error)[:MESSAGE_MOST]}, answer)
+        json.dump({"errorType": type(error).__name__, "errorMessage": message_of(error)}, answer)
         answer.flush()
         return 1
     return 0

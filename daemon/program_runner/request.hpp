@@ -54,7 +54,7 @@ enum class Outcome : std::uint8_t {
     flooded,
     /// Looked at, and nothing in the way.
     ready,
-    /// The runner has too much to do at the moment.
+    /// The runner has too much to do at the moment, or too little of something; `detail` says what.
     busy,
     /// It was not started; `detail` says why.
     refused,

@@ -85,15 +85,14 @@ private:
         while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
             if (info.ssi_signo != SIGCHLD) ending_ = true;
         }
-        // Also what a killed request's process left: it became a child of this one, and no request waits for
-        // it.
+        // Also what a request's process left, that was killed or could not kill it: it became a child of this
+        // one, and no request waits for it.
         pid_t ended = 0;
-        bool killed = false;
-        int status = 0;
-        while ((ended = ::waitpid(-1, &status, WNOHANG)) > 0) {
-            killed = killed || (serving_.erase(ended) > 0 && WIFSIGNALED(status));
+        bool served = false;
+        while ((ended = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+            served = serving_.erase(ended) > 0 || served;
         }
-        if (killed) kill_orphans(serving_);
+        if (served) kill_orphans(serving_);
     }
 
     void take_connection() {

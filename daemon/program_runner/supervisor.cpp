@@ -34,6 +34,16 @@ constexpr milliseconds kAnswerPatience{10'000};
 constexpr milliseconds kGrace{2'000};
 constexpr milliseconds kKillPatience{10'000};
 
+/// The most that a pipe can hold without privileges (fs.pipe-max-size).
+constexpr std::size_t kDrainMost = 1024U * 1024;
+constexpr milliseconds kDrainPatience{1'000};
+
+[[noreturn]] void fail(const std::string& what, int error) {
+    const auto words = what + ": " + std::generic_category().message(error);
+    if (is_shortage(error)) throw Shortage(words);
+    throw Error(words);
+}
+
 struct Pipe {
     Fd read;
     Fd write;
@@ -43,7 +53,7 @@ struct Pipe {
 Pipe make_pipe(Fd Pipe::*ours) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-        throw Error("no pipe could be made: " + std::generic_category().message(errno));
+        fail("no pipe could be made", errno);
     }
     Pipe pipe{Fd(ends[0]), Fd(ends[1])};
     ::fcntl((pipe.*ours).get(), F_SETFL, O_NONBLOCK);
@@ -56,8 +66,8 @@ public:
     explicit WorkFolder(const fs::path& directory) {
         auto name = (directory / (std::string(kFolderPrefix) + "XXXXXX")).string();
         if (::mkdtemp(name.data()) == nullptr) {
-            throw Error("no working folder could be made in " + directory.string() + ": " +
-                        std::generic_category().message(errno));
+            const int error = errno;
+            fail("no working folder could be made in " + directory.string(), error);
         }
         path_ = name;
     }
@@ -71,7 +81,10 @@ private:
         std::error_code error;
         fs::remove_all(path_, error);
         if (!error) return;
-        // Folders that the program closed to itself.
+        // Folders that the program closed to itself; its own may be one of them.
+        std::error_code closed;
+        fs::permissions(path_, fs::perms::owner_all, fs::perm_options::replace | fs::perm_options::nofollow,
+                        closed);
         for (auto it = fs::recursive_directory_iterator(path_, fs::directory_options::skip_permission_denied,
                                                         error);
              !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
@@ -90,10 +103,10 @@ class Output {
 public:
     /// False when it is over the limit.
     [[nodiscard]] bool add(std::span<const std::uint8_t> bytes) {
-        if (bytes.size() > buffer_.size() - size_) return false;
-        std::ranges::copy(bytes, buffer_.writable().begin() + static_cast<std::ptrdiff_t>(size_));
-        size_ += bytes.size();
-        return true;
+        const auto kept = bytes.first(std::min(bytes.size(), buffer_.size() - size_));
+        std::ranges::copy(kept, buffer_.writable().begin() + static_cast<std::ptrdiff_t>(size_));
+        size_ += kept.size();
+        return kept.size() == bytes.size();
     }
     [[nodiscard]] crypto::SecretBytes take() {
         buffer_.truncate(size_);
@@ -145,7 +158,10 @@ public:
         // What it started goes with it, so that the pipes end.
         ::kill(keeper_, SIGKILL);
         all_gone_ = kill_children(kKillPatience);
-        drain();
+        // Reaped: its number may be somebody else's by now.
+        keeper_ = -1;
+        drain(out_, [this](auto bytes) { return output_.add(bytes); });
+        drain(errors_, [this](auto bytes) { return notes_.add(bytes); });
         return finish();
     }
 
@@ -160,8 +176,8 @@ private:
         keeper_ = start_keeper(program_, folder, theirs, [this] { input_.clear(); });
         if (keeper_ < 0) {
             const bool namespaces = program_.network == Network::none;
-            refused_ = words_for({Report::What::not_started,
-                                  namespaces ? Report::Stage::namespaces : Report::Stage::fork, errno});
+            refuse({Report::What::not_started, namespaces ? Report::Stage::namespaces : Report::Stage::fork,
+                    errno});
             return false;
         }
         in_ = std::move(in.write);
@@ -180,7 +196,12 @@ private:
         if (killing_) return;
         why_ = outcome;
         killing_ = Clock::now() + kGrace;
-        ::kill(keeper_, SIGTERM);
+        if (keeper_ > 0) ::kill(keeper_, SIGTERM);
+    }
+
+    void refuse(const Report& report) {
+        refused_ = words_for(report);
+        shortage_ = is_shortage(report.value);
     }
 
     void wait_and_move() {
@@ -241,20 +262,23 @@ private:
             report_.reset();
             if (refused_.empty() && !status_) status_ = SIGKILL;
         } else if (report.what == Report::What::not_started) {
-            refused_ = words_for(report);
+            refuse(report);
         } else {
             status_ = report.value;
         }
     }
 
-    /// What is left in the pipes: nobody writes into them any more, unless something could not be killed.
-    void drain() {
-        while (out_ && reads_more(out_)) {
-            if (!listen(out_, [this](auto bytes) { return output_.add(bytes); }) || why_ == Outcome::flooded)
-                break;
-        }
-        while (errors_ && reads_more(errors_)) {
-            if (!listen(errors_, [this](auto bytes) { return notes_.add(bytes); })) break;
+    /// What is left in a pipe: nobody writes into it any more, unless something could not be killed.
+    template <class Take>
+    void drain(Fd& from, Take take) {
+        const auto until = Clock::now() + kDrainPatience;
+        std::size_t drained = 0;
+        const auto counted = [&](std::span<const std::uint8_t> bytes) {
+            drained += bytes.size();
+            return take(bytes);
+        };
+        while (from && drained < kDrainMost && Clock::now() < until && reads_more(from)) {
+            if (!listen(from, counted)) break;
         }
     }
 
@@ -268,6 +292,7 @@ private:
         result.abandoned = abandoned_;
         result.answer.notes_cut = notes_.cut();
         if (!refused_.empty()) {
+            result.answer.outcome = shortage_ ? Outcome::busy : Outcome::refused;
             result.answer.detail = refused_;
             return result;
         }
@@ -281,7 +306,7 @@ private:
             result.answer.code = WTERMSIG(*status_);
         }
         if (!all_gone_) result.answer.detail = "a process that it started could not be killed";
-        if (result.answer.outcome == Outcome::exited) result.output = output_.take();
+        result.output = output_.take();
         result.notes = notes_.take();
         return result;
     }
@@ -300,7 +325,8 @@ private:
     std::optional<Clock::time_point> killing_;  ///< until when it may end by itself
     std::optional<Outcome> why_;                ///< it was killed
     std::optional<int> status_;
-    std::string refused_;
+    std::string refused_;    ///< why it was not started
+    bool shortage_ = false;  ///< for the moment alone
     bool abandoned_ = false;
     bool all_gone_ = true;
 };
@@ -343,7 +369,9 @@ RunResult carry_out(const Request& request, crypto::SecretBytes input, int conne
     if (request.operation == Operation::look) {
         const int error = program->network == Network::none ? namespaces_refused() : 0;
         if (error != 0)
-            return refusal(words_for({Report::What::not_started, Report::Stage::namespaces, error}));
+            return {.answer = {
+                        .outcome = is_shortage(error) ? Outcome::busy : Outcome::refused,
+                        .detail = words_for({Report::What::not_started, Report::Stage::namespaces, error})}};
         return {.answer = {.outcome = Outcome::ready}};
     }
     return run_program(*program, request, std::move(input), connection, config.work_directory);
@@ -367,6 +395,8 @@ std::string serve(const Fd& connection, const RunnerConfig& config) {
         result = carry_out(request, std::move(message.body), connection.get(), config);
     } catch (const MessageError& error) {
         return fmt::format("a request was not understood: {}", error.what());
+    } catch (const Shortage& shortage) {
+        result.answer = {.outcome = Outcome::busy, .detail = shortage.what()};
     } catch (const Error& error) {
         result = refusal(error.what());
     }

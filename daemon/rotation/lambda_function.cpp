@@ -80,11 +80,24 @@ SecretBytes LambdaFunction::input(std::string_view step, const StepContext& cont
     return json.take();
 }
 
+void LambdaFunction::refuse_moved_label(SecretValues& values) const {
+    if (!values.new_is_current()) return;
+    throw StepFailed(
+        Kind::hopeless,
+        fmt::format(
+            "the handler of \"{}\" moved AWSCURRENT to the new value in {}, before the target was told "
+            "of it: have it call PutSecretValue with VersionStages [\"AWSPENDING\"] (without them the "
+            "label moves), and move AWSCURRENT back to the version that is AWSPREVIOUS (coffer "
+            "update-secret-version-stage)",
+            settings_.program, step_name(Step::create)));
+}
+
 void LambdaFunction::verify(Step step, SecretValues& values) const {
     const auto refuse = [&](const std::string& what) {
         throw StepFailed(Kind::retry, fmt::format("the handler of \"{}\" returned from {}, but {}",
                                                   settings_.program, step_name(step), what));
     };
+    if (step == Step::create) refuse_moved_label(values);
     if (step == Step::create && !values.pending()) {
         refuse(
             "stored no value under the ClientRequestToken of the event (PutSecretValue with VersionStages "
@@ -97,9 +110,21 @@ void LambdaFunction::verify(Step step, SecretValues& values) const {
     }
 }
 
+StepCredentials LambdaFunction::issue(std::string_view step, const StepContext& context) const {
+    try {
+        return credentials_->issue(settings_.role, settings_.name, context.deadline);
+    } catch (const StepFailed& failed) {
+        throw StepFailed(failed.kind() == Kind::hopeless ? kind_of_refusal(step) : failed.kind(),
+                         failed.what());
+    }
+}
+
 void LambdaFunction::run(Step step, const StepContext& context, SecretValues& values) {
     const ProgramStep what{settings_.program, std::string(step_name(step))};
-    const auto credentials = credentials_->issue(settings_.role, settings_.name, context.deadline);
+    // Of an earlier try that did not return. A handler in the shape of AWS's templates finds nothing to do
+    // then.
+    if (step == Step::create) refuse_moved_label(values);
+    const auto credentials = issue(what.step, context);
     // Before the handler runs: when it was killed for its time, there is none left to read values in.
     Redactor redactor;
     redactor.add(credentials.secret_access_key);
@@ -141,14 +166,14 @@ std::vector<Check> LambdaFunction::check(const StepContext& context, SecretValue
         const auto run = runner_.ask({.operation = program_runner::Operation::look,
                                       .kind = program_runner::ProgramKind::python,
                                       .program = settings_.program,
-                                      .step = "check"},
+                                      .step = std::string(kCheckStep)},
                                      {}, context);
         if (run.answer.outcome == Outcome::ready) {
             checks.push_back({"program", Check::Outcome::passed,
                               "coffer-runner can start it; a handler has no step that changes nothing, so it "
                               "was not run"});
         } else {
-            require_done(run, {settings_.program, "check"}, Redactor());
+            require_done(run, {settings_.program, std::string(kCheckStep)}, Redactor());
         }
     } catch (const StepFailed& failed) {
         checks.push_back({"program", Check::Outcome::failed, failed.what()});

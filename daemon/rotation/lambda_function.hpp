@@ -40,6 +40,10 @@ public:
 private:
     [[nodiscard]] crypto::SecretBytes input(std::string_view step, const StepContext& context,
                                             const StepCredentials& credentials) const;
+    /// Throws StepFailed when there are no credentials: before there is a new value hopeless, later retry.
+    [[nodiscard]] StepCredentials issue(std::string_view step, const StepContext& context) const;
+    /// Throws StepFailed (hopeless) when the new version is AWSCURRENT before the target was told of it.
+    void refuse_moved_label(SecretValues& values) const;
     /// Throws StepFailed when the handler did not leave behind what the step is for.
     void verify(Step step, SecretValues& values) const;
 

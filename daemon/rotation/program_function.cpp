@@ -10,12 +10,10 @@ using Kind = StepFailed::Kind;
 
 namespace {
 
-constexpr std::string_view kCheckStep = "check";
 constexpr std::size_t kValueMost = 65'536;
 
-/// One line end is a habit of programs that print, and no part of the value.
-void drop_line_end(SecretBytes& value) {
-    if (value.text().ends_with('\n')) value.truncate(value.size() - 1);
+std::string_view without_line_end(std::string_view value) noexcept {
+    return value.substr(0, value.size() - (value.ends_with('\n') ? 1 : 0));
 }
 
 }  // namespace
@@ -47,21 +45,28 @@ SecretBytes ProgramFunction::make(const StepContext& context, SecretValues& valu
     const ProgramStep what{settings_.program, std::string(step_name(Step::create))};
     Redactor redactor;
     auto run = start(what.step, context, values, redactor);
-    redactor.add(run.output);
+    // One line end is a habit of programs that print, and no part of the value. Without it before the
+    // redactor learns the value, which may stand elsewhere within a line.
+    run.output.truncate(without_line_end(run.output.text()).size());
+    // Nothing is shown of one that printed too much.
+    if (run.answer.outcome != program_runner::Outcome::flooded) redactor.add(run.output);
     try {
         require_done(run, what, redactor);
     } catch (const StepFailed& failed) {
         // No value was given yet that could be refused.
         throw StepFailed(failed.kind() == Kind::value_refused ? Kind::retry : failed.kind(), failed.what());
     }
-    drop_line_end(run.output);
     const auto refuse = [&](const std::string& why) {
         throw StepFailed(Kind::retry,
                          "program \"" + what.name + "\", " + what.step + ": exit code 0, but " + why);
     };
     if (run.output.empty()) refuse("it printed no new value on standard output");
+    const auto current = values.current();
+    if (without_line_end(run.output.text()) == without_line_end(current.text())) {
+        refuse("it printed the present value (Current), where a new one is wanted");
+    }
     if (run.output.size() > kValueMost) refuse("what it printed is longer than the 65536 bytes of a secret");
-    if (proto::utf8_length(values.current().text()) && !proto::utf8_length(run.output.text())) {
+    if (proto::utf8_length(current.text()) && !proto::utf8_length(run.output.text())) {
         refuse("what it printed is not UTF-8, as the current value is");
     }
     return std::move(run.output);

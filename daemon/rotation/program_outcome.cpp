@@ -41,6 +41,10 @@ std::string meaning_of(int exit_code) {
 
 }  // namespace
 
+Kind kind_of_refusal(std::string_view step) noexcept {
+    return step == kCheckStep || step == step_name(Step::create) ? Kind::hopeless : Kind::retry;
+}
+
 std::string last_words_of(const ProgramRun& run, const Redactor& redactor) {
     const auto said = without_torn_line(run.notes.text(), run.answer.notes_cut);
     return last_words(redactor.redact(said), kLines, kCharacters);
@@ -51,10 +55,11 @@ void require_done(const ProgramRun& run, const ProgramStep& what, const Redactor
     if (answer.outcome == Outcome::exited && answer.code == kProgramDone) return;
     const auto who = fmt::format("program \"{}\", {}: ", what.name, what.step);
     if (answer.outcome == Outcome::refused) {
-        throw StepFailed(Kind::hopeless, who + "coffer-runner does not start it: " + answer.detail);
+        throw StepFailed(kind_of_refusal(what.step),
+                         who + "coffer-runner does not start it: " + answer.detail);
     }
     if (answer.outcome == Outcome::busy)
-        throw StepFailed(Kind::retry, who + "coffer-runner is busy: " + answer.detail);
+        throw StepFailed(Kind::retry, who + "coffer-runner cannot start it at the moment: " + answer.detail);
     const auto words = last_words_of(run, redactor);
     const auto said =
         words.empty() ? std::string("; it said nothing on standard error") : "; it said: " + words;

@@ -23,7 +23,7 @@ constexpr std::size_t kFewestBase64Characters = 8;
 constexpr std::string_view kStars = "***";
 
 /// Members that say where a target is and who logs in, as AWS's secrets of databases name them.
-constexpr std::array<std::string_view, 14> kShownMembers{"engine",
+constexpr std::array<std::string_view, 12> kShownMembers{"engine",
                                                          "host",
                                                          "port",
                                                          "dbname",
@@ -34,9 +34,7 @@ constexpr std::array<std::string_view, 14> kShownMembers{"engine",
                                                          "dbClusterIdentifier",
                                                          "sslmode",
                                                          "ssl",
-                                                         "region",
-                                                         "url",
-                                                         "endpoint"};
+                                                         "region"};
 
 bool is_word(char c) noexcept {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
@@ -92,8 +90,9 @@ std::size_t write_json(char c, char* to) {
     return 2;
 }
 
-std::size_t write_percent(char c, char* to) {
-    if (is_word(c) || c == '-' || c == '.' || c == '~') {
+/// `kept` are the characters that stay as they are, besides those that all encoders leave (RFC 3986, 2.3).
+std::size_t write_percent(char c, char* to, std::string_view kept) {
+    if (is_word(c) || c == '-' || c == '.' || c == '~' || kept.find(c) != std::string_view::npos) {
         *to = c;
         return 1;
     }
@@ -104,17 +103,25 @@ std::size_t write_percent(char c, char* to) {
 }  // namespace
 
 void Redactor::add_needle(std::string_view text, bool shares_ends) {
-    const auto known = [text](const Needle& needle) { return needle.text.text() == text; };
-    if (!text.empty() && std::ranges::none_of(needles_, known)) {
-        needles_.push_back({SecretBytes::copy_of(text), shares_ends});
-    }
+    if (text.empty() || known_.contains(text)) return;
+    needles_.push_back({SecretBytes::copy_of(text), shares_ends});
+    known_.insert(needles_.back().text.text());
 }
 
 void Redactor::add_forms(std::string_view text) {
     add_needle(text);
     if (text.size() < kShort) return;
     add_needle(spelled(text, 2, write_json).text());
-    add_needle(spelled(text, 3, write_percent).text());
+    const auto add_percent = [&](std::string_view kept) {
+        auto encoded = spelled(text, 3, [kept](char c, char* to) { return write_percent(c, to, kept); });
+        add_needle(encoded.text());
+    };
+    add_percent("");
+    add_percent("/");  // as Python's quote() and JavaScript's encodeURI leave it
+    // As forms are sent: a space is a plus sign.
+    auto form = spelled(text, 3, [](char c, char* to) { return write_percent(c, to, " "); });
+    for (auto& byte : form.writable()) byte = byte == ' ' ? '+' : byte;
+    add_needle(form.text());
     add_needle(
         spelled(text, 2, [](char c, char* to) { return write_hex(c, to, "0123456789abcdef"); }).text());
     add_needle(
@@ -151,6 +158,20 @@ void Redactor::add(const SecretBytes& value) {
     });
 }
 
+std::size_t Redactor::torn_end(std::string_view text) const {
+    std::size_t most = 0;
+    for (const auto& needle : needles_) {
+        const auto wanted = needle.text.text();
+        for (auto size = std::min(text.size(), wanted.size()); size >= kShort && size > most; --size) {
+            if (!text.ends_with(wanted.substr(0, size))) continue;
+            most = size;
+            // Base 64 within something longer has a character before it that says some of it.
+            if (needle.shares_ends && size < text.size() && is_base64(text[text.size() - size - 1])) ++most;
+        }
+    }
+    return most;
+}
+
 std::string Redactor::redact(std::string_view text) const {
     // Marked first and replaced then: values may lie within each other, or overlap.
     std::vector<bool> secret(text.size(), false);
@@ -168,6 +189,8 @@ std::string Redactor::redact(std::string_view text) const {
                       secret.begin() + static_cast<std::ptrdiff_t>(end), true);
         }
     }
+    const auto torn = torn_end(text);
+    std::fill(secret.end() - static_cast<std::ptrdiff_t>(torn), secret.end(), true);
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (!secret[i]) {

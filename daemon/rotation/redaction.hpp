@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "crypto/secret_bytes.hpp"
@@ -19,10 +20,13 @@ class Redactor {
 public:
     void add(const crypto::SecretBytes& value);
 
-    /// `text` with *** in the place of everything that was found.
+    /// `text` with *** in the place of everything that was found, and of the text's end where that is the
+    /// beginning of something, four characters or more: what was to be said may have been cut off there.
     [[nodiscard]] std::string redact(std::string_view text) const;
 
 private:
+    /// How many characters at the end of `text` are the beginning of something.
+    [[nodiscard]] std::size_t torn_end(std::string_view text) const;
     void add_text(std::string_view text);
     void add_forms(std::string_view text);
     struct Needle {
@@ -33,6 +37,8 @@ private:
     void add_needle(std::string_view text, bool shares_ends = false);
 
     std::vector<Needle> needles_;
+    /// The texts of needles_: a value may have thousands of lines.
+    std::unordered_set<std::string_view> known_;
 };
 
 /// The end of what a program said, as one line: at most `lines` lines that are not empty, `characters`

@@ -21,6 +21,8 @@ namespace {
 constexpr milliseconds kAnswerMargin{10'000};
 constexpr milliseconds kSendPatience{10'000};
 constexpr milliseconds kBetweenLooks{200};
+/// For the runner to end a program that nobody waits for: two seconds after SIGTERM it kills it.
+constexpr milliseconds kEndPatience{3'000};
 
 [[noreturn]] void retry(const std::string& what) {
     throw StepFailed(StepFailed::Kind::retry, what);
@@ -38,18 +40,39 @@ Fd connect_to(const std::filesystem::path& path) {
     address.sun_family = AF_UNIX;
     if (path.native().size() >= sizeof address.sun_path) away(ENAMETOOLONG);
     std::memcpy(address.sun_path, path.c_str(), path.native().size() + 1);
-    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket ||
         ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        if (errno == EAGAIN) {
+            retry("coffer-runner at " + path.string() +
+                  " does not take connections at the moment: too many wait already. Look whether it hangs "
+                  "(journalctl -u coffer-runner)");
+        }
         away(errno);
     }
     return socket;
+}
+
+/// Has the runner kill the program, and waits for that: another node may begin with the same step as soon as
+/// this one lets go of it.
+void give_up(const Fd& socket) {
+    ::shutdown(socket.get(), SHUT_WR);
+    const auto until = std::chrono::steady_clock::now() + kEndPatience;
+    crypto::SecretBytes unwanted(4'096);
+    while (std::chrono::steady_clock::now() < until) {
+        pollfd ready{socket.get(), POLLIN, 0};
+        if (::poll(&ready, 1, static_cast<int>(kBetweenLooks.count())) <= 0) continue;
+        const auto room = unwanted.writable();
+        const auto got = ::recv(socket.get(), room.data(), room.size(), MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return;
+    }
 }
 
 /// Until there is something to read. Looks every now and then whether anybody still wants to know.
 void wait_for_answer(const Fd& socket, const StepContext& context, Deadline deadline) {
     while (std::chrono::steady_clock::now() < deadline) {
         if (context.ended != nullptr && *context.ended) {
+            give_up(socket);
             throw RotationLost("the node stops, or was not heard of for too long");
         }
         pollfd ready{socket.get(), POLLIN, 0};

@@ -27,7 +27,8 @@ public:
     /// Blocks until the program has ended, or until the step's deadline and a little more: the runner kills
     /// the program then. `request.timeout` is set to what is left until then. Throws StepFailed (retry) when
     /// the runner cannot be reached or does not answer, in words that say what to do, and RotationLost when
-    /// `context.ended` is set: the runner kills the program then as well.
+    /// `context.ended` is set: the runner kills the program then as well, which is waited for, three seconds
+    /// at most.
     [[nodiscard]] ProgramRun ask(program_runner::Request request, crypto::SecretBytes input,
                                  const StepContext& context) const;
 

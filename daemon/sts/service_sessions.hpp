@@ -24,6 +24,7 @@ struct ServiceSession {
     std::string service;
     /// 2 to 64 characters of A-Z a-z 0-9 + = , . @ _ -; what else is in it becomes '-'.
     std::string session_name;
+    /// From a second on; the caller's matter.
     std::chrono::seconds duration{900};
 };
 

@@ -29,15 +29,19 @@ CONF
   mv "$(runner_config).new" "$(runner_config)"
 }
 
+# set_in_rotation KEY VALUE: unless [rotation] has the key, whatever it says.
+set_in_rotation() {
+  awk -v key="$1" '/^[ \t]*\[/ { within = /^[ \t]*\[rotation\]/ } within && $0 ~ "^[ \t]*" key "[ \t]*=" { found = 1 }
+    END { exit !found }' "$(config_file)" && return
+  sed -i "/^[ \t]*\[rotation\]/a $1 = \"$2\"" "$(config_file)"
+}
+
 # Where the daemon finds the runner, and handlers the AWS listener.
 add_runner_to_configuration() {
-  grep -q '^runner = ' "$(config_file)" && return
-  if grep -q '^\[rotation\]$' "$(config_file)"; then
-    sed -i "/^\[rotation\]\$/a runner = \"$(runner_socket)\"\\naws_endpoint = \"https://localhost:$aws_port\"\\naws_ca_file = \"$(pki)/ca.crt\"" "$(config_file)"
-  else
-    printf '\n[rotation]\nrunner = "%s"\naws_endpoint = "https://localhost:%s"\naws_ca_file = "%s"\n' \
-      "$(runner_socket)" "$aws_port" "$(pki)/ca.crt" >>"$(config_file)"
-  fi
+  grep -q '^[[:blank:]]*\[rotation\]' "$(config_file)" || printf '\n[rotation]\n' >>"$(config_file)"
+  set_in_rotation aws_ca_file "$(pki)/ca.crt"
+  set_in_rotation aws_endpoint "https://localhost:$aws_port"
+  set_in_rotation runner "$(runner_socket)"
 }
 
 prepare_runner() {

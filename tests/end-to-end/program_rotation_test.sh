@@ -259,7 +259,7 @@ coffer rotate-secret --secret-id exec/slow >/dev/null
 wait_until "a program is at work" test -s "$place/slow"
 stopping=$(daemon_pid)
 kill -TERM "$stopping"
-wait_until "it is killed when the daemon stops, which does not wait for it" no_process "$programs_folder/slow"
+wait_until "it is killed when the daemon stops" no_process "$programs_folder/slow"
 gone() { ! kill -0 "$stopping"; }
 wait_until "the daemon ends" gone
 appliance up >/dev/null

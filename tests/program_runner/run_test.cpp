@@ -117,7 +117,7 @@ TEST_F(RunTest, IsStartedCleanly) {
 }
 
 TEST_F(RunTest, ItsFolderIsRemovedWhateverIsInIt) {
-    const auto result = run("mkdir -p a/b; echo x >a/b/c; ln -s /etc link; chmod 0 a/b a");
+    const auto result = run("mkdir -p a/b; echo x >a/b/c; ln -s /etc link; chmod 0 a/b a .");
     EXPECT_EQ(result.answer.code, 0);
     EXPECT_TRUE(fs::is_empty(work()));
     EXPECT_TRUE(fs::exists("/etc/passwd"));
@@ -158,6 +158,7 @@ TEST_F(RunTest, IsToldToEndWhenWhoeverAskedGoesAwayAndMayDoSo) {
 
 TEST_F(RunTest, ThatFloodsIsKilled) {
     EXPECT_EQ(run("exec yes").answer.outcome, Outcome::flooded);
+    EXPECT_EQ(run("exec yes").output.size(), kOutputMost) << "it may stand in what it said";
     const auto errors = run("exec yes >&2");
     EXPECT_EQ(errors.answer.outcome, Outcome::flooded);
     EXPECT_TRUE(errors.answer.notes_cut);
@@ -177,7 +178,8 @@ TEST_F(RunTest, AnOutputAsLongAsASecretIsTaken) {
 }
 
 TEST_F(RunTest, ASignalIsNamed) {
-    const auto result = run("kill -SEGV $$");
+    const auto result = run("echo new-value; kill -SEGV $$");
+    EXPECT_EQ(result.output.text(), "new-value\n");
     EXPECT_EQ(result.answer.outcome, Outcome::signalled);
     EXPECT_EQ(result.answer.code, SIGSEGV);
 }
@@ -185,7 +187,7 @@ TEST_F(RunTest, ASignalIsNamed) {
 TEST_F(RunTest, WithoutNetworkThereIsNone) {
     if (const int error = namespaces_refused(); error != 0) {
         const auto result = run(program("true", Network::none));
-        EXPECT_EQ(result.answer.outcome, Outcome::refused);
+        EXPECT_EQ(result.answer.outcome, is_shortage(error) ? Outcome::busy : Outcome::refused);
         EXPECT_THAT(result.answer.detail, HasSubstr("gives the runner's user no namespaces"));
         return;
     }
@@ -203,6 +205,37 @@ TEST_F(RunTest, WhatCannotBeExecutedIsRefused) {
     const auto result = run(wrong);
     EXPECT_EQ(result.answer.outcome, Outcome::refused);
     EXPECT_THAT(result.answer.detail, HasSubstr("cannot be executed: No such file"));
+}
+
+TEST_F(RunTest, WhatIsBeingWrittenIsForLater) {
+    const auto busy = program("true");
+    // execve(2): ETXTBSY while somebody has it open for writing.
+    const std::ofstream open(busy.files.front(), std::ios::app);
+    const auto result = run(busy);
+    EXPECT_EQ(result.answer.outcome, Outcome::busy);
+    EXPECT_THAT(result.answer.detail, HasSubstr("cannot be executed: Text file busy"));
+}
+
+TEST_F(RunTest, AHandlersMessageIsWholeOrLeftOut) {
+    const auto raised = [this](int characters) {
+        Program handler = program("");
+        std::ofstream(folder_ / "handler.py")
+            << "def lambda_handler(event, context):\n    raise ValueError('k' * " << characters << ")\n";
+        handler.command = {
+            "/usr/bin/python3", "-I", "-B", COFFER_LAMBDA_RUNNER, (folder_ / "handler.py").string(),
+            "lambda_handler",   "512"};
+        return run(handler, R"({"Event":{},"Environment":{},"Context":{"aws_request_id":"1",
+            "function_name":"f","invoked_function_arn":"a","remaining_ms":60000}})");
+    };
+    const auto shown = raised(4'000);
+    EXPECT_EQ(shown.answer.code, 1);
+    EXPECT_EQ(shown.output.text(),
+              R"({"errorType": "ValueError", "errorMessage": ")" + std::string(4'000, 'k') + "\"}");
+    const auto left_out = raised(4'001);
+    EXPECT_EQ(left_out.answer.code, 1);
+    EXPECT_THAT(
+        std::string(left_out.output.text()),
+        AllOf(HasSubstr(R"("errorType": "ValueError")"), HasSubstr("4001 characters"), Not(HasSubstr("kk"))));
 }
 
 TEST_F(RunTest, FilesThatOthersCanWriteAreNotStarted) {

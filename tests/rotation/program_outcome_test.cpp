@@ -22,12 +22,12 @@ struct Failure {
     std::string words;
 };
 
-Failure failure_of(Answer answer, std::string_view notes = "") {
+Failure failure_of(Answer answer, std::string_view notes = "", const std::string& step = "setSecret") {
     Redactor redactor;
     redactor.add(SecretBytes::copy_of(std::string_view("s3cret-value")));
     const ProgramRun run{std::move(answer), {}, SecretBytes::copy_of(notes)};
     try {
-        require_done(run, {"rotate-app", "setSecret"}, redactor);
+        require_done(run, {"rotate-app", step}, redactor);
     } catch (const StepFailed& failed) {
         return {failed.kind(), failed.what()};
     }
@@ -69,8 +69,20 @@ TEST(ProgramOutcome, OtherEndsAreToldApart) {
     EXPECT_THAT(failure_of({.outcome = Outcome::flooded}).words, HasSubstr("wrote more than"));
     EXPECT_EQ(failure_of({.outcome = Outcome::busy, .detail = "16 run"}).kind, Kind::retry);
     const auto refused = failure_of({.outcome = Outcome::refused, .detail = "there is none"});
-    EXPECT_EQ(refused.kind, Kind::hopeless);
     EXPECT_THAT(refused.words, HasSubstr("coffer-runner does not start it: there is none"));
+}
+
+// Behind createSecret AWSPENDING may be all that logs in: laid aside until the next window is too long then.
+TEST(ProgramOutcome, ARefusalIsFinalOnlyBeforeThereIsANewValue) {
+    const auto kind_in = [](const std::string& step) {
+        return failure_of({.outcome = Outcome::refused, .detail = "there is none"}, "", step).kind;
+    };
+    EXPECT_EQ(kind_in("createSecret"), Kind::hopeless);
+    EXPECT_EQ(kind_in("check"), Kind::hopeless);
+    EXPECT_EQ(kind_in("setSecret"), Kind::retry);
+    EXPECT_EQ(kind_in("testSecret"), Kind::retry);
+    EXPECT_EQ(kind_in("finishSecret"), Kind::retry);
+    EXPECT_EQ(failure_of({.outcome = Outcome::busy}, "", "createSecret").kind, Kind::retry);
 }
 
 TEST(SecretJson, IsWhatRfc8259Says) {

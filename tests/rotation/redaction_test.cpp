@@ -47,6 +47,29 @@ TEST(Redaction, FindsWhatIsEncoded) {
     EXPECT_EQ(redacted("hunter2-hunter2", "Basic dXM6aHVudGVyMi1odW50ZXIyIQ=="), "Basic dXM***Q==");
 }
 
+// python3: urllib.parse.quote("p@ss word+1/"), quote_plus of the same.
+TEST(Redaction, FindsWhatPythonEncodesForUrls) {
+    EXPECT_EQ(redacted("p@ss word+1/", "GET /p%40ss%20word%2B1/ failed"), "GET /*** failed");
+    EXPECT_EQ(redacted("p@ss word+1/", "key=p%40ss+word%2B1%2F&x=1"), "key=***&x=1");
+}
+
+TEST(Redaction, AddressesAreSecretsToo) {
+    const auto value =
+        R"({"host":"db.example","url":"https://app:pw@db.example/x","endpoint":"https://k3y.example"})";
+    EXPECT_EQ(redacted(value, "db.example: https://app:pw@db.example/x, https://k3y.example."),
+              "db.example: ***, ***.");
+}
+
+TEST(Redaction, FindsTheBeginningOfAValueAtTheEnd) {
+    EXPECT_EQ(redacted("s3cret-value", "the value is s3cret-va"), "the value is ***");
+    EXPECT_EQ(redacted("s3cret-value", "the value is s3cr"), "the value is ***");
+    EXPECT_EQ(redacted("s3cret-value", "the value is s3c"), "the value is s3c") << "may be anything";
+    EXPECT_EQ(redacted("s3cret-value", "s3cret-va is not the end"), "s3cret-va is not the end");
+    EXPECT_EQ(redacted("s3cret-value", "s3cr"), "***");
+    // "u:hunter2-hunter2" as above, torn.
+    EXPECT_EQ(redacted("hunter2-hunter2", "Basic dTpodW50ZXIyLWh1"), "Basic dT***");
+}
+
 TEST(Redaction, OfShortTextsOnlyWholeWordsAreMeant) {
     EXPECT_EQ(redacted("ab", "ab cab abc (ab)"), "*** cab abc (***)");
 }

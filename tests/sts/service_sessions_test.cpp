@@ -56,7 +56,7 @@ TEST_F(ServiceSessions, TheTrustPolicyMustNameTheService) {
     EXPECT_THAT(refusal("nosuch"), HasSubstr("there is no role \"nosuch\""));
 }
 
-TEST_F(ServiceSessions, AreOfTheRoleForAQuarterOfAnHour) {
+TEST_F(ServiceSessions, AreOfTheRoleForAsLongAsIsAsked) {
     trust(R"({"Service":"lambda.amazonaws.com"})");
     const auto made = begin();
     const auto opened = tokens_.open(made.token);
@@ -65,6 +65,13 @@ TEST_F(ServiceSessions, AreOfTheRoleForAQuarterOfAnHour) {
     EXPECT_EQ(opened->session->name, "app-db");
     EXPECT_EQ(opened->session->expires, world_.now + std::chrono::minutes(15));
     EXPECT_EQ(opened->session->origin, "") << "no certificate may present it";
+    const auto shorter = begin_service_session(world_.directory(), tokens_,
+                                               {.role = "rotation",
+                                                .service = "lambda.amazonaws.com",
+                                                .session_name = "app-db",
+                                                .duration = std::chrono::seconds(60)},
+                                               world_.now);
+    EXPECT_EQ(tokens_.open(shorter.token)->session->expires, world_.now + std::chrono::minutes(1));
     EXPECT_EQ(begin("rotation", "a b").session->name, "a-b");
     EXPECT_EQ(begin("rotation", "x").session->name, "x-") << "two characters at least";
 }
