@@ -31,7 +31,6 @@ HostKey $target/host_rsa_key
 PidFile $target/pid
 AuthorizedKeysFile $keys
 SetEnv HOME=$target/home
-ForceCommand $target/session
 StrictModes no
 UsePAM no
 PasswordAuthentication no
@@ -40,17 +39,6 @@ PermitRootLogin prohibit-password
 MaxStartups 1000
 LogLevel DEBUG
 CONF
-# Of what is said to a command, as much as arrives: everything, unless the file says how many bytes. As with a connection that
-# breaks, the command sees the end of its input.
-cat >"$target/session" <<SESSION
-#!/bin/sh
-if bytes=\$(cat "$target/arrives" 2>/dev/null); then
-  head -c "\$bytes" | sh -c "\$SSH_ORIGINAL_COMMAND"
-else
-  exec sh -c "\$SSH_ORIGINAL_COMMAND"
-fi
-SESSION
-chmod 755 "$target/session"
 [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
 start_target() {
   "$sshd" -D -f "$target/sshd_config" -E "$target/log" &
@@ -119,6 +107,18 @@ stop_logins "through all of these AWSCURRENT logs in"
 
 # ---- a text that does not arrive as a whole ---------------------------------------------------------------------------------
 
+# Of what is said to a command, as many bytes arrive as the file says. As with a connection that breaks, it sees the end of
+# its input then.
+cat >"$target/session" <<SESSION
+#!/bin/sh
+head -c "\$(cat "$target/arrives")" | sh -c "\$SSH_ORIGINAL_COMMAND"
+SESSION
+chmod 755 "$target/session"
+stop_target
+cp "$target/sshd_config" "$work/sshd_config"
+echo "ForceCommand $target/session" >>"$target/sshd_config"
+echo 0 >"$target/arrives"
+start_target
 cp -p "$keys" "$work/keys.kept"
 for bytes in 0 1 100 700; do
   echo "$bytes" >"$target/arrives"
@@ -128,8 +128,10 @@ for bytes in 0 1 100 700; do
   cmp "$keys" "$work/keys.kept" || fail "authorized_keys has changed"
   expect_equal "and leaves no file behind" "" "$(find "$target/home/.ssh" -name '*.coffer.*')"
 done
-rm "$target/arrives"
-coffer rotation retry host/app >/dev/null 2>&1 || coffer rotation force host/app 2>/dev/null
+stop_target
+cp "$work/sshd_config" "$target/sshd_config"
+start_target
+coffer rotation retry host/app >/dev/null
 wait_until "it completes when all of it arrives" is_complete host/app
 expect_equal "and logs in" "logged in" "$(login_of host/app)"
 
