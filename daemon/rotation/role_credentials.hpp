@@ -18,8 +18,8 @@ struct StepCredentials {
 class RoleCredentials {
 public:
     virtual ~RoleCredentials() = default;
-    /// Of a session of `role` (its name) that is called `session`, for a quarter of an hour. Throws
-    /// StepFailed when the role is not there, does not trust functions, or may not be used now.
+    /// Of a session of `role` (its name) that is called `session`, for what is left of the step and a little
+    /// more. Throws StepFailed when the role is not there, does not trust functions, or may not be used now.
     [[nodiscard]] virtual StepCredentials issue(const std::string& role, const std::string& session,
                                                 Deadline deadline) = 0;
     /// Why there would be none; empty when there would be some. Issues nothing.

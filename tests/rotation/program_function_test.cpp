@@ -49,6 +49,9 @@ struct Values final : SecretValues {
     bool new_is_current() override { return moved; }
     std::optional<SecretBytes> current_of(const std::string& /*name*/) override { return std::nullopt; }
     SecretBytes random(std::size_t size) override { return SecretBytes(size); }
+    std::string mark_of(const Bytes& what) override {
+        return "mark of " + std::to_string(what.size()) + " bytes";
+    }
     void begin_exchange() override {}
     void undo_exchange() override {}
     void put_exchanged(SecretBytes value) override { put_pending(std::move(value)); }
