@@ -262,7 +262,7 @@ void Appliance::make_service() {
     rotation_ = std::make_unique<RotationParts>(
         config_, rotation_parts,
         std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_), *page_tokens_,
-        metrics_, log_);
+        usage_->rotation_counter(), metrics_, log_);
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
                               *hsm_,

@@ -46,8 +46,9 @@ rotation::WorkerSettings settings_of(const server::RotationSection& section) {
 }
 
 rotation::RunnerEvents events_of(const std::shared_ptr<server::Metrics>& metrics,
-                                 const std::shared_ptr<server::Log>& log) {
+                                 const std::shared_ptr<server::Log>& log, RotationCounter rotated) {
     rotation::RunnerEvents events;
+    events.rotated = std::move(rotated);
     events.succeeded = [metrics, log](const std::string& secret) {
         metrics->rotation("succeeded");
         log->info("a secret was rotated", {{"secret", std::string_view(secret)}});
@@ -98,18 +99,21 @@ std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& 
                      "Secrets whose last rotation failed, and is not tried again before its next window.",
                      number(counts->failed)),
         gauge_family("coffer_rotations_oldest_due_seconds",
-                     "How long the rotation that waits longest has been due.", oldest)};
+                     "How long the rotation that waits longest has been due.", oldest),
+        gauge_family("coffer_rotations_all_paused",
+                     "1 while all rotations are paused ('coffer rotation pause --all').",
+                     counts->all_paused ? 1 : 0)};
 }
 
 }  // namespace
 
 RotationParts::RotationParts(const server::Config& config, rotation::RotationParts parts,
                              std::shared_ptr<rotation::RoleCredentials> credentials,
-                             const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
-                             std::shared_ptr<server::Log> log)
-    : workers_(with_log(parts, log),
-               rotation_functions(config, parts.clock, std::move(credentials)),
-               restraints_of(config.rotation), settings_of(config.rotation), events_of(metrics, log)),
+                             const secrets::PageTokens& page_tokens, RotationCounter rotated,
+                             std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log)
+    : workers_(with_log(parts, log), rotation_functions(config, parts.clock, std::move(credentials)),
+               restraints_of(config.rotation), settings_of(config.rotation),
+               events_of(metrics, log, std::move(rotated))),
       service_(workers_, page_tokens, {config.node.region, config.node.account}) {
     metrics->add_sampler([this] { return rotation_metrics(workers_, workers_.parts().clock.now()); });
 }

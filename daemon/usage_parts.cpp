@@ -37,6 +37,12 @@ std::shared_ptr<secrets::RequestObserver> UsageParts::counted(
     return std::make_shared<usage::UsageObserver>(std::move(next), recorder_, clock_);
 }
 
+std::function<void(const std::string&, const std::string&)> UsageParts::rotation_counter() {
+    return [this](const std::string& secret, const std::string& function) {
+        recorder_.record_rotation(function, secret, clock_.now());
+    };
+}
+
 void UsageParts::close() {
     snapshots_.stop();
     recorder_.close();

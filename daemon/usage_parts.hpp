@@ -1,7 +1,9 @@
 #pragma once
 // Usage in the running daemon: counting requests and secrets, and the operations that report both.
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "daemon/base/time.hpp"
 #include "daemon/server/config.hpp"
@@ -23,6 +25,9 @@ public:
     /// An observer that counts requests and tells `next`. Must not outlive these parts.
     [[nodiscard]] std::shared_ptr<secrets::RequestObserver> counted(
         std::shared_ptr<secrets::RequestObserver> next);
+    /// Counts a rotation: the ARNs of the secret and of what rotated it. Must not outlive these parts.
+    [[nodiscard]] std::function<void(const std::string& secret, const std::string& function)>
+    rotation_counter();
     [[nodiscard]] usage::UsageService& service() noexcept { return service_; }
 
     /// To be called when nobody asks for anything any more, while the database is still there.

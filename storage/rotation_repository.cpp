@@ -123,12 +123,14 @@ std::vector<Statement> rotation_statements() {
          fmt::format("SELECT {} FROM rotation_groups WHERE name = $1", sql_millis("last_begun"))},
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
+        {"rotation_all_paused", "SELECT paused FROM rotation_control"},
         // Each from an index of its own.
         {"rotation_counts",
          fmt::format("SELECT (SELECT count(*) FROM rotations WHERE due <= {0} AND NOT paused), "
                      "(SELECT count(*) FROM rotations WHERE leased_until > now()), "
                      "(SELECT count(*) FROM rotations WHERE failed), "
-                     "(SELECT {1} FROM rotations WHERE due IS NOT NULL AND NOT paused ORDER BY due LIMIT 1)",
+                     "(SELECT {1} FROM rotations WHERE due IS NOT NULL AND NOT paused ORDER BY due LIMIT 1), "
+                     "(SELECT paused FROM rotation_control)",
                      sql_time("$1"), sql_millis("due"))},
     };
 }
@@ -224,10 +226,14 @@ void RotationRepository::pause_all(WriteTransaction& tx, bool paused) {
     tx.sql().exec_prepared("rotation_pause_all", paused);
 }
 
+bool RotationRepository::all_paused(ReadTransaction& tx) {
+    return tx.sql().exec_prepared1("rotation_all_paused")[0].as<bool>();
+}
+
 RotationRepository::Counts RotationRepository::counts(ReadTransaction& tx, Timestamp now) {
     const auto row = tx.sql().exec_prepared1("rotation_counts", now.millis());
     return {row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), row[2].as<std::int64_t>(),
-            optional_time(row[3])};
+            optional_time(row[3]), row[4].as<bool>()};
 }
 
 }  // namespace coffer::storage

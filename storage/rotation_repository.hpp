@@ -98,6 +98,8 @@ public:
 
     static void pause(WriteTransaction& tx, SecretId secret, bool paused);
     static void pause_all(WriteTransaction& tx, bool paused);
+    /// Whether pause_all() holds everything.
+    [[nodiscard]] static bool all_paused(ReadTransaction& tx);
 
     /// For metrics.
     struct Counts {
@@ -105,6 +107,7 @@ public:
         std::int64_t running = 0;
         std::int64_t failed = 0;
         std::optional<Timestamp> oldest_due{};
+        bool all_paused = false;
     };
     [[nodiscard]] static Counts counts(ReadTransaction& tx, Timestamp now);
 };

@@ -7,78 +7,54 @@ namespace coffer::storage {
 UsageRecorder::UsageRecorder(Database& database, std::string node, UsageRecorderConfig config)
     : database_(database),
       node_(std::move(node)),
-      config_(config),
-      periodic_(config_.flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
+      requests_(config.max_principals),
+      secrets_(config.max_secrets),
+      rotations_(config.max_principals),
+      periodic_(config.flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
 
 void UsageRecorder::record(std::string_view principal, std::string_view operation, Timestamp when,
-                           bool failed) {
-    add(principal, operation, when.day(), 1, failed ? 1 : 0);
+                           bool failed, std::span<const std::string> secrets) {
+    const UsageTally tally{.requests = 1, .errors = failed ? 1 : 0};
+    requests_.add(principal, operation, when.day(), tally);
+    for (const auto& secret : secrets) secrets_.add(secret, {}, when.day(), tally);
 }
 
-void UsageRecorder::add(std::string_view principal, std::string_view operation, Timestamp day,
-                        std::int64_t count, std::int64_t errors) {
-    auto& shard = shards_[TextHash{}(principal) % kShards];
-    const std::lock_guard lock(shard.mutex);
-    auto found = shard.principals.find(principal);
-    if (found == shard.principals.end()) {
-        const bool room =
-            shard.principals.size() < std::max<std::size_t>(config_.max_principals / kShards, 1);
-        found = shard.principals.try_emplace(std::string(room ? principal : kOtherPrincipals)).first;
-    }
-    auto& counters = found->second;
-    auto counter = std::find_if(counters.begin(), counters.end(), [&](const Counter& known) {
-        return known.operation == operation && known.day == day;
-    });
-    if (counter == counters.end()) {
-        counter = counters.insert(counters.end(), Counter{std::string(operation), day});
-    }
-    counter->count += count;
-    counter->errors += errors;
-}
-
-std::vector<RequestCount> UsageRecorder::take() {
-    std::vector<RequestCount> counts;
-    for (auto& shard : shards_) {
-        Principals principals;
-        {
-            const std::lock_guard lock(shard.mutex);
-            principals.swap(shard.principals);
-        }
-        for (auto& [principal, counters] : principals) {
-            for (auto& counter : counters) {
-                counts.push_back(
-                    {counter.day, principal, std::move(counter.operation), counter.count, counter.errors});
-            }
-        }
-    }
-    return counts;
+void UsageRecorder::record_rotation(std::string_view principal, std::string_view secret, Timestamp when) {
+    const UsageTally tally{.rotations = 1};
+    rotations_.add(principal, {}, when.day(), tally);
+    secrets_.add(secret, {}, when.day(), tally);
 }
 
 void UsageRecorder::flush(Deadline deadline) {
     const std::lock_guard one_at_a_time(flush_mutex_);
-    auto rest = take();
+    static_cast<void>(flush(requests_, UsageRepository::add_requests, deadline) &&
+                      flush(secrets_, UsageRepository::add_by_tag, deadline) &&
+                      flush(rotations_, UsageRepository::add_rotations, deadline));
+}
+
+bool UsageRecorder::flush(DailyCounts& counts, Adds adds, Deadline deadline) {
+    auto rest = counts.take();
     while (!rest.empty()) {
         const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kFlushBatchRows, rest.size()));
-        const std::vector<RequestCount> batch(cut, rest.end());
+        const std::vector<UsageCount> batch(cut, rest.end());
         try {
             static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
                 database_.write<Done>(
                     {.priority = Priority::rewrap, .deadline = deadline},
-                    [batch, node = node_](WriteTransaction& tx) {
-                        UsageRepository::add_requests(tx, node, batch);
+                    [batch, adds, node = node_](WriteTransaction& tx) {
+                        adds(tx, node, batch);
                         return Done{};
                     },
                     std::move(done));
             }));
         } catch (const std::exception&) {
             // Back to the others, since then counted; the database's own observer knows what is wrong.
-            for (const auto& kept : rest) {
-                add(kept.principal, kept.operation, kept.day, kept.count, kept.errors);
-            }
-            return;
+            for (const auto& kept : rest) counts.add(kept.key, kept.part, kept.day, kept.tally);
+            return false;
         }
         rest.erase(cut, rest.end());
     }
+    return true;
 }
 
 }  // namespace coffer::storage

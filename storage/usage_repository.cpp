@@ -17,11 +17,51 @@ std::int64_t days_of(Timestamp time) {
 
 constexpr const char* kRange = "day >= date '1970-01-01' + $1::int AND day < date '1970-01-01' + $2::int";
 
-std::string sum_by(const char* column) {
+/// Rows are written in the order of their keys, so that two flushes at once do not deadlock.
+std::vector<Statement> adding_statements() {
+    return {
+        {"usage_add",
+         "INSERT INTO usage_requests AS u (day, node, principal, operation, count, errors) "
+         "SELECT date '1970-01-01' + j.d, $1, j.k, j.p, sum(j.c), sum(j.e) "
+         "FROM json_to_recordset($2::json) AS j(d int, k text, p text, c bigint, e bigint) "
+         "GROUP BY j.d, j.k, j.p ORDER BY j.d, j.k, j.p "
+         "ON CONFLICT (day, node, principal, operation) "
+         "DO UPDATE SET count = u.count + excluded.count, errors = u.errors + excluded.errors"},
+        {"usage_add_by_tag",
+         "WITH counted AS MATERIALIZED (SELECT date '1970-01-01' + j.d AS day, j.k AS arn, sum(j.c) AS c, "
+         "sum(j.e) AS e, sum(j.r) AS r "
+         "FROM json_to_recordset($2::json) AS j(d int, k text, c bigint, e bigint, r bigint) GROUP BY 1, 2), "
+         "kept AS (SELECT DISTINCT tag_key FROM usage_secrets "
+         "WHERE tag_key <> '' AND day = (SELECT max(day) FROM usage_days)), "
+         "added AS (SELECT c.day, t.tag->>0 AS tag_key, t.tag->>1 AS tag_value, c.c, c.e, c.r "
+         "FROM counted c JOIN secrets s ON s.arn = c.arn "
+         // The index is by name, which is in the ARN.
+         "AND s.name = substring(c.arn FROM '^(?:[^:]*:){5}secret:(.+)-[^-]{6}$') "
+         "CROSS JOIN LATERAL jsonb_array_elements(s.tags) AS t(tag) JOIN kept k ON k.tag_key = t.tag->>0 "
+         "UNION ALL SELECT day, '', '', c, e, r FROM counted) "
+         "INSERT INTO usage_tags AS u (day, node, tag_key, tag_value, requests, errors, rotations) "
+         "SELECT day, $1, tag_key, tag_value, sum(c), sum(e), sum(r) FROM added "
+         "GROUP BY day, tag_key, tag_value ORDER BY day, tag_key, tag_value "
+         "ON CONFLICT (day, node, tag_key, tag_value) DO UPDATE SET requests = u.requests + "
+         "excluded.requests, "
+         "errors = u.errors + excluded.errors, rotations = u.rotations + excluded.rotations"},
+        {"usage_add_rotations",
+         "INSERT INTO usage_rotations AS u (day, node, principal, count) "
+         "SELECT date '1970-01-01' + j.d, $1, j.k, sum(j.r) "
+         "FROM json_to_recordset($2::json) AS j(d int, k text, r bigint) GROUP BY j.d, j.k ORDER BY j.d, j.k "
+         "ON CONFLICT (day, node, principal) DO UPDATE SET count = u.count + excluded.count"},
+    };
+}
+
+/// `rotations`: a query of key and number, which exist for some keys and some that have no requests.
+std::string sum_by(const char* column, const std::string& rotations) {
     return fmt::format(
-        "SELECT {0}, sum(count)::bigint, sum(errors)::bigint FROM usage_requests WHERE {1} "
-        "GROUP BY {0} ORDER BY 2 DESC, {0} LIMIT $3::bigint",
-        column, kRange);
+        "SELECT key, coalesce(r.count, 0)::bigint, coalesce(r.errors, 0)::bigint, coalesce(o.count, "
+        "0)::bigint "
+        "FROM (SELECT {0} AS key, sum(count) AS count, sum(errors) AS errors FROM usage_requests "
+        "WHERE {1} GROUP BY 1) r FULL JOIN ({2}) o USING (key) "
+        "ORDER BY 2 DESC, 4 DESC, key LIMIT $3::bigint",
+        column, kRange, rotations);
 }
 
 Statement snapshot_statement() {
@@ -58,44 +98,68 @@ std::vector<UsageSum> request_sums(const pqxx::result& rows) {
     for (const auto& row : rows) {
         sums.push_back({.key = row[0].c_str(),
                         .requests = row[1].as<std::int64_t>(),
-                        .errors = row[2].as<std::int64_t>()});
+                        .errors = row[2].as<std::int64_t>(),
+                        .rotations = row[3].as<std::int64_t>()});
     }
     return sums;
+}
+
+void add(WriteTransaction& tx, const char* statement, const std::string& node,
+         const std::vector<UsageCount>& counts) {
+    if (counts.empty()) return;
+    boost::json::array entries;
+    for (const auto& count : counts) {
+        entries.push_back(boost::json::object{{"d", days_of(count.day)},
+                                              {"k", storable("key", count.key)},
+                                              {"p", storable("part", count.part)},
+                                              {"c", count.tally.requests},
+                                              {"e", count.tally.errors},
+                                              {"r", count.tally.rotations}});
+    }
+    tx.sql().exec_prepared(statement, node, boost::json::serialize(entries));
 }
 
 }  // namespace
 
 std::vector<Statement> usage_statements() {
-    // Rows are written in the order of their keys, so that two flushes at once do not deadlock.
-    return {
-        {"usage_add",
-         "INSERT INTO usage_requests AS u (day, node, principal, operation, count, errors) "
-         "SELECT date '1970-01-01' + j.d, $1, j.p, j.o, sum(j.c), sum(j.e) "
-         "FROM json_to_recordset($2::json) AS j(d int, p text, o text, c bigint, e bigint) "
-         "GROUP BY j.d, j.p, j.o ORDER BY j.d, j.p, j.o "
-         "ON CONFLICT (day, node, principal, operation) "
-         "DO UPDATE SET count = u.count + excluded.count, errors = u.errors + excluded.errors"},
+    auto statements = adding_statements();
+    const auto rotations_by_principal = fmt::format(
+        "SELECT principal AS key, sum(count) AS count FROM usage_rotations WHERE {} GROUP BY 1", kRange);
+    const std::vector<Statement> others{
         {"usage_claim_day",
          "INSERT INTO usage_days (day, node) VALUES (date '1970-01-01' + $1::int, $2) "
          "ON CONFLICT (day) DO NOTHING"},
         snapshot_statement(),
         {"usage_forget",
          "WITH d AS (DELETE FROM usage_days WHERE day < date '1970-01-01' + $1::int) "
+         ", t AS (DELETE FROM usage_tags WHERE day < date '1970-01-01' + $1::int) "
+         ", r AS (DELETE FROM usage_rotations WHERE day < date '1970-01-01' + $1::int) "
          "DELETE FROM usage_requests WHERE day < date '1970-01-01' + $1::int"},
         {"usage_total",
          fmt::format(
-             "SELECT r.count, r.errors, s.days, s.secrets, s.scheduled FROM "
+             "SELECT r.count, r.errors, s.days, s.secrets, s.scheduled, o.count FROM "
              "(SELECT coalesce(sum(count), 0)::bigint AS count, coalesce(sum(errors), 0)::bigint AS errors "
              "FROM usage_requests WHERE {0}) r, "
              "(SELECT count(*) AS days, coalesce(sum(secrets), 0)::bigint AS secrets, "
              "coalesce(sum(scheduled), 0)::bigint AS scheduled "
-             "FROM usage_secrets WHERE tag_key = '' AND {0}) s",
+             "FROM usage_secrets WHERE tag_key = '' AND {0}) s, "
+             "(SELECT coalesce(sum(count), 0)::bigint AS count FROM usage_rotations WHERE {0}) o",
              kRange)},
-        {"usage_by_principal", sum_by("principal")},
-        {"usage_by_operation", sum_by("operation")},
+        {"usage_total_of_secrets",
+         fmt::format("SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(errors), 0)::bigint, "
+                     "coalesce(sum(rotations), 0)::bigint FROM usage_tags WHERE tag_key = '' AND {}",
+                     kRange)},
+        {"usage_by_principal", sum_by("principal", rotations_by_principal)},
+        {"usage_by_operation", sum_by("operation", "SELECT ''::text AS key, 0 AS count WHERE false")},
         {"usage_by_tag",
-         fmt::format("SELECT tag_value, sum(secrets)::bigint, sum(scheduled)::bigint FROM usage_secrets "
-                     "WHERE {} AND tag_key = $4 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $3::bigint",
+         fmt::format("SELECT tag_value, coalesce(s.secrets, 0)::bigint, coalesce(s.scheduled, 0)::bigint, "
+                     "coalesce(r.requests, 0)::bigint, coalesce(r.errors, 0)::bigint, "
+                     "coalesce(r.rotations, 0)::bigint "
+                     "FROM (SELECT tag_value, sum(secrets) AS secrets, sum(scheduled) AS scheduled "
+                     "FROM usage_secrets WHERE {0} AND tag_key = $4 GROUP BY 1) s "
+                     "FULL JOIN (SELECT tag_value, sum(requests) AS requests, sum(errors) AS errors, "
+                     "sum(rotations) AS rotations FROM usage_tags WHERE {0} AND tag_key = $4 GROUP BY 1) r "
+                     "USING (tag_value) ORDER BY 2 DESC, 4 DESC, 1 LIMIT $3::bigint",
                      kRange)},
         unused_statement(),
         // min() reads one entry of the primary key.
@@ -104,20 +168,23 @@ std::vector<Statement> usage_statements() {
          "SELECT DISTINCT regexp_replace(principal, '^(arn:aws:sts::[0-9]+:assumed-role/[^/]+)/.*$', '\\1'), "
          "operation FROM usage_requests WHERE day >= date '1970-01-01' + $1::int AND count > errors"},
     };
+    statements.insert(statements.end(), others.begin(), others.end());
+    return statements;
 }
 
 void UsageRepository::add_requests(WriteTransaction& tx, const std::string& node,
-                                   const std::vector<RequestCount>& counts) {
-    if (counts.empty()) return;
-    boost::json::array entries;
-    for (const auto& count : counts) {
-        entries.push_back(boost::json::object{{"d", days_of(count.day)},
-                                              {"p", storable("principal", count.principal)},
-                                              {"o", storable("operation", count.operation)},
-                                              {"c", count.count},
-                                              {"e", count.errors}});
-    }
-    tx.sql().exec_prepared("usage_add", node, boost::json::serialize(entries));
+                                   const std::vector<UsageCount>& counts) {
+    add(tx, "usage_add", node, counts);
+}
+
+void UsageRepository::add_by_tag(WriteTransaction& tx, const std::string& node,
+                                 const std::vector<UsageCount>& counts) {
+    add(tx, "usage_add_by_tag", node, counts);
+}
+
+void UsageRepository::add_rotations(WriteTransaction& tx, const std::string& node,
+                                    const std::vector<UsageCount>& counts) {
+    add(tx, "usage_add_rotations", node, counts);
 }
 
 bool UsageRepository::take_snapshot(WriteTransaction& tx, const std::string& node, Timestamp day) {
@@ -144,7 +211,15 @@ UsageTotal UsageRepository::total(ReadTransaction& tx, const DayRange& days) {
     total.counted_days = row[2].as<std::int64_t>();
     total.sum.secret_days = row[3].as<std::int64_t>();
     total.sum.scheduled_days = row[4].as<std::int64_t>();
+    total.sum.rotations = row[5].as<std::int64_t>();
     return total;
+}
+
+UsageTally UsageRepository::total_of_secrets(ReadTransaction& tx, const DayRange& days) {
+    const auto rows =
+        tx.sql().exec_prepared("usage_total_of_secrets", days_of(days.from), days_of(days.until));
+    const auto row = rows.front();
+    return {row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), row[2].as<std::int64_t>()};
 }
 
 std::vector<UsageSum> UsageRepository::requests_by(ReadTransaction& tx, By by, const DayRange& days,
@@ -154,12 +229,15 @@ std::vector<UsageSum> UsageRepository::requests_by(ReadTransaction& tx, By by, c
                                days_of(days.from), days_of(days.until), most));
 }
 
-std::vector<UsageSum> UsageRepository::secrets_by_tag(ReadTransaction& tx, const std::string& tag_key,
-                                                      const DayRange& days, std::size_t most) {
+std::vector<UsageSum> UsageRepository::sums_by_tag(ReadTransaction& tx, const std::string& tag_key,
+                                                   const DayRange& days, std::size_t most) {
     std::vector<UsageSum> sums;
     for (const auto& row : tx.sql().exec_prepared("usage_by_tag", days_of(days.from), days_of(days.until),
                                                   most, storable("tag key", tag_key))) {
         sums.push_back({.key = row[0].c_str(),
+                        .requests = row[3].as<std::int64_t>(),
+                        .errors = row[4].as<std::int64_t>(),
+                        .rotations = row[5].as<std::int64_t>(),
                         .secret_days = row[1].as<std::int64_t>(),
                         .scheduled_days = row[2].as<std::int64_t>()});
     }

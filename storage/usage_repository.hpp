@@ -11,13 +11,25 @@
 
 namespace coffer::storage {
 
-/// Requests of one principal for one operation on one UTC day.
-struct RequestCount {
+struct UsageTally {
+    std::int64_t requests = 0;
+    std::int64_t errors = 0;  ///< of `requests`
+    std::int64_t rotations = 0;
+
+    UsageTally& operator+=(const UsageTally& other) {
+        requests += other.requests;
+        errors += other.errors;
+        rotations += other.rotations;
+        return *this;
+    }
+};
+
+/// What was counted for one thing on one UTC day.
+struct UsageCount {
     Timestamp day;
-    std::string principal;
-    std::string operation;
-    std::int64_t count = 0;
-    std::int64_t errors = 0;  ///< of `count`
+    std::string key;
+    std::string part{};  ///< of the key: counted apart
+    UsageTally tally;
 };
 
 /// UTC days: from the first, to before the second.
@@ -31,6 +43,7 @@ struct UsageSum {
     std::string key{};  ///< principal, operation or tag value; empty for a total
     std::int64_t requests = 0;
     std::int64_t errors = 0;
+    std::int64_t rotations = 0;
     std::int64_t secret_days = 0;     ///< without the next
     std::int64_t scheduled_days = 0;  ///< of secrets scheduled for deletion
 };
@@ -73,9 +86,16 @@ public:
 
     enum class By : std::uint8_t { principal, operation };
 
-    /// Adds to what `node` has counted already.
+    /// Adds to what `node` has counted already: requests, by principal and (part) operation.
     static void add_requests(WriteTransaction& tx, const std::string& node,
-                             const std::vector<RequestCount>& counts);
+                             const std::vector<UsageCount>& counts);
+    /// Requests for secrets, and rotations, by the secret's ARN: added up for each tag that the secret has
+    /// now and that the last snapshot kept.
+    static void add_by_tag(WriteTransaction& tx, const std::string& node,
+                           const std::vector<UsageCount>& counts);
+    /// Rotations, by principal.
+    static void add_rotations(WriteTransaction& tx, const std::string& node,
+                              const std::vector<UsageCount>& counts);
 
     /// Counts the secrets of `day`, as they are now, unless that was done for the day already, by whichever
     /// node. True when it did. Reads the whole table of secrets: let it take as long as its deadline.
@@ -85,12 +105,14 @@ public:
     static void forget_before(WriteTransaction& tx, Timestamp day);
 
     [[nodiscard]] static UsageTotal total(ReadTransaction& tx, const DayRange& days);
-    /// The `most` with the most requests, most first, by key where equal.
+    /// Of requests for secrets and of rotations, with tags or without: what the lines of a tag are parts of.
+    [[nodiscard]] static UsageTally total_of_secrets(ReadTransaction& tx, const DayRange& days);
+    /// The `most` with the most requests, most first, by key where equal. Of principals with their rotations.
     [[nodiscard]] static std::vector<UsageSum> requests_by(ReadTransaction& tx, By by, const DayRange& days,
                                                            std::size_t most);
-    /// The values of a tag with the most secret-days, most first.
-    [[nodiscard]] static std::vector<UsageSum> secrets_by_tag(ReadTransaction& tx, const std::string& tag_key,
-                                                              const DayRange& days, std::size_t most);
+    /// The values of a tag with the most secret-days, most first, then by requests.
+    [[nodiscard]] static std::vector<UsageSum> sums_by_tag(ReadTransaction& tx, const std::string& tag_key,
+                                                           const DayRange& days, std::size_t most);
 
     /// What was answered without an error since the UTC day `from`.
     [[nodiscard]] static UsedOperations used_operations(ReadTransaction& tx, Timestamp from);

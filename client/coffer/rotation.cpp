@@ -51,6 +51,10 @@ void show_rotation(const v1::Rotation& rotation) {
     line("last error", rotation.last_error());
 }
 
+void tell_all_paused(bool all_paused) {
+    if (all_paused) say("all rotations are paused: 'coffer rotation resume --all' lets them go on\n");
+}
+
 // ---- functions --------------------------------------------------------------------------------------------
 
 void run_functions(Context& context) {
@@ -89,6 +93,7 @@ v1::ListRotationsResponse all_rotations(Context& context, const std::string& sta
         if (!token.empty()) asked.set_next_token(token);
         const auto response = context.call(std::move(request));
         token = response.list_rotations().next_token();
+        all.set_all_paused(response.list_rotations().all_paused());
         for (const auto& rotation : response.list_rotations().rotations()) *all.add_rotations() = rotation;
     } while (!token.empty());
     return all;
@@ -104,10 +109,12 @@ void run_status(Context& context, const StatusOptions& options) {
     if (!options.name.empty()) {
         const auto answer = get_rotation(context, options.name);
         if (!context.options().output.empty()) return context.show("GetRotation", answer);
-        return show_rotation(answer.rotation());
+        show_rotation(answer.rotation());
+        return tell_all_paused(answer.all_paused());
     }
     const auto all = all_rotations(context, options.state);
     if (!context.options().output.empty()) return context.show("ListRotations", all);
+    tell_all_paused(all.all_paused());
     if (all.rotations().empty()) return say("no secret rotates\n");
     Columns columns({"NAME", "STATE", "STEP", "TRY", "LAST ROTATED", "NEXT TRY", "LAST ERROR"});
     for (const auto& rotation : all.rotations()) {
@@ -189,6 +196,9 @@ void wait_for_end(Context& context, const std::string& name, double since) {
         if (rotation.state() == "Failed" || rotation.state() == "Paused" || rotation.state() == "Off") {
             throw Failure(fmt::format("the rotation of {} does not go on ({}): {}", name, rotation.state(),
                                       rotation.last_error()));
+        }
+        if (answer.all_paused() && rotation.state() != "Running") {
+            throw Failure(fmt::format("the rotation of {} does not go on: all rotations are paused", name));
         }
         const auto now = fmt::format("{} {}", rotation.state(), rotation.step());
         if (now != told) say(fmt::format("{}: {}\n", name, now));

@@ -103,6 +103,7 @@ std::vector<std::string> usage_row(const std::string& key, const v1::UsageLine& 
                                  std::to_string(line.secret_days()),
                                  std::to_string(line.scheduled_secret_days())};
     if (priced) row.insert(row.end(), {line.request_cost(), line.secret_cost(), line.cost()});
+    row.push_back(std::to_string(line.rotations()));
     return row;
 }
 
@@ -123,6 +124,7 @@ void run_usage(Context& context, const UsageOptions& options) {
             rows.front().push_back(fmt::format("{}-{}", head, usage.currency()));
         }
     }
+    rows.front().emplace_back("rotations");
     for (const auto& line : usage.lines()) rows.push_back(usage_row(line.key(), line, priced));
     rows.push_back(usage_row("(total)", usage.total(), priced));
     show_rows(rows, *form);

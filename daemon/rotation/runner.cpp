@@ -351,6 +351,7 @@ void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
         },
         action_of("RotationSucceeded", secret, task), soon());
     events_.succeeded(task.name);
+    if (events_.rotated && secret.rotation) events_.rotated(secret.arn, secret.rotation->function);
 }
 
 void Runner::abandon(RotationTask& task, const StoredSecret& secret) const {

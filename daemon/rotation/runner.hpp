@@ -28,6 +28,9 @@ struct RetrySettings {
 /// Told about what operators want to know. Called on workers' threads; must not block or throw.
 struct RunnerEvents {
     std::function<void(const std::string& secret)> succeeded;
+    /// Besides `succeeded`, for what was more than a test: the ARNs of the secret and of its function. May be
+    /// left out.
+    std::function<void(const std::string& secret_arn, const std::string& function)> rotated;
     /// `final`: no try comes before the next window.
     std::function<void(const std::string& secret, Step step, const std::string& reason, bool final)> failed;
     /// It was given up by hand, turned off, or taken by another node.

@@ -105,10 +105,12 @@ void add_check(v1::CheckRotationResponse& response, const Check& check) {
 struct RotationPage {
     std::vector<std::pair<StoredSecret, RotationTask>> rows;
     std::optional<std::string> next;
+    bool all_paused = false;
 };
 
 RotationPage load_page(storage::ReadTransaction& tx, const std::string& after, std::size_t most) {
     RotationPage page;
+    page.all_paused = RotationRepository::all_paused(tx);
     const auto tasks = RotationRepository::list(tx, after, most);
     std::vector<std::string> names;
     for (const auto& task : tasks) names.push_back(task.name);
@@ -328,6 +330,7 @@ awaitable<v1::ListRotationsResponse> RotationService::list_rotations(Call call,
             return load_page(tx, after, kRowsAtOnce);
         };
         const auto page = co_await read<RotationPage>(call, std::move(job));
+        response.set_all_paused(page.all_paused);
         bool full = false;
         for (const auto& [secret, task] : page.rows) {
             auto message = message_of(secret, task, now);
@@ -350,14 +353,15 @@ awaitable<v1::ListRotationsResponse> RotationService::list_rotations(Call call,
 }
 
 awaitable<v1::GetRotationResponse> RotationService::get_rotation(Call call, v1::GetRotationRequest request) {
-    using Runs = std::vector<storage::RotationRun>;
+    using Ended = std::pair<std::vector<storage::RotationRun>, bool>;
     const auto secret = co_await require_rotating(call, request.secret_id(), Action::coffer_get_rotation);
     v1::GetRotationResponse response;
     *response.mutable_rotation() = co_await rotation_of(call, secret);
-    UniqueFunction<Runs(storage::ReadTransaction&)> job = [id = secret->id](storage::ReadTransaction& tx) {
-        return RotationRepository::runs(tx, id);
+    UniqueFunction<Ended(storage::ReadTransaction&)> job = [id = secret->id](storage::ReadTransaction& tx) {
+        return Ended(RotationRepository::runs(tx, id), RotationRepository::all_paused(tx));
     };
-    const auto runs = co_await read<Runs>(call, std::move(job));
+    const auto [runs, all_paused] = co_await read<Ended>(call, std::move(job));
+    response.set_all_paused(all_paused);
     for (const auto& run : runs) *response.add_history() = message_of(run);
     co_return response;
 }

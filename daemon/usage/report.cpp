@@ -29,23 +29,26 @@ storage::UsageSum rest_of(storage::UsageSum sum, const std::vector<storage::Usag
     for (const auto& line : lines) {
         sum.requests -= line.requests;
         sum.errors -= line.errors;
+        sum.rotations -= line.rotations;
         sum.secret_days -= line.secret_days;
         sum.scheduled_days -= line.scheduled_days;
     }
-    for (auto* value : {&sum.requests, &sum.errors, &sum.secret_days, &sum.scheduled_days}) {
+    for (auto* value : {&sum.requests, &sum.errors, &sum.rotations, &sum.secret_days, &sum.scheduled_days}) {
         *value = std::max<std::int64_t>(*value, 0);
     }
     return sum;
 }
 
 bool is_nothing(const storage::UsageSum& sum) {
-    return sum.requests == 0 && sum.errors == 0 && sum.secret_days == 0 && sum.scheduled_days == 0;
+    return sum.requests == 0 && sum.errors == 0 && sum.rotations == 0 && sum.secret_days == 0 &&
+           sum.scheduled_days == 0;
 }
 
 void put_line(const storage::UsageSum& sum, const Month& month, const std::optional<Prices>& prices,
               v1::UsageLine& line) {
     line.set_requests(sum.requests);
     line.set_errors(sum.errors);
+    line.set_rotations(sum.rotations);
     line.set_secret_days(sum.secret_days);
     line.set_scheduled_secret_days(sum.scheduled_days);
     if (!prices) return;

@@ -37,7 +37,8 @@ inline constexpr std::string_view kUntagged = "(untagged)";
 struct Sums {
     storage::UsageTotal total;
     std::vector<storage::UsageSum> lines;
-    /// What the lines are parts of. It is not all of the total: requests have no tags, secrets no operation.
+    /// What the lines are parts of. It is not all of the total: not every request is for a secret, and
+    /// secrets have no operation.
     storage::UsageSum divided;
     /// The key of what the lines lack of `divided`.
     std::string_view rest = kOthers;

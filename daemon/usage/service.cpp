@@ -16,10 +16,14 @@ constexpr std::string_view kTagPrefix = "tag:";
 
 Sums sums_by_tag(storage::ReadTransaction& tx, const storage::DayRange& days, const std::string& key) {
     Sums sums;
-    sums.lines = UsageRepository::secrets_by_tag(tx, key, days, kMostLines);
+    sums.lines = UsageRepository::sums_by_tag(tx, key, days, kMostLines);
     sums.total = UsageRepository::total(tx, days);
     sums.divided.secret_days = sums.total.sum.secret_days;
     sums.divided.scheduled_days = sums.total.sum.scheduled_days;
+    const auto counted = UsageRepository::total_of_secrets(tx, days);
+    sums.divided.requests = counted.requests;
+    sums.divided.errors = counted.errors;
+    sums.divided.rotations = counted.rotations;
     if (sums.lines.size() < kMostLines) sums.rest = kUntagged;
     return sums;
 }
@@ -36,6 +40,7 @@ Sums sums_of(storage::ReadTransaction& tx, const storage::DayRange& days, const 
     sums.total = UsageRepository::total(tx, days);
     sums.divided.requests = sums.total.sum.requests;
     sums.divided.errors = sums.total.sum.errors;
+    if (column == UsageRepository::By::principal) sums.divided.rotations = sums.total.sum.rotations;
     return sums;
 }
 

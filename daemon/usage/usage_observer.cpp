@@ -1,5 +1,6 @@
 #include "daemon/usage/usage_observer.hpp"
 
+#include "daemon/secrets/request_record.hpp"
 #include "proto/names.hpp"
 
 namespace coffer::usage {
@@ -8,8 +9,11 @@ void UsageObserver::request_done(const secrets::CallContext& context, v1::Reques
                                  v1::ErrorCode code, std::string_view internal,
                                  std::chrono::nanoseconds took) {
     const auto& rights = context.caller.rights;
+    std::span<const std::string> secrets;
+    if (context.record) secrets = context.record->resources;
     recorder_.record(rights ? std::string_view(rights->principal.arn) : kNobody,
-                     proto::operation_name(operation), clock_.now(), code != v1::ERROR_CODE_UNSPECIFIED);
+                     proto::operation_name(operation), clock_.now(), code != v1::ERROR_CODE_UNSPECIFIED,
+                     secrets);
     next_->request_done(context, operation, code, internal, took);
 }
 

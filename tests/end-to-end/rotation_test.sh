@@ -146,6 +146,14 @@ expect_contains "paused, it waits" "Paused" "$(coffer rotation status db/one)"
 coffer rotation resume db/one 2>/dev/null
 is_idle() { coffer rotation status "$1" | grep -q '^state *Idle'; }
 wait_until "and goes on" is_idle db/one
+coffer rotation pause --all 2>/dev/null
+expect_contains "that all are paused is said" "all rotations are paused" "$(coffer rotation status 2>&1 >/dev/null)"
+expect_contains "for one secret as well" "all rotations are paused" "$(coffer rotation status db/one 2>&1 >/dev/null)"
+expect_refused "nobody waits for what does not come" "all rotations are paused" coffer rotation force plain --wait
+coffer rotation resume --all 2>/dev/null
+expect_equal "nothing is said any more" "" "$(coffer rotation status 2>&1 >/dev/null)"
+is_counted() { coffer usage --by principal --format csv | tr -d '\r' | holds "^arn:aws:lambda:.*,[1-9][0-9]*\$"; }
+wait_until "rotations are counted for their functions" is_counted
 coffer rotation cancel db/one 2>/dev/null
 expect_equal "cancelled" False "$(described db/one RotationEnabled)"
 expect_contains "with what it was kept" app-user "$(described db/one RotationLambdaARN)"

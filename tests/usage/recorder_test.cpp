@@ -92,6 +92,39 @@ TEST_F(UsageRecorderTest, IsBoundedAndLosesNoRequest) {
     EXPECT_EQ(by_hand("SELECT count FROM usage_requests WHERE principal = '(others)'"), "4920");
 }
 
+TEST_F(UsageRecorderTest, ByTheTagsOfSecrets) {
+    auto made = make_secret("app/db");
+    made.secret.tags = std::vector<Tag>{{"team", "a"}, {"id", "7"}};
+    ASSERT_TRUE(insert(made));
+    const auto untagged = make_secret("app/none");
+    ASSERT_TRUE(insert(untagged));
+    // Of the tags, the last count of secrets kept "team" alone.
+    by_hand(
+        "INSERT INTO usage_days VALUES ('2023-11-13', 'n'); "
+        "INSERT INTO usage_secrets VALUES ('2023-11-13', 'team', 'z', 1, 0)");
+    UsageRecorder recorder(database(), "n1", {.flush_interval = 1h});
+    const std::vector<std::string> both{made.secret.arn, untagged.secret.arn};
+    const std::vector<std::string> one{made.secret.arn};
+    recorder.record(kAlice, "BatchGetSecretValue", kWhen, false, both);
+    recorder.record(kAlice, "GetSecretValue", kWhen, true, one);
+    recorder.record(kAlice, "ListSecrets", kWhen, false);
+    recorder.record_rotation("arn:aws:lambda:f", made.secret.arn, kWhen);
+    recorder.flush(soon());
+    const auto tags = [&] {
+        return by_hand(
+            "SELECT string_agg(concat_ws(' ', day, node, tag_key, tag_value, requests, errors, rotations), "
+            "'; ' ORDER BY day, node, tag_key, tag_value) FROM usage_tags");
+    };
+    // Three requests for a secret, two of them for the one with the tag.
+    EXPECT_EQ(tags(), "2023-11-14 n1   3 1 1; 2023-11-14 n1 team a 2 1 1");
+    EXPECT_EQ(by_hand("SELECT concat_ws(' ', day, node, principal, count) FROM usage_rotations"),
+              "2023-11-14 n1 arn:aws:lambda:f 1");
+    recorder.record_rotation("arn:aws:lambda:f", made.secret.arn, kWhen);
+    recorder.flush(soon());
+    EXPECT_EQ(tags(), "2023-11-14 n1   3 1 2; 2023-11-14 n1 team a 2 1 2");
+    EXPECT_EQ(by_hand("SELECT count FROM usage_rotations"), "2");
+}
+
 TEST_F(UsageRecorderTest, ManyThreads) {
     UsageRecorder recorder(database(), "n1", {.flush_interval = 2ms});
     std::vector<std::thread> threads;

@@ -179,11 +179,17 @@ TEST_F(UsageTest, OldUsageIsForgotten) {
     by_hand(
         "INSERT INTO usage_days (day, node) VALUES ('2024-08-22', 'n'), ('2024-08-23', 'n'); "
         "INSERT INTO usage_requests VALUES ('2024-08-22', 'n', 'p', 'o', 1, 0), ('2024-08-23', 'n', 'p', "
-        "'o', 1, 0)");
+        "'o', 1, 0); "
+        "INSERT INTO usage_tags VALUES ('2024-08-22', 'n', '', '', 1, 0, 0), ('2024-08-23', 'n', '', '', 1, "
+        "0, "
+        "0); "
+        "INSERT INTO usage_rotations VALUES ('2024-08-22', 'n', 'p', 1), ('2024-08-23', 'n', 'p', 1)");
     // 800 days before 2026-11-01 is 2024-08-23: 131 days to the year's end, 365, 304.
     EXPECT_TRUE(count_on(1));
     EXPECT_EQ(by_hand("SELECT string_agg(day::text, ',') FROM usage_requests"), "2024-08-23");
-    EXPECT_EQ(by_hand("SELECT min(day) FROM usage_days"), "2024-08-23");
+    for (const std::string table : {"usage_days", "usage_tags", "usage_rotations"}) {
+        EXPECT_EQ(by_hand("SELECT min(day) FROM " + table), "2024-08-23") << table;
+    }
 }
 
 TEST_F(UsageTest, RequestsByPrincipalAndOperation) {
@@ -209,9 +215,54 @@ TEST_F(UsageTest, RequestsByPrincipalAndOperation) {
     EXPECT_EQ(by_operation.total().requests(), 13'000);
     EXPECT_EQ(by_operation.total().cost(), "0.065");  // 1.3 * 0.05
     EXPECT_EQ(by_operation.currency(), "EUR");
-    // Requests have no tags.
-    EXPECT_EQ(usage("tag:team").lines_size(), 0);
     EXPECT_EQ(usage("tag:team").total().requests(), 13'000);
+}
+
+TEST_F(UsageTest, RequestsAndRotationsByTag) {
+    add("a", {{"team", "a"}});
+    EXPECT_TRUE(count_on(1));
+    by_hand(
+        "INSERT INTO usage_requests VALUES ('2026-11-01', 'n1', 'alice', 'GetSecretValue', 100, 5); "
+        "INSERT INTO usage_tags VALUES "
+        "('2026-10-31', 'n1', 'team', 'a', 9, 9, 9), "
+        "('2026-11-01', 'n1', '', '', 60, 5, 4), ('2026-11-02', 'n2', '', '', 20, 0, 0), "
+        "('2026-11-01', 'n1', 'team', 'a', 30, 2, 3), ('2026-11-02', 'n2', 'team', 'a', 10, 0, 0), "
+        "('2026-11-01', 'n1', 'team', 'gone', 5, 1, 0), ('2026-11-01', 'n1', 'env', 'prod', 7, 0, 1)");
+    const auto by_team = usage("tag:team", Prices{"EUR", Micros(50'000), Micros(400'000)});
+    ASSERT_EQ(by_team.lines_size(), 3);
+    EXPECT_EQ(by_team.lines(0).key(), "a");
+    EXPECT_EQ(by_team.lines(0).requests(), 40);
+    EXPECT_EQ(by_team.lines(0).errors(), 2);
+    EXPECT_EQ(by_team.lines(0).rotations(), 3);
+    EXPECT_EQ(by_team.lines(0).secret_days(), 1);
+    EXPECT_EQ(by_team.lines(0).request_cost(), "0.0002");  // 40 / 10,000 * 0.05
+    // No secret has it any more.
+    EXPECT_EQ(by_team.lines(1).key(), "gone");
+    EXPECT_EQ(by_team.lines(1).requests(), 5);
+    EXPECT_EQ(by_team.lines(1).secret_days(), 0);
+    // 80 - 40 - 5 requests, 5 - 2 - 1 errors, 4 - 3 rotations.
+    EXPECT_EQ(by_team.lines(2).key(), "(untagged)");
+    EXPECT_EQ(by_team.lines(2).requests(), 35);
+    EXPECT_EQ(by_team.lines(2).errors(), 2);
+    EXPECT_EQ(by_team.lines(2).rotations(), 1);
+    EXPECT_EQ(by_team.total().requests(), 100);
+}
+
+TEST_F(UsageTest, RotationsByWhoCarriesThemOut) {
+    by_hand(
+        "INSERT INTO usage_requests VALUES ('2026-11-01', 'n1', 'alice', 'RotateSecret', 100, 5); "
+        "INSERT INTO usage_rotations VALUES ('2026-10-31', 'n1', 'f', 9), ('2026-11-01', 'n1', 'f', 3), "
+        "('2026-11-30', 'n2', 'f', 4), ('2026-11-30', 'n2', 'g', 1)");
+    const auto by_principal = usage("principal");
+    ASSERT_EQ(by_principal.lines_size(), 3);
+    EXPECT_EQ(by_principal.lines(0).key(), "alice");
+    EXPECT_EQ(by_principal.lines(0).rotations(), 0);
+    EXPECT_EQ(by_principal.lines(1).key(), "f");
+    EXPECT_EQ(by_principal.lines(1).requests(), 0);
+    EXPECT_EQ(by_principal.lines(1).rotations(), 7);
+    EXPECT_EQ(by_principal.lines(2).key(), "g");
+    EXPECT_EQ(by_principal.total().rotations(), 8);
+    EXPECT_EQ(usage("operation").lines_size(), 1);
 }
 
 TEST_F(UsageTest, UnusedSecrets) {
