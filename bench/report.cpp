@@ -20,6 +20,7 @@ const std::map<std::string, std::string, std::less<>> kBareOf = {
     {"put", "db_insert"},
     {"list", "db_select"},
     {"rewrap", "token_rewrap"},
+    {"rotate", "target_change"},
     {"get_hot_rewrap", "token_decrypt"},
     {"get_hot_unaudited", "token_decrypt"},
     {"put_unaudited", "db_insert"},

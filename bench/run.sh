@@ -3,7 +3,7 @@
 # with 1, 8 and 64 operations in flight, on an appliance of its own that is deleted afterwards. What the
 # figures mean: docs/benchmarks.md.
 #
-#   bench/run.sh [--seconds N] [--json FILE] [--tokens LIST] [--secrets LIST] [--plot FILE] [--rewrap LIST] [--build DIR]
+#   bench/run.sh [--seconds N] [--json FILE] [--tokens LIST] [--secrets LIST] [--plot FILE] [--rewrap LIST] [--rotate N] [--build DIR]
 #
 #   --seconds N     for each figure (default 3)
 #   --json FILE     write the figures there
@@ -12,6 +12,7 @@
 #                   Storing a million takes some ten minutes
 #   --plot FILE     write a picture (SVG) of that
 #   --rewrap LIST   also rotate the master key with that many versions stored, e.g. 10000,100000,1000000
+#   --rotate N      also rotate the passwords of so many users of a PostgreSQL server, e.g. 1000
 #   --build DIR     the build folder, of an optimised build (default build/release); built first
 #
 # Close other programs before: the figures are this machine's, and everything shares its processors.
@@ -24,15 +25,16 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/deploy/lib/common.sh"
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//p}' "$0"; }
 
-seconds=3 json='' tokens=softhsm2,nss growth='' plot='' rewrap='' build="$root/build/release"
+seconds=3 json='' tokens=softhsm2,nss growth='' plot='' rewrap='' rotate='' build="$root/build/release"
 while [ $# -gt 0 ]; do
   case $1 in
     -h|--help) usage; exit 0 ;;
-    --seconds|--json|--tokens|--secrets|--plot|--rewrap|--build)
+    --seconds|--json|--tokens|--secrets|--plot|--rewrap|--rotate|--build)
       [ $# -ge 2 ] && [ -n "$2" ] || fail "$1 needs a value (try --help)"
       case $1 in
         --seconds) seconds=$2 ;; --json) json=$2 ;; --tokens) tokens=$2 ;;
         --secrets) growth=$2 ;; --plot) plot=$2 ;; --rewrap) rewrap=$2 ;;
+        --rotate) rotate=$2 ;;
         --build) build=$2 ;;
       esac
       shift ;;
@@ -44,6 +46,7 @@ done
 [[ $tokens =~ ^(softhsm2|nss)(,(softhsm2|nss))*$ ]] || fail "--tokens takes softhsm2, nss or both with a comma, not '$tokens'"
 [[ -z $growth || $growth =~ ^[1-9][0-9]*(,[1-9][0-9]*)*$ ]] || fail "--secrets takes numbers with commas, not '$growth'"
 [[ -z $rewrap || $rewrap =~ ^[1-9][0-9]*(,[1-9][0-9]*)*$ ]] || fail "--rewrap takes numbers with commas, not '$rewrap'"
+[[ -z $rotate || $rotate =~ ^[1-9][0-9]*$ ]] || fail "--rotate takes a number, not '$rotate'"
 [ -z "$plot" ] || [ -n "$growth" ] || fail "--plot draws what --secrets measures; give both"
 
 # Secrets for the reads that must find nothing cached: far more than the daemon keeps keys or rows of.
@@ -188,10 +191,20 @@ measure_rewrap() {
   sql "DELETE FROM secrets WHERE name LIKE 'rewrap-%'"
 }
 
+if [ -n "$rotate" ]; then
+  # shellcheck source=rotation.sh
+  . "$root/bench/rotation.sh"
+  # A server of somebody else's, as the tests have it.
+  # shellcheck source=../tests/end-to-end/target_server.sh
+  . "$root/tests/end-to-end/target_server.sh"
+  as_admin -c "CREATE ROLE bench_1 LOGIN PASSWORD 'old'"
+fi
+
 for token in ${tokens//,/ }; do
   state="$work/$token/state"
   measure_appliance
   [ -z "$rewrap" ] || measure_rewrap
+  [ -z "$rotate" ] || measure_rotation "$rotate"
   measure_unaudited
   appliance destroy --yes
   if [ -n "$growth" ]; then
