@@ -249,15 +249,38 @@ StoredIam IamRepository::lock(WriteTransaction& tx, const StoredIam* known) {
     return load(tx, known);
 }
 
+namespace {
+
+void take_out(StoredIam& stored, const IamKey& key) {
+    stored.entities.erase(key);
+    stored.faults.erase(key);
+    stored.listed.erase(key);
+}
+
+void put_in(StoredIam& stored, StoredIamEntity row, const std::string& claims) {
+    const auto key = row.key;
+    stored.listed.emplace(key, IamListing{row.revision, row.seal, claims});
+    stored.entities.emplace(key, std::make_shared<const StoredIamEntity>(std::move(row)));
+}
+
+}  // namespace
+
+StoredIam IamRepository::preview(StoredIam stored, const std::vector<IamChange>& changes) {
+    ++stored.revision;
+    for (const auto& [key, document, claims] : changes) {
+        take_out(stored, key);
+        if (document) put_in(stored, {key, stored.revision, storable("document", *document), {}}, claims);
+    }
+    return stored;
+}
+
 StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
                                const std::vector<IamChange>& changes) {
     ++locked.revision;
     std::vector<SealedRow> rows;
     for (const auto& [key, document, claims] : changes) {
         const std::string kind(iam_kind_name(key.kind));
-        locked.entities.erase(key);
-        locked.faults.erase(key);
-        locked.listed.erase(key);
+        take_out(locked, key);
         if (!document) {
             tx.sql().exec_prepared("iam_delete", kind, key.name);
             rows.push_back({"iam_entities", kind + "/" + key.name, locked.revision, {}});
@@ -267,9 +290,8 @@ StoredIam IamRepository::store(WriteTransaction& tx, StoredIam locked,
         row.seal = tx.seals().make(row_message(key, row.revision, row.document), tx.deadline());
         tx.sql().exec_prepared("iam_put", kind, storable("name", key.name), row.revision, row.document,
                                binary(row.seal));
-        locked.listed.emplace(key, IamListing{row.revision, row.seal, claims});
         rows.push_back({"iam_entities", kind + "/" + key.name, row.revision, row.seal});
-        locked.entities.emplace(key, std::make_shared<const StoredIamEntity>(std::move(row)));
+        put_in(locked, std::move(row), claims);
     }
     locked.seal = tx.seals().make(manifest_message(locked.revision, locked.listed), tx.deadline());
     tx.sql().exec_prepared("iam_manifest_put", locked.revision, entries_text(locked.listed),

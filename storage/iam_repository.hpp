@@ -104,6 +104,9 @@ public:
     /// then there. An entity with a fault stays listed, and so stays a fault, unless it is among the changes.
     [[nodiscard]] static StoredIam store(WriteTransaction& tx, StoredIam locked,
                                          const std::vector<IamChange>& changes);
+
+    /// What store() would return, without seals: nothing is written.
+    [[nodiscard]] static StoredIam preview(StoredIam stored, const std::vector<IamChange>& changes);
 };
 
 }  // namespace coffer::storage

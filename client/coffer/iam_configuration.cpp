@@ -119,7 +119,11 @@ void run_apply(Context& context, const ApplyOptions& options) {
     const auto configuration = read_configuration(options.folder);
     const auto difference = apply(context, configuration, options, true);
     const bool as_json = !context.options().output.empty();
-    if (as_json && options.dry_run) return context.show("ApplyAccessConfiguration", difference);
+    if (as_json && options.dry_run) {
+        context.show("ApplyAccessConfiguration", difference);
+        if (!difference.would_be_refused().empty()) throw Failure(difference.would_be_refused());
+        return;
+    }
     if (!as_json) {
         for (const auto& change : difference.changes()) {
             print(fmt::format("{} {} {}{}\n", sign_of(change.action()), change.action(), change.entity(),
@@ -127,6 +131,9 @@ void run_apply(Context& context, const ApplyOptions& options) {
         }
     }
     if (difference.changes().empty() && !as_json) return print("Nothing to change.\n");
+    if (!difference.would_be_refused().empty()) {
+        throw Failure(fmt::format("{} Nothing was changed.", difference.would_be_refused()));
+    }
     if (options.dry_run)
         return print(
             fmt::format("{}; nothing was changed (--dry-run).\n", changes(difference.changes_size())));

@@ -414,6 +414,14 @@ v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest
     v1::LintPoliciesResponse response;
     Linter linter(work, response);
     const auto& records = work.records();
+    if (work.distrust()) {
+        linter.add(
+            "(all)", "DATABASE_NOT_BELIEVED",
+            fmt::format("Nothing that the database has now is believed: {}. What follows is about what "
+                        "this node had before, which is in force.",
+                        *work.distrust()),
+            "Restore the database, or see cofferd accept-principals --help.");
+    }
     for (const auto& [key, fault] : records.faults) {
         linter.add(storage::describe(key), "NOT_BELIEVED",
                    fmt::format("The {} {}.", storage::describe(key), fault),

@@ -110,6 +110,26 @@ void require_listener_stays(const secrets::CallContext& call, const Directory& b
                     name));
 }
 
+/// Throws ServiceError for a change after which the caller could not take it back.
+void require_way_back(const secrets::CallContext& call, const Directory& before, const Directory& after,
+                      const NodeFacts& node, Timestamp now) {
+    require_caller_stays(call.caller, after, now);
+    require_listener_stays(call, before, after, node, now);
+}
+
+/// Why the changes would be refused, were they made; empty: they would not.
+std::string refusal_of(const std::vector<storage::IamChange>& changes, const secrets::CallContext& call,
+                       const Directory& before, const NodeFacts& node, Timestamp now) {
+    try {
+        const auto after = Directory::build(storage::IamRepository::preview(before.stored(), changes),
+                                            before.account(), &before);
+        require_way_back(call, before, *after, node, now);
+        return {};
+    } catch (const ServiceError& error) {
+        return error.what();
+    }
+}
+
 /// One attempt at a change, in its transaction.
 Changed attempt(const Operation& operation, const secrets::CallContext& call, const v1::Request& request,
                 const DirectoryKeeper& keeper, AccessKeySecrets& access_key_secrets, const NodeFacts& node,
@@ -122,11 +142,15 @@ Changed attempt(const Operation& operation, const secrets::CallContext& call, co
     work.use(&access_key_secrets);
     operation.run(work, request, changed.response);
     const auto changes = draft.changes();
-    if (!changes.empty() && !is_dry(request)) {
+    if (!changes.empty() && is_dry(request)) {
+        const auto refusal = refusal_of(changes, caller, *directory, node, now);
+        if (!refusal.empty()) {
+            changed.response.mutable_apply_access_configuration()->set_would_be_refused(refusal);
+        }
+    } else if (!changes.empty()) {
         auto stored = storage::IamRepository::store(tx, directory->stored(), changes);
         changed.directory = Directory::build(std::move(stored), directory->account(), directory.get());
-        require_caller_stays(caller.caller, *changed.directory, now);
-        require_listener_stays(caller, *directory, *changed.directory, node, now);
+        require_way_back(caller, *directory, *changed.directory, node, now);
     }
     const auto revision = (changed.directory ? changed.directory : directory)->stored().revision;
     if (changed.response.has_apply_access_configuration()) {
@@ -185,6 +209,7 @@ awaitable<void> IamService::ask(secrets::Call call, std::shared_ptr<const v1::Re
                 v1::Response answer;
                 const auto directory = keeper_.directory();
                 Work work(*directory, *call, node_, clock_.now(), tx);
+                work.note_distrust(keeper_.distrust());
                 find(request->operation_case())->run(work, *request, answer);
                 return answer;
             },

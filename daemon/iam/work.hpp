@@ -106,6 +106,11 @@ public:
     [[nodiscard]] AccessKeySecrets* access_key_secrets() const noexcept { return access_key_secrets_; }
     void use(AccessKeySecrets* secrets) noexcept { access_key_secrets_ = secrets; }
 
+    /// Why what the database has now is not believed, so that the directory is what it had before; nothing:
+    /// it is believed.
+    [[nodiscard]] const std::optional<std::string>& distrust() const noexcept { return distrust_; }
+    void note_distrust(std::optional<std::string> reason) { distrust_ = std::move(reason); }
+
 private:
     [[nodiscard]] access::RequestContext request_for(access::Action action,
                                                      const std::string& resource) const;
@@ -117,6 +122,7 @@ private:
     storage::ReadTransaction* tx_ = nullptr;
     Draft* draft_ = nullptr;
     AccessKeySecrets* access_key_secrets_ = nullptr;
+    std::optional<std::string> distrust_;
 };
 
 /// `name`, or that of the user who asks when it is empty. Throws ValidationException when no user asks.

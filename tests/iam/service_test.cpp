@@ -387,6 +387,12 @@ TEST_F(ServiceTest, ABrokenManifestLeavesARunningNodeWhatItHadAndANewOneNothing)
     create.mutable_create_user()->set_user_name("bob");
     EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(create)); }),
                 StartsWith("IntegrityFailureException"));
+    v1::Request lint;
+    lint.mutable_lint_policies();
+    const auto findings = node_->call(lint).lint_policies();
+    ASSERT_GT(findings.findings_size(), 0);
+    EXPECT_EQ(findings.findings(0).code(), "DATABASE_NOT_BELIEVED");
+    EXPECT_THAT(findings.findings(0).message(), HasSubstr("iam_manifest"));
     Node fresh(conninfo());
     EXPECT_THAT(fresh.recognise("spiffe://t/admin").refusal, HasSubstr("cannot be believed"));
     EXPECT_THROW(static_cast<void>(first("rescue", true)), IntegrityError);
@@ -563,6 +569,18 @@ TEST_F(ServiceTest, NobodyLocksHimselfOut) {
     disable.mutable_disable_user()->set_user_name("admin");
     EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(disable)); }),
                 HasSubstr("would lock you out"));
+    // A dry run tells the same, and what would change.
+    v1::Request apply;
+    auto& dry = *apply.mutable_apply_access_configuration();
+    dry.set_dry_run(true);
+    auto& admin = *dry.mutable_configuration()->add_users();
+    admin.set_user_name("admin");
+    admin.set_disabled(true);
+    const auto answer = node_->call(apply).apply_access_configuration();
+    EXPECT_EQ(answer.changes_size(), 1);
+    EXPECT_THAT(answer.would_be_refused(), HasSubstr("would lock you out"));
+    dry.set_dry_run(false);
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(apply)); }), HasSubstr("would lock you out"));
     // A new name is no other principal.
     v1::Request rename;
     rename.mutable_update_user()->set_user_name("admin");
@@ -594,7 +612,9 @@ TEST_F(ServiceTest, ADryRunChangesNothing) {
     v1::Request apply;
     apply.mutable_apply_access_configuration()->set_dry_run(true);
     apply.mutable_apply_access_configuration()->mutable_configuration()->add_groups()->set_group_name("g");
-    EXPECT_EQ(node_->call(apply).apply_access_configuration().changes_size(), 1);
+    const auto answer = node_->call(apply).apply_access_configuration();
+    EXPECT_EQ(answer.changes_size(), 1);
+    EXPECT_FALSE(answer.has_would_be_refused());
     EXPECT_EQ(by_hand("SELECT revision FROM iam_manifest"), before);
     apply.mutable_apply_access_configuration()->set_dry_run(false);
     EXPECT_EQ(node_->call(apply).apply_access_configuration().revision(), 2);
