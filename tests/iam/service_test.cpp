@@ -573,9 +573,9 @@ TEST_F(ServiceTest, NobodyLocksHimselfOut) {
     v1::Request apply;
     auto& dry = *apply.mutable_apply_access_configuration();
     dry.set_dry_run(true);
-    auto& admin = *dry.mutable_configuration()->add_users();
-    admin.set_user_name("admin");
-    admin.set_disabled(true);
+    auto& everybody = *dry.mutable_configuration()->add_users();
+    everybody.set_user_name("everybody");
+    *everybody.add_identities() = pattern.add_user_identity().identity();
     const auto answer = node_->call(apply).apply_access_configuration();
     EXPECT_EQ(answer.changes_size(), 1);
     EXPECT_THAT(answer.would_be_refused(), HasSubstr("would lock you out"));
