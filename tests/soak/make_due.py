@@ -4,6 +4,7 @@ Endpoint and credentials come from the environment, as `deploy/appliance.sh env`
 """
 
 import concurrent.futures
+import os
 import sys
 
 import boto3
@@ -11,7 +12,8 @@ from botocore.config import Config
 
 count, function = int(sys.argv[1]), sys.argv[2]
 WORKERS = 8
-client = boto3.client("secretsmanager", config=Config(max_pool_connections=WORKERS, retries={"mode": "standard"}))
+client = boto3.client("secretsmanager", endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+                      config=Config(max_pool_connections=WORKERS, retries={"mode": "standard"}))
 
 
 def make(number):
