@@ -68,6 +68,6 @@ for secret in db/one db/two plain; do
 done
 expect_equal "one user logs in" one "$(login_of db/one)"
 case "$(login_of db/two)" in two|two_clone) what "and one of two" ;; *) fail "neither of two users logs in" ;; esac
-stray=$(sql "SELECT count(*) FROM rotations WHERE version IS NOT NULL OR leased_until > now()")
+stray=$(sql "SELECT count(*) FROM rotations WHERE version_id IS NOT NULL OR leased_until > now()")
 expect_equal "no rotation is under way" 0 "$stray"
 expect_contains "the journal is whole" GOOD "$("$build/bin/coffer-audit" verify "$dir/audit" --public-key "$dir/audit-public.pem")"

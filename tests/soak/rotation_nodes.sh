@@ -32,7 +32,7 @@ coffer iam put-user-policy --user-name demo --policy-name all --policy-document 
 expect_equal "so many are due" "$secrets" "$(sql 'SELECT count(*) FROM rotations WHERE due <= now()')"
 begun=$(date +%s%N)
 coffer rotation resume --all 2>/dev/null
-left() { sql 'SELECT count(*) FROM rotations WHERE version IS NOT NULL OR due <= now()'; }
+left() { sql 'SELECT count(*) FROM rotations WHERE version_id IS NOT NULL OR due <= now()'; }
 while [ "$(left)" != 0 ]; do
   before=$(left)
   sleep 2
