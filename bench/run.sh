@@ -66,9 +66,11 @@ mkdir "$work/bin"
 cp "$build"/bin/coffer-{token,db,tls}-bench "$build"/bin/coffer-{load,aws-load,bench-report} "$build/bin/coffer" "$work/bin"
 
 appliance() { "$root/deploy/appliance.sh" "$1" --dir "$work/$token" "${@:2}" >&2; }
+at_end=()
 clean_up() {
-  local code=$?
+  local code=$? command
   trap - EXIT
+  for command in "${at_end[@]}"; do $command >/dev/null 2>&1 || true; done
   for token in softhsm2 nss; do
     [ ! -d "$work/$token" ] || appliance destroy --yes || true
   done

@@ -27,11 +27,15 @@ state="$dir/state"
 
 appliance() { "$root/deploy/appliance.sh" "$1" --dir "$dir" "${@:2}"; }
 
+# Commands that clean_up runs first. The only trap is this one: in another, before clean_up, $? would be that of the command
+# before it, and a test that failed would pass.
+at_end=()
 background=()
 clean_up() {
-  local code=$?
+  local code=$? command
   trap - EXIT
   set +e
+  for command in "${at_end[@]}"; do $command >/dev/null 2>&1; done
   for pid in "${background[@]}"; do kill "$pid" 2>/dev/null; done
   wait
   if [ "$code" -ne 0 ] && [ "$code" -ne 77 ]; then

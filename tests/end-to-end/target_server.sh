@@ -26,7 +26,7 @@ fsync = off
 log_statement = all
 CONF
 target_server() { as_owner "$pg/pg_ctl" "$1" -w -D "$target/data" "${@:2}" >/dev/null; }
-trap 'target_server stop -m immediate 2>/dev/null || true; clean_up' EXIT
+at_end+=('target_server stop -m immediate')
 target_server start -l "$target/log"
 as_admin() { PGPASSWORD=Adm1n-pass psql -X -q -A -t -v ON_ERROR_STOP=1 "host=localhost port=$target_port user=root_admin dbname=postgres" "$@"; }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # One PostgreSQL user and two that take turns are rotated 100 times each, while a client for each logs in every second with
-# whatever AWSCURRENT says at that moment.
+# whatever AWSCURRENT says at that moment. A user that changes its own password has none that is good between the server's
+# change and the label's move, some milliseconds, at AWS as here: its client asks again, once, as AWS advises. Two users have
+# no such moment, and their client never asks again.
 #
 #   rotation_logins.sh --build DIR [--token KIND] [rotations]
 # shellcheck source=../end-to-end/support.sh
@@ -39,18 +41,25 @@ log_in() { # SECRET
   PGUSER=${fields[0]} PGPASSWORD=${fields[1]} psql -X -q -A -t -c 'SELECT 1' \
     "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt"
 }
-client() { # SECRET: a login a second, its outcome a line
+client() { # SECRET RETRIES: a login a second, its outcome a line
   while [ ! -e "$work/stop" ]; do
-    if log_in "$1" >>"$work/$1.out" 2>&1; then echo ok; else echo "failed at $(date -u +%FT%T.%3NZ)"; fi
+    if log_in "$1" >>"$work/$1.out" 2>&1; then
+      echo ok
+    elif [ "$2" = 1 ] && sleep 0.5 && log_in "$1" >>"$work/$1.out" 2>&1; then
+      echo "ok, asked again"
+    else
+      echo "failed at $(date -u +%FT%T.%3NZ)"
+    fi
     sleep 1
   done >"$work/${1//\//-}.logins"
 }
 mkdir "$work/db"
-for secret in one two; do
-  client "db/$secret" &
-  background+=($!)
-  clients+=($!)
-done
+clients=()
+client db/one 1 &
+clients+=($!)
+client db/two 0 &
+clients+=($!)
+background+=("${clients[@]}")
 rotate db/one one-user >/dev/null
 rotate db/two two-users >/dev/null
 wait_until "both were rotated once" is_rotated db/one
@@ -68,5 +77,5 @@ for secret in one two; do
   logins=$(wc -l <"$work/db-$secret.logins")
   failures=$(grep -c failed "$work/db-$secret.logins" || true)
   [ "$failures" = 0 ] || fail "$failures of $logins logins failed" "$(grep failed "$work/db-$secret.logins" | head -n 5)" "$(tail -n 5 "$work/db/$secret.out")"
-  what "none of $logins logins failed"
+  what "none of $logins logins failed; $(grep -c again "$work/db-$secret.logins" || true) asked again"
 done
