@@ -88,7 +88,7 @@ PY
 program slow <<'PY'
 mark = os.environ["PLACE"] + "/slow"
 if step == "createSecret":
-    print("slowly")
+    print("slowly " + os.urandom(8).hex())
 if step == "setSecret" and not os.path.exists(mark):
     open(mark, "w").write(str(os.getpid()))
     time.sleep(98764)
