@@ -4,7 +4,7 @@
 #
 #   tests/soak/run.sh [--build DIR] [--token softhsm2|nss] [TRIAL...]
 #
-#   rotation-logins   100 rotations of a PostgreSQL user, and of two that take turns; a client logs in every second
+#   rotation-logins   100 rotations of PostgreSQL users that are one, and 100 of pairs that take turns; clients log in every second
 #   rotation-kills    the daemon is killed 100 times at random instants while secrets rotate; the target's connection is cut
 #   rotation-nodes    three nodes and 10,000 secrets that are due: each is rotated once
 #   master-key        a rotation of the master key over 100,000 versions is killed three times
