@@ -21,9 +21,9 @@ struct Session {
     std::string issuer_id;
     /// RoleSessionName; empty for a user's session.
     std::string name;
-    /// The unique id of the principal that began the chain of sessions. Over the native protocol only its
-    /// certificate may present the token. Where a web identity began it: the certificate that it was asked
-    /// for with (daemon/sts/session_origin.hpp), or empty where there was none, and then no certificate may.
+    /// Who began the chain of sessions, whose certificate alone may present the token over the native
+    /// protocol: the unique id of a user, or the certificate itself (daemon/sts/session_origin.hpp) where it
+    /// is a role's or a web identity asked with it. Empty where there was none, and then no certificate may.
     std::string origin;
     /// ARN of the identity provider that vouched for whoever began it; empty for none.
     std::string federated_provider;

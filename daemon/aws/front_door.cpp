@@ -22,7 +22,8 @@ constexpr std::string_view kStsVersion = "2011-06-15";
 constexpr unsigned kNotFound = 404;
 constexpr std::size_t kTraceIdMax = 128;
 /// AWS, IAM API reference, AccessKey.
-constexpr std::size_t kAccessKeyIdMax = 128;
+constexpr std::size_t kAccessKeyIdMin = 16;
+constexpr std::size_t kAccessKeyIdMax = 32;
 /// What Secrets Manager has; the SDKs correct clocks that are further away.
 constexpr std::chrono::minutes kSecretsSkew{5};
 constexpr std::chrono::minutes kStsSkew{15};
@@ -67,11 +68,19 @@ HttpAnswer xml_error_answer(const ErrorAnswer& error, std::string_view request_i
     return answer;
 }
 
-/// The form of every id that there is: others are not looked up, and not logged.
+/// The form of every id that there is: others are not looked up, and not logged. They may be the secret
+/// access key of somebody who has the two in each other's places, which has 40 characters.
 bool is_access_key_id(std::string_view id) {
-    return !id.empty() && id.size() <= kAccessKeyIdMax && std::ranges::all_of(id, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    });
+    return id.size() >= kAccessKeyIdMin && id.size() <= kAccessKeyIdMax &&
+           std::ranges::all_of(id, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
+}
+
+/// Who is counted for the limits of a principal. Of a session whoever began it: its name is the caller's to
+/// choose.
+std::string limited_as(const iam::Credential& credential) {
+    const auto& session = credential.session;
+    if (!session) return credential.rights ? credential.rights->principal.arn : credential.access_key_id;
+    return session->origin.empty() ? session->issuer_id : session->origin;
 }
 
 /// Whether a signature is there to be checked, a good one or not.
@@ -160,7 +169,7 @@ awaitable<void> FrontDoor::authenticate(std::shared_ptr<const HttpRequest> reque
         throw RequestRefused(error_names::kExpiredToken, std::string(kExpiredToken));
     }
     iam::set_caller(credential, arrival->caller);
-    arrival->admit(arrival->caller.principal);
+    arrival->admit(limited_as(credential));
     credentials_.used(credential, scope.service, region_);
 }
 

@@ -79,27 +79,33 @@ void check_inline_policies(const Role& role) {
 
 void check_tags(const std::vector<Tag>& tags) {
     if (tags.size() > kMaxTags) throw over_quota("TagsPerResource", kMaxTags);
-    std::set<std::string_view> keys;
+    // Condition keys are compared without regard to case, so two that differ in nothing else could not be
+    // told apart.
+    std::set<std::string> keys;
     for (const auto& tag : tags) {
         if (tag.key.empty()) throw invalid_input("A tag's key must not be empty.");
         if (access::to_lower(tag.key).starts_with("aws:")) {
             throw invalid_input(
                 fmt::format("The tag key '{}' begins with aws:, which is reserved.", tag.key));
         }
-        if (!keys.insert(tag.key).second) {
-            throw invalid_input(fmt::format("Duplicate tag keys found: '{}'. Tag keys are unique.", tag.key));
+        if (!keys.insert(access::to_lower(tag.key)).second) {
+            throw invalid_input(
+                fmt::format("Duplicate tag keys found: '{}'. Tag keys are unique, and upper and lower case "
+                            "are the same in them.",
+                            tag.key));
         }
     }
 }
 
 std::vector<Tag> with_tags(std::vector<Tag> tags, const std::vector<Tag>& added) {
     for (const auto& tag : added) {
-        const auto same =
-            std::find_if(tags.begin(), tags.end(), [&](const Tag& other) { return other.key == tag.key; });
+        const auto same = std::find_if(tags.begin(), tags.end(), [&](const Tag& other) {
+            return access::equals_ignore_case(other.key, tag.key);
+        });
         if (same == tags.end()) {
             tags.push_back(tag);
         } else {
-            same->value = tag.value;
+            *same = tag;
         }
     }
     return tags;

@@ -101,6 +101,7 @@ awaitable<v1::RestoreSecretResponse> SecretsService::restore_secret(Call call,
 
 awaitable<v1::TagResourceResponse> SecretsService::tag_resource(Call call, v1::TagResourceRequest request) {
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
+    refuse_many_tags(request.tags());
     Facts facts;
     facts.request_tags = policy_tags(request.tags());
     const auto secret =

@@ -1,6 +1,7 @@
 #include "daemon/secrets/tags.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "daemon/secrets/errors.hpp"
 
@@ -17,6 +18,16 @@ bool is_reserved(std::string_view key) {
 }
 
 }  // namespace
+
+void refuse_many_tags(const google::protobuf::RepeatedPtrField<v1::Tag>& tags) {
+    std::set<std::string_view> keys;
+    for (const auto& tag : tags) {
+        keys.insert(tag.key());
+        if (keys.size() <= kMaxTags) continue;
+        throw limit_exceeded("A secret can have at most " + std::to_string(kMaxTags) +
+                             " tags; this request has more.");
+    }
+}
 
 std::vector<storage::Tag> with_tags(std::vector<storage::Tag> tags,
                                     const google::protobuf::RepeatedPtrField<v1::Tag>& added) {

@@ -15,6 +15,10 @@ namespace coffer::secrets {
 /// Tags of a secret, at most (AWS quota).
 inline constexpr std::size_t kMaxTags = 50;
 
+/// Throws ServiceError when a request has more keys than a secret may have. Before anything else is done with
+/// them: there may be tens of thousands.
+void refuse_many_tags(const google::protobuf::RepeatedPtrField<v1::Tag>& tags);
+
 /// `tags` with `added` put in. Throws ServiceError for a tag without a key, for a key that begins with
 /// "aws:" (any case), and over the quota.
 [[nodiscard]] std::vector<storage::Tag> with_tags(std::vector<storage::Tag> tags,

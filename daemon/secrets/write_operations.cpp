@@ -90,6 +90,7 @@ void SecretsService::require_creatable(const CallContext& call, const StoredSecr
 awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
                                                                   v1::CreateSecretRequest request) {
     if (!is_valid_name(request.name())) throw invalid_name();
+    refuse_many_tags(request.tags());
     const auto token = require_token(request);
     const auto value = take_value(request);
     if (request.add_replica_regions_size() > 0) throw not_implemented("CreateSecret with AddReplicaRegions");

@@ -20,7 +20,10 @@ bool is_current(const Recognition& known, std::uint64_t generation, Timestamp no
 /// Whether the session was begun by the certificate's owner, whom a web identity's session need not know.
 bool may_present(const access::Session& session, const access::CertificateIdentity& certificate,
                  const Recognition& holder) {
-    if (holder.rights && holder.rights->principal.id == session.origin) return true;
+    // Of users alone: an id that a role's certificate gives has a name in it that another certificate may
+    // have as well.
+    const bool user = holder.rights && holder.rights->principal.type == access::PrincipalType::user;
+    if (user && holder.rights->principal.id == session.origin) return true;
     return session.origin == certificate_origin(certificate);
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/iam/names.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/sts/role_sessions.hpp"
+#include "daemon/sts/session_origin.hpp"
 
 namespace coffer::sts {
 
@@ -127,6 +128,29 @@ void require_chained_duration(const access::Principal& caller, std::int64_t seco
     }
 }
 
+/// Who may present the token. A certificate's role gives all its owners one id but for a name that need not
+/// be theirs alone.
+std::string origin_of(const access::Caller& caller) {
+    if (caller.session) return caller.session->origin;
+    const auto& principal = caller.rights->principal;
+    if (principal.type == PrincipalType::user || !caller.certificate) return principal.id;
+    return certificate_origin(*caller.certificate);
+}
+
+/// A user's own session needs no Allow, as at AWS; but what forbids it, or a listener that is not for it, is
+/// heard.
+void require_not_forbidden(const StsWork& work) {
+    const auto& caller = work.call.caller;
+    access::RequestContext context(caller.rights->principal, Action::sts_get_session_token, "*");
+    access::set_caller_keys(context, caller, work.now);
+    const auto decision = access::decide(context, caller.policies(nullptr));
+    const bool silent =
+        decision.outcome == access::Outcome::implicit_deny && decision.part != access::DocumentKind::listener;
+    if (decision.allowed() || silent) return;
+    work.call.record->statement = access::describe(decision);
+    throw access::AccessDenied(access::denial_message(context, decision, "*"));
+}
+
 }  // namespace
 
 v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequest& request) {
@@ -149,7 +173,7 @@ v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequ
     set_policies(request, work.directory, session);
 
     session.issuer_id = role->id;
-    session.origin = caller.session ? caller.session->origin : caller.rights->principal.id;
+    session.origin = origin_of(caller);
     session.issued = work.now;
     session.expires = work.now + std::chrono::seconds(seconds);
     const auto percent = require_room(session);
@@ -186,6 +210,7 @@ v1::GetSessionTokenResponse get_session_token(const StsWork& work,
     if (principal.type != PrincipalType::user || caller.session) {
         throw access::AccessDenied("Cannot call GetSessionToken with session credentials");
     }
+    require_not_forbidden(work);
     Session session;
     session.type = PrincipalType::user;
     session.issuer_id = principal.id;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/access/ascii.hpp"
 #include "daemon/access/request_context.hpp"
 #include "daemon/iam/checks.hpp"
 #include "daemon/iam/names.hpp"
@@ -28,7 +29,8 @@ const Role* find_role(const iam::Directory& directory, const std::string& arn) {
 
 void check_transitive_keys(const std::vector<std::string>& keys, const std::vector<Tag>& tags) {
     for (const auto& key : keys) {
-        if (std::ranges::none_of(tags, [&](const Tag& tag) { return tag.key == key; })) {
+        if (std::ranges::none_of(tags,
+                                 [&](const Tag& tag) { return access::equals_ignore_case(tag.key, key); })) {
             throw validation(
                 fmt::format("The transitive tag key {} must be the key of one of the Tags.", key));
         }

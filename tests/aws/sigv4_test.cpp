@@ -266,6 +266,10 @@ TEST(SigV4Refusals, Credential) {
     EXPECT_EQ(with("AKIDEXAMPLE"),
               "IncompleteSignatureException: Credential must have exactly 5 slash-delimited elements, e.g. "
               "keyid/date/region/service/term, got 'AKIDEXAMPLE'");
+    // Id and secret in each other's places: AWS's example of a secret, which has slashes.
+    EXPECT_EQ(with("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY/20150830/us-east-1/service/aws4_request"),
+              "IncompleteSignatureException: Credential must have exactly 5 slash-delimited elements, e.g. "
+              "keyid/date/region/service/term, got 6");
     EXPECT_EQ(
         with("AKIDEXAMPLE/20150830/us-east-1/service/aws3_request"),
         "InvalidSignatureException: Credential should be scoped with a valid terminator: 'aws4_request', not "
@@ -352,6 +356,13 @@ TEST(SigV4Refusals, PresignedParts) {
     EXPECT_EQ(
         refusal([&] { return accepted_with(example, {}, at("20150830T123701Z")); }),
         "InvalidSignatureException: Signature expired: 20150830T123701Z is now later than 20150830T123700Z");
+    // However long it says: a quarter of an hour.
+    auto longer = example;
+    longer.query.replace(longer.query.find("Expires=60"), 10, "Expires=604800");
+    EXPECT_EQ(refusal([&] { return accepted_with(longer, {}, at("20150830T125100Z")); }), "mismatch");
+    EXPECT_EQ(
+        refusal([&] { return accepted_with(longer, {}, at("20150830T125101Z")); }),
+        "InvalidSignatureException: Signature expired: 20150830T125101Z is now later than 20150830T125100Z");
     const auto authorization = example.authorization();
     EXPECT_TRUE(refusal([&] {
                     return accepted_with(example, {{"Authorization", authorization}});

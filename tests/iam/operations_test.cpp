@@ -309,6 +309,30 @@ TEST_F(Operations, TagsAreAddedChangedAndRemoved) {
     EXPECT_THAT(refusal(tag_role, tag), HasSubstr("Duplicate tag keys"));
 }
 
+// IAM user guide, "Tags for IAM resources": "Tag key values are not case sensitive", so that of two keys that
+// differ in nothing else the later replaces the earlier.
+TEST_F(Operations, KeysOfTagsHaveNoCase) {
+    world_.role("app");
+    const auto tag_as = [&](std::initializer_list<std::pair<const char*, const char*>> tags) {
+        v1::TagRoleRequest request;
+        request.set_role_name("app");
+        for (const auto& [key, value] : tags) {
+            request.add_tags()->set_key(key);
+            request.mutable_tags(request.tags_size() - 1)->set_value(value);
+        }
+        return request;
+    };
+    static_cast<void>(world_.call(tag_role, tag_as({{"Team", "dev"}})));
+    static_cast<void>(world_.call(tag_role, tag_as({{"team", "ops"}})));
+    EXPECT_THAT(world_.records().find<Role>("app")->tags, ElementsAre(Tag{"team", "ops"}));
+    EXPECT_THAT(refusal(tag_role, tag_as({{"a", "1"}, {"A", "2"}})), HasSubstr("Duplicate tag keys"));
+    v1::UntagRoleRequest untag;
+    untag.set_role_name("app");
+    untag.add_tag_keys("TEAM");
+    static_cast<void>(world_.call(untag_role, untag));
+    EXPECT_THAT(world_.records().find<Role>("app")->tags, testing::IsEmpty());
+}
+
 TEST_F(Operations, ACertificateBelongsToOnePrincipal) {
     world_.user("alice");
     world_.user("bob");

@@ -48,8 +48,11 @@ TEST(Tags, RefuseReservedKeysAndTooMany) {
     std::vector<Tag> many;
     for (int i = 0; i < 51; ++i) many.push_back({"k" + std::to_string(i), ""});
     EXPECT_EQ(refusal(given(many)), v1::LIMIT_EXCEEDED);
+    EXPECT_THROW(refuse_many_tags(given(many)), ServiceError);
     many.pop_back();
     EXPECT_EQ(refusal(given(many)), v1::ERROR_CODE_UNSPECIFIED);
+    many.insert(many.end(), 50'000, Tag{"k0", "again"});
+    EXPECT_NO_THROW(refuse_many_tags(given(many))) << "one key";
 }
 
 }  // namespace

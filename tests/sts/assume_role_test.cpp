@@ -13,6 +13,7 @@ namespace coffer::sts {
 namespace {
 
 using iam::allow;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -294,6 +295,35 @@ TEST_F(AssumeRole, AUsersOwnSession) {
             static_cast<void>(get_session_token({world_.directory(), tokens_, within, world_.now}, {}));
         }),
         HasSubstr("Cannot call GetSessionToken with session credentials"));
+}
+
+TEST_F(AssumeRole, AUsersOwnSessionCanBeForbidden) {
+    const auto ask = [&](const secrets::CallContext& call) {
+        return iam::refusal_of([&] {
+            static_cast<void>(get_session_token({world_.directory(), tokens_, call, world_.now}, {}));
+        });
+    };
+    auto call = world_.context_of("alice");
+    EXPECT_EQ(ask(call), "done") << "nothing has to allow it";
+    call.caller.listener_policy = access::parse_policy(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}]})",
+        {.kind = access::DocumentKind::listener});
+    EXPECT_THAT(ask(call), AllOf(HasSubstr("sts:GetSessionToken"), HasSubstr("VPC endpoint policy")));
+    world_.attach_to_user(
+        "alice",
+        world_.policy(
+            "no-sts",
+            R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sts:*","Resource":"*"}]})"));
+    EXPECT_THAT(ask(world_.context_of("alice")),
+                AllOf(HasSubstr("sts:GetSessionToken"), HasSubstr("explicit deny")));
+}
+
+TEST_F(AssumeRole, TagsThatDifferInCaseAloneAreOne) {
+    trust(trusting(kAlice, R"(["sts:AssumeRole","sts:TagSession"])"));
+    auto asked = request();
+    tag(asked, "team", "dev");
+    tag(asked, "Team", "admin");
+    EXPECT_THAT(refusal(asked), HasSubstr("Duplicate tag keys"));
 }
 
 }  // namespace
