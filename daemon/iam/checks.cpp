@@ -111,6 +111,14 @@ std::vector<Tag> with_tags(std::vector<Tag> tags, const std::vector<Tag>& added)
     return tags;
 }
 
+std::vector<Tag> without_tags(std::vector<Tag> tags, const std::vector<std::string>& keys) {
+    std::erase_if(tags, [&](const Tag& tag) {
+        return std::ranges::any_of(
+            keys, [&](const std::string& key) { return access::equals_ignore_case(key, tag.key); });
+    });
+    return tags;
+}
+
 void check_identities(const Records& records, const IamKey& owner, const std::vector<Identity>& identities) {
     if (identities.size() > kMaxIdentities) throw over_quota("IdentitiesPerPrincipal", kMaxIdentities);
     for (auto identity = identities.begin(); identity != identities.end(); ++identity) {

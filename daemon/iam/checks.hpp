@@ -23,6 +23,8 @@ void check_inline_policies(const Role& role);
 void check_tags(const std::vector<Tag>& tags);
 /// `tags` with `added` put in: a key that is there gets the new value.
 [[nodiscard]] std::vector<Tag> with_tags(std::vector<Tag> tags, const std::vector<Tag>& added);
+/// Those whose key is none of `keys`, whose case does not matter.
+[[nodiscard]] std::vector<Tag> without_tags(std::vector<Tag> tags, const std::vector<std::string>& keys);
 
 /// The identities of `owner`: each valid, none twice, and none that another principal has already with the
 /// same issuer or where one of both asks for no issuer: both would match the same certificate.

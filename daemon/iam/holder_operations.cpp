@@ -130,10 +130,7 @@ void remove_tags_of(Work& work, Action action, const std::string& name, const Ke
     auto asked = with_boundary<Record>(work, name);
     asked.tag_keys.assign(keys.begin(), keys.end());
     auto& record = work.edit<Record>(action, name, asked);
-    std::erase_if(record.tags, [&](const Tag& tag) {
-        return std::any_of(keys.begin(), keys.end(),
-                           [&](const auto& key) { return access::equals_ignore_case(key, tag.key); });
-    });
+    record.tags = without_tags(std::move(record.tags), asked.tag_keys);
 }
 
 template <class Record, class Request, class Response>

@@ -265,10 +265,7 @@ v1::TagPolicyResponse tag_policy(Work& work, const v1::TagPolicyRequest& request
 v1::UntagPolicyResponse untag_policy(Work& work, const v1::UntagPolicyRequest& request) {
     const std::vector<std::string> keys(request.tag_keys().begin(), request.tag_keys().end());
     auto& policy = edit_policy(work, Action::iam_untag_policy, request.policy_arn(), {.tag_keys = keys});
-    std::erase_if(policy.tags, [&](const Tag& tag) {
-        return std::any_of(keys.begin(), keys.end(),
-                           [&](const auto& key) { return access::equals_ignore_case(key, tag.key); });
-    });
+    policy.tags = without_tags(std::move(policy.tags), keys);
     return {};
 }
 
