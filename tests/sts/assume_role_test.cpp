@@ -305,9 +305,9 @@ TEST_F(AssumeRole, AUsersOwnSessionCanBeForbidden) {
     };
     auto call = world_.context_of("alice");
     EXPECT_EQ(ask(call), "done") << "nothing has to allow it";
-    call.caller.listener_policy = access::parse_policy(
+    call.caller.listener_policy = access::Policy::parse(
         R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}]})",
-        {.kind = access::DocumentKind::listener});
+        "listener", {.kind = access::DocumentKind::listener});
     EXPECT_THAT(ask(call), AllOf(HasSubstr("sts:GetSessionToken"), HasSubstr("VPC endpoint policy")));
     world_.attach_to_user(
         "alice",
