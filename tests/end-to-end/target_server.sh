@@ -32,7 +32,9 @@ as_admin() { PGPASSWORD=Adm1n-pass psql -X -q -A -t -v ON_ERROR_STOP=1 "host=loc
 
 # login_of SECRET: logs in with what AWSCURRENT says, and prints the user.
 login_of() {
-  PGPASSWORD=$(field_of "$1" password) PGUSER=$(field_of "$1" username) psql -X -q -A -t \
+  local fields
+  mapfile -t fields < <(fields_of "$1" username password)
+  PGUSER=${fields[0]} PGPASSWORD=${fields[1]} psql -X -q -A -t \
     "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt" \
     -c 'SELECT session_user'
 }

@@ -37,20 +37,13 @@ for user in one uno two duo; do
 done
 db_secret root_admin Adm1n-pass | coffer put target/admin >/dev/null
 
-# A version's user and password are read in one call: with two users they change together.
-log_in() { # USER
-  local fields
-  mapfile -t fields < <(fields_of "db/$1" username password)
-  PGUSER=${fields[0]} PGPASSWORD=${fields[1]} psql -X -q -A -t -c 'SELECT 1' \
-    "host=localhost port=$target_port dbname=postgres sslmode=verify-full sslrootcert=$target/server.crt"
-}
 client() { # USER TRIES: a login a second, its outcome a line
   local try outcome
   while [ ! -e "$work/stop" ]; do
     outcome="failed at $(date -u +%FT%T.%3NZ)"
     for ((try = 1; try <= $2; ++try)); do
       [ "$try" = 1 ] || sleep 0.3
-      if log_in "$1" >>"$work/$1.out" 2>&1; then
+      if login_of "db/$1" >>"$work/$1.out" 2>&1; then
         outcome=ok
         [ "$try" = 1 ] || outcome="ok, asked again"
         break
