@@ -63,4 +63,12 @@ void KeyChanges::destroy_generation(const MasterKeyRef& ref, Deadline deadline) 
     change_keys(hsm_, deadline, [&](Token& token) { token.destroy_generation(ref); });
 }
 
+void KeyChanges::make_audit_generation(std::uint32_t generation, Deadline deadline) {
+    change_keys(hsm_, deadline, [&](Token& token) { token.make_audit_generation(generation); });
+}
+
+void KeyChanges::destroy_audit_generation(std::uint32_t generation, Deadline deadline) {
+    change_keys(hsm_, deadline, [&](Token& token) { token.destroy_audit_generation(generation); });
+}
+
 }  // namespace coffer::crypto

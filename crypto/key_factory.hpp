@@ -1,5 +1,5 @@
 #pragma once
-// Making Coffer's long-lived keys in a token, and destroying generations of master keys.
+// Making Coffer's long-lived keys in a token, and destroying old generations of them.
 
 #include <string>
 #include <string_view>
@@ -34,8 +34,11 @@ public:
     void make_generation(std::string_view name, const MasterKeyRef& ref);
     /// The HMAC-SHA256 key of the seals, 32 bytes. Throws Error when there is one.
     void make_seal_key();
-    /// The EC P-256 key pair that signs audit checkpoints. Throws Error when there is one.
+    /// The EC P-256 key pair that signs audit checkpoints, generation 1. Throws Error when there is one of
+    /// any generation.
     void make_audit_key();
+    /// That generation of it. Throws Error when there is one, or a newer one.
+    void make_audit_generation(std::uint32_t generation);
 
 private:
     void generate_master_key(std::string_view name, const MasterKeyRef& ref);
@@ -46,6 +49,10 @@ private:
 /// read-write. Throws Error when it is the token's last master key, without which a daemon does not start, or
 /// when several keys match; Pkcs11Error.
 void destroy_master_key(const Session& session, const MasterKeyRef& ref);
+
+/// Destroys both halves of that generation of the audit key; nothing to do when they are gone. `session` is
+/// read-write. Throws Error when no newer one is there, which would sign in its place; Pkcs11Error.
+void destroy_audit_key(const Session& session, std::uint32_t generation);
 
 /// Sets CKA_TRUSTED on the master keys `refs`, as the security officer (PKCS#11 2.40, 4.4: nobody else can).
 /// The user must not be logged in. Answers, for each key that could not be marked, one line that says why:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "crypto/audit_public_key.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -100,6 +101,38 @@ std::optional<CK_OBJECT_HANDLE> find_single(const Session& session, CK_OBJECT_CL
     return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
+/// Adds the private or public halves of the audit key's generations.
+void find_audit_halves(const Session& session, CK_OBJECT_CLASS object_class,
+                       std::optional<CK_OBJECT_HANDLE> FoundAuditKey::*half,
+                       std::map<std::uint32_t, FoundAuditKey>& keys) {
+    Template wanted;
+    wanted.number(CKA_CLASS, object_class).boolean(CKA_TOKEN, true);
+    for (const auto handle : find_objects(session, wanted)) {
+        const auto label = read_text(session, handle, CKA_LABEL);
+        if (!label.starts_with(kAuditKeyPrefix)) continue;
+        const auto generation = parse_audit_key_label(label);
+        if (!generation)
+            throw Error(fmt::format("the key \"{}\" in the token has no label that Coffer makes", label));
+        auto& key = keys[*generation];
+        key.generation = *generation;
+        if (key.*half) {
+            throw Error(fmt::format(
+                "the token holds several keys labelled \"{}\": remove those that are not Coffer's", label));
+        }
+        key.*half = handle;
+        if (object_class == CKO_PRIVATE_KEY) require_unreadable(session, handle, label);
+    }
+}
+
+std::vector<FoundAuditKey> find_audit_keys(const Session& session) {
+    std::map<std::uint32_t, FoundAuditKey> keys;
+    find_audit_halves(session, CKO_PRIVATE_KEY, &FoundAuditKey::private_key, keys);
+    find_audit_halves(session, CKO_PUBLIC_KEY, &FoundAuditKey::public_key, keys);
+    std::vector<FoundAuditKey> found;
+    for (const auto& [generation, key] : keys) found.push_back(key);
+    return found;
+}
+
 /// Nothing when the token will not copy. A failure of another kind (the session is gone) is thrown.
 std::optional<CK_OBJECT_HANDLE> copy_to_session(const Session& session, CK_OBJECT_HANDLE key) {
     Template changes;
@@ -133,19 +166,25 @@ FoundKeys find_keys(const Session& session) {
                       [](const FoundMasterKey& key) { return std::pair(key.name, key.ref.generation); });
     keys.seal_key = find_single(session, CKO_SECRET_KEY, kSealKeyLabel);
     if (keys.seal_key) require_unreadable(session, *keys.seal_key, std::string(kSealKeyLabel));
-    keys.audit_private_key = find_single(session, CKO_PRIVATE_KEY, kAuditKeyLabel);
-    if (keys.audit_private_key)
-        require_unreadable(session, *keys.audit_private_key, std::string(kAuditKeyLabel));
-    keys.audit_public_key = find_single(session, CKO_PUBLIC_KEY, kAuditKeyLabel);
+    keys.audit_keys = find_audit_keys(session);
     return keys;
 }
 
-KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy)
-    : audit_key_(keys.audit_private_key), audit_public_key_(keys.audit_public_key), copied_(copy) {
+const FoundAuditKey* FoundKeys::audit_key() const noexcept {
+    const auto newest = std::ranges::find_if(audit_keys.rbegin(), audit_keys.rend(), &FoundAuditKey::whole);
+    return newest == audit_keys.rend() ? nullptr : &*newest;
+}
+
+KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy) : copied_(copy) {
     if (keys.master_keys.empty() || !keys.seal_key) {
         throw Error(fmt::format(
             "the token holds no {}: run coffer-hsm init",
             keys.master_keys.empty() ? "master key (coffer/master/...)" : "seal key (coffer/seal/1)"));
+    }
+    for (const auto& key : keys.audit_keys) {
+        if (!key.whole()) continue;
+        audit_handles_.emplace(key.generation, *key.private_key);
+        audit_keys_.push_back({key.generation, p256_public_key_pem(session, *key.public_key)});
     }
     const auto usable = [&](CK_OBJECT_HANDLE key) {
         if (!copied_) return key;
@@ -173,6 +212,11 @@ void KeyRing::destroy_copies(const Session& session) noexcept {
 std::optional<CK_OBJECT_HANDLE> KeyRing::find(const MasterKeyRef& ref) const {
     const auto found = handles_.find(ref);
     return found == handles_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<CK_OBJECT_HANDLE> KeyRing::audit_key(std::uint32_t generation) const {
+    const auto found = audit_handles_.find(generation);
+    return found == audit_handles_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<MasterKeyRef> KeyRing::newest(MasterKeyId id) const {

@@ -21,18 +21,30 @@ struct FoundMasterKey {
     bool trusted = false;  ///< CKA_TRUSTED
 };
 
+/// One generation of the key pair that signs audit checkpoints, as found in the token. A half may be missing:
+/// a token that replicates slowly, or one that was destroying it.
+struct FoundAuditKey {
+    std::uint32_t generation = 0;
+    std::optional<CK_OBJECT_HANDLE> private_key;
+    std::optional<CK_OBJECT_HANDLE> public_key;
+    [[nodiscard]] bool whole() const noexcept { return private_key && public_key; }
+};
+
 /// All of Coffer's keys in a token, checked. Handles belong to the token's present epoch.
 struct FoundKeys {
     std::vector<FoundMasterKey> master_keys;  ///< by name, then generation
     std::optional<CK_OBJECT_HANDLE> seal_key;
-    std::optional<CK_OBJECT_HANDLE> audit_private_key;
-    std::optional<CK_OBJECT_HANDLE> audit_public_key;
+    std::vector<FoundAuditKey> audit_keys;  ///< by generation
+
+    /// The newest generation of the audit key of which both halves are there; null when there is none.
+    [[nodiscard]] const FoundAuditKey* audit_key() const noexcept;
 };
 
 /// Finds the keys, and checks that no two are alike and that master keys are what they must be. Throws Error
 /// that names the key and what is wrong: a label or CKA_ID that does not parse or does not fit the other, two
 /// keys with the same id and generation, one name with two ids or one id with two names, a master key that
-/// is not SENSITIVE, is EXTRACTABLE, or is not AES-256; two seal keys. Throws Pkcs11Error.
+/// is not SENSITIVE, is EXTRACTABLE, or is not AES-256; two seal keys; two audit keys of one generation.
+/// Throws Pkcs11Error.
 [[nodiscard]] FoundKeys find_keys(const Session& session);
 
 /// What a session uses to work with the keys that were found. Immutable.
@@ -52,11 +64,11 @@ public:
     /// The newest generation of `id`; nothing when the token has no such key.
     [[nodiscard]] std::optional<MasterKeyRef> newest(MasterKeyId id) const;
     [[nodiscard]] CK_OBJECT_HANDLE seal_key() const noexcept { return seal_key_; }
-    /// Nothing when the token has no audit key. Not copied: it signs a few times a minute.
-    [[nodiscard]] std::optional<CK_OBJECT_HANDLE> audit_key() const noexcept { return audit_key_; }
-    [[nodiscard]] std::optional<CK_OBJECT_HANDLE> audit_public_key() const noexcept {
-        return audit_public_key_;
-    }
+    /// Nothing when the token has no such generation of the audit key. Not copied: it signs a few times a
+    /// minute.
+    [[nodiscard]] std::optional<CK_OBJECT_HANDLE> audit_key(std::uint32_t generation) const;
+    /// Generations of the audit key that are whole, oldest first.
+    [[nodiscard]] const std::vector<AuditKeyInfo>& audit_keys() const noexcept { return audit_keys_; }
     /// By name.
     [[nodiscard]] const std::vector<MasterKeyInfo>& infos() const noexcept { return infos_; }
     /// All generations of all keys, in the order of FoundKeys.
@@ -69,8 +81,8 @@ private:
     std::vector<MasterKeyInfo> infos_;
     std::vector<MasterKeyRef> refs_;
     CK_OBJECT_HANDLE seal_key_ = CK_INVALID_HANDLE;
-    std::optional<CK_OBJECT_HANDLE> audit_key_;
-    std::optional<CK_OBJECT_HANDLE> audit_public_key_;
+    std::map<std::uint32_t, CK_OBJECT_HANDLE> audit_handles_;
+    std::vector<AuditKeyInfo> audit_keys_;
     std::vector<CK_OBJECT_HANDLE> copies_;
     bool copied_ = false;
 };

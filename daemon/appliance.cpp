@@ -251,6 +251,10 @@ std::vector<iam::ConfiguredListener> Appliance::listeners() const {
     return all;
 }
 
+std::optional<storage::AuditSigner> Appliance::journal_signer() const {
+    return audit_ ? audit_->signer() : std::nullopt;
+}
+
 void Appliance::make_service() {
     cache_ = std::make_unique<storage::SecretCache>(
         *database_, storage::CacheConfig{config_.cache.max_bytes, config_.cache.serve_stale_for});
@@ -273,16 +277,17 @@ void Appliance::make_service() {
                               *page_tokens_,
                               clock_,
                               &rotation_->workers()});
-    keys_ = std::make_unique<KeyParts>(config_,
-                                       keys::KeyServiceParts{{config_.node.region, config_.node.account},
-                                                             *hsm_,
-                                                             *database_,
-                                                             *master_keys_,
-                                                             *principals_,
-                                                             *page_tokens_,
-                                                             clock_,
-                                                             {}},
-                                       *master_keys_, leave_event_, log_);
+    keys_ = std::make_unique<KeyParts>(
+        config_,
+        keys::KeyServiceParts{{config_.node.region, config_.node.account},
+                              *hsm_,
+                              *database_,
+                              *master_keys_,
+                              *principals_,
+                              *page_tokens_,
+                              clock_,
+                              {}},
+        *master_keys_, leave_event_, [this] { return journal_signer(); }, log_);
     metrics_->add_sampler([this] { return keys_->metrics(); });
     secrets::PurgeWorker::Events events;
     events.purged = [log = log_](const std::string& name) {

@@ -78,6 +78,7 @@ private:
     /// Of the configuration, with their files' policies as they are now. For requests, which come when the
     /// server is there.
     [[nodiscard]] std::vector<iam::ConfiguredListener> listeners() const;
+    [[nodiscard]] std::optional<storage::AuditSigner> journal_signer() const;
     [[nodiscard]] std::vector<server::Readiness> readiness() const;
     [[nodiscard]] server::PkeyPtr load_key(const std::string& key, X509* certificate);
     [[nodiscard]] std::shared_ptr<server::ServerContext> server_context();

@@ -90,6 +90,7 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
                        Deadline deadline)
     : database_(database),
       clock_(clock),
+      node_(config.node.name),
       metrics_(std::move(metrics)),
       log_(std::move(log)),
       keep_for_(std::chrono::duration_cast<std::chrono::hours>(config.audit.keep_for)),
@@ -131,6 +132,12 @@ void AuditParts::start_sinks(const server::Config& config) {
     if (const auto& https = config.audit.https) {
         start(std::make_unique<audit::HttpsSink>("https", target_of(*https), https->path));
     }
+}
+
+std::optional<storage::AuditSigner> AuditParts::signer() const {
+    const auto generation = journal_->status().signing_generation;
+    if (generation == 0) return std::nullopt;
+    return storage::AuditSigner{node_, journal_->id(), generation, clock_.now()};
 }
 
 std::vector<audit::ShipperStatus> AuditParts::sinks() const {

@@ -20,6 +20,7 @@
 #include "daemon/server/log.hpp"
 #include "daemon/server/metrics.hpp"
 #include "storage/database.hpp"
+#include "storage/token_key_repository.hpp"
 
 namespace coffer::daemon {
 
@@ -45,6 +46,8 @@ public:
     [[nodiscard]] secrets::AuditTrail& trail() noexcept { return *trail_; }
     [[nodiscard]] secrets::RefusalObserver& refusals() noexcept { return *refusals_; }
     [[nodiscard]] audit::JournalStatus status() const { return journal_->status(); }
+    /// Which generation of the audit key signs the journal; nothing before the first checkpoint.
+    [[nodiscard]] std::optional<storage::AuditSigner> signer() const;
     [[nodiscard]] std::vector<audit::ShipperStatus> sinks() const;
 
     /// To be called when nobody asks for anything any more, while database and token are still there.
@@ -58,6 +61,7 @@ private:
 
     storage::Database& database_;
     const Clock& clock_;
+    const std::string node_;
     const std::shared_ptr<server::Metrics> metrics_;
     const std::shared_ptr<server::Log> log_;
     const std::chrono::hours keep_for_;

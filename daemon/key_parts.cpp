@@ -78,11 +78,13 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
 
 KeyParts::KeyParts(const server::Config& config, keys::KeyServiceParts parts,
                    secrets::MasterKeys& master_keys, const secrets::LeaveEvent& leave_event,
+                   std::function<std::optional<storage::AuditSigner>()> journal_signer,
                    std::shared_ptr<server::Log> log)
     : log_(std::move(log)),
       rewrap_({parts.hsm, parts.database, parts.principals, parts.clock, leave_event}, rewrap_options(config),
               config.master_keys.rewrap_per_second, rewrap_events(log_)),
-      keeper_({parts.hsm, parts.database, master_keys, parts.principals, parts.clock, leave_event},
+      keeper_({parts.hsm, parts.database, master_keys, parts.principals, parts.clock, leave_event,
+               std::move(journal_signer)},
               key_events(log_, rewrap_)),
       service_([&] {
           parts.changed = [this] { keeper_.wake(); };

@@ -1,6 +1,6 @@
 #pragma once
-// Master keys in the running daemon: what keeps token and register together, what wraps data keys anew, and
-// the operations.
+// The token's keys in the running daemon: what keeps token and register together, what wraps data keys anew,
+// and the operations.
 
 #include <prometheus/metric_family.h>
 
@@ -19,7 +19,9 @@ class KeyParts {
 public:
     /// Starts working. What `parts` refers to must outlive it; its `changed` is set here.
     KeyParts(const server::Config& config, keys::KeyServiceParts parts, secrets::MasterKeys& master_keys,
-             const secrets::LeaveEvent& leave_event, std::shared_ptr<server::Log> log);
+             const secrets::LeaveEvent& leave_event,
+             std::function<std::optional<storage::AuditSigner>()> journal_signer,
+             std::shared_ptr<server::Log> log);
 
     [[nodiscard]] keys::KeyService& service() noexcept { return service_; }
     [[nodiscard]] std::vector<prometheus::MetricFamily> metrics() const;

@@ -1,4 +1,4 @@
-// coffer key: the HSM's master keys.
+// coffer key: the HSM's master keys, and the key that signs the audit journals.
 
 #include <fmt/format.h>
 
@@ -42,6 +42,16 @@ void add_key_argument(CLI::App& verb, std::string& key, bool required) {
     option->required(required);
 }
 
+constexpr const char* kAuditKey = "alias/coffer/audit";
+
+/// --audit, in the place of a master key's name.
+void add_audit_flag(CLI::App& verb, std::string& key) {
+    verb.add_flag_callback(
+            "--audit", [&key] { key = kAuditKey; },
+            "the key that signs the audit journals, in place of a master key")
+        ->excludes(verb.get_option("key"));
+}
+
 bool wants_table(const Context& context) {
     return context.options().output.empty();
 }
@@ -66,6 +76,20 @@ v1::KeyMetadata describe(Context& context, const std::string& key) {
     return context.call_quietly(std::move(request)).describe_key().key_metadata();
 }
 
+/// The generations of a key that wraps nothing.
+void print_signing_generations(const v1::KeyMetadata& key) {
+    Columns columns({"GENERATION", "CREATED", "PUBLIC KEY (SHA-256)", "SIGNS THE JOURNALS OF", "IN TOKEN"});
+    for (const auto& generation : key.generations()) {
+        std::string nodes;
+        for (const auto& node : generation.nodes()) nodes += (nodes.empty() ? "" : ", ") + node;
+        columns.add({std::to_string(generation.generation()),
+                     generation.has_creation_date() ? short_time(generation.creation_date()) : "-",
+                     generation.has_public_key_sha256() ? generation.public_key_sha256() : "-",
+                     nodes.empty() ? "-" : nodes, generation.in_token() ? "yes" : "NO"});
+    }
+    print("\n" + columns.text());
+}
+
 void print_description(const v1::KeyMetadata& key) {
     const auto line = [](const char* name, const std::string& text) {
         if (!text.empty()) print(fmt::format("{:<12}{}\n", name, text));
@@ -75,13 +99,14 @@ void print_description(const v1::KeyMetadata& key) {
     line("Description", key.description());
     line("State", key.key_state() +
                       (key.has_deletion_date() ? ", deleted on " + short_time(key.deletion_date()) : ""));
-    line("Created", short_time(key.creation_date()));
+    if (key.has_creation_date()) line("Created", short_time(key.creation_date()));
     line("Rotation", key.rotation_enabled()
                          ? fmt::format("every {} days, next on {}", key.rotation_period_in_days(),
                                        short_time(key.next_rotation_date()))
                          : "by hand");
     if (key.has_rewrap()) line("Rewrap", rewrap_text(key));
     if (key.rewrap().has_message()) line("", key.rewrap().message());
+    if (key.key_usage() != "ENCRYPT_DECRYPT") return print_signing_generations(key);
     Columns columns({"GENERATION", "CREATED", "VERSIONS", "ACCESS KEYS", "IN TOKEN"});
     for (const auto& generation : key.generations()) {
         const bool newest = generation.generation() == key.current_generation();
@@ -159,7 +184,45 @@ v1::KeyMetadata wait_for_rewrap(Context& context, const std::string& key) {
     }
 }
 
+/// Until no journal is signed with an older generation any more, as far as its node has said.
+v1::KeyMetadata wait_for_journals(Context& context) {
+    Progress progress("waiting for the nodes' journals");
+    while (true) {
+        auto now = describe(context, kAuditKey);
+        std::string behind;
+        for (const auto& generation : now.generations()) {
+            if (generation.generation() == now.current_generation()) continue;
+            for (const auto& node : generation.nodes()) behind += (behind.empty() ? "" : ", ") + node;
+        }
+        if (behind.empty()) return now;
+        progress.set("waiting for the journals of " + behind);
+        std::this_thread::sleep_for(kPollInterval);
+    }
+}
+
+void run_rotate_audit_key(Context& context, const RotateOptions& options) {
+    v1::Request request;
+    request.mutable_rotate_key_on_demand()->set_key_id(kAuditKey);
+    const auto response = context.call(std::move(request));
+    const auto& rotated = response.rotate_key_on_demand();
+    if (!options.wait) {
+        if (!wants_table(context)) return context.show("RotateKeyOnDemand", rotated);
+        return print(fmt::format(
+            "generation {} of the audit key was made; every node's journal names it and goes over to it\n",
+            rotated.generation()));
+    }
+    const auto key = wait_for_journals(context);
+    if (!wants_table(context)) {
+        v1::DescribeKeyResponse shown;
+        *shown.mutable_key_metadata() = key;
+        return context.show("DescribeKey", shown);
+    }
+    print(fmt::format("generation {} of the audit key signs the journals of all nodes\n",
+                      rotated.generation()));
+}
+
 void run_rotate(Context& context, const RotateOptions& options) {
+    if (options.key == kAuditKey) return run_rotate_audit_key(context, options);
     v1::Request request;
     name_key(*request.mutable_rotate_key_on_demand(), options.key);
     const auto response = context.call(std::move(request));
@@ -317,7 +380,7 @@ void run_verify(Context& context, const VerifyOptions& options) {
 }  // namespace
 
 void add_keys(CLI::App& app, Commands& commands) {
-    auto* group = app.add_subcommand("key", "The HSM's master keys: make, rotate, retire, verify");
+    auto* group = app.add_subcommand("key", "The HSM's keys: make, rotate, retire, verify");
     group->fallthrough();
     group->require_subcommand(1);
     group->footer(
@@ -326,6 +389,7 @@ void add_keys(CLI::App& app, Commands& commands) {
         "  coffer key rotate --wait\n"
         "  coffer key verify\n"
         "  coffer key retire --backup-proven 2026-11-25T12:00:00Z\n"
+        "  coffer key rotate --audit --wait\n"
         "\nWithout a name a verb is about the default key. Options of every verb are in: coffer --help. The "
         "manual is\n"
         "docs/master-keys.md.");
@@ -340,20 +404,23 @@ void add_keys(CLI::App& app, Commands& commands) {
     verb->add_option("--description", create->description, "what it is for");
     add(verb, [create](Context& context) { run_create(context, *create); });
 
-    add(add_verb(*group, "list", "List the master keys; * marks the default key", {"coffer key list"}),
+    add(add_verb(*group, "list", "List the keys; * marks the default key", {"coffer key list"}),
         [](Context& context) { run_list(context); });
 
     auto described = std::make_shared<std::string>();
     verb = add_verb(*group, "describe", "Show a key, its generations, and how far a rotation is",
-                    {"coffer key describe", "coffer key describe payments"});
+                    {"coffer key describe", "coffer key describe payments", "coffer key describe --audit"});
     add_key_argument(*verb, *described, false);
+    add_audit_flag(*verb, *described);
     add(verb, [described](Context& context) { run_describe(context, *described); });
 
     auto rotate = std::make_shared<RotateOptions>();
     verb = add_verb(*group, "rotate", "Make a new generation, and wrap everything anew under it",
-                    {"coffer key rotate", "coffer key rotate payments --wait"});
+                    {"coffer key rotate", "coffer key rotate payments --wait", "coffer key rotate --audit"});
     add_key_argument(*verb, rotate->key, false);
-    verb->add_flag("--wait", rotate->wait, "until everything is under the new generation");
+    add_audit_flag(*verb, rotate->key);
+    verb->add_flag("--wait", rotate->wait,
+                   "until everything is under the new generation, or all journals are signed with it");
     add(verb, [rotate](Context& context) { run_rotate(context, *rotate); });
 
     auto schedule = std::make_shared<RotateOptions>();
@@ -367,10 +434,11 @@ void add_keys(CLI::App& app, Commands& commands) {
     add(verb, [schedule](Context& context) { run_schedule(context, *schedule); });
 
     auto retire = std::make_shared<RetireOptions>();
-    verb = add_verb(
-        *group, "retire", "Destroy generations that nothing is under any more",
-        {"coffer key retire --backup-proven 2026-11-25T12:00:00Z", "coffer key retire payments --force"});
+    verb = add_verb(*group, "retire", "Destroy generations that nothing is under any more",
+                    {"coffer key retire --backup-proven 2026-11-25T12:00:00Z",
+                     "coffer key retire payments --force", "coffer key retire --audit"});
     add_key_argument(*verb, retire->key, false);
+    add_audit_flag(*verb, retire->key);
     verb->add_option("--generation", retire->generation, "only this one (all but the newest)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{4294967295}));
     verb->add_option("--backup-proven", retire->backup_proven,

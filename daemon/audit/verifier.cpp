@@ -324,18 +324,74 @@ private:
         }
         last_checkpoint_ = digest;
         checkpoint_digests_.emplace(digest, checkpoint->state.sequence);
+        take_keys(*checkpoint, record.sequence, offset);
         last_was_closing_ = checkpoint->closing;
         last_checkpoint_record_ = record.sequence;
         ++report_.checkpoints;
         report_.last_signed_sequence = checkpoint->state.sequence;
     }
 
+    /// Whose turn it is after `checkpoint`, which is good.
+    void take_keys(const Checkpoint& checkpoint, std::uint64_t sequence, std::uint64_t offset) {
+        if (next_signer_ && next_signer_->id != checkpoint.signer.id) {
+            report_.notes.push_back("record " + std::to_string(sequence) + ": the audit key " +
+                                    name_of(checkpoint.signer) + " signs in place of " +
+                                    name_of(*next_signer_) +
+                                    ", which did not introduce it; it is believed because it was given");
+            replaced_.emplace(next_signer_->id, sequence);
+        }
+        if (checkpoint.successor) {
+            try {
+                keys_.add(*checkpoint.successor);
+            } catch (const Error& error) {
+                broken(FindingKind::signature, sequence, {}, offset,
+                       std::string("the public key that the checkpoint introduces is none: ") + error.what());
+            }
+            replaced_.emplace(checkpoint.signer.id, sequence);
+            report_.notes.push_back("record " + std::to_string(sequence) + ": the audit key " +
+                                    name_of(checkpoint.signer) + " introduces " +
+                                    name_of(checkpoint.successor->name) + ", which signs from there on");
+        }
+        next_signer_ = checkpoint.next_signer();
+        report_.signing_key = to_text(next_signer_->id);
+        report_.signing_generation = next_signer_->generation;
+    }
+
+    [[nodiscard]] static std::string name_of(const SignerName& signer) {
+        return to_text(signer.id) + " (generation " + std::to_string(signer.generation) + ")";
+    }
+
+    /// Why the checkpoint should not be signed with the key that it names; empty when it should.
+    [[nodiscard]] std::string problem_with_key(const Checkpoint& checkpoint) const {
+        const auto& signer = checkpoint.signer;
+        if (!keys_.has(signer.id)) {
+            return next_signer_
+                       ? "the checkpoint is signed with the key " + name_of(signer) +
+                             ", which was not given and which no checkpoint before introduces; " +
+                             name_of(*next_signer_) + " has to sign"
+                       : "the checkpoint is signed with a key that was not given: " + name_of(signer);
+        }
+        if (const auto replaced = replaced_.find(signer.id); replaced != replaced_.end()) {
+            return "the checkpoint is signed with the key " + name_of(signer) +
+                   ", which was replaced in record " + std::to_string(replaced->second);
+        }
+        const bool expected = !next_signer_ || next_signer_->id == signer.id;
+        if (expected && next_signer_ && next_signer_->generation != signer.generation) {
+            return "the checkpoint names the generation " + std::to_string(signer.generation) +
+                   " of the key " + name_of(*next_signer_);
+        }
+        // A key that was given is believed without a word of the one before, unless it goes back.
+        if (!expected && signer.generation < next_signer_->generation) {
+            return "the checkpoint is signed with the key " + name_of(signer) + " and " +
+                   name_of(*next_signer_) + " has to sign";
+        }
+        return {};
+    }
+
     /// What is wrong with a checkpoint that stands at `sequence`; empty when nothing is.
     [[nodiscard]] std::string problem_of(const Checkpoint& checkpoint, std::uint64_t sequence) const {
         const auto until = std::to_string(checkpoint.state.sequence);
-        if (!keys_.has(checkpoint.key)) {
-            return "the checkpoint is signed with a key that was not given: " + to_text(checkpoint.key);
-        }
+        if (auto problem = problem_with_key(checkpoint); !problem.empty()) return problem;
         if (!keys_.verify(checkpoint)) return "the checkpoint's signature is wrong";
         if (checkpoint.journal.text() != report_.journal) return "the checkpoint is of another journal";
         if (checkpoint.state.sequence >= sequence)
@@ -386,8 +442,9 @@ private:
             finding.file = name;
             finding.message =
                 !checkpoint ? "this is not a checkpoint: it was changed or cut"
-                : !keys_.has(checkpoint->key)
-                    ? "the checkpoint is signed with a key that was not given: " + to_text(checkpoint->key)
+                : !keys_.has(checkpoint->signer.id)
+                    ? "the checkpoint is signed with a key that was neither given nor introduced: " +
+                          name_of(checkpoint->signer)
                     : "the checkpoint's signature is wrong: it was changed";
             report_.findings.push_back(std::move(finding));
             return;
@@ -471,7 +528,7 @@ private:
     }
 
     const std::filesystem::path& directory_;
-    const CheckpointKeys& keys_;
+    CheckpointKeys keys_;  ///< those that were given, and those that were introduced
     const VerifyOptions& options_;
     std::optional<std::string> head_;
     DirectoryListing listing_;
@@ -488,6 +545,9 @@ private:
     /// Chain values of the records that checkpoints sign for, filled in by the walk.
     std::unordered_map<std::uint64_t, std::optional<Digest>> signed_chains_;
     std::map<Digest, std::uint64_t> checkpoint_digests_;
+    std::optional<SignerName> next_signer_;
+    std::map<Digest, std::uint64_t>
+        replaced_;  ///< ids of keys that may not sign any more, and since which record
     std::optional<Digest> last_checkpoint_;
     std::uint64_t last_checkpoint_record_ = 0;
     bool last_was_closing_ = false;

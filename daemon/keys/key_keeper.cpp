@@ -5,6 +5,7 @@
 #include <set>
 
 #include "daemon/base/thread_name.hpp"
+#include "daemon/keys/audit_generations.hpp"
 #include "daemon/keys/key_set.hpp"
 
 namespace coffer::keys {
@@ -104,6 +105,7 @@ void KeyKeeper::run_once() {
         parts_.master_keys.set_pending_deletion(std::move(pending));
         tell_missing(seen);
         events_.changed();
+        guarded("telling which key signs the audit journal", [&] { tell_signer(); });
         guarded("destroying retired generations", [&] { finish_retirements(seen); });
         guarded("rotating a master key by its schedule", [&] { rotate_if_due(seen); });
         guarded("deleting a master key", [&] { delete_if_due(seen); });
@@ -119,20 +121,34 @@ KeyKeeper::Seen KeyKeeper::load() const {
                 // In this order: what is retired in between is not taken for unknown.
                 seen.keys = MasterKeyRepository::load(tx);
                 seen.retired = MasterKeyRepository::retired(tx);
+                seen.audit_keys = storage::TokenKeyRepository::audit_keys(tx);
                 return seen;
             },
             std::move(done));
     });
 }
 
-void KeyKeeper::bring_token_up_to_date(const Seen& seen) {
+/// Looks for the keys again when the token holds others than this node knows of.
+void KeyKeeper::look_again(const Seen& seen) {
     std::vector<MasterKeyRef> registered;
     for (const auto& key : seen.keys.generations) registered.push_back({MasterKeyId(key.id), key.generation});
     auto held = parts_.hsm.key_changes().generations();
     std::ranges::sort(registered);
     std::ranges::sort(held);
-    if (registered == held) return;
-    parts_.hsm.key_changes().refresh(keeper_deadline());
+    const bool same_audit_keys =
+        std::ranges::equal(seen.audit_keys, parts_.hsm.audit_key().generations(), {},
+                           &storage::StoredAuditKey::generation, &crypto::AuditKeyInfo::generation);
+    if (registered != held || !same_audit_keys) parts_.hsm.key_changes().refresh(keeper_deadline());
+}
+
+void KeyKeeper::bring_token_up_to_date(const Seen& seen) {
+    look_again(seen);
+    if (has_untold(seen.audit_keys, parts_.hsm)) {
+        static_cast<void>(keeper_write<Done>(parts_.database, [this](storage::WriteTransaction& tx) {
+            tell_audit_generations(tx, {parts_.hsm, parts_.clock});
+            return Done{};
+        }));
+    }
     const auto infos = parts_.hsm.master_keys();
     const bool unknown = std::ranges::any_of(infos, [&](const crypto::MasterKeyInfo& info) {
         return newest_of(seen.keys, info.id.value()) < info.newest_generation &&
@@ -163,6 +179,21 @@ void KeyKeeper::tell_missing(const Seen& seen) {
     }
     missing_ = std::move(missing);
     missing_count_ = missing_.size();
+}
+
+void KeyKeeper::tell_signer() {
+    auto signer = parts_.journal_signer ? parts_.journal_signer() : std::nullopt;
+    if (!signer) return;
+    signer->seen = parts_.clock.now();
+    if (told_signer_ && told_signer_->journal == signer->journal &&
+        told_signer_->generation == signer->generation && signer->seen < told_signer_->seen + kSignerTold) {
+        return;
+    }
+    static_cast<void>(keeper_write<Done>(parts_.database, [&](storage::WriteTransaction& tx) {
+        storage::TokenKeyRepository::put_signer(tx, *signer);
+        return Done{};
+    }));
+    told_signer_ = signer;
 }
 
 void KeyKeeper::finish_retirements(const Seen& seen) {

@@ -21,6 +21,7 @@
 #include "daemon/secrets/service_action.hpp"
 #include "storage/change_listener.hpp"
 #include "storage/database.hpp"
+#include "storage/token_key_repository.hpp"
 
 namespace coffer::keys {
 
@@ -31,6 +32,9 @@ struct KeeperParts {
     iam::DirectoryKeeper& principals;
     const Clock& clock;
     secrets::LeaveEvent leave_event;
+    /// Which generation of the audit key signs this node's journal; nothing while that is not known. Empty
+    /// without a journal.
+    std::function<std::optional<storage::AuditSigner>()> journal_signer;
 };
 
 /// What operators want to know. Called on the keeper's thread; must not block or throw.
@@ -56,6 +60,8 @@ public:
     /// A generation that is marked as retired and still registered for so long was left behind by a node that
     /// died.
     static constexpr std::chrono::seconds kLeftBehind{120};
+    /// How often a node says which generation of the audit key signs its journal when that does not change.
+    static constexpr std::chrono::hours kSignerTold{1};
 
     /// What `parts` refers to must outlive it.
     KeyKeeper(KeeperParts parts, KeyEvents events);
@@ -74,10 +80,13 @@ private:
     struct Seen {
         storage::StoredMasterKeys keys;
         std::vector<storage::RetiredGeneration> retired;
+        std::vector<storage::StoredAuditKey> audit_keys;
     };
     void run(const std::stop_token& stop);
     [[nodiscard]] Seen load() const;
     void bring_token_up_to_date(const Seen& seen);
+    void look_again(const Seen& seen);
+    void tell_signer();
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
     void rotate_if_due(const Seen& seen);
@@ -92,6 +101,7 @@ private:
     std::map<storage::RetiredGeneration, std::chrono::steady_clock::time_point> half_retired_;
     std::map<crypto::MasterKeyRef, bool> missing_;
     std::atomic<std::size_t> missing_count_{0};
+    std::optional<storage::AuditSigner> told_signer_;
     std::string last_failure_;
     std::mutex mutex_;
     std::condition_variable_any wake_;

@@ -14,6 +14,7 @@
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/keys/key_set.hpp"
 #include "daemon/keys/retirement.hpp"
+#include "daemon/keys/token_keys.hpp"
 #include "daemon/secrets/authorization.hpp"
 #include "daemon/secrets/master_keys.hpp"
 #include "daemon/secrets/operation_set.hpp"
@@ -76,6 +77,13 @@ private:
                                                           const v1::ScheduleKeyDeletionRequest& request);
     v1::CancelKeyDeletionResponse cancel_key_deletion(Context call,
                                                       const v1::CancelKeyDeletionRequest& request);
+
+    // token_key_operations.cpp
+    [[nodiscard]] v1::KeyMetadata token_key_metadata(Context call, TokenKey key) const;
+    v1::DescribeKeyResponse describe_token_key(Context call, TokenKey key);
+    v1::RotateKeyOnDemandResponse rotate_token_key(Context call, TokenKey key);
+    v1::RetireKeyGenerationsResponse retire_token_key(Context call, TokenKey key,
+                                                      const v1::RetireKeyGenerationsRequest& request);
 
     // verify_operation.cpp
     v1::VerifyKeysResponse verify_keys(Context call, const v1::VerifyKeysRequest& request);

@@ -79,8 +79,8 @@ void make_keys(const crypto::Session& session, const std::vector<std::string>& n
     }
     if (!before.seal_key) factory.make_seal_key();
     rows.push_back({"seal key", before.seal_key ? "exists" : "made"});
-    if (!before.audit_private_key) factory.make_audit_key();
-    rows.push_back({"audit key", before.audit_private_key ? "exists" : "made"});
+    if (before.audit_keys.empty()) factory.make_audit_key();
+    rows.push_back({"audit key", before.audit_keys.empty() ? "made" : "exists"});
 }
 
 /// The names that no master key has yet.
