@@ -8,6 +8,8 @@
 
 #include <array>
 #include <limits>
+#include <optional>
+#include <string>
 
 #include "daemon/base/errors.hpp"
 #include "daemon/base/free_with.hpp"
@@ -33,12 +35,31 @@ std::shared_ptr<EVP_PKEY> require_p256(EVP_PKEY* raw) {
     return key;
 }
 
-/// Whether reading stopped because there is no further block.
-bool at_end_of_pem() {
-    const auto error = ERR_peek_last_error();
-    const bool at_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+struct FreeOpenssl {
+    void operator()(void* memory) const noexcept { OPENSSL_free(memory); }
+};
+
+struct PemBlock {
+    std::string name;
+    Bytes content;
+};
+
+/// Nothing when there is no further block. Throws Error when the next one is not whole.
+std::optional<PemBlock> next_block(BIO* source) {
+    char* name = nullptr;
+    char* header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
     ERR_clear_error();
-    return at_end;
+    const bool read = source != nullptr && PEM_read_bio(source, &name, &header, &data, &size) == 1;
+    const std::unique_ptr<char, FreeOpenssl> own_name(name);
+    const std::unique_ptr<char, FreeOpenssl> own_header(header);
+    const std::unique_ptr<unsigned char, FreeOpenssl> own_data(data);
+    if (read) return PemBlock{name, Bytes(data, data + size)};
+    const auto error = ERR_peek_last_error();
+    ERR_clear_error();
+    if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE) return std::nullopt;
+    throw Error("a block in PEM that is not whole");
 }
 
 }  // namespace
@@ -54,13 +75,14 @@ SigningKey signing_key(std::uint32_t generation, std::string_view pem) {
 std::vector<std::shared_ptr<EVP_PKEY>> public_keys_of_pem(std::string_view pem) {
     if (pem.size() > std::numeric_limits<int>::max()) throw Error("the public key's file is too long");
     const KeyBio source(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const Error not_a_key(
+        "not a public key in PEM: expected a block that begins with -----BEGIN PUBLIC KEY-----");
     std::vector<std::shared_ptr<EVP_PKEY>> keys;
-    while (EVP_PKEY* raw = source ? PEM_read_bio_PUBKEY(source.get(), nullptr, nullptr, nullptr) : nullptr) {
-        keys.push_back(require_p256(raw));
+    while (const auto block = next_block(source.get())) {
+        if (block->name != "PUBLIC KEY") throw not_a_key;
+        keys.push_back(public_key_of_der(block->content));
     }
-    if (!at_end_of_pem() || keys.empty()) {
-        throw Error("not a public key in PEM: expected a block that begins with -----BEGIN PUBLIC KEY-----");
-    }
+    if (keys.empty()) throw not_a_key;
     return keys;
 }
 

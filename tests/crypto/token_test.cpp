@@ -92,6 +92,37 @@ TEST_P(TokenTest, GenerationsRiseAndNamesAreTakenOnce) {
     });
 }
 
+TEST_P(TokenTest, AuditKeysHaveGenerations) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        KeyFactory factory(session);
+        EXPECT_THROW(destroy_audit_key(session, 1), Error) << "it is the only one";
+        factory.make_audit_generation(2);
+        EXPECT_THROW(factory.make_audit_generation(2), Error);
+        EXPECT_THROW(factory.make_audit_generation(1), Error);
+        const KeyRing ring(session, find_keys(session), false);
+        ASSERT_EQ(ring.audit_keys().size(), 2U);
+        EXPECT_EQ(ring.audit_keys()[1].generation, 2U);
+        EXPECT_NE(ring.audit_keys()[0].public_key, ring.audit_keys()[1].public_key);
+        EXPECT_NE(ring.audit_key(1), ring.audit_key(2));
+        EXPECT_FALSE(ring.audit_key(3));
+        destroy_audit_key(session, 1);
+        destroy_audit_key(session, 1);
+        const auto keys = find_keys(session).audit_keys;
+        ASSERT_EQ(keys.size(), 1U) << "both halves are gone";
+        EXPECT_EQ(keys[0].generation, 2U);
+    });
+}
+
+TEST(KeyNames, AuditKeyLabelsHaveOneSpelling) {
+    EXPECT_EQ(audit_key_label(12), "coffer/audit/12");
+    EXPECT_EQ(parse_audit_key_label("coffer/audit/12"), 12U);
+    for (const auto* text : {"coffer/audit/", "coffer/audit/0", "coffer/audit/01", "coffer/audit/1x",
+                             "coffer/audit/4294967296", "coffer/seal/1", ""}) {
+        EXPECT_FALSE(parse_audit_key_label(text)) << text;
+    }
+}
+
 TEST_P(TokenTest, TwoKeysThatMatchAreRefusedByName) {
     if (GetParam() == TokenKind::nss) GTEST_SKIP() << "an NSS database holds one key for each CKA_ID";
     const auto token = TestToken::make(GetParam());

@@ -5,6 +5,8 @@
 #   key_rotation_test.sh --build DIR [--token KIND] [versions]
 # shellcheck source=support.sh
 . "$(dirname "$0")/support.sh"
+# shellcheck source=second_node.sh
+. "$(dirname "$0")/second_node.sh"
 
 versions=${1:-3000}
 setting() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$state/etc/cofferd.toml"; }
@@ -34,27 +36,8 @@ appliance up >/dev/null
 wait_until "writes go on" load_goes_on
 
 # A second node on the same database and token: it has to hear of what the first one does.
-second_port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-as_owner mkdir -m 700 "$state/second" "$state/second/audit" "$state/second/state"
-awk -v port="$second_port" -v folder="$state/second" '
-  /^\[/ { section = $0; listeners += section == "[[listener]]"
-    skip = section == "[health]" || (section == "[[listener]]" && listeners > 1) }
-  skip { next }
-  section == "[node]" && /^name/ { print "name = \"second\""; next }
-  section == "[[listener]]" && /^port/ { print "port = " port; next }
-  section == "[audit]" && /^directory/ { print "directory = \"" folder "/audit\""; next }
-  section == "[audit]" && /^state_directory/ { print "state_directory = \"" folder "/state\""; next }
-  { print }' "$state/etc/cofferd.toml" >"$work/second.toml"
-start_second() {
-  # shellcheck disable=SC2016  # for the inner shell
-  as_owner bash -c 'echo "$$" >"$1/pid"; exec env $(cat "$2") "$3" run --config "$4"' start "$state/second" \
-    "$state/etc/environment" "$build/bin/cofferd" "$work/second.toml" >>"$work/second.log" 2>&1 &
-}
-on_second() { COFFER_ENDPOINT="127.0.0.1:$second_port" coffer "$@"; }
+make_second_node
 start_second
-second_answers() { on_second key list; }
-wait_until "the second node answers" second_answers
-background+=("$(cat "$state/second/pid")")
 
 expect_contains "a rotation makes a generation" "generation 2 writes from now on" "$(coffer key rotate)"
 expect_contains "the token holds it" coffer/master/default/2 "$(token_keys)"
@@ -94,10 +77,7 @@ expect_contains "every data key opens without it" "all open" "$(coffer key verif
 expect_equal "the other node reads without it" new "$(on_second get rotation/new)"
 expect_contains "and finds every data key" "all open" "$(on_second key verify)"
 wait_until "writes go on" load_goes_on
-second=$(cat "$state/second/pid")
-kill -TERM "$second"
-second_ended() { ! process_runs "$second"; }
-wait_until "the second node stops" second_ended
+stop_second
 stop_load
 
 appliance down >/dev/null

@@ -239,7 +239,12 @@ protected:
             ADD_FAILURE() << what << ": " << reason;
         };
         return std::make_unique<KeyKeeper>(
-            KeeperParts{*hsm_, *database_, *master_keys_, *principals_, clock_, {}}, std::move(events));
+            KeeperParts{*hsm_, *database_, *master_keys_, *principals_, clock_, {},
+                        [this]() -> std::optional<storage::AuditSigner> {
+                            if (signing_ == 0) return std::nullopt;
+                            return storage::AuditSigner{"node-1", journal_, signing_, clock_.now()};
+                        }},
+            std::move(events));
     }
     std::vector<std::uint32_t> in_token(const std::string& name = "main") {
         const auto id = hsm_->find_master_key(name);
@@ -248,6 +253,13 @@ protected:
         for (const auto& ref : hsm_->key_changes().generations()) {
             if (id && ref.id == id->id) generations.push_back(ref.generation);
         }
+        return generations;
+    }
+
+    std::vector<std::uint32_t> audit_keys_in_token() {
+        hsm_->key_changes().refresh(soon());
+        std::vector<std::uint32_t> generations;
+        for (const auto& key : hsm_->audit_key().generations()) generations.push_back(key.generation);
         return generations;
     }
 
@@ -263,6 +275,8 @@ protected:
     std::atomic<int> rotated_{0};
     std::atomic<int> deleted_{0};
     std::string kept_;
+    const Uuid journal_ = Uuid::random();
+    std::uint32_t signing_ = 0;  ///< the generation of the audit key that this node's journal is signed with
 };
 
 INSTANTIATE_TEST_SUITE_P(Tokens, KeysTest, ::testing::ValuesIn(testing::all_token_kinds()),
@@ -557,6 +571,74 @@ TEST_P(KeysTest, SettingsChangedByHandAreNotBelieved) {
             "INSERT INTO set_seals TABLE s; DROP TABLE k, s");
         EXPECT_EQ(describe().rotation_period_in_days(), 365);
     }
+}
+
+TEST_P(KeysTest, TheAuditKeyIsRotatedAndItsOldGenerationGoesWhenNoJournalNeedsIt) {
+    const std::string audit = "alias/coffer/audit";
+    const auto keeper = make_keeper();
+    signing_ = 1;
+    keeper->run_once();
+    EXPECT_THAT(describe(audit).generations(0).nodes(), ElementsAre("node-1"));
+
+    EXPECT_EQ(rotate(audit), 2);
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(1, 2));
+    auto key = describe(audit);
+    EXPECT_EQ(key.key_usage(), "SIGN_VERIFY");
+    EXPECT_EQ(key.current_generation(), 2);
+    EXPECT_EQ(key.arn(), "arn:aws:kms:eu-test-1:111122223333:alias/coffer/audit");
+    EXPECT_THAT(key.generations(1).public_key(), HasSubstr("-----BEGIN PUBLIC KEY-----"));
+    EXPECT_NE(key.generations(0).public_key_sha256(), key.generations(1).public_key_sha256());
+
+    const auto retire_audit = [&](bool force) {
+        return retire([&](auto& request) {
+            request.set_key_id(audit);
+            request.set_force(force);
+        });
+    };
+    const auto kept = retire_audit(false);
+    ASSERT_THAT(kept.kept(), SizeIs(1));
+    EXPECT_THAT(kept.kept(0).reason(), HasSubstr("signs the journal of node-1"));
+    signing_ = 2;
+    keeper->run_once();
+    EXPECT_THAT(retire_audit(false).retired(), ElementsAre(1));
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(2));
+    EXPECT_THAT(describe(audit).generations(), SizeIs(1));
+    EXPECT_THAT(message_of([&] {
+                    (void)retire([&](auto& request) {
+                        request.set_key_id(audit);
+                        request.set_generation(2);
+                    });
+                }),
+                HasSubstr("is the newest"));
+
+    EXPECT_EQ(rotate(audit), 3);
+    EXPECT_THAT(retire_audit(true).retired(), ElementsAre(2)) << "by force, whatever it signs";
+}
+
+TEST_P(KeysTest, AnAuditKeyThatADeadNodeMadeIsTakenOver) {
+    const std::string audit = "alias/coffer/audit";
+    EXPECT_EQ(rotate(audit), 2);
+    hsm_->key_changes().make_audit_generation(3, soon());
+    EXPECT_EQ(rotate(audit), 3) << "it is there already";
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(1, 2, 3));
+    hsm_->key_changes().make_audit_generation(4, soon());
+    make_keeper()->run_once();
+    EXPECT_EQ(by_hand("SELECT max(generation) FROM token_keys"), "4");
+}
+
+TEST_P(KeysTest, TheTokensOtherKeysAreListedAndTheirNamesReserved) {
+    const auto listed = ask([](v1::Request& request) { request.mutable_list_keys(); }).list_keys();
+    ASSERT_THAT(listed.keys(), SizeIs(3));
+    EXPECT_EQ(listed.keys(0).key_usage(), "ENCRYPT_DECRYPT");
+    EXPECT_EQ(listed.keys(1).alias(), "alias/coffer/audit");
+    EXPECT_EQ(listed.keys(2).alias(), "alias/coffer/seal");
+    EXPECT_EQ(listed.keys(2).key_usage(), "GENERATE_VERIFY_MAC");
+    EXPECT_THAT(message_of([&] {
+                    (void)ask([](v1::Request& request) {
+                        request.mutable_create_key()->set_alias("alias/coffer/audit");
+                    });
+                }),
+                HasSubstr("are reserved"));
 }
 
 TEST_P(KeysTest, WhoMayNotIsToldSo) {
