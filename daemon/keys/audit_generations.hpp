@@ -10,6 +10,12 @@
 
 namespace coffer::keys {
 
+/// What the database says of the audit key.
+struct ToldAuditKeys {
+    std::vector<storage::StoredAuditKey> generations;  ///< oldest first
+    std::vector<storage::AuditSigner> signers;
+};
+
 // For jobs of Database::write: they lock the token against other nodes, for the transaction. They throw
 // ServiceError for what the caller asked wrongly, and what the token throws.
 

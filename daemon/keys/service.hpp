@@ -12,6 +12,7 @@
 #include "coffer/v1/frame.pb.h"
 #include "crypto/hsm.hpp"
 #include "daemon/iam/directory_keeper.hpp"
+#include "daemon/keys/audit_generations.hpp"
 #include "daemon/keys/key_set.hpp"
 #include "daemon/keys/retirement.hpp"
 #include "daemon/keys/token_keys.hpp"
@@ -79,6 +80,7 @@ private:
                                                       const v1::CancelKeyDeletionRequest& request);
 
     // token_key_operations.cpp
+    [[nodiscard]] ToldAuditKeys load_audit_keys(Context call) const;
     [[nodiscard]] v1::KeyMetadata token_key_metadata(Context call, TokenKey key) const;
     v1::DescribeKeyResponse describe_token_key(Context call, TokenKey key);
     v1::RotateKeyOnDemandResponse rotate_token_key(Context call, TokenKey key);

@@ -22,16 +22,6 @@ using storage::TokenKeyRepository;
 
 namespace {
 
-/// What the database says of the audit key's generations.
-struct ToldAuditKeys {
-    std::vector<StoredAuditKey> generations;
-    std::vector<AuditSigner> signers;
-};
-
-ToldAuditKeys load_audit_keys(storage::ReadTransaction& tx) {
-    return {TokenKeyRepository::audit_keys(tx), TokenKeyRepository::signers(tx)};
-}
-
 /// By number: of what is told and of what the token holds.
 std::map<std::uint32_t, v1::KeyGeneration> audit_generations(const ToldAuditKeys& told, crypto::Hsm& hsm) {
     std::map<std::uint32_t, v1::KeyGeneration> generations;
@@ -112,10 +102,15 @@ secrets::ServiceError not_rotated(TokenKey key) {
 
 }  // namespace
 
+ToldAuditKeys KeyService::load_audit_keys(Context call) const {
+    return read<ToldAuditKeys>(call, [](storage::ReadTransaction& tx) {
+        return ToldAuditKeys{TokenKeyRepository::audit_keys(tx), TokenKeyRepository::signers(tx)};
+    });
+}
+
 v1::KeyMetadata KeyService::token_key_metadata(Context call, TokenKey key) const {
-    auto metadata = key == TokenKey::seal
-                        ? seal_key_metadata()
-                        : audit_key_metadata(read<ToldAuditKeys>(call, load_audit_keys), parts_.hsm);
+    auto metadata =
+        key == TokenKey::seal ? seal_key_metadata() : audit_key_metadata(load_audit_keys(call), parts_.hsm);
     metadata.set_key_id(std::string(alias_of(key)));
     metadata.set_alias(std::string(alias_of(key)));
     metadata.set_arn(token_key_arn(parts_.node, key));
@@ -151,7 +146,7 @@ v1::RetireKeyGenerationsResponse KeyService::retire_token_key(
     require(call, Action::coffer_retire_key_generations, "*");
     call.record->concerns(token_key_arn(parts_.node, key));
     if (key != TokenKey::audit) throw not_rotated(key);
-    const auto told = read<ToldAuditKeys>(call, load_audit_keys);
+    const auto told = load_audit_keys(call);
     auto generations = audit_generations(told, parts_.hsm);
     if (generations.empty()) throw secrets::invalid_request("There is no audit key.");
     const auto newest = std::prev(generations.end())->first;
