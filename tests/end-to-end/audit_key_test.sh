@@ -47,7 +47,7 @@ done
 expect_contains "coffer-hsm init leaves it alone" "exists" "$(hsm init | grep 'audit key')"
 expect_contains "the old key goes at once" "generation 1 was destroyed" "$(coffer key retire --audit)"
 expect_equal "the token holds the new one alone" "coffer/audit/2 " "$(audit_keys)"
-expect_contains "coffer-hsm finds what it needs" "audit key" "$(hsm check --rate-time 0 2>&1 | grep "Coffer's keys")"
+expect_contains "coffer-hsm finds what it needs" "audit key" "$(hsm check --rate-ms 0 2>&1 | grep "Coffer's keys")"
 
 # ---- a node that is away ----------------------------------------------------------------------------------------
 
