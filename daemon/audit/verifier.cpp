@@ -16,6 +16,7 @@
 #include "daemon/audit/line_reader.hpp"
 #include "daemon/audit/record.hpp"
 #include "daemon/audit/segment_header.hpp"
+#include "daemon/audit/signer_chain.hpp"
 #include "daemon/base/errors.hpp"
 
 namespace coffer::audit {
@@ -39,7 +40,7 @@ std::string range_text(std::uint64_t first, std::uint64_t last) {
 class Verifier {
 public:
     Verifier(const std::filesystem::path& directory, const CheckpointKeys& keys, const VerifyOptions& options)
-        : directory_(directory), keys_(keys), options_(options) {}
+        : directory_(directory), options_(options), signers_(keys) {}
 
     VerifyReport run() {
         // In this order: a journal that is being written may grow meanwhile, and a checkpoint is in the
@@ -333,66 +334,20 @@ private:
 
     /// Whose turn it is after `checkpoint`, which is good.
     void take_keys(const Checkpoint& checkpoint, std::uint64_t sequence, std::uint64_t offset) {
-        if (next_signer_ && next_signer_->id != checkpoint.signer.id) {
-            report_.notes.push_back("record " + std::to_string(sequence) + ": the audit key " +
-                                    name_of(checkpoint.signer) + " signs in place of " +
-                                    name_of(*next_signer_) +
-                                    ", which did not introduce it; it is believed because it was given");
-            replaced_.emplace(next_signer_->id, sequence);
+        try {
+            for (auto& note : signers_.take(checkpoint, sequence)) report_.notes.push_back(std::move(note));
+        } catch (const Error& error) {
+            broken(FindingKind::signature, sequence, {}, offset,
+                   std::string("the public key that the checkpoint introduces is none: ") + error.what());
         }
-        if (checkpoint.successor) {
-            try {
-                keys_.add(*checkpoint.successor);
-            } catch (const Error& error) {
-                broken(FindingKind::signature, sequence, {}, offset,
-                       std::string("the public key that the checkpoint introduces is none: ") + error.what());
-            }
-            replaced_.emplace(checkpoint.signer.id, sequence);
-            report_.notes.push_back("record " + std::to_string(sequence) + ": the audit key " +
-                                    name_of(checkpoint.signer) + " introduces " +
-                                    name_of(checkpoint.successor->name) + ", which signs from there on");
-        }
-        next_signer_ = checkpoint.next_signer();
-        report_.signing_key = to_text(next_signer_->id);
-        report_.signing_generation = next_signer_->generation;
-    }
-
-    [[nodiscard]] static std::string name_of(const SignerName& signer) {
-        return to_text(signer.id) + " (generation " + std::to_string(signer.generation) + ")";
-    }
-
-    /// Why the checkpoint should not be signed with the key that it names; empty when it should.
-    [[nodiscard]] std::string problem_with_key(const Checkpoint& checkpoint) const {
-        const auto& signer = checkpoint.signer;
-        if (!keys_.has(signer.id)) {
-            return next_signer_
-                       ? "the checkpoint is signed with the key " + name_of(signer) +
-                             ", which was not given and which no checkpoint before introduces; " +
-                             name_of(*next_signer_) + " has to sign"
-                       : "the checkpoint is signed with a key that was not given: " + name_of(signer);
-        }
-        if (const auto replaced = replaced_.find(signer.id); replaced != replaced_.end()) {
-            return "the checkpoint is signed with the key " + name_of(signer) +
-                   ", which was replaced in record " + std::to_string(replaced->second);
-        }
-        const bool expected = !next_signer_ || next_signer_->id == signer.id;
-        if (expected && next_signer_ && next_signer_->generation != signer.generation) {
-            return "the checkpoint names the generation " + std::to_string(signer.generation) +
-                   " of the key " + name_of(*next_signer_);
-        }
-        // A key that was given is believed without a word of the one before, unless it goes back.
-        if (!expected && signer.generation < next_signer_->generation) {
-            return "the checkpoint is signed with the key " + name_of(signer) + " and " +
-                   name_of(*next_signer_) + " has to sign";
-        }
-        return {};
+        report_.signing_key = to_text(signers_.next_signer()->id);
+        report_.signing_generation = signers_.next_signer()->generation;
     }
 
     /// What is wrong with a checkpoint that stands at `sequence`; empty when nothing is.
     [[nodiscard]] std::string problem_of(const Checkpoint& checkpoint, std::uint64_t sequence) const {
         const auto until = std::to_string(checkpoint.state.sequence);
-        if (auto problem = problem_with_key(checkpoint); !problem.empty()) return problem;
-        if (!keys_.verify(checkpoint)) return "the checkpoint's signature is wrong";
+        if (auto problem = signers_.problem_of(checkpoint); !problem.empty()) return problem;
         if (checkpoint.journal.text() != report_.journal) return "the checkpoint is of another journal";
         if (checkpoint.state.sequence >= sequence)
             return "the checkpoint signs for records that come after it";
@@ -436,19 +391,9 @@ private:
         const auto text = content.ends_with('\n') ? std::string_view(content).substr(0, content.size() - 1)
                                                   : std::string_view();
         const auto checkpoint = parse_checkpoint(text);
-        if (!checkpoint || !keys_.verify(*checkpoint)) {
-            Finding finding;
-            finding.kind = FindingKind::file;
-            finding.file = name;
-            finding.message =
-                !checkpoint ? "this is not a checkpoint: it was changed or cut"
-                : !keys_.has(checkpoint->signer.id)
-                    ? "the checkpoint is signed with a key that was neither given nor introduced: " +
-                          name_of(checkpoint->signer)
-                    : "the checkpoint's signature is wrong: it was changed";
-            report_.findings.push_back(std::move(finding));
-            return;
-        }
+        const auto problem = checkpoint ? signers_.problem_of_kept(*checkpoint)
+                                        : "this is not a checkpoint: it was changed or cut";
+        if (!problem.empty()) return add_file_finding(name, 0, problem);
         if (checkpoint_digests_.contains(sha256(text))) return;
         if (checkpoint->state.sequence < report_.first_sequence) {
             report_.notes.push_back(name + " is of segments that were removed");
@@ -528,7 +473,6 @@ private:
     }
 
     const std::filesystem::path& directory_;
-    CheckpointKeys keys_;  ///< those that were given, and those that were introduced
     const VerifyOptions& options_;
     std::optional<std::string> head_;
     DirectoryListing listing_;
@@ -545,9 +489,7 @@ private:
     /// Chain values of the records that checkpoints sign for, filled in by the walk.
     std::unordered_map<std::uint64_t, std::optional<Digest>> signed_chains_;
     std::map<Digest, std::uint64_t> checkpoint_digests_;
-    std::optional<SignerName> next_signer_;
-    std::map<Digest, std::uint64_t>
-        replaced_;  ///< ids of keys that may not sign any more, and since which record
+    SignerChain signers_;
     std::optional<Digest> last_checkpoint_;
     std::uint64_t last_checkpoint_record_ = 0;
     bool last_was_closing_ = false;
