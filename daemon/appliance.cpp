@@ -252,7 +252,8 @@ std::vector<iam::ConfiguredListener> Appliance::listeners() const {
 }
 
 std::optional<storage::AuditSigner> Appliance::journal_signer() const {
-    return audit_ ? audit_->signer() : std::nullopt;
+    if (!audit_) return std::nullopt;
+    return audit_->signer();
 }
 
 void Appliance::make_service() {

@@ -134,10 +134,8 @@ void AuditParts::start_sinks(const server::Config& config) {
     }
 }
 
-std::optional<storage::AuditSigner> AuditParts::signer() const {
-    const auto generation = journal_->status().signing_generation;
-    if (generation == 0) return std::nullopt;
-    return storage::AuditSigner{node_, journal_->id(), generation, clock_.now()};
+storage::AuditSigner AuditParts::signer() const {
+    return {node_, journal_->id(), journal_->status().signing_generation, clock_.now()};
 }
 
 std::vector<audit::ShipperStatus> AuditParts::sinks() const {

@@ -46,8 +46,8 @@ public:
     [[nodiscard]] secrets::AuditTrail& trail() noexcept { return *trail_; }
     [[nodiscard]] secrets::RefusalObserver& refusals() noexcept { return *refusals_; }
     [[nodiscard]] audit::JournalStatus status() const { return journal_->status(); }
-    /// Which generation of the audit key signs the journal; nothing before the first checkpoint.
-    [[nodiscard]] std::optional<storage::AuditSigner> signer() const;
+    /// Which generation of the audit key signs the journal.
+    [[nodiscard]] storage::AuditSigner signer() const;
     [[nodiscard]] std::vector<audit::ShipperStatus> sinks() const;
 
     /// To be called when nobody asks for anything any more, while database and token are still there.

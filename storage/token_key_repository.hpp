@@ -22,7 +22,7 @@ struct StoredAuditKey {
 struct AuditSigner {
     std::string node;
     Uuid journal;
-    std::uint32_t generation = 0;
+    std::uint32_t generation = 0;  ///< 0: it has no checkpoint yet
     Timestamp seen;  ///< when the node said so last
 };
 

@@ -30,7 +30,8 @@ Checkpointer::Checkpointer(const JournalConfig& config, const Clock& clock,
       queue_(queue),
       observer_(observer),
       previous_(previous ? previous->digest : Digest{}),
-      next_signer_(previous ? previous->next_signer : std::nullopt) {
+      next_signer_(previous ? previous->next_signer : std::nullopt),
+      signing_generation_(next_signer_ ? next_signer_->generation : 0) {
     if (!signer_) return;
     thread_ = std::thread([this] { run(); });
     name_thread(thread_, "audit-sign");

@@ -31,7 +31,7 @@ public:
     /// written.
     void write_now(bool closing);
     [[nodiscard]] std::uint64_t signed_sequence() const;
-    /// The generation of the key that signs the journal: of the newest checkpoint of this run; 0 before it.
+    /// The generation of the key whose turn it is to sign; 0 before a journal's first checkpoint.
     [[nodiscard]] std::uint32_t signing_generation() const;
     /// Ends the thread; a signature under way is waited for.
     void stop();

@@ -74,8 +74,9 @@ void KeyKeeper::wake() {
 void KeyKeeper::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         run_once();
+        const std::chrono::seconds pause = signer_is_behind() ? kSoon : kInterval;
         std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, stop, kInterval, [this] { return woken_; });
+        wake_.wait_for(lock, stop, pause, [this] { return woken_; });
         woken_ = false;
     }
 }
@@ -179,6 +180,12 @@ void KeyKeeper::tell_missing(const Seen& seen) {
     }
     missing_ = std::move(missing);
     missing_count_ = missing_.size();
+}
+
+bool KeyKeeper::signer_is_behind() {
+    const std::lock_guard no_look(round_mutex_);
+    const auto held = parts_.hsm.audit_key().generations();
+    return told_signer_ && !held.empty() && told_signer_->generation < held.back().generation;
 }
 
 void KeyKeeper::tell_signer() {

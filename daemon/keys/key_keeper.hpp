@@ -32,8 +32,7 @@ struct KeeperParts {
     iam::DirectoryKeeper& principals;
     const Clock& clock;
     secrets::LeaveEvent leave_event;
-    /// Which generation of the audit key signs this node's journal; nothing while that is not known. Empty
-    /// without a journal.
+    /// Which generation of the audit key signs this node's journal; nothing without one.
     std::function<std::optional<storage::AuditSigner>()> journal_signer;
 };
 
@@ -62,6 +61,8 @@ public:
     static constexpr std::chrono::seconds kLeftBehind{120};
     /// How often a node says which generation of the audit key signs its journal when that does not change.
     static constexpr std::chrono::hours kSignerTold{1};
+    /// How soon to look again while the journal has not gone over to the newest generation.
+    static constexpr std::chrono::seconds kSoon{1};
 
     /// What `parts` refers to must outlive it.
     KeyKeeper(KeeperParts parts, KeyEvents events);
@@ -87,6 +88,7 @@ private:
     void bring_token_up_to_date(const Seen& seen);
     void look_again(const Seen& seen);
     void tell_signer();
+    [[nodiscard]] bool signer_is_behind();
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
     void rotate_if_due(const Seen& seen);

@@ -37,10 +37,12 @@ std::map<std::uint32_t, v1::KeyGeneration> audit_generations(const ToldAuditKeys
         shown.set_public_key_sha256(
             audit::to_text(audit::signing_key(key.generation, key.public_key).name.id));
     }
+    const auto oldest = generations.empty() ? 0 : generations.begin()->first;
     for (auto& [number, shown] : generations) {
         shown.set_generation(number);
         for (const auto& signer : told.signers) {
-            if (signer.generation == number) shown.add_nodes(signer.node);
+            // A journal without a checkpoint may yet be begun with any of them.
+            if (std::max(signer.generation, oldest) == number) shown.add_nodes(signer.node);
         }
     }
     return generations;
@@ -77,7 +79,7 @@ std::string audit_obstacle(std::uint32_t number, std::uint32_t newest,
                            const std::vector<AuditSigner>& signers) {
     std::string nodes;
     for (const auto& signer : signers) {
-        if (signer.generation != number) continue;
+        if (signer.generation != number && signer.generation != 0) continue;
         nodes += fmt::format("{}{} (last seen at {})", nodes.empty() ? "" : ", ", signer.node,
                              audit::utc_seconds(signer.seen));
     }
