@@ -45,6 +45,15 @@ std::optional<MasterKeyLabel> parse_master_key_label(std::string_view label) {
     return parsed;
 }
 
+std::string seal_key_label(std::uint32_t generation) {
+    return fmt::format("{}{}", kSealKeyPrefix, generation);
+}
+
+std::optional<std::uint32_t> parse_seal_key_label(std::string_view label) {
+    if (!label.starts_with(kSealKeyPrefix)) return std::nullopt;
+    return parse_generation(label.substr(kSealKeyPrefix.size()));
+}
+
 std::string audit_key_label(std::uint32_t generation) {
     return fmt::format("{}{}", kAuditKeyPrefix, generation);
 }

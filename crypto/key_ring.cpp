@@ -89,16 +89,19 @@ void require_distinct(const std::vector<FoundMasterKey>& keys) {
     }
 }
 
-std::optional<CK_OBJECT_HANDLE> find_single(const Session& session, CK_OBJECT_CLASS object_class,
-                                            std::string_view label) {
-    Template wanted;
-    wanted.number(CKA_CLASS, object_class).boolean(CKA_TOKEN, true).text(CKA_LABEL, label);
-    const auto found = find_objects(session, wanted);
-    if (found.size() > 1) {
-        throw Error(fmt::format("the token holds {} keys labelled \"{}\": remove those that are not Coffer's",
-                                found.size(), label));
+/// Adds a generation of the seal key; does nothing for another key.
+void take_seal_key(const Session& session, CK_OBJECT_HANDLE handle, std::vector<FoundSealKey>& keys) {
+    const auto label = read_text(session, handle, CKA_LABEL);
+    if (!label.starts_with(kSealKeyPrefix)) return;
+    const auto generation = parse_seal_key_label(label);
+    if (!generation)
+        throw Error(fmt::format("the key \"{}\" in the token has no label that Coffer makes", label));
+    if (std::ranges::find(keys, *generation, &FoundSealKey::generation) != keys.end()) {
+        throw Error(fmt::format(
+            "the token holds several keys labelled \"{}\": remove those that are not Coffer's", label));
     }
-    return found.empty() ? std::nullopt : std::optional(found.front());
+    require_unreadable(session, handle, label);
+    keys.push_back({*generation, handle});
 }
 
 /// Adds the private or public halves of the audit key's generations.
@@ -160,12 +163,12 @@ FoundKeys find_keys(const Session& session) {
     wanted.number(CKA_CLASS, CKO_SECRET_KEY).boolean(CKA_TOKEN, true);
     for (const auto handle : find_objects(session, wanted)) {
         if (auto key = read_master_key(session, handle)) keys.master_keys.push_back(std::move(*key));
+        take_seal_key(session, handle, keys.seal_keys);
     }
     require_distinct(keys.master_keys);
     std::ranges::sort(keys.master_keys, {},
                       [](const FoundMasterKey& key) { return std::pair(key.name, key.ref.generation); });
-    keys.seal_key = find_single(session, CKO_SECRET_KEY, kSealKeyLabel);
-    if (keys.seal_key) require_unreadable(session, *keys.seal_key, std::string(kSealKeyLabel));
+    std::ranges::sort(keys.seal_keys, {}, &FoundSealKey::generation);
     keys.audit_keys = find_audit_keys(session);
     return keys;
 }
@@ -176,10 +179,10 @@ const FoundAuditKey* FoundKeys::audit_key() const noexcept {
 }
 
 KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy) : copied_(copy) {
-    if (keys.master_keys.empty() || !keys.seal_key) {
+    if (keys.master_keys.empty() || keys.seal_keys.empty()) {
         throw Error(fmt::format(
             "the token holds no {}: run coffer-hsm init",
-            keys.master_keys.empty() ? "master key (coffer/master/...)" : "seal key (coffer/seal/1)"));
+            keys.master_keys.empty() ? "master key (coffer/master/...)" : "seal key (coffer/seal/...)"));
     }
     for (const auto& key : keys.audit_keys) {
         if (!key.whole()) continue;
@@ -200,7 +203,10 @@ KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy) : cop
         if (infos_.empty() || infos_.back().id != key.ref.id) infos_.push_back({key.ref.id, key.name, 0});
         infos_.back().newest_generation = key.ref.generation;
     }
-    seal_key_ = usable(*keys.seal_key);
+    for (const auto& key : keys.seal_keys) {
+        seal_handles_.emplace(key.generation, usable(key.handle));
+        seal_generations_.push_back(key.generation);
+    }
 }
 
 void KeyRing::destroy_copies(const Session& session) noexcept {
@@ -212,6 +218,11 @@ void KeyRing::destroy_copies(const Session& session) noexcept {
 std::optional<CK_OBJECT_HANDLE> KeyRing::find(const MasterKeyRef& ref) const {
     const auto found = handles_.find(ref);
     return found == handles_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<CK_OBJECT_HANDLE> KeyRing::seal_key(std::uint32_t generation) const {
+    const auto found = seal_handles_.find(generation);
+    return found == seal_handles_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<CK_OBJECT_HANDLE> KeyRing::audit_key(std::uint32_t generation) const {

@@ -45,6 +45,8 @@ public:
     /// All generations of all master keys, by name, then generation.
     [[nodiscard]] std::vector<MasterKeyRef> generations() const;
     [[nodiscard]] bool holds(const MasterKeyRef& ref) const;
+    /// Generations of the seal key, oldest first.
+    [[nodiscard]] std::vector<std::uint32_t> seal_generations() const;
     /// Generations of the audit key, oldest first.
     [[nodiscard]] std::vector<AuditKeyInfo> audit_keys() const;
 
@@ -58,6 +60,8 @@ public:
     void make_generation(std::string_view name, const MasterKeyRef& ref);
     /// Destroys a generation, unless it is gone already, and refreshes.
     void destroy_generation(const MasterKeyRef& ref);
+    void make_seal_generation(std::uint32_t generation);
+    void destroy_seal_generation(std::uint32_t generation);
     void make_audit_generation(std::uint32_t generation);
     void destroy_audit_generation(std::uint32_t generation);
 
@@ -98,6 +102,7 @@ private:
     TokenInfo info_;
     std::vector<MasterKeyInfo> infos_;
     std::vector<MasterKeyRef> refs_;
+    std::vector<std::uint32_t> seal_generations_;
     std::vector<AuditKeyInfo> audit_keys_;
     bool copied_ = false;
 

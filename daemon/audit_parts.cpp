@@ -72,12 +72,8 @@ secrets::OutboxEvents outbox_events(std::shared_ptr<server::Metrics> metrics,
 
 }  // namespace
 
-std::shared_ptr<const secrets::OutboxRows> outbox_rows(const server::Config& config, crypto::Hsm& hsm,
-                                                       Deadline deadline) {
-    auto key = wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
-        hsm.seals().derive("audit-outbox", {Priority::read, deadline}, std::move(done));
-    });
-    return std::make_shared<const secrets::OutboxRows>(std::move(key), config.node.name);
+std::shared_ptr<crypto::DerivedKeys> outbox_keys(crypto::Hsm& hsm, Deadline deadline) {
+    return std::make_shared<crypto::DerivedKeys>(hsm.seals(), "audit-outbox", deadline);
 }
 
 secrets::EventMaker event_maker(const server::Config& config, const Clock& clock) {

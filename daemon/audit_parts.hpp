@@ -24,9 +24,8 @@
 
 namespace coffer::daemon {
 
-/// What makes rows of the outbox, with its key from the token. Blocks. Throws what the token throws.
-[[nodiscard]] std::shared_ptr<const secrets::OutboxRows> outbox_rows(const server::Config& config,
-                                                                     crypto::Hsm& hsm, Deadline deadline);
+/// The keys of the outbox, from the token. Blocks. Throws what the token throws.
+[[nodiscard]] std::shared_ptr<crypto::DerivedKeys> outbox_keys(crypto::Hsm& hsm, Deadline deadline);
 
 /// What events say of this node.
 [[nodiscard]] secrets::EventMaker event_maker(const server::Config& config, const Clock& clock);

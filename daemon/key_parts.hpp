@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/keys/key_keeper.hpp"
+#include "daemon/keys/reseal_worker.hpp"
 #include "daemon/keys/rewrap_worker.hpp"
 #include "daemon/keys/service.hpp"
 #include "daemon/server/config.hpp"
@@ -21,7 +22,7 @@ public:
     KeyParts(const server::Config& config, keys::KeyServiceParts parts, secrets::MasterKeys& master_keys,
              const secrets::LeaveEvent& leave_event,
              std::function<std::optional<storage::AuditSigner>()> journal_signer,
-             std::shared_ptr<server::Log> log);
+             std::function<void()> derive_keys, std::shared_ptr<server::Log> log);
 
     [[nodiscard]] keys::KeyService& service() noexcept { return service_; }
     [[nodiscard]] std::vector<prometheus::MetricFamily> metrics() const;
@@ -34,6 +35,7 @@ public:
 private:
     const std::shared_ptr<server::Log> log_;
     keys::RewrapWorker rewrap_;
+    keys::ResealWorker reseal_;
     keys::KeyKeeper keeper_;
     keys::KeyService service_;
 };

@@ -1,4 +1,4 @@
-// coffer key: the HSM's master keys, and the key that signs the audit journals.
+// coffer key: the HSM's master keys, the key that signs the audit journals, and the key that seals rows.
 
 #include <fmt/format.h>
 
@@ -15,6 +15,7 @@
 #include "client/coffer/json_output.hpp"
 #include "client/coffer/secret_text.hpp"
 #include "client/coffer/timestamp.hpp"
+#include "client/coffer/token_keys.hpp"
 #include "daemon/base/uuid.hpp"
 
 namespace coffer::cli {
@@ -42,16 +43,6 @@ void add_key_argument(CLI::App& verb, std::string& key, bool required) {
     option->required(required);
 }
 
-constexpr const char* kAuditKey = "alias/coffer/audit";
-
-/// --audit, in the place of a master key's name.
-void add_audit_flag(CLI::App& verb, std::string& key) {
-    verb.add_flag_callback(
-            "--audit", [&key] { key = kAuditKey; },
-            "the key that signs the audit journals, in place of a master key")
-        ->excludes(verb.get_option("key"));
-}
-
 bool wants_table(const Context& context) {
     return context.options().output.empty();
 }
@@ -76,20 +67,6 @@ v1::KeyMetadata describe(Context& context, const std::string& key) {
     return context.call_quietly(std::move(request)).describe_key().key_metadata();
 }
 
-/// The generations of a key that wraps nothing.
-void print_signing_generations(const v1::KeyMetadata& key) {
-    Columns columns({"GENERATION", "CREATED", "PUBLIC KEY (SHA-256)", "SIGNS THE JOURNALS OF", "IN TOKEN"});
-    for (const auto& generation : key.generations()) {
-        std::string nodes;
-        for (const auto& node : generation.nodes()) nodes += (nodes.empty() ? "" : ", ") + node;
-        columns.add({std::to_string(generation.generation()),
-                     generation.has_creation_date() ? short_time(generation.creation_date()) : "-",
-                     generation.has_public_key_sha256() ? generation.public_key_sha256() : "-",
-                     nodes.empty() ? "-" : nodes, generation.in_token() ? "yes" : "NO"});
-    }
-    print("\n" + columns.text());
-}
-
 void print_description(const v1::KeyMetadata& key) {
     const auto line = [](const char* name, const std::string& text) {
         if (!text.empty()) print(fmt::format("{:<12}{}\n", name, text));
@@ -104,9 +81,10 @@ void print_description(const v1::KeyMetadata& key) {
                          ? fmt::format("every {} days, next on {}", key.rotation_period_in_days(),
                                        short_time(key.next_rotation_date()))
                          : "by hand");
-    if (key.has_rewrap()) line("Rewrap", rewrap_text(key));
+    if (key.has_rewrap()) line(key.key_usage() == "ENCRYPT_DECRYPT" ? "Rewrap" : "Reseal", rewrap_text(key));
     if (key.rewrap().has_message()) line("", key.rewrap().message());
-    if (key.key_usage() != "ENCRYPT_DECRYPT") return print_signing_generations(key);
+    if (key.key_usage() == "SIGN_VERIFY") return print_audit_generations(key);
+    if (key.key_usage() == "GENERATE_VERIFY_MAC") return print_seal_generations(key);
     Columns columns({"GENERATION", "CREATED", "VERSIONS", "ACCESS KEYS", "IN TOKEN"});
     for (const auto& generation : key.generations()) {
         const bool newest = generation.generation() == key.current_generation();
@@ -177,9 +155,11 @@ v1::KeyMetadata wait_for_rewrap(Context& context, const std::string& key) {
         const auto& state = now.rewrap().state();
         if (!now.has_rewrap() || state == "Done") return now;
         if (state == "Failed") {
-            throw Failure(fmt::format("not everything could be wrapped anew. {}", now.rewrap().message()));
+            throw Failure(fmt::format("not everything could be {} anew. {}",
+                                      key == kSealKey ? "sealed" : "wrapped", now.rewrap().message()));
         }
-        progress.set(now.alias() + " " + rewrap_text(now));
+        progress.set(now.alias() + " " + rewrap_text(now) +
+                     (now.rewrap().has_message() ? ": " + now.rewrap().message() : std::string()));
         std::this_thread::sleep_for(kPollInterval);
     }
 }
@@ -221,7 +201,32 @@ void run_rotate_audit_key(Context& context, const RotateOptions& options) {
                       rotated.generation()));
 }
 
+void run_rotate_seal_key(Context& context, const RotateOptions& options) {
+    v1::Request request;
+    request.mutable_rotate_key_on_demand()->set_key_id(kSealKey);
+    const auto response = context.call(std::move(request));
+    const auto& rotated = response.rotate_key_on_demand();
+    if (!options.wait) {
+        if (!wants_table(context)) return context.show("RotateKeyOnDemand", rotated);
+        return print(
+            fmt::format("generation {} of the seal key was made; it seals as soon as all nodes know it, and "
+                        "rows are sealed anew in "
+                        "the background\n",
+                        rotated.generation()));
+    }
+    const auto key = wait_for_rewrap(context, kSealKey);
+    if (!wants_table(context)) {
+        v1::DescribeKeyResponse shown;
+        *shown.mutable_key_metadata() = key;
+        return context.show("DescribeKey", shown);
+    }
+    print(fmt::format(
+        "the seal key is at generation {}, and every row is sealed under it ({} rows sealed anew)\n",
+        rotated.generation(), key.rewrap().done()));
+}
+
 void run_rotate(Context& context, const RotateOptions& options) {
+    if (options.key == kSealKey) return run_rotate_seal_key(context, options);
     if (options.key == kAuditKey) return run_rotate_audit_key(context, options);
     v1::Request request;
     name_key(*request.mutable_rotate_key_on_demand(), options.key);
@@ -411,14 +416,15 @@ void add_keys(CLI::App& app, Commands& commands) {
     verb = add_verb(*group, "describe", "Show a key, its generations, and how far a rotation is",
                     {"coffer key describe", "coffer key describe payments", "coffer key describe --audit"});
     add_key_argument(*verb, *described, false);
-    add_audit_flag(*verb, *described);
+    add_token_key_flags(*verb, *described);
     add(verb, [described](Context& context) { run_describe(context, *described); });
 
     auto rotate = std::make_shared<RotateOptions>();
     verb = add_verb(*group, "rotate", "Make a new generation, and wrap everything anew under it",
-                    {"coffer key rotate", "coffer key rotate payments --wait", "coffer key rotate --audit"});
+                    {"coffer key rotate", "coffer key rotate payments --wait", "coffer key rotate --audit",
+                     "coffer key rotate --seal --wait"});
     add_key_argument(*verb, rotate->key, false);
-    add_audit_flag(*verb, rotate->key);
+    add_token_key_flags(*verb, rotate->key);
     verb->add_flag("--wait", rotate->wait,
                    "until everything is under the new generation, or all journals are signed with it");
     add(verb, [rotate](Context& context) { run_rotate(context, *rotate); });
@@ -438,7 +444,7 @@ void add_keys(CLI::App& app, Commands& commands) {
                     {"coffer key retire --backup-proven 2026-11-25T12:00:00Z",
                      "coffer key retire payments --force", "coffer key retire --audit"});
     add_key_argument(*verb, retire->key, false);
-    add_audit_flag(*verb, retire->key);
+    add_token_key_flags(*verb, retire->key);
     verb->add_option("--generation", retire->generation, "only this one (all but the newest)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{4294967295}));
     verb->add_option("--backup-proven", retire->backup_proven,

@@ -96,7 +96,7 @@ v1::ListKeysResponse KeyService::list_keys(Context call) {
     const auto keys = load_keys(call);
     v1::ListKeysResponse response;
     for (const auto& key : key_ids(keys)) *response.add_keys() = summary(keys, key);
-    for (const auto key : kTokenKeys) *response.add_keys() = token_key_metadata(call, key);
+    for (const auto key : kTokenKeys) *response.add_keys() = token_key_metadata(call, key, false);
     return response;
 }
 

@@ -62,18 +62,6 @@ v1::KeyMetadata audit_key_metadata(const ToldAuditKeys& told, crypto::Hsm& hsm) 
     return metadata;
 }
 
-v1::KeyMetadata seal_key_metadata() {
-    v1::KeyMetadata metadata;
-    metadata.set_description("Seals the rows of the database that decide access or meaning.");
-    metadata.set_key_usage("GENERATE_VERIFY_MAC");
-    metadata.set_key_state("Enabled");
-    metadata.set_current_generation(1);
-    auto& generation = *metadata.add_generations();
-    generation.set_generation(1);
-    generation.set_in_token(true);
-    return metadata;
-}
-
 /// Why generation `number` of the audit key is not destroyed; empty when nothing speaks against it.
 std::string audit_obstacle(std::uint32_t number, std::uint32_t newest,
                            const std::vector<AuditSigner>& signers) {
@@ -98,10 +86,6 @@ void keep_audit_generation(v1::RetireKeyGenerationsResponse& response, std::uint
     kept.set_reason(reason);
 }
 
-secrets::ServiceError not_rotated(TokenKey key) {
-    return secrets::invalid_request(fmt::format("{} has one generation and is not rotated.", alias_of(key)));
-}
-
 }  // namespace
 
 ToldAuditKeys KeyService::load_audit_keys(Context call) const {
@@ -110,9 +94,9 @@ ToldAuditKeys KeyService::load_audit_keys(Context call) const {
     });
 }
 
-v1::KeyMetadata KeyService::token_key_metadata(Context call, TokenKey key) const {
-    auto metadata =
-        key == TokenKey::seal ? seal_key_metadata() : audit_key_metadata(load_audit_keys(call), parts_.hsm);
+v1::KeyMetadata KeyService::token_key_metadata(Context call, TokenKey key, bool with_rows) const {
+    auto metadata = key == TokenKey::seal ? seal_key_metadata(call, with_rows)
+                                          : audit_key_metadata(load_audit_keys(call), parts_.hsm);
     metadata.set_key_id(std::string(alias_of(key)));
     metadata.set_alias(std::string(alias_of(key)));
     metadata.set_arn(token_key_arn(parts_.node, key));
@@ -122,13 +106,13 @@ v1::KeyMetadata KeyService::token_key_metadata(Context call, TokenKey key) const
 v1::DescribeKeyResponse KeyService::describe_token_key(Context call, TokenKey key) {
     require(call, Action::kms_describe_key, token_key_arn(parts_.node, key));
     v1::DescribeKeyResponse response;
-    *response.mutable_key_metadata() = token_key_metadata(call, key);
+    *response.mutable_key_metadata() = token_key_metadata(call, key, true);
     return response;
 }
 
 v1::RotateKeyOnDemandResponse KeyService::rotate_token_key(Context call, TokenKey key) {
     require(call, Action::kms_rotate_key_on_demand, token_key_arn(parts_.node, key));
-    if (key != TokenKey::audit) throw not_rotated(key);
+    if (key == TokenKey::seal) return rotate_seal_key(call);
     const auto made = write<StoredAuditKey>(call, [&](storage::WriteTransaction& tx) {
         const auto generation = make_next_audit_generation(tx, {parts_.hsm, parts_.clock});
         call.record->concerns(token_key_arn(parts_.node, key));
@@ -147,7 +131,7 @@ v1::RetireKeyGenerationsResponse KeyService::retire_token_key(
     Context call, TokenKey key, const v1::RetireKeyGenerationsRequest& request) {
     require(call, Action::coffer_retire_key_generations, "*");
     call.record->concerns(token_key_arn(parts_.node, key));
-    if (key != TokenKey::audit) throw not_rotated(key);
+    if (key == TokenKey::seal) return retire_seal_key(call, request);
     const auto told = load_audit_keys(call);
     auto generations = audit_generations(told, parts_.hsm);
     if (generations.empty()) throw secrets::invalid_request("There is no audit key.");
