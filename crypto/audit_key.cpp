@@ -1,6 +1,5 @@
 #include "crypto/audit_key.hpp"
 
-#include "crypto/audit_public_key.hpp"
 #include "crypto/hsm_impl.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -8,10 +7,6 @@
 namespace coffer::crypto {
 
 namespace {
-
-Error no_audit_key() {
-    return Error("the token holds no audit key (" + std::string(kAuditKeyLabel) + "): run coffer-hsm init");
-}
 
 P256Signature sign_digest(const Session& session, CK_OBJECT_HANDLE key, Sha256Digest digest) {
     CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
@@ -26,20 +21,18 @@ P256Signature sign_digest(const Session& session, CK_OBJECT_HANDLE key, Sha256Di
 
 }  // namespace
 
-void AuditKey::sign(Sha256Digest digest, JobOptions options, Completion<P256Signature> completion) {
-    hsm_.impl().submit<P256Signature>(options, std::move(completion), [digest](HsmContext& context) {
-        const auto key = context.ring().audit_key();
-        if (!key) throw no_audit_key();
-        return sign_digest(context.session(), *key, digest);
-    });
+std::vector<AuditKeyInfo> AuditKey::generations() const {
+    return hsm_.impl().token().audit_keys();
 }
 
-void AuditKey::public_key(JobOptions options, Completion<std::string> completion) {
-    hsm_.impl().submit<std::string>(options, std::move(completion), [](HsmContext& context) {
-        const auto key = context.ring().audit_public_key();
-        if (!key) throw no_audit_key();
-        return p256_public_key_pem(context.session(), *key);
-    });
+void AuditKey::sign(std::uint32_t generation, Sha256Digest digest, JobOptions options,
+                    Completion<P256Signature> completion) {
+    hsm_.impl().submit<P256Signature>(
+        options, std::move(completion), [generation, digest](HsmContext& context) {
+            const auto key = context.ring().audit_key(generation);
+            if (!key) throw Error("the token does not hold the audit key " + audit_key_label(generation));
+            return sign_digest(context.session(), *key, digest);
+        });
 }
 
 }  // namespace coffer::crypto

@@ -10,7 +10,6 @@
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/seal_form.hpp"
-#include "crypto/seals.hpp"
 
 namespace coffer::crypto {
 
@@ -30,8 +29,10 @@ Canary Canary::make(const Session& session, const KeyRing& ring, const Profile& 
                 canary.stored_);
     canary.wrapped_ = wrap_data_key(session, canary.wrap_, master, key.get());
     canary.open(session, ring);
-    std::array<std::uint8_t, kSealBytes> mac{};
-    hmac_sha256(session, ring.seal_key(), Bytes(kSealCallBytesMax, 0x5a), mac);
+    std::array<std::uint8_t, kMacBytes> mac{};
+    for (const auto generation : ring.seal_generations()) {
+        hmac_sha256(session, ring.seal_key(generation).value(), Bytes(kSealCallBytesMax, 0x5a), mac);
+    }
     return canary;
 }
 
@@ -83,9 +84,9 @@ void hmac_sha256(const Session& session, CK_OBJECT_HANDLE key, ByteView message,
     auto* data = const_cast<std::uint8_t*>(message.empty() ? &kNothing : message.data());
     CK_ULONG written = out.size();
     check("C_Sign", f.C_Sign(session.handle(), data, message.size(), out.data(), &written));
-    if (written != kSealBytes) {
+    if (written != kMacBytes) {
         throw Error(
-            fmt::format("the token's CKM_SHA256_HMAC made {} bytes instead of {}", written, kSealBytes));
+            fmt::format("the token's CKM_SHA256_HMAC made {} bytes instead of {}", written, kMacBytes));
     }
 }
 

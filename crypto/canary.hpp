@@ -14,7 +14,7 @@ namespace coffer::crypto {
 class Canary {
 public:
     /// Generates a data key, encrypts, wraps it under the newest generation of the first master key, reads it
-    /// back, and signs as long a message as is ever signed with the seal key: all that serving needs. Throws
+    /// back, and signs as long a message as is ever signed with each seal key: all that serving needs. Throws
     /// Pkcs11Error; Error when the token does something else than it should.
     [[nodiscard]] static Canary make(const Session& session, const KeyRing& ring, const Profile& profile);
 

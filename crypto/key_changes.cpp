@@ -63,4 +63,20 @@ void KeyChanges::destroy_generation(const MasterKeyRef& ref, Deadline deadline) 
     change_keys(hsm_, deadline, [&](Token& token) { token.destroy_generation(ref); });
 }
 
+void KeyChanges::make_seal_generation(std::uint32_t generation, Deadline deadline) {
+    change_keys(hsm_, deadline, [&](Token& token) { token.make_seal_generation(generation); });
+}
+
+void KeyChanges::destroy_seal_generation(std::uint32_t generation, Deadline deadline) {
+    change_keys(hsm_, deadline, [&](Token& token) { token.destroy_seal_generation(generation); });
+}
+
+void KeyChanges::make_audit_generation(std::uint32_t generation, Deadline deadline) {
+    change_keys(hsm_, deadline, [&](Token& token) { token.make_audit_generation(generation); });
+}
+
+void KeyChanges::destroy_audit_generation(std::uint32_t generation, Deadline deadline) {
+    change_keys(hsm_, deadline, [&](Token& token) { token.destroy_audit_generation(generation); });
+}
+
 }  // namespace coffer::crypto

@@ -1,5 +1,5 @@
 #pragma once
-// Long-lived keys while the daemon serves: master keys made, looked for again, and destroyed, with every
+// Long-lived keys while the daemon serves: generations made, looked for again, and destroyed, with every
 // thread of the token standing still for those milliseconds.
 
 #include <atomic>
@@ -40,6 +40,18 @@ public:
     void make_generation(const std::string& name, const MasterKeyRef& ref, Deadline deadline);
     /// Destroys a generation for good; nothing to do when it is gone.
     void destroy_generation(const MasterKeyRef& ref, Deadline deadline);
+
+    /// A further generation of the seal key, newer than all that the token holds. Nothing is sealed under it
+    /// before Seals::seal_under() says so.
+    void make_seal_generation(std::uint32_t generation, Deadline deadline);
+    /// Destroys an old generation of the seal key for good; nothing to do when it is gone. What is sealed
+    /// under it is not believed any more.
+    void destroy_seal_generation(std::uint32_t generation, Deadline deadline);
+
+    /// A further generation of the audit key, newer than all that the token holds.
+    void make_audit_generation(std::uint32_t generation, Deadline deadline);
+    /// Destroys an old generation of the audit key for good; nothing to do when it is gone.
+    void destroy_audit_generation(std::uint32_t generation, Deadline deadline);
 
 private:
     Hsm& hsm_;

@@ -107,13 +107,22 @@ void KeyFactory::generate_master_key(std::string_view name, const MasterKeyRef& 
 }
 
 void KeyFactory::make_seal_key() {
-    if (find_keys(session_).seal_key) throw Error("the token holds a seal key already");
+    if (!find_keys(session_).seal_keys.empty()) throw Error("the token holds a seal key already");
+    make_seal_generation(1);
+}
+
+void KeyFactory::make_seal_generation(std::uint32_t generation) {
+    const auto label = seal_key_label(generation);
+    for (const auto& key : find_keys(session_).seal_keys) {
+        if (key.generation < generation) continue;
+        throw Error(fmt::format("the token holds {} already", seal_key_label(key.generation)));
+    }
     Template key;
     key.number(CKA_CLASS, CKO_SECRET_KEY)
         .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
         .number(CKA_VALUE_LEN, kLongLivedKeyBytes)
-        .text(CKA_LABEL, kSealKeyLabel)
-        .text(CKA_ID, kSealKeyLabel)
+        .text(CKA_LABEL, label)
+        .text(CKA_ID, label)
         .boolean(CKA_TOKEN, true)
         .boolean(CKA_PRIVATE, true)
         .boolean(CKA_SENSITIVE, true)
@@ -131,20 +140,28 @@ void KeyFactory::make_seal_key() {
 }
 
 void KeyFactory::make_audit_key() {
-    const FoundKeys keys = find_keys(session_);
-    if (keys.audit_private_key || keys.audit_public_key) throw Error("the token holds an audit key already");
+    if (!find_keys(session_).audit_keys.empty()) throw Error("the token holds an audit key already");
+    make_audit_generation(1);
+}
+
+void KeyFactory::make_audit_generation(std::uint32_t generation) {
+    const auto label = audit_key_label(generation);
+    for (const auto& key : find_keys(session_).audit_keys) {
+        if (key.generation < generation) continue;
+        throw Error(fmt::format("the token holds {} already", audit_key_label(key.generation)));
+    }
     Template public_key;
     public_key.bytes(CKA_EC_PARAMS, kP256)
-        .text(CKA_LABEL, kAuditKeyLabel)
-        .text(CKA_ID, kAuditKeyLabel)
+        .text(CKA_LABEL, label)
+        .text(CKA_ID, label)
         .boolean(CKA_TOKEN, true)
         .boolean(CKA_PRIVATE, false)
         .boolean(CKA_VERIFY, true)
         .boolean(CKA_ENCRYPT, false)
         .boolean(CKA_WRAP, false);
     Template private_key;
-    private_key.text(CKA_LABEL, kAuditKeyLabel)
-        .text(CKA_ID, kAuditKeyLabel)
+    private_key.text(CKA_LABEL, label)
+        .text(CKA_ID, label)
         .boolean(CKA_TOKEN, true)
         .boolean(CKA_PRIVATE, true)
         .boolean(CKA_SENSITIVE, true)
@@ -163,6 +180,32 @@ void KeyFactory::make_audit_key() {
     (void)find_keys(session_);
     (void)made_public.release();
     (void)made_private.release();
+}
+
+void destroy_seal_key(const Session& session, std::uint32_t generation) {
+    const auto keys = find_keys(session).seal_keys;
+    const auto found = std::ranges::find(keys, generation, &FoundSealKey::generation);
+    if (found == keys.end()) return;
+    if (keys.back().generation <= generation) {
+        throw Error(fmt::format("the token holds no newer seal key than {}: it is not destroyed",
+                                seal_key_label(generation)));
+    }
+    check("C_DestroyObject", session.functions().C_DestroyObject(session.handle(), found->handle));
+}
+
+void destroy_audit_key(const Session& session, std::uint32_t generation) {
+    const auto keys = find_keys(session);
+    const auto found = std::ranges::find(keys.audit_keys, generation, &FoundAuditKey::generation);
+    if (found == keys.audit_keys.end()) return;
+    const auto* newest = keys.audit_key();
+    if (newest == nullptr || newest->generation <= generation) {
+        throw Error(fmt::format("the token holds no newer audit key than {}: it is not destroyed",
+                                audit_key_label(generation)));
+    }
+    // The private half first: it is the one to get rid of.
+    for (const auto& half : {found->private_key, found->public_key}) {
+        if (half) check("C_DestroyObject", session.functions().C_DestroyObject(session.handle(), *half));
+    }
 }
 
 void destroy_master_key(const Session& session, const MasterKeyRef& ref) {

@@ -14,6 +14,15 @@ bool is_name_character(char c) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' ||
            c == '_' || c == '-';
 }
+
+/// Only the one spelling: "01" would be a second label for generation 1.
+std::optional<std::uint32_t> parse_generation(std::string_view digits) noexcept {
+    std::uint32_t generation = 0;
+    const auto* const end = digits.data() + digits.size();
+    const auto [stop, error] = std::from_chars(digits.data(), end, generation);
+    if (error != std::errc{} || stop != end || generation == 0 || digits.front() == '0') return std::nullopt;
+    return generation;
+}
 }  // namespace
 
 bool is_master_key_name(std::string_view name) noexcept {
@@ -30,15 +39,28 @@ std::optional<MasterKeyLabel> parse_master_key_label(std::string_view label) {
     const auto rest = label.substr(kMasterKeyPrefix.size());
     const auto slash = rest.rfind('/');
     if (slash == std::string_view::npos) return std::nullopt;
-    const auto digits = rest.substr(slash + 1);
-    MasterKeyLabel parsed{.name = std::string(rest.substr(0, slash))};
-    const auto* const end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, parsed.generation);
-    if (error != std::errc{} || stop != end) return std::nullopt;
-    // Only the one spelling: "01" would be a second label for generation 1.
-    if (!is_master_key_name(parsed.name) || parsed.generation == 0 || digits.front() == '0')
-        return std::nullopt;
+    const auto generation = parse_generation(rest.substr(slash + 1));
+    MasterKeyLabel parsed{.name = std::string(rest.substr(0, slash)), .generation = generation.value_or(0)};
+    if (!generation || !is_master_key_name(parsed.name)) return std::nullopt;
     return parsed;
+}
+
+std::string seal_key_label(std::uint32_t generation) {
+    return fmt::format("{}{}", kSealKeyPrefix, generation);
+}
+
+std::optional<std::uint32_t> parse_seal_key_label(std::string_view label) {
+    if (!label.starts_with(kSealKeyPrefix)) return std::nullopt;
+    return parse_generation(label.substr(kSealKeyPrefix.size()));
+}
+
+std::string audit_key_label(std::uint32_t generation) {
+    return fmt::format("{}{}", kAuditKeyPrefix, generation);
+}
+
+std::optional<std::uint32_t> parse_audit_key_label(std::string_view label) {
+    if (!label.starts_with(kAuditKeyPrefix)) return std::nullopt;
+    return parse_generation(label.substr(kAuditKeyPrefix.size()));
 }
 
 MasterKeyCkaId master_key_cka_id(const MasterKeyRef& ref) {

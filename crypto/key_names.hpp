@@ -13,8 +13,8 @@
 namespace coffer::crypto {
 
 inline constexpr std::string_view kMasterKeyPrefix = "coffer/master/";
-inline constexpr std::string_view kSealKeyLabel = "coffer/seal/1";
-inline constexpr std::string_view kAuditKeyLabel = "coffer/audit/1";
+inline constexpr std::string_view kSealKeyPrefix = "coffer/seal/";
+inline constexpr std::string_view kAuditKeyPrefix = "coffer/audit/";
 
 /// CKA_ID of a master key: the 16 bytes of its id, then its generation, 4 bytes big-endian.
 inline constexpr std::size_t kMasterKeyCkaIdBytes = 20;
@@ -33,6 +33,15 @@ struct MasterKeyLabel {
 [[nodiscard]] std::string master_key_label(std::string_view name, std::uint32_t generation);
 /// Nothing for a text that master_key_label() does not make.
 [[nodiscard]] std::optional<MasterKeyLabel> parse_master_key_label(std::string_view label);
+
+/// "coffer/seal/GENERATION": label and CKA_ID.
+[[nodiscard]] std::string seal_key_label(std::uint32_t generation);
+/// Nothing for a text that seal_key_label() does not make.
+[[nodiscard]] std::optional<std::uint32_t> parse_seal_key_label(std::string_view label);
+/// "coffer/audit/GENERATION": label and CKA_ID of both halves of the pair.
+[[nodiscard]] std::string audit_key_label(std::uint32_t generation);
+/// Nothing for a text that audit_key_label() does not make.
+[[nodiscard]] std::optional<std::uint32_t> parse_audit_key_label(std::string_view label);
 
 [[nodiscard]] MasterKeyCkaId master_key_cka_id(const MasterKeyRef& ref);
 /// Nothing for bytes of another length and for generation 0.

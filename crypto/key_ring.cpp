@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "crypto/audit_public_key.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -88,16 +89,51 @@ void require_distinct(const std::vector<FoundMasterKey>& keys) {
     }
 }
 
-std::optional<CK_OBJECT_HANDLE> find_single(const Session& session, CK_OBJECT_CLASS object_class,
-                                            std::string_view label) {
-    Template wanted;
-    wanted.number(CKA_CLASS, object_class).boolean(CKA_TOKEN, true).text(CKA_LABEL, label);
-    const auto found = find_objects(session, wanted);
-    if (found.size() > 1) {
-        throw Error(fmt::format("the token holds {} keys labelled \"{}\": remove those that are not Coffer's",
-                                found.size(), label));
+/// Adds a generation of the seal key; does nothing for another key.
+void take_seal_key(const Session& session, CK_OBJECT_HANDLE handle, std::vector<FoundSealKey>& keys) {
+    const auto label = read_text(session, handle, CKA_LABEL);
+    if (!label.starts_with(kSealKeyPrefix)) return;
+    const auto generation = parse_seal_key_label(label);
+    if (!generation)
+        throw Error(fmt::format("the key \"{}\" in the token has no label that Coffer makes", label));
+    if (std::ranges::find(keys, *generation, &FoundSealKey::generation) != keys.end()) {
+        throw Error(fmt::format(
+            "the token holds several keys labelled \"{}\": remove those that are not Coffer's", label));
     }
-    return found.empty() ? std::nullopt : std::optional(found.front());
+    require_unreadable(session, handle, label);
+    keys.push_back({*generation, handle});
+}
+
+/// Adds the private or public halves of the audit key's generations.
+void find_audit_halves(const Session& session, CK_OBJECT_CLASS object_class,
+                       std::optional<CK_OBJECT_HANDLE> FoundAuditKey::*half,
+                       std::map<std::uint32_t, FoundAuditKey>& keys) {
+    Template wanted;
+    wanted.number(CKA_CLASS, object_class).boolean(CKA_TOKEN, true);
+    for (const auto handle : find_objects(session, wanted)) {
+        const auto label = read_text(session, handle, CKA_LABEL);
+        if (!label.starts_with(kAuditKeyPrefix)) continue;
+        const auto generation = parse_audit_key_label(label);
+        if (!generation)
+            throw Error(fmt::format("the key \"{}\" in the token has no label that Coffer makes", label));
+        auto& key = keys[*generation];
+        key.generation = *generation;
+        if (key.*half) {
+            throw Error(fmt::format(
+                "the token holds several keys labelled \"{}\": remove those that are not Coffer's", label));
+        }
+        key.*half = handle;
+        if (object_class == CKO_PRIVATE_KEY) require_unreadable(session, handle, label);
+    }
+}
+
+std::vector<FoundAuditKey> find_audit_keys(const Session& session) {
+    std::map<std::uint32_t, FoundAuditKey> keys;
+    find_audit_halves(session, CKO_PRIVATE_KEY, &FoundAuditKey::private_key, keys);
+    find_audit_halves(session, CKO_PUBLIC_KEY, &FoundAuditKey::public_key, keys);
+    std::vector<FoundAuditKey> found;
+    for (const auto& [generation, key] : keys) found.push_back(key);
+    return found;
 }
 
 /// Nothing when the token will not copy. A failure of another kind (the session is gone) is thrown.
@@ -127,25 +163,31 @@ FoundKeys find_keys(const Session& session) {
     wanted.number(CKA_CLASS, CKO_SECRET_KEY).boolean(CKA_TOKEN, true);
     for (const auto handle : find_objects(session, wanted)) {
         if (auto key = read_master_key(session, handle)) keys.master_keys.push_back(std::move(*key));
+        take_seal_key(session, handle, keys.seal_keys);
     }
     require_distinct(keys.master_keys);
     std::ranges::sort(keys.master_keys, {},
                       [](const FoundMasterKey& key) { return std::pair(key.name, key.ref.generation); });
-    keys.seal_key = find_single(session, CKO_SECRET_KEY, kSealKeyLabel);
-    if (keys.seal_key) require_unreadable(session, *keys.seal_key, std::string(kSealKeyLabel));
-    keys.audit_private_key = find_single(session, CKO_PRIVATE_KEY, kAuditKeyLabel);
-    if (keys.audit_private_key)
-        require_unreadable(session, *keys.audit_private_key, std::string(kAuditKeyLabel));
-    keys.audit_public_key = find_single(session, CKO_PUBLIC_KEY, kAuditKeyLabel);
+    std::ranges::sort(keys.seal_keys, {}, &FoundSealKey::generation);
+    keys.audit_keys = find_audit_keys(session);
     return keys;
 }
 
-KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy)
-    : audit_key_(keys.audit_private_key), audit_public_key_(keys.audit_public_key), copied_(copy) {
-    if (keys.master_keys.empty() || !keys.seal_key) {
+const FoundAuditKey* FoundKeys::audit_key() const noexcept {
+    const auto newest = std::ranges::find_if(audit_keys.rbegin(), audit_keys.rend(), &FoundAuditKey::whole);
+    return newest == audit_keys.rend() ? nullptr : &*newest;
+}
+
+KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy) : copied_(copy) {
+    if (keys.master_keys.empty() || keys.seal_keys.empty()) {
         throw Error(fmt::format(
             "the token holds no {}: run coffer-hsm init",
-            keys.master_keys.empty() ? "master key (coffer/master/...)" : "seal key (coffer/seal/1)"));
+            keys.master_keys.empty() ? "master key (coffer/master/...)" : "seal key (coffer/seal/...)"));
+    }
+    for (const auto& key : keys.audit_keys) {
+        if (!key.whole()) continue;
+        audit_handles_.emplace(key.generation, *key.private_key);
+        audit_keys_.push_back({key.generation, p256_public_key_pem(session, *key.public_key)});
     }
     const auto usable = [&](CK_OBJECT_HANDLE key) {
         if (!copied_) return key;
@@ -161,7 +203,10 @@ KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy)
         if (infos_.empty() || infos_.back().id != key.ref.id) infos_.push_back({key.ref.id, key.name, 0});
         infos_.back().newest_generation = key.ref.generation;
     }
-    seal_key_ = usable(*keys.seal_key);
+    for (const auto& key : keys.seal_keys) {
+        seal_handles_.emplace(key.generation, usable(key.handle));
+        seal_generations_.push_back(key.generation);
+    }
 }
 
 void KeyRing::destroy_copies(const Session& session) noexcept {
@@ -173,6 +218,16 @@ void KeyRing::destroy_copies(const Session& session) noexcept {
 std::optional<CK_OBJECT_HANDLE> KeyRing::find(const MasterKeyRef& ref) const {
     const auto found = handles_.find(ref);
     return found == handles_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<CK_OBJECT_HANDLE> KeyRing::seal_key(std::uint32_t generation) const {
+    const auto found = seal_handles_.find(generation);
+    return found == seal_handles_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<CK_OBJECT_HANDLE> KeyRing::audit_key(std::uint32_t generation) const {
+    const auto found = audit_handles_.find(generation);
+    return found == audit_handles_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<MasterKeyRef> KeyRing::newest(MasterKeyId id) const {

@@ -29,4 +29,10 @@ struct MasterKeyInfo {
     std::uint32_t newest_generation = 0;  ///< wraps; all generations unwrap
 };
 
+/// One generation of the key pair that signs audit checkpoints.
+struct AuditKeyInfo {
+    std::uint32_t generation = 0;
+    std::string public_key;  ///< SubjectPublicKeyInfo (RFC 5480) in PEM
+};
+
 }  // namespace coffer::crypto

@@ -1,7 +1,9 @@
 #pragma once
-// What is given to the token's HMAC for the seal of a message.
+// What is given to the token's HMAC for the seal of a message, and how a seal is stored.
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 
 #include "crypto/session.hpp"
@@ -15,7 +17,27 @@ namespace coffer::crypto {
 /// finds that at the start.
 inline constexpr std::size_t kSealCallBytesMax = 4096;
 
-/// The seal of `message` under `key`, into the 32 bytes of `out`:
+/// Bytes of HMAC-SHA256.
+inline constexpr std::size_t kMacBytes = 32;
+
+/// A seal, taken apart: which generation of the seal key it was made with, and its HMAC.
+///
+///     generation 1:  32 bytes of HMAC, as before there were others
+///     later ones:    generation, 4 bytes big-endian, then 32 bytes of HMAC
+///
+/// The generation is not part of what the HMAC is over: each has a key of its own, so that a seal under
+/// another name than its own does not match.
+struct SealParts {
+    std::uint32_t generation = 1;
+    ByteView mac;
+};
+
+/// Points into `seal`. Nothing for bytes that are no seal; there is one form for each generation.
+[[nodiscard]] std::optional<SealParts> parse_seal(ByteView seal) noexcept;
+/// The stored form. `mac` has kMacBytes.
+[[nodiscard]] Bytes encode_seal(std::uint32_t generation, ByteView mac);
+
+/// The HMAC of `message` under `key`, into the 32 bytes of `out`:
 ///
 ///     up to kSealCallBytesMax bytes:  HMAC-SHA256(key, message)
 ///     longer:                         HMAC-SHA256(key, CanonicalEncoder("coffer/long-seal/v1")

@@ -106,6 +106,8 @@ void Token::publish_keys() {
     const std::lock_guard lock(published_mutex_);
     infos_ = live_->ring().infos();
     refs_ = live_->ring().refs();
+    seal_generations_ = live_->ring().seal_generations();
+    audit_keys_ = live_->ring().audit_keys();
     copied_ = live_->ring().copied();
 }
 
@@ -156,6 +158,34 @@ void Token::destroy_generation(const MasterKeyRef& ref) {
     static_cast<void>(require_live());
     const auto session = writing_session();
     destroy_master_key(session, ref);
+    refresh_keys();
+}
+
+void Token::make_seal_generation(std::uint32_t generation) {
+    static_cast<void>(require_live());
+    const auto session = writing_session();
+    KeyFactory(session).make_seal_generation(generation);
+    refresh_keys();
+}
+
+void Token::destroy_seal_generation(std::uint32_t generation) {
+    static_cast<void>(require_live());
+    const auto session = writing_session();
+    destroy_seal_key(session, generation);
+    refresh_keys();
+}
+
+void Token::make_audit_generation(std::uint32_t generation) {
+    static_cast<void>(require_live());
+    const auto session = writing_session();
+    KeyFactory(session).make_audit_generation(generation);
+    refresh_keys();
+}
+
+void Token::destroy_audit_generation(std::uint32_t generation) {
+    static_cast<void>(require_live());
+    const auto session = writing_session();
+    destroy_audit_key(session, generation);
     refresh_keys();
 }
 
@@ -264,6 +294,16 @@ std::vector<MasterKeyRef> Token::generations() const {
 bool Token::holds(const MasterKeyRef& ref) const {
     const std::lock_guard lock(published_mutex_);
     return std::ranges::find(refs_, ref) != refs_.end();
+}
+
+std::vector<std::uint32_t> Token::seal_generations() const {
+    const std::lock_guard lock(published_mutex_);
+    return seal_generations_;
+}
+
+std::vector<AuditKeyInfo> Token::audit_keys() const {
+    const std::lock_guard lock(published_mutex_);
+    return audit_keys_;
 }
 
 bool Token::master_keys_copied() const {

@@ -45,6 +45,10 @@ public:
     /// All generations of all master keys, by name, then generation.
     [[nodiscard]] std::vector<MasterKeyRef> generations() const;
     [[nodiscard]] bool holds(const MasterKeyRef& ref) const;
+    /// Generations of the seal key, oldest first.
+    [[nodiscard]] std::vector<std::uint32_t> seal_generations() const;
+    /// Generations of the audit key, oldest first.
+    [[nodiscard]] std::vector<AuditKeyInfo> audit_keys() const;
 
     // Of long-lived keys, while no worker is inside (Executor::exclusively). They throw Error, Pkcs11Error;
     // the keys that the daemon works with are then as they were.
@@ -56,6 +60,10 @@ public:
     void make_generation(std::string_view name, const MasterKeyRef& ref);
     /// Destroys a generation, unless it is gone already, and refreshes.
     void destroy_generation(const MasterKeyRef& ref);
+    void make_seal_generation(std::uint32_t generation);
+    void destroy_seal_generation(std::uint32_t generation);
+    void make_audit_generation(std::uint32_t generation);
+    void destroy_audit_generation(std::uint32_t generation);
 
     /// libp11's users hold this while they are inside: what is rebuilt waits for them.
     [[nodiscard]] std::shared_lock<std::shared_mutex> lock_module() { return gate_.shared(); }
@@ -94,6 +102,8 @@ private:
     TokenInfo info_;
     std::vector<MasterKeyInfo> infos_;
     std::vector<MasterKeyRef> refs_;
+    std::vector<std::uint32_t> seal_generations_;
+    std::vector<AuditKeyInfo> audit_keys_;
     bool copied_ = false;
 
     std::mutex signers_mutex_;

@@ -17,6 +17,7 @@
 #include "daemon/exit_codes.hpp"
 #include "daemon/handler_credentials.hpp"
 #include "daemon/identity_provider_parts.hpp"
+#include "daemon/keys/seal_generations.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/server/request_observer.hpp"
 
@@ -143,8 +144,10 @@ bool Appliance::open_database() {
 
 void Appliance::verify_master_keys() {
     const auto deadline = std::chrono::steady_clock::now() + kMasterKeyPatience;
+    keys::seal_under_active(*hsm_, *database_, deadline);
     if (config_.audit.enabled) {
-        outbox_rows_ = outbox_rows(config_, *hsm_, deadline);
+        outbox_keys_ = outbox_keys(*hsm_, deadline);
+        outbox_rows_ = std::make_shared<const secrets::OutboxRows>(outbox_keys_, config_.node.name);
         leave_event_ = secrets::leave_event(outbox_rows_, event_maker(config_, clock_));
     }
     const auto missing =
@@ -217,11 +220,18 @@ void Appliance::open_directory() {
     metrics_->add_sampler([this] { return directory_metrics(*principals_); });
 }
 
-crypto::SecretBytes Appliance::derived_key(const std::string& purpose) {
+crypto::SecretBytes Appliance::derived_key(const std::string& purpose, std::uint32_t generation) {
     return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
         const JobOptions options{Priority::read, std::chrono::steady_clock::now() + kMasterKeyPatience};
-        hsm_->seals().derive(purpose, options, std::move(done));
+        hsm_->seals().derive(purpose, generation, options, std::move(done));
     });
+}
+
+void Appliance::derive_keys() {
+    const auto deadline = std::chrono::steady_clock::now() + kMasterKeyPatience;
+    if (outbox_keys_) outbox_keys_->refresh(deadline);
+    page_token_keys_->refresh(deadline);
+    session_keys_->refresh();
 }
 
 void Appliance::open_credentials() {
@@ -229,7 +239,13 @@ void Appliance::open_credentials() {
     access_keys_ = std::make_unique<sts::TokenAccessKeys>(*hsm_, master_keys_->default_key());
     access_key_uses_ = std::make_unique<storage::AccessKeyRecorder>(*database_);
     session_keys_ = std::make_unique<sts::SessionKeys>(
-        [this](const std::string& purpose) { return derived_key(purpose); }, clock_);
+        [this](const std::string& purpose, std::uint32_t generation) {
+            return derived_key(purpose, generation);
+        },
+        clock_,
+        [this] {
+            return sts::SealGenerations{hsm_->seals().generations(), hsm_->seals().sealing_generation()};
+        });
     session_tokens_ = std::make_unique<sts::SessionTokens>(*session_keys_);
     callers_ = std::make_shared<sts::Callers>(
         sts::CallersParts{*principals_, *session_tokens_, *access_keys_, *access_key_uses_, clock_});
@@ -251,12 +267,19 @@ std::vector<iam::ConfiguredListener> Appliance::listeners() const {
     return all;
 }
 
+std::optional<storage::AuditSigner> Appliance::journal_signer() const {
+    if (!audit_) return std::nullopt;
+    return audit_->signer();
+}
+
 void Appliance::make_service() {
     cache_ = std::make_unique<storage::SecretCache>(
         *database_, storage::CacheConfig{config_.cache.max_bytes, config_.cache.serve_stale_for});
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
     usage_ = std::make_unique<UsageParts>(config_, *database_, clock_, log_);
-    page_tokens_ = std::make_unique<secrets::PageTokens>(derived_key("page-tokens"));
+    page_token_keys_ = std::make_shared<crypto::DerivedKeys>(
+        hsm_->seals(), "page-tokens", std::chrono::steady_clock::now() + kMasterKeyPatience);
+    page_tokens_ = std::make_unique<secrets::PageTokens>(page_token_keys_);
     const rotation::RotationParts rotation_parts{
         *hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr, config_.node.name};
     rotation_ = std::make_unique<RotationParts>(
@@ -273,16 +296,17 @@ void Appliance::make_service() {
                               *page_tokens_,
                               clock_,
                               &rotation_->workers()});
-    keys_ = std::make_unique<KeyParts>(config_,
-                                       keys::KeyServiceParts{{config_.node.region, config_.node.account},
-                                                             *hsm_,
-                                                             *database_,
-                                                             *master_keys_,
-                                                             *principals_,
-                                                             *page_tokens_,
-                                                             clock_,
-                                                             {}},
-                                       *master_keys_, leave_event_, log_);
+    keys_ = std::make_unique<KeyParts>(
+        config_,
+        keys::KeyServiceParts{{config_.node.region, config_.node.account},
+                              *hsm_,
+                              *database_,
+                              *master_keys_,
+                              *principals_,
+                              *page_tokens_,
+                              clock_,
+                              {}},
+        *master_keys_, leave_event_, [this] { return journal_signer(); }, [this] { derive_keys(); }, log_);
     metrics_->add_sampler([this] { return keys_->metrics(); });
     secrets::PurgeWorker::Events events;
     events.purged = [log = log_](const std::string& name) {

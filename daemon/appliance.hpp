@@ -61,7 +61,9 @@ private:
     void open_directory();
     void open_credentials();
     /// A key that the token derives from the seal key. Waits for it.
-    [[nodiscard]] crypto::SecretBytes derived_key(const std::string& purpose);
+    [[nodiscard]] crypto::SecretBytes derived_key(const std::string& purpose, std::uint32_t generation);
+    /// Has keys derived from all generations of the seal key that the token holds. Blocks.
+    void derive_keys();
     void make_service();
     void open_listeners();
     void announce();
@@ -78,6 +80,7 @@ private:
     /// Of the configuration, with their files' policies as they are now. For requests, which come when the
     /// server is there.
     [[nodiscard]] std::vector<iam::ConfiguredListener> listeners() const;
+    [[nodiscard]] std::optional<storage::AuditSigner> journal_signer() const;
     [[nodiscard]] std::vector<server::Readiness> readiness() const;
     [[nodiscard]] server::PkeyPtr load_key(const std::string& key, X509* certificate);
     [[nodiscard]] std::shared_ptr<server::ServerContext> server_context();
@@ -100,6 +103,8 @@ private:
 
     std::unique_ptr<crypto::Hsm> hsm_;
     std::unique_ptr<storage::Database> database_;
+    std::shared_ptr<crypto::DerivedKeys> outbox_keys_;
+    std::shared_ptr<crypto::DerivedKeys> page_token_keys_;
     std::shared_ptr<const secrets::OutboxRows> outbox_rows_;
     secrets::LeaveEvent leave_event_;    ///< empty where no events are written
     std::unique_ptr<AuditParts> audit_;  ///< null where the configuration turns it off

@@ -72,12 +72,8 @@ secrets::OutboxEvents outbox_events(std::shared_ptr<server::Metrics> metrics,
 
 }  // namespace
 
-std::shared_ptr<const secrets::OutboxRows> outbox_rows(const server::Config& config, crypto::Hsm& hsm,
-                                                       Deadline deadline) {
-    auto key = wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
-        hsm.seals().derive("audit-outbox", {Priority::read, deadline}, std::move(done));
-    });
-    return std::make_shared<const secrets::OutboxRows>(std::move(key), config.node.name);
+std::shared_ptr<crypto::DerivedKeys> outbox_keys(crypto::Hsm& hsm, Deadline deadline) {
+    return std::make_shared<crypto::DerivedKeys>(hsm.seals(), "audit-outbox", deadline);
 }
 
 secrets::EventMaker event_maker(const server::Config& config, const Clock& clock) {
@@ -90,6 +86,7 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
                        Deadline deadline)
     : database_(database),
       clock_(clock),
+      node_(config.node.name),
       metrics_(std::move(metrics)),
       log_(std::move(log)),
       keep_for_(std::chrono::duration_cast<std::chrono::hours>(config.audit.keep_for)),
@@ -131,6 +128,10 @@ void AuditParts::start_sinks(const server::Config& config) {
     if (const auto& https = config.audit.https) {
         start(std::make_unique<audit::HttpsSink>("https", target_of(*https), https->path));
     }
+}
+
+storage::AuditSigner AuditParts::signer() const {
+    return {node_, journal_->id(), journal_->status().signing_generation, clock_.now()};
 }
 
 std::vector<audit::ShipperStatus> AuditParts::sinks() const {

@@ -20,12 +20,12 @@
 #include "daemon/server/log.hpp"
 #include "daemon/server/metrics.hpp"
 #include "storage/database.hpp"
+#include "storage/token_key_repository.hpp"
 
 namespace coffer::daemon {
 
-/// What makes rows of the outbox, with its key from the token. Blocks. Throws what the token throws.
-[[nodiscard]] std::shared_ptr<const secrets::OutboxRows> outbox_rows(const server::Config& config,
-                                                                     crypto::Hsm& hsm, Deadline deadline);
+/// The keys of the outbox, from the token. Blocks. Throws what the token throws.
+[[nodiscard]] std::shared_ptr<crypto::DerivedKeys> outbox_keys(crypto::Hsm& hsm, Deadline deadline);
 
 /// What events say of this node.
 [[nodiscard]] secrets::EventMaker event_maker(const server::Config& config, const Clock& clock);
@@ -45,6 +45,8 @@ public:
     [[nodiscard]] secrets::AuditTrail& trail() noexcept { return *trail_; }
     [[nodiscard]] secrets::RefusalObserver& refusals() noexcept { return *refusals_; }
     [[nodiscard]] audit::JournalStatus status() const { return journal_->status(); }
+    /// Which generation of the audit key signs the journal.
+    [[nodiscard]] storage::AuditSigner signer() const;
     [[nodiscard]] std::vector<audit::ShipperStatus> sinks() const;
 
     /// To be called when nobody asks for anything any more, while database and token are still there.
@@ -58,6 +60,7 @@ private:
 
     storage::Database& database_;
     const Clock& clock_;
+    const std::string node_;
     const std::shared_ptr<server::Metrics> metrics_;
     const std::shared_ptr<server::Log> log_;
     const std::chrono::hours keep_for_;

@@ -47,9 +47,38 @@ keys::RewrapEvents rewrap_events(const std::shared_ptr<server::Log>& log) {
     return events;
 }
 
-keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::RewrapWorker& rewrap) {
+keys::ResealEvents reseal_events(const std::shared_ptr<server::Log>& log) {
+    keys::ResealEvents events;
+    events.begun = [log](std::uint32_t generation) {
+        log->info("rows are sealed anew under the newest generation of the seal key",
+                  {{"generation", static_cast<std::int64_t>(generation)}});
+    };
+    events.ended = [log](std::uint32_t generation, std::int64_t failed) {
+        if (failed == 0) {
+            log->info("nothing is sealed under older generations of the seal key any more",
+                      {{"generation", static_cast<std::int64_t>(generation)}});
+        } else {
+            log->error(
+                "the seals of some rows are broken, and stay under older generations of the seal key; "
+                "DescribeKey "
+                "names them",
+                {{"generation", static_cast<std::int64_t>(generation)}, {"rows", failed}});
+        }
+    };
+    events.paused = [log](const std::string& reason) {
+        log->warning("sealing rows anew pauses; it goes on by itself",
+                     {{"reason", std::string_view(reason)}});
+    };
+    return events;
+}
+
+keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::RewrapWorker& rewrap,
+                           keys::ResealWorker& reseal) {
     keys::KeyEvents events;
-    events.changed = [&rewrap] { rewrap.wake(); };
+    events.changed = [&rewrap, &reseal] {
+        rewrap.wake();
+        reseal.wake();
+    };
     events.rotated = [log](const std::string& key, std::uint32_t generation) {
         log->info(
             "a master key was rotated by its schedule",
@@ -78,12 +107,16 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
 
 KeyParts::KeyParts(const server::Config& config, keys::KeyServiceParts parts,
                    secrets::MasterKeys& master_keys, const secrets::LeaveEvent& leave_event,
-                   std::shared_ptr<server::Log> log)
+                   std::function<std::optional<storage::AuditSigner>()> journal_signer,
+                   std::function<void()> derive_keys, std::shared_ptr<server::Log> log)
     : log_(std::move(log)),
       rewrap_({parts.hsm, parts.database, parts.principals, parts.clock, leave_event}, rewrap_options(config),
               config.master_keys.rewrap_per_second, rewrap_events(log_)),
-      keeper_({parts.hsm, parts.database, master_keys, parts.principals, parts.clock, leave_event},
-              key_events(log_, rewrap_)),
+      reseal_({parts.hsm, parts.database, parts.clock, leave_event, config.node.name},
+              config.master_keys.rewrap_per_second, reseal_events(log_)),
+      keeper_({parts.hsm, parts.database, master_keys, parts.principals, parts.clock, leave_event,
+               config.node.name, std::move(journal_signer), std::move(derive_keys)},
+              key_events(log_, rewrap_, reseal_)),
       service_([&] {
           parts.changed = [this] { keeper_.wake(); };
           return std::move(parts);
@@ -105,12 +138,23 @@ std::vector<prometheus::MetricFamily> KeyParts::metrics() const {
                                number(counters.failed.load())),
         server::gauge_family("coffer_master_key_generations_missing",
                              "Registered generations of master keys that this node's token does not hold.",
-                             number(keeper_.missing()))};
+                             number(keeper_.missing())),
+        server::gauge_family("coffer_reseal_running", "1 while this node seals rows anew.",
+                             reseal_.counters().running ? 1 : 0),
+        server::gauge_family("coffer_reseal_paused",
+                             "1 while that waits for the database or the token to come back.",
+                             reseal_.counters().paused ? 1 : 0),
+        server::counter_family("coffer_resealed_rows_total", "Rows that this node sealed anew.",
+                               number(reseal_.counters().done.load())),
+        server::counter_family("coffer_reseal_failures_total",
+                               "Rows whose seal was broken when they were to be sealed anew.",
+                               number(reseal_.counters().failed.load()))};
 }
 
 void KeyParts::stop() {
     keeper_.stop();
     rewrap_.stop();
+    reseal_.stop();
 }
 
 void KeyParts::close() {

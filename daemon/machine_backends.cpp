@@ -4,6 +4,7 @@
 
 #include "daemon/audit_parts.hpp"
 #include "daemon/backend_configs.hpp"
+#include "daemon/keys/seal_generations.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "storage/master_key_repository.hpp"
 
@@ -38,9 +39,11 @@ MachineBackends::MachineBackends(const server::Config& config)
       database_(storage::Database::open(database_config(config.database, config.audit.enabled),
                                         std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()), nullptr)) {
     require_same_token(*database_, deadline_);
+    keys::seal_under_active(*hsm_, *database_, deadline_);
     if (config.audit.enabled) {
-        leave_event_ =
-            secrets::leave_event(outbox_rows(config, *hsm_, deadline_), event_maker(config, clock_));
+        leave_event_ = secrets::leave_event(
+            std::make_shared<const secrets::OutboxRows>(outbox_keys(*hsm_, deadline_), config.node.name),
+            event_maker(config, clock_));
     }
 }
 

@@ -13,6 +13,9 @@ namespace coffer::storage {
 [[nodiscard]] std::vector<Statement> access_statements();
 [[nodiscard]] std::vector<Statement> master_key_statements();
 [[nodiscard]] std::vector<Statement> rewrap_statements();
+[[nodiscard]] std::vector<Statement> token_key_statements();
+[[nodiscard]] std::vector<Statement> seal_key_statements();
+[[nodiscard]] std::vector<Statement> reseal_statements();
 [[nodiscard]] std::vector<Statement> iam_statements();
 [[nodiscard]] std::vector<Statement> outbox_statements();
 [[nodiscard]] std::vector<Statement> audit_event_statements();

@@ -1,4 +1,4 @@
-// coffer key: the HSM's master keys.
+// coffer key: the HSM's master keys, the key that signs the audit journals, and the key that seals rows.
 
 #include <fmt/format.h>
 
@@ -15,6 +15,7 @@
 #include "client/coffer/json_output.hpp"
 #include "client/coffer/secret_text.hpp"
 #include "client/coffer/timestamp.hpp"
+#include "client/coffer/token_keys.hpp"
 #include "daemon/base/uuid.hpp"
 
 namespace coffer::cli {
@@ -75,13 +76,15 @@ void print_description(const v1::KeyMetadata& key) {
     line("Description", key.description());
     line("State", key.key_state() +
                       (key.has_deletion_date() ? ", deleted on " + short_time(key.deletion_date()) : ""));
-    line("Created", short_time(key.creation_date()));
+    if (key.has_creation_date()) line("Created", short_time(key.creation_date()));
     line("Rotation", key.rotation_enabled()
                          ? fmt::format("every {} days, next on {}", key.rotation_period_in_days(),
                                        short_time(key.next_rotation_date()))
                          : "by hand");
-    if (key.has_rewrap()) line("Rewrap", rewrap_text(key));
+    if (key.has_rewrap()) line(key.key_usage() == "ENCRYPT_DECRYPT" ? "Rewrap" : "Reseal", rewrap_text(key));
     if (key.rewrap().has_message()) line("", key.rewrap().message());
+    if (key.key_usage() == "SIGN_VERIFY") return print_audit_generations(key);
+    if (key.key_usage() == "GENERATE_VERIFY_MAC") return print_seal_generations(key);
     Columns columns({"GENERATION", "CREATED", "VERSIONS", "ACCESS KEYS", "IN TOKEN"});
     for (const auto& generation : key.generations()) {
         const bool newest = generation.generation() == key.current_generation();
@@ -152,14 +155,79 @@ v1::KeyMetadata wait_for_rewrap(Context& context, const std::string& key) {
         const auto& state = now.rewrap().state();
         if (!now.has_rewrap() || state == "Done") return now;
         if (state == "Failed") {
-            throw Failure(fmt::format("not everything could be wrapped anew. {}", now.rewrap().message()));
+            throw Failure(fmt::format("not everything could be {} anew. {}",
+                                      key == kSealKey ? "sealed" : "wrapped", now.rewrap().message()));
         }
-        progress.set(now.alias() + " " + rewrap_text(now));
+        progress.set(now.alias() + " " + rewrap_text(now) +
+                     (now.rewrap().has_message() ? ": " + now.rewrap().message() : std::string()));
         std::this_thread::sleep_for(kPollInterval);
     }
 }
 
+/// Until no journal is signed with an older generation any more, as far as its node has said.
+v1::KeyMetadata wait_for_journals(Context& context) {
+    Progress progress("waiting for the nodes' journals");
+    while (true) {
+        auto now = describe(context, kAuditKey);
+        std::string behind;
+        for (const auto& generation : now.generations()) {
+            if (generation.generation() == now.current_generation()) continue;
+            for (const auto& node : generation.nodes()) behind += (behind.empty() ? "" : ", ") + node;
+        }
+        if (behind.empty()) return now;
+        progress.set("waiting for the journals of " + behind);
+        std::this_thread::sleep_for(kPollInterval);
+    }
+}
+
+void run_rotate_audit_key(Context& context, const RotateOptions& options) {
+    v1::Request request;
+    request.mutable_rotate_key_on_demand()->set_key_id(kAuditKey);
+    const auto response = context.call(std::move(request));
+    const auto& rotated = response.rotate_key_on_demand();
+    if (!options.wait) {
+        if (!wants_table(context)) return context.show("RotateKeyOnDemand", rotated);
+        return print(fmt::format(
+            "generation {} of the audit key was made; every node's journal names it and goes over to it\n",
+            rotated.generation()));
+    }
+    const auto key = wait_for_journals(context);
+    if (!wants_table(context)) {
+        v1::DescribeKeyResponse shown;
+        *shown.mutable_key_metadata() = key;
+        return context.show("DescribeKey", shown);
+    }
+    print(fmt::format("generation {} of the audit key signs the journals of all nodes\n",
+                      rotated.generation()));
+}
+
+void run_rotate_seal_key(Context& context, const RotateOptions& options) {
+    v1::Request request;
+    request.mutable_rotate_key_on_demand()->set_key_id(kSealKey);
+    const auto response = context.call(std::move(request));
+    const auto& rotated = response.rotate_key_on_demand();
+    if (!options.wait) {
+        if (!wants_table(context)) return context.show("RotateKeyOnDemand", rotated);
+        return print(
+            fmt::format("generation {} of the seal key was made; it seals as soon as all nodes know it, and "
+                        "rows are sealed anew in "
+                        "the background\n",
+                        rotated.generation()));
+    }
+    const auto key = wait_for_rewrap(context, kSealKey);
+    if (!wants_table(context)) {
+        v1::DescribeKeyResponse shown;
+        *shown.mutable_key_metadata() = key;
+        return context.show("DescribeKey", shown);
+    }
+    print(fmt::format(
+        "the seal key is at generation {}, and every row is sealed under it ({} rows sealed anew)\n",
+        rotated.generation(), key.rewrap().done()));
+}
+
 void run_rotate(Context& context, const RotateOptions& options) {
+    if (options.key == kSealKey) return run_rotate_seal_key(context, options);
+    if (options.key == kAuditKey) return run_rotate_audit_key(context, options);
     v1::Request request;
     name_key(*request.mutable_rotate_key_on_demand(), options.key);
     const auto response = context.call(std::move(request));
@@ -317,7 +385,7 @@ void run_verify(Context& context, const VerifyOptions& options) {
 }  // namespace
 
 void add_keys(CLI::App& app, Commands& commands) {
-    auto* group = app.add_subcommand("key", "The HSM's master keys: make, rotate, retire, verify");
+    auto* group = app.add_subcommand("key", "The HSM's keys: make, rotate, retire, verify");
     group->fallthrough();
     group->require_subcommand(1);
     group->footer(
@@ -326,6 +394,7 @@ void add_keys(CLI::App& app, Commands& commands) {
         "  coffer key rotate --wait\n"
         "  coffer key verify\n"
         "  coffer key retire --backup-proven 2026-11-25T12:00:00Z\n"
+        "  coffer key rotate --audit --wait\n"
         "\nWithout a name a verb is about the default key. Options of every verb are in: coffer --help. The "
         "manual is\n"
         "docs/master-keys.md.");
@@ -340,20 +409,24 @@ void add_keys(CLI::App& app, Commands& commands) {
     verb->add_option("--description", create->description, "what it is for");
     add(verb, [create](Context& context) { run_create(context, *create); });
 
-    add(add_verb(*group, "list", "List the master keys; * marks the default key", {"coffer key list"}),
+    add(add_verb(*group, "list", "List the keys; * marks the default key", {"coffer key list"}),
         [](Context& context) { run_list(context); });
 
     auto described = std::make_shared<std::string>();
     verb = add_verb(*group, "describe", "Show a key, its generations, and how far a rotation is",
-                    {"coffer key describe", "coffer key describe payments"});
+                    {"coffer key describe", "coffer key describe payments", "coffer key describe --audit"});
     add_key_argument(*verb, *described, false);
+    add_token_key_flags(*verb, *described);
     add(verb, [described](Context& context) { run_describe(context, *described); });
 
     auto rotate = std::make_shared<RotateOptions>();
     verb = add_verb(*group, "rotate", "Make a new generation, and wrap everything anew under it",
-                    {"coffer key rotate", "coffer key rotate payments --wait"});
+                    {"coffer key rotate", "coffer key rotate payments --wait", "coffer key rotate --audit",
+                     "coffer key rotate --seal --wait"});
     add_key_argument(*verb, rotate->key, false);
-    verb->add_flag("--wait", rotate->wait, "until everything is under the new generation");
+    add_token_key_flags(*verb, rotate->key);
+    verb->add_flag("--wait", rotate->wait,
+                   "until everything is under the new generation, or all journals are signed with it");
     add(verb, [rotate](Context& context) { run_rotate(context, *rotate); });
 
     auto schedule = std::make_shared<RotateOptions>();
@@ -367,10 +440,11 @@ void add_keys(CLI::App& app, Commands& commands) {
     add(verb, [schedule](Context& context) { run_schedule(context, *schedule); });
 
     auto retire = std::make_shared<RetireOptions>();
-    verb = add_verb(
-        *group, "retire", "Destroy generations that nothing is under any more",
-        {"coffer key retire --backup-proven 2026-11-25T12:00:00Z", "coffer key retire payments --force"});
+    verb = add_verb(*group, "retire", "Destroy generations that nothing is under any more",
+                    {"coffer key retire --backup-proven 2026-11-25T12:00:00Z",
+                     "coffer key retire payments --force", "coffer key retire --audit"});
     add_key_argument(*verb, retire->key, false);
+    add_token_key_flags(*verb, retire->key);
     verb->add_option("--generation", retire->generation, "only this one (all but the newest)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{4294967295}));
     verb->add_option("--backup-proven", retire->backup_proven,

@@ -10,38 +10,46 @@
 // DER. `signature` is ECDSA over P-256 with SHA-256 (FIPS 186-4), r || s of 32 bytes each as PKCS#11's
 // CKM_ECDSA gives it, over CanonicalEncoder("coffer/audit/checkpoint/v1") of journal, node, sequence, chain,
 // previous, timeMs, closing, key.
+//
+// With a key of a later generation than 1, or with a successor, behind "closing":
+//     {"format":2,...,"generation":N,"successor":null or {"generation":N,"key":HEX,"publicKey":HEX},
+//      "key":HEX,"signature":HEX}
+// over CanonicalEncoder("coffer/audit/checkpoint/v2") of journal, node, sequence, chain, previous, timeMs,
+// closing, generation, the successor's generation and publicKey (two absent values when there is none), key.
+// The successor signs all checkpoints from there on, and its signer none any more; `publicKey` is its
+// SubjectPublicKeyInfo in DER. So whoever has the oldest public key can follow the journal to the newest.
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "daemon/audit/digest.hpp"
 #include "daemon/audit/record.hpp"
+#include "daemon/audit/signing_key.hpp"
 #include "daemon/base/time.hpp"
 #include "daemon/base/uuid.hpp"
-
-struct evp_pkey_st;
 
 namespace coffer::audit {
 
 /// r || s, each a 32-byte big-endian number (PKCS#11 2.40, 2.3.1).
 using EcdsaSignature = std::array<std::uint8_t, 64>;
 
-/// Signs checkpoints: in the daemon with the token's EC P-256 audit key. Called on a thread of the journal's
-/// own, one call at a time; may block, but must end by itself within seconds when the token is away (its jobs
-/// carry deadlines): closing the journal waits for it.
+/// Signs checkpoints: in the daemon with the token's EC P-256 audit key. newest() and find() are called by
+/// any thread and do not block. sign() is called on a thread of the journal's own, one call at a time; it may
+/// block, but must end by itself within seconds when the token is away (its jobs carry deadlines): closing
+/// the journal waits for it.
 class CheckpointSigner {
 public:
     virtual ~CheckpointSigner() = default;
-    /// SHA-256 of the public key's SubjectPublicKeyInfo in DER.
-    [[nodiscard]] virtual Digest key_id() const = 0;
+    /// The key that is to sign. Throws Error when there is none now.
+    [[nodiscard]] virtual SigningKey newest() const = 0;
+    /// Nothing when it cannot sign with that generation.
+    [[nodiscard]] virtual std::optional<SigningKey> find(std::uint32_t generation) const = 0;
     /// The ECDSA signature of a message whose SHA-256 is `digest` (CKM_ECDSA). Throws Error: the journal goes
     /// on unsigned and tries again.
-    [[nodiscard]] virtual EcdsaSignature sign(const Digest& digest) = 0;
+    [[nodiscard]] virtual EcdsaSignature sign(std::uint32_t generation, const Digest& digest) = 0;
 };
 
 struct Checkpoint {
@@ -52,8 +60,15 @@ struct Checkpoint {
     Digest previous{};
     Timestamp time;
     bool closing = false;  ///< the journal was closed after it: nothing follows but a new segment
-    Digest key{};
+    /// Who signs from here on in the signer's place.
+    std::optional<SigningKey> successor;
+    SignerName signer;
     EcdsaSignature signature{};
+
+    /// Who has to sign the next one.
+    [[nodiscard]] const SignerName& next_signer() const noexcept {
+        return successor ? successor->name : signer;
+    }
 };
 
 /// SHA-256 of what is signed.
@@ -61,26 +76,5 @@ struct Checkpoint {
 [[nodiscard]] std::string to_json(const Checkpoint& checkpoint);
 /// Nothing unless `json` is exactly what to_json() writes for the result: there is one spelling.
 [[nodiscard]] std::optional<Checkpoint> parse_checkpoint(std::string_view json);
-
-/// Public keys that checkpoints are checked with. Immutable, thread-safe.
-class CheckpointKeys {
-public:
-    /// Adds an EC P-256 public key in PEM (SubjectPublicKeyInfo). Throws Error for anything else.
-    void add_pem(std::string_view pem);
-    [[nodiscard]] bool empty() const noexcept { return keys_.empty(); }
-    [[nodiscard]] bool has(const Digest& key_id) const noexcept;
-    /// Whether the checkpoint's signature is that of the key it names.
-    [[nodiscard]] bool verify(const Checkpoint& checkpoint) const;
-
-private:
-    struct Key {
-        Digest id{};
-        std::shared_ptr<evp_pkey_st> key;
-    };
-    std::vector<Key> keys_;
-};
-
-/// The id (CheckpointSigner::key_id) of an EVP_PKEY. Throws Error when it cannot be encoded.
-[[nodiscard]] Digest key_id_of(evp_pkey_st* key);
 
 }  // namespace coffer::audit

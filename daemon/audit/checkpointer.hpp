@@ -1,6 +1,6 @@
 #pragma once
-// The thread that has checkpoints signed: after so many records or so much time, and at the end. It waits for
-// the token so that the writer need not.
+// The thread that has checkpoints signed: after so many records or so much time, when there is a newer key,
+// and at the end. It waits for the token so that the writer need not.
 
 #include <condition_variable>
 #include <cstdint>
@@ -12,16 +12,17 @@
 #include "daemon/audit/journal.hpp"
 #include "daemon/audit/journal_queue.hpp"
 #include "daemon/audit/journal_writer.hpp"
+#include "daemon/audit/recovery.hpp"
 
 namespace coffer::audit {
 
 /// Thread-safe.
 class Checkpointer {
 public:
-    /// Starts the thread. References must outlive it. `previous` is the SHA-256 of the checkpoint before.
+    /// Starts the thread. References must outlive it. `previous` is the checkpoint before.
     Checkpointer(const JournalConfig& config, const Clock& clock, std::shared_ptr<CheckpointSigner> signer,
                  JournalWriter& writer, JournalQueue& queue, JournalObserver& observer,
-                 std::optional<Digest> previous);
+                 const std::optional<LastCheckpoint>& previous);
     ~Checkpointer();
     Checkpointer(const Checkpointer&) = delete;
     Checkpointer& operator=(const Checkpointer&) = delete;
@@ -30,13 +31,17 @@ public:
     /// written.
     void write_now(bool closing);
     [[nodiscard]] std::uint64_t signed_sequence() const;
+    /// The generation of the key whose turn it is to sign; 0 before a journal's first checkpoint.
+    [[nodiscard]] std::uint32_t signing_generation() const;
     /// Ends the thread; a signature under way is waited for.
     void stop();
 
 private:
     void run();
     [[nodiscard]] bool due(std::uint64_t durable, Deadline last) const;
-    void write_and_report(bool closing);
+    [[nodiscard]] bool newer_key() const;
+    void change_key(const SigningKey& newest);
+    void write(bool closing, std::optional<SigningKey> successor);
 
     const JournalConfig& config_;
     const Clock& clock_;
@@ -48,11 +53,15 @@ private:
     std::mutex write_mutex_;  // one checkpoint at a time
     Digest previous_{};
 
+    /// Who has to sign the next checkpoint; nothing before a journal's first. Changed under both mutexes.
+    std::optional<SignerName> next_signer_;
+
     mutable std::mutex mutex_;
     std::condition_variable stirred_;
     bool stopping_ = false;
     std::uint64_t signed_sequence_ = 0;
     std::uint64_t own_sequence_ = 0;  // of the newest checkpoint's record
+    std::uint32_t signing_generation_ = 0;
 
     std::thread thread_;
 };

@@ -94,6 +94,7 @@ public:
     [[nodiscard]] JournalStatus status() const {
         auto status = writer_->status();
         status.signed_sequence = checkpointer_->signed_sequence();
+        status.signing_generation = checkpointer_->signing_generation();
         status.queued = queue_.size();
         return status;
     }

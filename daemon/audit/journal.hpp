@@ -52,6 +52,8 @@ struct JournalStatus {
     std::uint64_t free_bytes = 0;
     std::uint64_t sequence = 0;         ///< of the last durable record
     std::uint64_t signed_sequence = 0;  ///< up to which a checkpoint of this run covers it
+    std::uint32_t signing_generation =
+        0;  ///< of the audit key whose turn it is; 0 before the first checkpoint
     std::uint64_t segment = 0;
     std::size_t queued = 0;
     std::uint64_t refused = 0;  ///< requests refused since the journal was opened

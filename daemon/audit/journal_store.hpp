@@ -46,7 +46,9 @@ public:
     [[nodiscard]] Uuid journal() const noexcept { return journal_; }
     [[nodiscard]] std::uint64_t segment() const noexcept { return next_segment_ - 1; }
     /// Of the newest checkpoint when the journal was opened.
-    [[nodiscard]] const std::optional<Digest>& last_checkpoint() const noexcept { return last_checkpoint_; }
+    [[nodiscard]] const std::optional<LastCheckpoint>& last_checkpoint() const noexcept {
+        return last_checkpoint_;
+    }
 
     /// Bytes that the file system has for this process; 0 when it cannot be asked.
     [[nodiscard]] std::uint64_t free_bytes() const noexcept;
@@ -93,7 +95,7 @@ private:
     std::optional<AbandonedEnd> abandoned_;
     std::optional<std::uint64_t> unborn_;  // a segment that got no header and could not be removed
     Timestamp next_rotation_;              // not before, after one failed
-    std::optional<Digest> last_checkpoint_;
+    std::optional<LastCheckpoint> last_checkpoint_;
     std::vector<std::string> own_events_;  // JSON, to be written with the next batch
     std::vector<std::string> incidents_;
 };

@@ -33,17 +33,23 @@ struct SegmentScan {
     std::uint64_t bytes = 0;
     std::uint64_t size = 0;
     bool closed = false;
-    std::optional<Digest> last_checkpoint;
+    std::optional<LastCheckpoint> last_checkpoint;
     std::optional<Digest> chain_at_head;  ///< chain value at the sequence number asked for
 };
+
+LastCheckpoint last_checkpoint(std::string_view json, const std::optional<Checkpoint>& checkpoint) {
+    LastCheckpoint last{sha256(json), {}};
+    if (checkpoint) last.next_signer = checkpoint->next_signer();
+    return last;
+}
 
 void take_record(SegmentScan& scan, const RecordView& record, std::uint64_t head_sequence) {
     scan.state = {record.sequence, record.chain};
     if (record.sequence == head_sequence) scan.chain_at_head = record.chain;
     scan.closed = false;
     if (record.kind != RecordKind::checkpoint) return;
-    scan.last_checkpoint = sha256(record.json);
     const auto checkpoint = parse_checkpoint(record.json);
+    scan.last_checkpoint = last_checkpoint(record.json, checkpoint);
     scan.closed = checkpoint && checkpoint->closing;
 }
 
@@ -113,15 +119,17 @@ TornTail describe_tail(const std::filesystem::path& directory, std::uint64_t num
     return torn;
 }
 
-std::optional<Digest> find_last_checkpoint(const std::filesystem::path& directory,
-                                           const std::vector<std::uint64_t>& segments) {
+std::optional<LastCheckpoint> find_last_checkpoint(const std::filesystem::path& directory,
+                                                   const std::vector<std::uint64_t>& segments) {
     for (auto number = segments.rbegin(); number != segments.rend(); ++number) {
-        std::optional<Digest> found;
+        std::optional<LastCheckpoint> found;
         LineReader lines(directory / segment_name(*number), 0, kRecordBytesMax);
         while (const auto line = lines.next()) {
             if (line->too_long) break;
             const auto record = parse_record(line->text);
-            if (record && record->kind == RecordKind::checkpoint) found = sha256(record->json);
+            if (record && record->kind == RecordKind::checkpoint) {
+                found = last_checkpoint(record->json, parse_checkpoint(record->json));
+            }
         }
         if (found) return found;
     }

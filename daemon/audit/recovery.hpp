@@ -14,6 +14,7 @@
 #include "daemon/audit/journal_errors.hpp"
 #include "daemon/audit/record.hpp"
 #include "daemon/audit/segment_header.hpp"
+#include "daemon/audit/signing_key.hpp"
 
 namespace coffer::audit {
 
@@ -26,6 +27,13 @@ struct TornTail {
     std::string beginning;  ///< at most 2,048 bytes of it, as they are
 };
 
+/// What is known of the newest checkpoint.
+struct LastCheckpoint {
+    Digest digest{};  ///< SHA-256 of its JSON
+    /// Who has to sign the next one; nothing when its JSON cannot be read.
+    std::optional<SignerName> next_signer;
+};
+
 struct JournalEnd {
     SegmentHeader header;  ///< of the last segment that has one
     ChainState state;
@@ -33,8 +41,8 @@ struct JournalEnd {
     std::optional<TornTail> torn;
     /// A file of the next number that holds no whole header: a crash while it was made.
     std::optional<std::uint64_t> unborn_segment;
-    bool closed = false;                    ///< the last record is a closing checkpoint
-    std::optional<Digest> last_checkpoint;  ///< SHA-256 of the JSON of the newest checkpoint
+    bool closed = false;  ///< the last record is a closing checkpoint
+    std::optional<LastCheckpoint> last_checkpoint;
 };
 
 /// Reads; changes nothing. Nothing for a directory without segments. Throws JournalDamaged, Error.

@@ -16,6 +16,7 @@
 #include "daemon/audit/line_reader.hpp"
 #include "daemon/audit/record.hpp"
 #include "daemon/audit/segment_header.hpp"
+#include "daemon/audit/signer_chain.hpp"
 #include "daemon/base/errors.hpp"
 
 namespace coffer::audit {
@@ -39,7 +40,7 @@ std::string range_text(std::uint64_t first, std::uint64_t last) {
 class Verifier {
 public:
     Verifier(const std::filesystem::path& directory, const CheckpointKeys& keys, const VerifyOptions& options)
-        : directory_(directory), keys_(keys), options_(options) {}
+        : directory_(directory), options_(options), signers_(keys) {}
 
     VerifyReport run() {
         // In this order: a journal that is being written may grow meanwhile, and a checkpoint is in the
@@ -324,19 +325,29 @@ private:
         }
         last_checkpoint_ = digest;
         checkpoint_digests_.emplace(digest, checkpoint->state.sequence);
+        take_keys(*checkpoint, record.sequence, offset);
         last_was_closing_ = checkpoint->closing;
         last_checkpoint_record_ = record.sequence;
         ++report_.checkpoints;
         report_.last_signed_sequence = checkpoint->state.sequence;
     }
 
+    /// Whose turn it is after `checkpoint`, which is good.
+    void take_keys(const Checkpoint& checkpoint, std::uint64_t sequence, std::uint64_t offset) {
+        try {
+            for (auto& note : signers_.take(checkpoint, sequence)) report_.notes.push_back(std::move(note));
+        } catch (const Error& error) {
+            broken(FindingKind::signature, sequence, {}, offset,
+                   std::string("the public key that the checkpoint introduces is none: ") + error.what());
+        }
+        report_.signing_key = to_text(signers_.next_signer()->id);
+        report_.signing_generation = signers_.next_signer()->generation;
+    }
+
     /// What is wrong with a checkpoint that stands at `sequence`; empty when nothing is.
     [[nodiscard]] std::string problem_of(const Checkpoint& checkpoint, std::uint64_t sequence) const {
         const auto until = std::to_string(checkpoint.state.sequence);
-        if (!keys_.has(checkpoint.key)) {
-            return "the checkpoint is signed with a key that was not given: " + to_text(checkpoint.key);
-        }
-        if (!keys_.verify(checkpoint)) return "the checkpoint's signature is wrong";
+        if (auto problem = signers_.problem_of(checkpoint); !problem.empty()) return problem;
         if (checkpoint.journal.text() != report_.journal) return "the checkpoint is of another journal";
         if (checkpoint.state.sequence >= sequence)
             return "the checkpoint signs for records that come after it";
@@ -380,18 +391,9 @@ private:
         const auto text = content.ends_with('\n') ? std::string_view(content).substr(0, content.size() - 1)
                                                   : std::string_view();
         const auto checkpoint = parse_checkpoint(text);
-        if (!checkpoint || !keys_.verify(*checkpoint)) {
-            Finding finding;
-            finding.kind = FindingKind::file;
-            finding.file = name;
-            finding.message =
-                !checkpoint ? "this is not a checkpoint: it was changed or cut"
-                : !keys_.has(checkpoint->key)
-                    ? "the checkpoint is signed with a key that was not given: " + to_text(checkpoint->key)
-                    : "the checkpoint's signature is wrong: it was changed";
-            report_.findings.push_back(std::move(finding));
-            return;
-        }
+        const auto problem = checkpoint ? signers_.problem_of_kept(*checkpoint)
+                                        : "this is not a checkpoint: it was changed or cut";
+        if (!problem.empty()) return add_file_finding(name, 0, problem);
         if (checkpoint_digests_.contains(sha256(text))) return;
         if (checkpoint->state.sequence < report_.first_sequence) {
             report_.notes.push_back(name + " is of segments that were removed");
@@ -471,7 +473,6 @@ private:
     }
 
     const std::filesystem::path& directory_;
-    const CheckpointKeys& keys_;
     const VerifyOptions& options_;
     std::optional<std::string> head_;
     DirectoryListing listing_;
@@ -488,6 +489,7 @@ private:
     /// Chain values of the records that checkpoints sign for, filled in by the walk.
     std::unordered_map<std::uint64_t, std::optional<Digest>> signed_chains_;
     std::map<Digest, std::uint64_t> checkpoint_digests_;
+    SignerChain signers_;
     std::optional<Digest> last_checkpoint_;
     std::uint64_t last_checkpoint_record_ = 0;
     bool last_was_closing_ = false;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/audit/checkpoint.hpp"
+#include "daemon/audit/checkpoint_keys.hpp"
 
 namespace coffer::audit {
 
@@ -19,7 +19,8 @@ enum class FindingKind : std::uint8_t {
     reordered,   ///< a record, or a segment, is not in its place
     cut_off,     ///< the end is gone: a signed checkpoint says that there was more
     incomplete,  ///< the last record is not whole
-    signature,   ///< a checkpoint's signature is not that of a known key, or the chain is not what it signed
+    signature,   ///< a checkpoint's signature is not that of the key whose turn it is, or the chain is not
+                ///< what it signed
     not_signed,  ///< there is no checkpoint to hold the journal against
     file,        ///< a file beside the segments is not what it should be, or does not belong there
 };
@@ -57,14 +58,18 @@ struct VerifyReport {
     std::uint64_t first_sequence = 0;
     std::uint64_t last_sequence = 0;         ///< up to which the chain is right
     std::uint64_t last_signed_sequence = 0;  ///< up to which a signature covers it
+    std::string signing_key;               ///< id of the key that has to sign next; empty without checkpoints
+    std::uint32_t signing_generation = 0;  ///< and its generation
     std::string first_event_time;
     std::string last_event_time;
     bool live = false;  ///< a process has the journal open for writing
     [[nodiscard]] bool good() const noexcept { return findings.empty(); }
 };
 
-/// Checks every byte of every file in `directory`. Stops at the first break of the chain. Memory: one record
-/// and 100 bytes for each checkpoint. Throws Error when the directory cannot be read or holds no journal.
+/// Checks every byte of every file in `directory`, beginning with `keys`: those that a checkpoint introduces
+/// are believed from there on, and the ones that they replace no more. Stops at the first break of the chain.
+/// Memory: one record and 100 bytes for each checkpoint. Throws Error when the directory cannot be read or
+/// holds no journal.
 [[nodiscard]] VerifyReport verify_journal(const std::filesystem::path& directory, const CheckpointKeys& keys,
                                           const VerifyOptions& options = {});
 

@@ -50,6 +50,7 @@ v1::KeyMetadata KeyService::summary(const storage::StoredMasterKeys& keys, const
     metadata.set_arn(key_arn(parts_.node, key));
     metadata.set_alias("alias/" + name_of(keys, key));
     metadata.set_description(settings.description);
+    metadata.set_key_usage("ENCRYPT_DECRYPT");
     metadata.set_creation_date(
         std::ranges::min(generations, {}, &storage::StoredMasterKey::created).created.seconds());
     const bool held = parts_.hsm.key_changes().holds({crypto::MasterKeyId(key), newest});
@@ -95,10 +96,12 @@ v1::ListKeysResponse KeyService::list_keys(Context call) {
     const auto keys = load_keys(call);
     v1::ListKeysResponse response;
     for (const auto& key : key_ids(keys)) *response.add_keys() = summary(keys, key);
+    for (const auto key : kTokenKeys) *response.add_keys() = token_key_metadata(call, key, false);
     return response;
 }
 
 v1::DescribeKeyResponse KeyService::describe_key(Context call, const v1::DescribeKeyRequest& request) {
+    if (const auto other = find_token_key(request.key_id())) return describe_token_key(call, *other);
     const auto keys = load_keys(call);
     const auto key = require_key(call, Action::kms_describe_key, keys, request.key_id());
     return read<v1::DescribeKeyResponse>(call, [&](storage::ReadTransaction& tx) {

@@ -21,6 +21,10 @@ std::string require_name(std::string alias) {
     if (alias.starts_with("aws/")) {
         throw secrets::invalid_parameter("Alias: names that begin with alias/aws/ are reserved.");
     }
+    if ((std::string(kPrefix) + alias).starts_with(kTokenKeyAliases)) {
+        throw secrets::invalid_parameter(fmt::format(
+            "Alias: names that begin with {} are reserved for the token's other keys.", kTokenKeyAliases));
+    }
     if (!crypto::is_master_key_name(alias)) {
         throw secrets::invalid_parameter(
             "Alias: use 1 to 200 of A-Z a-z 0-9 / _ - behind alias/, without a slash at either end.");
@@ -47,6 +51,7 @@ v1::CreateKeyResponse KeyService::create_key(Context call, const v1::CreateKeyRe
 
 v1::RotateKeyOnDemandResponse KeyService::rotate_key_on_demand(Context call,
                                                                const v1::RotateKeyOnDemandRequest& request) {
+    if (const auto other = find_token_key(request.key_id())) return rotate_token_key(call, *other);
     const auto key = require_key(call, Action::kms_rotate_key_on_demand, load_keys(call), request.key_id());
     const auto made = write<storage::StoredMasterKey>(call, [&](storage::WriteTransaction& tx) {
         auto generation = make_next_generation(tx, {parts_.hsm, parts_.clock}, key);

@@ -21,6 +21,8 @@
 #include "daemon/secrets/service_action.hpp"
 #include "storage/change_listener.hpp"
 #include "storage/database.hpp"
+#include "storage/seal_key_repository.hpp"
+#include "storage/token_key_repository.hpp"
 
 namespace coffer::keys {
 
@@ -31,6 +33,12 @@ struct KeeperParts {
     iam::DirectoryKeeper& principals;
     const Clock& clock;
     secrets::LeaveEvent leave_event;
+    std::string node;
+    /// Which generation of the audit key signs this node's journal; nothing without one.
+    std::function<std::optional<storage::AuditSigner>()> journal_signer;
+    /// Derives what lives in the daemon from all generations of the seal key that the token holds. Done
+    /// before the others hear that this node knows a generation. May block, and throw; may be empty.
+    std::function<void()> derive_keys;
 };
 
 /// What operators want to know. Called on the keeper's thread; must not block or throw.
@@ -56,6 +64,12 @@ public:
     /// A generation that is marked as retired and still registered for so long was left behind by a node that
     /// died.
     static constexpr std::chrono::seconds kLeftBehind{120};
+    /// How often a node says which generation of the audit key signs its journal when that does not change.
+    static constexpr std::chrono::hours kSignerTold{1};
+    /// How soon to look again while the journal has not gone over to the newest generation.
+    static constexpr std::chrono::seconds kSoon{1};
+    /// How often a node says that it runs and which generation of the seal key it knows.
+    static constexpr std::chrono::seconds kHolderTold{30};
 
     /// What `parts` refers to must outlive it.
     KeyKeeper(KeeperParts parts, KeyEvents events);
@@ -74,10 +88,18 @@ private:
     struct Seen {
         storage::StoredMasterKeys keys;
         std::vector<storage::RetiredGeneration> retired;
+        std::vector<storage::StoredAuditKey> audit_keys;
+        std::vector<storage::StoredSealKey> seal_keys;
     };
     void run(const std::stop_token& stop);
     [[nodiscard]] Seen load() const;
     void bring_token_up_to_date(const Seen& seen);
+    void look_again(const Seen& seen);
+    void tell_signer();
+    [[nodiscard]] bool signer_is_behind();
+    void go_over_to_seal_key(const Seen& seen);
+    void tell_holder(std::uint32_t generation);
+    void activate_if_all_know(std::uint32_t generation);
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
     void rotate_if_due(const Seen& seen);
@@ -92,6 +114,10 @@ private:
     std::map<storage::RetiredGeneration, std::chrono::steady_clock::time_point> half_retired_;
     std::map<crypto::MasterKeyRef, bool> missing_;
     std::atomic<std::size_t> missing_count_{0};
+    std::optional<storage::AuditSigner> told_signer_;
+    std::vector<std::uint32_t> derived_;  ///< the generations of the seal key that keys were derived from
+    std::uint32_t told_generation_ = 0;
+    std::chrono::steady_clock::time_point told_at_;
     std::string last_failure_;
     std::mutex mutex_;
     std::condition_variable_any wake_;

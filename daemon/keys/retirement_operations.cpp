@@ -66,6 +66,7 @@ std::vector<std::uint32_t> asked_generations(const storage::StoredMasterKeys& ke
 
 v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
     Context call, const v1::RetireKeyGenerationsRequest& request) {
+    if (const auto other = find_token_key(request.key_id())) return retire_token_key(call, *other, request);
     require(call, Action::coffer_retire_key_generations, "*");
     const auto keys = load_keys(call);
     const auto found = find_key(keys, request.key_id(), parts_.master_keys.default_key().value());

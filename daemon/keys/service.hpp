@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,8 +13,10 @@
 #include "coffer/v1/frame.pb.h"
 #include "crypto/hsm.hpp"
 #include "daemon/iam/directory_keeper.hpp"
+#include "daemon/keys/audit_generations.hpp"
 #include "daemon/keys/key_set.hpp"
 #include "daemon/keys/retirement.hpp"
+#include "daemon/keys/token_keys.hpp"
 #include "daemon/secrets/authorization.hpp"
 #include "daemon/secrets/master_keys.hpp"
 #include "daemon/secrets/operation_set.hpp"
@@ -76,6 +79,25 @@ private:
                                                           const v1::ScheduleKeyDeletionRequest& request);
     v1::CancelKeyDeletionResponse cancel_key_deletion(Context call,
                                                       const v1::CancelKeyDeletionRequest& request);
+
+    // token_key_operations.cpp
+    [[nodiscard]] ToldAuditKeys load_audit_keys(Context call) const;
+    [[nodiscard]] v1::KeyMetadata token_key_metadata(Context call, TokenKey key, bool with_rows) const;
+    v1::DescribeKeyResponse describe_token_key(Context call, TokenKey key);
+    v1::RotateKeyOnDemandResponse rotate_token_key(Context call, TokenKey key);
+    v1::RetireKeyGenerationsResponse retire_token_key(Context call, TokenKey key,
+                                                      const v1::RetireKeyGenerationsRequest& request);
+
+    // seal_key_operations.cpp
+    [[nodiscard]] v1::KeyMetadata seal_key_metadata(Context call, bool with_rows) const;
+    v1::RotateKeyOnDemandResponse rotate_seal_key(Context call);
+    v1::RetireKeyGenerationsResponse retire_seal_key(Context call,
+                                                     const v1::RetireKeyGenerationsRequest& request);
+    void set_seal_key_retired(Context call, const std::vector<std::uint32_t>& generations, bool retired);
+    /// Destroys those that nothing is sealed under, and returns how many rows are sealed under each.
+    [[nodiscard]] std::map<std::uint32_t, std::int64_t> destroy_seal_generations(
+        Context call, const std::vector<std::uint32_t>& generations);
+    void reopen_reseal(Context call, const std::map<std::uint32_t, std::int64_t>& rows, std::uint32_t newest);
 
     // verify_operation.cpp
     v1::VerifyKeysResponse verify_keys(Context call, const v1::VerifyKeysRequest& request);

@@ -150,7 +150,7 @@ void ApiFunction::finish(const StepContext& context, SecretValues& values, const
         if (in_use) return;
         // Whoever may write the secret must not name a key that the administrator then removes.
         const auto mark = fields.subject.find(kMarkField);
-        if (!mark || *mark != values.mark_of(key_of(fields.subject, settings_.take))) return;
+        if (!mark || !values.is_mark_of(std::string(*mark), key_of(fields.subject, settings_.take))) return;
         request = request_of(*settings_.remove, fields);
     } catch (const StepFailed& failed) {
         throw StepFailed(failed.kind(), std::string("the key of AWSPREVIOUS cannot be removed at the API: ") +

@@ -70,6 +70,9 @@ public:
     /// A mark over `what` and this secret that nobody but Coffer can make, in hexadecimal: for what a
     /// function made, to be known again.
     [[nodiscard]] virtual std::string mark_of(const Bytes& what) = 0;
+    /// Whether `mark` is one of those. No longer when the generation of the seal key that it was made with
+    /// was destroyed.
+    [[nodiscard]] virtual bool is_mark_of(const std::string& mark, const Bytes& what) = 0;
 
     /// To be called before AWSCURRENT's value is sent to be exchanged for the new one, and may be used up by
     /// that: on record before this returns. Throws StepFailed (unknown) when it was sent before, and what

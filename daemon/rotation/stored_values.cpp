@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/audit/digest.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
@@ -256,10 +257,19 @@ void StoredValues::put_exchanged(SecretBytes value) {
     }
 }
 
-std::string StoredValues::mark_of(const Bytes& what) {
+Bytes StoredValues::mark_message(const Bytes& what) {
     const auto secret = load_secret(parts_, task_, patience());
-    auto message = CanonicalEncoder("coffer/rotation/mark/v1").text(secret.arn).bytes(what).take();
-    return to_hex(parts_.hsm.seals().make(std::move(message), {Priority::rotation, patience()}));
+    return CanonicalEncoder("coffer/rotation/mark/v1").text(secret.arn).bytes(what).take();
+}
+
+std::string StoredValues::mark_of(const Bytes& what) {
+    return to_hex(parts_.hsm.seals().make(mark_message(what), {Priority::rotation, patience()}));
+}
+
+bool StoredValues::is_mark_of(const std::string& mark, const Bytes& what) {
+    const auto seal = audit::strict_from_hex(mark);
+    if (!seal) return false;
+    return parts_.hsm.seals().check(mark_message(what), *seal, {Priority::rotation, patience()});
 }
 
 }  // namespace coffer::rotation

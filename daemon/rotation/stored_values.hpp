@@ -59,9 +59,12 @@ public:
     void begin_exchange() override;
     void undo_exchange() override;
     [[nodiscard]] std::string mark_of(const Bytes& what) override;
+    [[nodiscard]] bool is_mark_of(const std::string& mark, const Bytes& what) override;
     void put_exchanged(crypto::SecretBytes value) override;
 
 private:
+    /// What a mark over `what` is a seal of.
+    [[nodiscard]] Bytes mark_message(const Bytes& what);
     /// The database and the token get some seconds also where the target has used up the step's time.
     [[nodiscard]] Deadline patience() const;
     /// With `cannot_be_repeated` the version gets the value even when somebody took AWSPENDING from it.

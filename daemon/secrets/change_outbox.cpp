@@ -31,7 +31,9 @@ Deadline soon() {
 
 // ---- rows -----------------------------------------------------------------------------------------------
 
-Bytes OutboxRows::mac(const storage::OutboxRow& row) const {
+namespace {
+
+Bytes mac_of(const crypto::SecretBytes& key, const storage::OutboxRow& row) {
     const auto message = CanonicalEncoder("coffer/audit/outbox/v1")
                              .text(row.event_id.text())
                              .text(row.node)
@@ -39,7 +41,7 @@ Bytes OutboxRows::mac(const storage::OutboxRow& row) const {
                              .take();
     Bytes out(kMacBytes);
     unsigned size = 0;
-    if (HMAC(EVP_sha256(), key_.view().data(), static_cast<int>(key_.size()), message.data(), message.size(),
+    if (HMAC(EVP_sha256(), key.view().data(), static_cast<int>(key.size()), message.data(), message.size(),
              out.data(), &size) == nullptr ||
         size != kMacBytes) {
         throw Error("OpenSSL could not authenticate an audit event");
@@ -47,14 +49,18 @@ Bytes OutboxRows::mac(const storage::OutboxRow& row) const {
     return out;
 }
 
+}  // namespace
+
 storage::OutboxRow OutboxRows::make(Uuid event_id, std::string json) const {
     storage::OutboxRow row{event_id, node_, std::move(json), {}};
-    row.mac = mac(row);
+    row.mac = mac_of(*keys_->newest(), row);
     return row;
 }
 
 bool OutboxRows::is_genuine(const storage::OutboxRow& row) const {
-    return crypto::constant_time_equal(mac(row), row.mac);
+    return std::ranges::any_of(keys_->all(), [&](const crypto::SharedKey& key) {
+        return crypto::constant_time_equal(mac_of(*key, row), row.mac);
+    });
 }
 
 // ---- the table ------------------------------------------------------------------------------------------

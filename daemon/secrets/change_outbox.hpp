@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -15,7 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "crypto/secret_bytes.hpp"
+#include "crypto/derived_keys.hpp"
 #include "daemon/audit/outbox.hpp"
 #include "daemon/base/uuid.hpp"
 #include "storage/audit_outbox.hpp"
@@ -23,21 +24,21 @@
 
 namespace coffer::secrets {
 
-/// Makes the table's rows, and knows its own again: the database is not trusted to say what happened. The key
-/// is derived in the token (Seals::derive), the same on every node. Thread-safe.
+/// Makes the table's rows, and knows its own again: the database is not trusted to say what happened. The
+/// keys are derived in the token (crypto::DerivedKeys), the same on every node. A row does not say which
+/// generation made it: those that there are, are tried. Thread-safe.
 class OutboxRows {
 public:
-    /// `key` has 32 bytes.
-    OutboxRows(crypto::SecretBytes key, std::string node) : key_(std::move(key)), node_(std::move(node)) {}
+    /// Keys of 32 bytes.
+    OutboxRows(std::shared_ptr<const crypto::DerivedKeys> keys, std::string node)
+        : keys_(std::move(keys)), node_(std::move(node)) {}
 
     [[nodiscard]] storage::OutboxRow make(Uuid event_id, std::string json) const;
     [[nodiscard]] bool is_genuine(const storage::OutboxRow& row) const;
     [[nodiscard]] const std::string& node() const noexcept { return node_; }
 
 private:
-    [[nodiscard]] Bytes mac(const storage::OutboxRow& row) const;
-
-    const crypto::SecretBytes key_;
+    const std::shared_ptr<const crypto::DerivedKeys> keys_;
     const std::string node_;
 };
 

@@ -20,16 +20,10 @@ public:
 
     [[nodiscard]] std::vector<bool> check_all(std::vector<storage::Sealed> sealed,
                                               Deadline deadline) override {
-        std::vector<Bytes> messages;
+        std::vector<crypto::SealedMessage> messages;
         messages.reserve(sealed.size());
-        for (auto& each : sealed) messages.push_back(std::move(each.message));
-        const auto seals = seals_.make_all(std::move(messages), JobOptions{Priority::read, deadline});
-        std::vector<bool> matches;
-        matches.reserve(sealed.size());
-        for (std::size_t i = 0; i < sealed.size(); ++i) {
-            matches.push_back(crypto::constant_time_equal(seals[i], sealed[i].seal));
-        }
-        return matches;
+        for (auto& each : sealed) messages.push_back({std::move(each.message), std::move(each.seal)});
+        return seals_.check_all(std::move(messages), JobOptions{Priority::read, deadline});
     }
 
 private:

@@ -158,22 +158,26 @@ std::optional<OpenedSession> SessionTokens::open(std::string_view token) const {
     if (!bytes || bytes->size() < kHeaderBytes + kIdBytes || bytes->front() != kFormat) return std::nullopt;
     const ByteView all(*bytes);
     const std::int64_t day = (all[1] << 8) | all[2];
-    const auto keys = keys_.of(day);
-    if (!keys) return std::nullopt;
-    const auto id = all.subspan(kHeaderBytes, kIdBytes);
-    const auto key = hmac(keys->token, id);
-    const auto text =
-        secrets::gcm_open(key.view(), kIv, all.subspan(kHeaderBytes + kIdBytes), all.first(kHeaderBytes));
-    if (!text) return std::nullopt;
+    for (const auto& keys : keys_.all_of(day)) {
+        const auto key = hmac(keys->token, all.subspan(kHeaderBytes, kIdBytes));
+        const auto text =
+            secrets::gcm_open(key.view(), kIv, all.subspan(kHeaderBytes + kIdBytes), all.first(kHeaderBytes));
+        if (text) return opened(*keys, day, all.subspan(kHeaderBytes, kIdBytes), *text);
+    }
+    return std::nullopt;
+}
+
+std::optional<OpenedSession> SessionTokens::opened(const DayKeys& keys, std::int64_t day, ByteView id,
+                                                   ByteView text) {
     try {
-        auto session = read(as_text(*text));
+        auto session = read(as_text(text));
         // A day's key makes sessions of that day, however it came into somebody's hands.
         const bool of_its_day = day_number(session.issued) == day &&
                                 session.expires <= session.issued + SessionKeys::kLongestSession;
         if (!of_its_day) return std::nullopt;
         session.access_key_id = access_key_id_of(id);
         return OpenedSession{std::make_shared<const Session>(std::move(session)),
-                             secret_text(hmac(keys->secret, id).view())};
+                             secret_text(hmac(keys.secret, id).view())};
     } catch (const std::exception&) {
         return std::nullopt;  // of a version of the daemon that writes it otherwise
     }

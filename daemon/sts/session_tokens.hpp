@@ -8,7 +8,8 @@
 // before the id are its AAD, its plaintext is the session as JSON. The access key id is "ASIA" and the first
 // ten bytes of the id in base 32; the secret access key is HMAC-SHA256 over the id under another key, 30
 // bytes of it in base 64. Both keys are the day's (session_keys.hpp), and the same on every node that shares
-// the seal key.
+// the seal key. A token does not say which generation of the seal key its own come from: those that there
+// are, are tried.
 
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 
 #include "crypto/secret_bytes.hpp"
 #include "daemon/access/session.hpp"
+#include "daemon/base/bytes.hpp"
 #include "daemon/sts/session_keys.hpp"
 
 namespace coffer::sts {
@@ -57,6 +59,9 @@ public:
     [[nodiscard]] crypto::SecretBytes made_up(std::string_view access_key_id) const;
 
 private:
+    /// The session in `text`, which opened with `keys`.
+    [[nodiscard]] static std::optional<OpenedSession> opened(const DayKeys& keys, std::int64_t day,
+                                                             ByteView id, ByteView text);
     const SessionKeys& keys_;
     crypto::SecretBytes made_up_key_;
 };

@@ -2,7 +2,9 @@
 // The commands of coffer-hsm. Each prints to standard output and returns the exit code; errors are thrown.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +40,12 @@ int check_command(const CheckOptions& options);
 /// Lists tokens and, with a PIN, Coffer's keys in one.
 int list_command(const TokenOptions& options);
 
+struct AuditKeyOptions {
+    TokenOptions token;
+    std::optional<std::uint32_t> generation;  ///< nothing: the oldest that the token holds
+};
+
 /// Prints the public half of the audit key, in PEM: what coffer-audit verifies the journal with.
-int audit_key_command(const TokenOptions& options);
+int audit_key_command(const AuditKeyOptions& options);
 
 }  // namespace coffer::hsm_config

@@ -37,8 +37,8 @@ struct Keys {
 
 std::string kind_of(const std::string& label, CK_OBJECT_CLASS object_class) {
     if (label.starts_with(crypto::kMasterKeyPrefix)) return "master";
-    if (label == crypto::kSealKeyLabel) return "seal";
-    if (label == crypto::kAuditKeyLabel)
+    if (label.starts_with(crypto::kSealKeyPrefix)) return "seal";
+    if (label.starts_with(crypto::kAuditKeyPrefix))
         return object_class == CKO_PUBLIC_KEY ? "audit, public" : "audit, private";
     return "unknown";
 }
@@ -71,6 +71,8 @@ ListedKey read_key(const crypto::Session& session, CK_OBJECT_HANDLE handle, std:
         key.id = ref->id.value().text();
         key.generation = ref->generation;
     }
+    if (const auto generation = crypto::parse_audit_key_label(key.label)) key.generation = generation;
+    if (const auto generation = crypto::parse_seal_key_label(key.label)) key.generation = generation;
     key.attributes = marks_of(session, handle);
     return key;
 }

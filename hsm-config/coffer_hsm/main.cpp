@@ -107,10 +107,16 @@ void add_list(CLI::App& app, TokenOptions& options) {
         "--pin-file pin");
 }
 
-void add_audit_key(CLI::App& app, TokenOptions& options) {
+void add_audit_key(CLI::App& app, AuditKeyOptions& options) {
     auto& command =
         *app.add_subcommand("audit-key", "print the public key that audit journals are verified with (PEM)");
-    add_token_options(command, options, Need::required);
+    add_token_options(command, options.token, Need::required);
+    command
+        .add_option("--generation", options.generation,
+                    "which (the oldest that the token holds: coffer-audit follows a journal from it to the "
+                    "newest)")
+        ->check(CLI::Range(1U, 4294967295U))
+        ->type_name("N");
     command.footer(
         "Keep it where nobody who can change the journal can change it as well.\n"
         "Example:\n"
@@ -141,7 +147,7 @@ int run(int argc, char** argv) {
     InitOptions init;
     CheckOptions check;
     TokenOptions list;
-    TokenOptions audit_key;
+    AuditKeyOptions audit_key;
     add_init(app, init);
     add_check(app, check);
     add_list(app, list);
@@ -155,7 +161,7 @@ int run(int argc, char** argv) {
     if (app.got_subcommand("init")) return explained(init.token, [&] { return init_command(init); });
     if (app.got_subcommand("check")) return explained(check.token, [&] { return check_command(check); });
     if (app.got_subcommand("audit-key")) {
-        return explained(audit_key, [&] { return audit_key_command(audit_key); });
+        return explained(audit_key.token, [&] { return audit_key_command(audit_key); });
     }
     return explained(list, [&] { return list_command(list); });
 }

@@ -131,9 +131,9 @@ private:
             }
             if (std::ranges::all_of(keys.master_keys, &crypto::FoundMasterKey::trusted))
                 trusted_key_ = master_key_;
-            if (keys.master_keys.empty() || !keys.seal_key || !keys.audit_private_key) {
-                return note(fmt::format("{} master keys, {} seal key, {} audit key", keys.master_keys.size(),
-                                        keys.seal_key ? 1 : 0, keys.audit_private_key ? 1 : 0),
+            if (keys.master_keys.empty() || keys.seal_keys.empty() || keys.audit_key() == nullptr) {
+                return note(fmt::format("{} master keys, {} seal keys, {} audit key", keys.master_keys.size(),
+                                        keys.seal_keys.size(), keys.audit_key() != nullptr ? 1 : 0),
                             "coffer-hsm init makes what is missing");
             }
             return ok(fmt::format("{} master key generations, seal key, audit key", keys.master_keys.size()));

@@ -34,23 +34,58 @@ std::filesystem::path AuditFolder::sub(std::string_view name) const {
     return folder;
 }
 
-OpensslSigner::OpensslSigner() : key_(EVP_EC_gen("P-256"), FreeWith<EVP_PKEY_free>{}) {}
+OpensslSigner::OpensslSigner() {
+    add_generation();
+}
 
 OpensslSigner::OpensslSigner(const std::filesystem::path& private_pem) {
     const std::unique_ptr<BIO, FreeWith<BIO_free>> in(BIO_new_file(private_pem.c_str(), "r"));
-    key_.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr), FreeWith<EVP_PKEY_free>{});
-    if (!key_) throw std::runtime_error("no private key in " + private_pem.string());
+    std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr),
+                                  FreeWith<EVP_PKEY_free>{});
+    if (!key) throw std::runtime_error("no private key in " + private_pem.string());
+    keys_.emplace(1, std::move(key));
 }
 
 void OpensslSigner::write_private_pem(const std::filesystem::path& file) const {
     const std::unique_ptr<BIO, FreeWith<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
-    if (PEM_write_bio_PrivateKey(out.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    if (PEM_write_bio_PrivateKey(out.get(), key(1).get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
         throw std::runtime_error("cannot write " + file.string());
     }
 }
 
-audit::Digest OpensslSigner::key_id() const {
-    return audit::key_id_of(key_.get());
+std::uint32_t OpensslSigner::add_generation() {
+    const std::lock_guard lock(mutex_);
+    const auto generation = keys_.empty() ? 1 : keys_.rbegin()->first + 1;
+    keys_.emplace(generation, std::shared_ptr<EVP_PKEY>(EVP_EC_gen("P-256"), FreeWith<EVP_PKEY_free>{}));
+    return generation;
+}
+
+void OpensslSigner::forget(std::uint32_t generation) {
+    const std::lock_guard lock(mutex_);
+    keys_.erase(generation);
+}
+
+std::shared_ptr<EVP_PKEY> OpensslSigner::key(std::uint32_t generation) const {
+    const std::lock_guard lock(mutex_);
+    return keys_.at(generation);
+}
+
+audit::SigningKey OpensslSigner::newest() const {
+    std::uint32_t generation = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        generation = keys_.rbegin()->first;
+    }
+    return find(generation).value();
+}
+
+std::optional<audit::SigningKey> OpensslSigner::find(std::uint32_t generation) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = keys_.find(generation);
+    if (found == keys_.end()) return std::nullopt;
+    auto der = audit::public_key_der(found->second.get());
+    const auto id = audit::key_id_of(found->second.get());
+    return audit::SigningKey{{id, generation}, std::move(der)};
 }
 
 audit::EcdsaSignature raw_signature(const std::vector<unsigned char>& der) {
@@ -65,9 +100,10 @@ audit::EcdsaSignature raw_signature(const std::vector<unsigned char>& der) {
     return raw;
 }
 
-audit::EcdsaSignature OpensslSigner::sign(const audit::Digest& digest) {
+audit::EcdsaSignature OpensslSigner::sign(std::uint32_t generation, const audit::Digest& digest) {
+    const auto signing = key(generation);
     const std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>> context(
-        EVP_PKEY_CTX_new(key_.get(), nullptr));
+        EVP_PKEY_CTX_new(signing.get(), nullptr));
     std::vector<unsigned char> der(128);
     std::size_t size = der.size();
     if (EVP_PKEY_sign_init(context.get()) != 1 ||
@@ -78,17 +114,17 @@ audit::EcdsaSignature OpensslSigner::sign(const audit::Digest& digest) {
     return raw_signature(der);
 }
 
-std::string OpensslSigner::public_pem() const {
+std::string OpensslSigner::public_pem(std::uint32_t generation) const {
     const std::unique_ptr<BIO, FreeWith<BIO_free>> out(BIO_new(BIO_s_mem()));
-    PEM_write_bio_PUBKEY(out.get(), key_.get());
+    PEM_write_bio_PUBKEY(out.get(), key(generation).get());
     char* data = nullptr;
     const auto size = BIO_get_mem_data(out.get(), &data);
     return {data, static_cast<std::size_t>(size)};
 }
 
-audit::CheckpointKeys OpensslSigner::keys() const {
+audit::CheckpointKeys OpensslSigner::keys(std::uint32_t generation) const {
     audit::CheckpointKeys keys;
-    keys.add_pem(public_pem());
+    keys.add_pem(public_pem(generation));
     return keys;
 }
 

@@ -6,13 +6,14 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "daemon/audit/checkpoint.hpp"
+#include "daemon/audit/checkpoint_keys.hpp"
 #include "daemon/audit/journal.hpp"
 #include "daemon/audit/verifier.hpp"
 
@@ -33,20 +34,29 @@ private:
     std::filesystem::path path_;
 };
 
-/// Signs with a P-256 key that OpenSSL made.
+/// Signs with P-256 keys that OpenSSL made. Thread-safe.
 class OpensslSigner final : public audit::CheckpointSigner {
 public:
     OpensslSigner();
     /// With the private key of a PEM file.
     explicit OpensslSigner(const std::filesystem::path& private_pem);
-    [[nodiscard]] audit::Digest key_id() const override;
-    [[nodiscard]] audit::EcdsaSignature sign(const audit::Digest& digest) override;
-    [[nodiscard]] std::string public_pem() const;
+    [[nodiscard]] audit::SigningKey newest() const override;
+    [[nodiscard]] std::optional<audit::SigningKey> find(std::uint32_t generation) const override;
+    [[nodiscard]] audit::EcdsaSignature sign(std::uint32_t generation, const audit::Digest& digest) override;
+
+    /// From now on a further key signs. Returns its generation.
+    std::uint32_t add_generation();
+    /// From now on it cannot sign with that generation.
+    void forget(std::uint32_t generation);
+    [[nodiscard]] std::string public_pem(std::uint32_t generation = 1) const;
+    /// Of generation 1.
     void write_private_pem(const std::filesystem::path& file) const;
-    [[nodiscard]] audit::CheckpointKeys keys() const;
+    [[nodiscard]] audit::CheckpointKeys keys(std::uint32_t generation = 1) const;
 
 private:
-    std::shared_ptr<EVP_PKEY> key_;
+    [[nodiscard]] std::shared_ptr<EVP_PKEY> key(std::uint32_t generation) const;
+    mutable std::mutex mutex_;
+    std::map<std::uint32_t, std::shared_ptr<EVP_PKEY>> keys_;
 };
 
 /// r || s of a signature in DER.

@@ -2,13 +2,14 @@
 // alone.
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 
 #include "audit_fixture.hpp"
 #include "crypto/audit_public_key.hpp"
+#include "crypto/key_factory.hpp"
 #include "crypto/key_ring.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "tests/support/tokens.hpp"
@@ -18,39 +19,51 @@ namespace {
 
 using testing::TokenKind;
 
-using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-
-/// The public half of the token's audit key: what daemons and coffer-hsm audit-key give away.
-std::string public_pem(const crypto::Session& session) {
-    return crypto::p256_public_key_pem(session, crypto::find_keys(session).audit_public_key.value());
-}
-
-KeyPtr key_of(const std::string& pem) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> in(
-        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-    return {PEM_read_bio_PUBKEY(in.get(), nullptr, nullptr, nullptr), EVP_PKEY_free};
-}
-
+/// Signs with the generations that the token holds, asked for each time. One call at a time: there is one
+/// session.
 class TokenSigner final : public CheckpointSigner {
 public:
-    TokenSigner(const crypto::Session& session, Digest id) : session_(session), id_(id) {}
-    [[nodiscard]] Digest key_id() const override { return id_; }
-    [[nodiscard]] EcdsaSignature sign(const Digest& digest) override {
+    explicit TokenSigner(const crypto::Session& session) : session_(session) {}
+    [[nodiscard]] SigningKey newest() const override {
+        const std::lock_guard lock(mutex_);
+        return read(*crypto::find_keys(session_).audit_key());
+    }
+    [[nodiscard]] std::optional<SigningKey> find(std::uint32_t generation) const override {
+        const std::lock_guard lock(mutex_);
+        for (const auto& key : crypto::find_keys(session_).audit_keys) {
+            if (key.generation == generation) return read(key);
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] EcdsaSignature sign(std::uint32_t generation, const Digest& digest) override {
+        const std::lock_guard lock(mutex_);
         CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
         auto input = digest;
         EcdsaSignature signature{};
         CK_ULONG size = signature.size();
-        crypto::check("C_SignInit",
-                      session_.functions().C_SignInit(session_.handle(), &mechanism,
-                                                      crypto::find_keys(session_).audit_private_key.value()));
+        const auto keys = crypto::find_keys(session_).audit_keys;
+        const auto key = std::ranges::find(keys, generation, &crypto::FoundAuditKey::generation);
+        crypto::check("C_SignInit", session_.functions().C_SignInit(session_.handle(), &mechanism,
+                                                                    key->private_key.value()));
         crypto::check("C_Sign", session_.functions().C_Sign(session_.handle(), input.data(), input.size(),
                                                             signature.data(), &size));
         return signature;
     }
+    void make_generation(std::uint32_t generation) {
+        const std::lock_guard lock(mutex_);
+        crypto::KeyFactory(session_).make_audit_generation(generation);
+    }
+    void destroy_generation(std::uint32_t generation) {
+        const std::lock_guard lock(mutex_);
+        crypto::destroy_audit_key(session_, generation);
+    }
 
 private:
+    [[nodiscard]] SigningKey read(const crypto::FoundAuditKey& key) const {
+        return signing_key(key.generation, crypto::p256_public_key_pem(session_, key.public_key.value()));
+    }
     const crypto::Session& session_;
-    const Digest id_;
+    mutable std::mutex mutex_;
 };
 
 class TokenTest : public ::testing::TestWithParam<TokenKind> {};
@@ -62,10 +75,8 @@ TEST_P(TokenTest, SignsCheckpoints) {
     const auto directory = folder.sub("audit");
     CheckpointKeys keys;
     token.with_session([&](const crypto::Session& session, const auto&, auto) {
-        const auto pem = public_pem(session);
-        const auto key = key_of(pem);
-        keys.add_pem(pem);
-        const auto signer = std::make_shared<TokenSigner>(session, key_id_of(key.get()));
+        const auto signer = std::make_shared<TokenSigner>(session);
+        keys.add(signer->newest());
         const auto journal = Journal::open(testing::small_config(directory), signer, nullptr, clock);
         for (int i = 0; i < 5; ++i) {
             (void)testing::append(*journal, testing::sample_event("a"));
@@ -76,6 +87,32 @@ TEST_P(TokenTest, SignsCheckpoints) {
     const auto report = verify_journal(directory, keys);
     EXPECT_TRUE(report.good()) << report.findings.front().message;
     EXPECT_GE(report.checkpoints, 6U);
+}
+
+TEST_P(TokenTest, GoesOverToTheNextGeneration) {
+    const auto token = testing::TestToken::make(GetParam());
+    const testing::AuditFolder folder;
+    const SystemClock clock;
+    const auto directory = folder.sub("audit");
+    CheckpointKeys keys;
+    token.with_session([&](const crypto::Session& session, const auto&, auto) {
+        const auto signer = std::make_shared<TokenSigner>(session);
+        keys.add(signer->newest());
+        const auto journal = Journal::open(testing::small_config(directory), signer, nullptr, clock);
+        (void)testing::append(*journal, testing::sample_event("a"));
+        journal->checkpoint_now();
+        signer->make_generation(2);
+        journal->checkpoint_now();
+        EXPECT_EQ(journal->status().signing_generation, 2U);
+        signer->destroy_generation(1);
+        EXPECT_FALSE(signer->find(1));
+        EXPECT_THROW(signer->destroy_generation(2), Error);
+        (void)testing::append(*journal, testing::sample_event("b"));
+        journal->close();
+    });
+    const auto report = verify_journal(directory, keys);
+    EXPECT_TRUE(report.good()) << report.findings.front().message;
+    EXPECT_EQ(report.signing_generation, 2U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokens, TokenTest, ::testing::ValuesIn(testing::all_token_kinds()),

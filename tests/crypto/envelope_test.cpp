@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include "crypto/derived_keys.hpp"
 #include "crypto/hsm_impl.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/payload_format.hpp"
@@ -254,11 +255,54 @@ TEST_P(EnvelopeTest, SealsAndDerivedKeys) {
     }
     const auto derive = [&](std::string purpose) {
         const auto key = wait_for<SecretBytes>(
-            [&](Completion<SecretBytes> done) { seals.derive(std::move(purpose), {}, std::move(done)); });
+            [&](Completion<SecretBytes> done) { seals.derive(std::move(purpose), 1, {}, std::move(done)); });
         return Bytes(key.view().begin(), key.view().end());
     };
     EXPECT_EQ(derive("page-tokens"), derive("page-tokens"));
     EXPECT_NE(derive("page-tokens"), derive("page-token"));
+}
+
+TEST_P(EnvelopeTest, SealsNameTheirGeneration) {
+    auto hsm = open_with();
+    auto& seals = hsm.hsm().seals();
+    auto& changes = hsm.hsm().key_changes();
+    const auto deadline = [] { return std::chrono::steady_clock::now() + std::chrono::seconds(60); };
+    const auto message = some_bytes(100);
+    const auto first = seals.make(message, {});
+    ASSERT_EQ(first.size(), 32U);
+    changes.make_seal_generation(2, deadline());
+    EXPECT_EQ(seals.generations(), (std::vector<std::uint32_t>{1, 2}));
+    EXPECT_EQ(seals.make(message, {}), first) << "before every node knows the new one";
+    seals.seal_under(2);
+    seals.seal_under(1);
+    EXPECT_EQ(seals.sealing_generation(), 2U) << "it never goes back";
+    const auto second = seals.make(message, {});
+    ASSERT_EQ(second.size(), 36U);
+    EXPECT_EQ(Bytes(second.begin(), second.begin() + 4), (Bytes{0, 0, 0, 2}));
+    EXPECT_TRUE(seals.check(message, first, {}));
+    EXPECT_TRUE(seals.check(message, second, {}));
+
+    // A seal under another name than its own, in a form that is not its own, or of a generation that is not there.
+    EXPECT_FALSE(seals.check(message, ByteView(second).subspan(4), {}));
+    Bytes renamed{0, 0, 0, 2};
+    renamed.insert(renamed.end(), first.begin(), first.end());
+    EXPECT_FALSE(seals.check(message, renamed, {}));
+    renamed[3] = 1;
+    EXPECT_FALSE(seals.check(message, renamed, {})) << "generation 1 has one form";
+    renamed[3] = 3;
+    EXPECT_FALSE(seals.check(message, renamed, {}));
+    EXPECT_EQ(seals.check_all({{message, first}, {message, renamed}, {message, second}}, {}),
+              (std::vector<bool>{true, false, true}));
+
+    DerivedKeys keys(seals, "page-tokens", deadline());
+    EXPECT_EQ(keys.all().size(), 2U);
+    const auto newest = keys.newest();
+    EXPECT_EQ(keys.all().front(), newest);
+    changes.destroy_seal_generation(1, deadline());
+    EXPECT_FALSE(seals.check(message, first, {})) << "nobody believes it any more";
+    EXPECT_TRUE(seals.check(message, second, {}));
+    keys.refresh(deadline());
+    EXPECT_EQ(keys.all(), std::vector<SharedKey>{newest});
 }
 
 TEST_P(EnvelopeTest, RandomBytesComeFromTheToken) {

@@ -39,7 +39,7 @@ constexpr auto kKeyUriEnd = ";object=coffer%2Faudit%2F1";
 /// The public half of the token's EC key, read from its CKA_EC_POINT (an OCTET STRING around the point).
 EvpPkeyPtr public_key(const Session& session) {
     const auto keys = find_keys(session);
-    auto point = read_attribute(session, keys.audit_public_key.value(), CKA_EC_POINT).value();
+    auto point = read_attribute(session, keys.audit_key()->public_key.value(), CKA_EC_POINT).value();
     if (point.size() == 67) point.erase(point.begin(), point.begin() + 2);
     EvpPkeyPtr key(EVP_PKEY_new());
     std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>> context(

@@ -46,9 +46,10 @@ TEST_P(TokenTest, FindsTheKeysThatTheFactoryMade) {
         ASSERT_EQ(keys.master_keys.size(), 1U);
         EXPECT_EQ(keys.master_keys[0].name, "main");
         EXPECT_EQ(keys.master_keys[0].ref.generation, 1U);
-        EXPECT_TRUE(keys.seal_key);
-        EXPECT_TRUE(keys.audit_private_key);
-        EXPECT_TRUE(keys.audit_public_key);
+        ASSERT_EQ(keys.seal_keys.size(), 1U);
+        EXPECT_EQ(keys.seal_keys[0].generation, 1U);
+        ASSERT_NE(keys.audit_key(), nullptr);
+        EXPECT_EQ(keys.audit_key()->generation, 1U);
     });
 }
 
@@ -59,7 +60,7 @@ TEST_P(TokenTest, MasterKeysCannotBeReadAndNeitherCanTheirCopies) {
         const KeyRing ring(session, keys, true);
         EXPECT_TRUE(ring.copied());
         for (const auto handle :
-             {keys.master_keys[0].handle, *ring.find(keys.master_keys[0].ref), ring.seal_key()}) {
+             {keys.master_keys[0].handle, *ring.find(keys.master_keys[0].ref), *ring.seal_key(1)}) {
             EXPECT_EQ(read_boolean(session, handle, CKA_SENSITIVE), true);
             EXPECT_EQ(read_boolean(session, handle, CKA_EXTRACTABLE), false);
             std::array<std::uint8_t, 64> out{};
@@ -90,6 +91,56 @@ TEST_P(TokenTest, GenerationsRiseAndNamesAreTakenOnce) {
         EXPECT_EQ(ring.newest(first.id), second);
         EXPECT_EQ(ring.infos()[1].name, "team/payments");
     });
+}
+
+TEST_P(TokenTest, AuditKeysHaveGenerations) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        KeyFactory factory(session);
+        EXPECT_THROW(destroy_audit_key(session, 1), Error) << "it is the only one";
+        factory.make_audit_generation(2);
+        EXPECT_THROW(factory.make_audit_generation(2), Error);
+        EXPECT_THROW(factory.make_audit_generation(1), Error);
+        const KeyRing ring(session, find_keys(session), false);
+        ASSERT_EQ(ring.audit_keys().size(), 2U);
+        EXPECT_EQ(ring.audit_keys()[1].generation, 2U);
+        EXPECT_NE(ring.audit_keys()[0].public_key, ring.audit_keys()[1].public_key);
+        EXPECT_NE(ring.audit_key(1), ring.audit_key(2));
+        EXPECT_FALSE(ring.audit_key(3));
+        destroy_audit_key(session, 1);
+        destroy_audit_key(session, 1);
+        const auto keys = find_keys(session).audit_keys;
+        ASSERT_EQ(keys.size(), 1U) << "both halves are gone";
+        EXPECT_EQ(keys[0].generation, 2U);
+    });
+}
+
+TEST_P(TokenTest, SealKeysHaveGenerations) {
+    const auto token = TestToken::make(GetParam());
+    token.with_session([](const Session& session, const Module&, SlotId) {
+        KeyFactory factory(session);
+        EXPECT_THROW(destroy_seal_key(session, 1), Error) << "it is the only one";
+        factory.make_seal_generation(2);
+        EXPECT_THROW(factory.make_seal_generation(2), Error);
+        EXPECT_THROW(factory.make_seal_generation(1), Error);
+        const KeyRing ring(session, find_keys(session), false);
+        EXPECT_EQ(ring.seal_generations(), (std::vector<std::uint32_t>{1, 2}));
+        EXPECT_NE(ring.seal_key(1), ring.seal_key(2));
+        EXPECT_FALSE(ring.seal_key(3));
+        destroy_seal_key(session, 1);
+        destroy_seal_key(session, 1);
+        ASSERT_EQ(find_keys(session).seal_keys.size(), 1U);
+        EXPECT_EQ(find_keys(session).seal_keys[0].generation, 2U);
+    });
+}
+
+TEST(KeyNames, AuditKeyLabelsHaveOneSpelling) {
+    EXPECT_EQ(audit_key_label(12), "coffer/audit/12");
+    EXPECT_EQ(parse_audit_key_label("coffer/audit/12"), 12U);
+    for (const auto* text : {"coffer/audit/", "coffer/audit/0", "coffer/audit/01", "coffer/audit/1x",
+                             "coffer/audit/4294967296", "coffer/seal/1", ""}) {
+        EXPECT_FALSE(parse_audit_key_label(text)) << text;
+    }
 }
 
 TEST_P(TokenTest, TwoKeysThatMatchAreRefusedByName) {

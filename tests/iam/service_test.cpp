@@ -94,9 +94,9 @@ public:
 auto* const environment = static_cast<Environment*>(
     ::testing::AddGlobalTestEnvironment(new Environment));  // NOLINT: GoogleTest owns it
 
-crypto::SecretBytes derived(const std::string& purpose) {
+crypto::SecretBytes derived(const std::string& purpose, std::uint32_t generation) {
     return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
-        environment->hsm->seals().derive(purpose, {Priority::read, patience()}, std::move(done));
+        environment->hsm->seals().derive(purpose, generation, {Priority::read, patience()}, std::move(done));
     });
 }
 

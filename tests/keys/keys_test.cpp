@@ -12,6 +12,7 @@
 #include "crypto/hsm.hpp"
 #include "daemon/access/access_denied.hpp"
 #include "daemon/keys/key_keeper.hpp"
+#include "daemon/keys/reseal_worker.hpp"
 #include "daemon/keys/rewrap_worker.hpp"
 #include "daemon/keys/service.hpp"
 #include "daemon/secrets/errors.hpp"
@@ -75,7 +76,8 @@ protected:
             *database_, kAccount, clock_,
             iam::KeeperEvents{[](const auto&) {}, [] {}, [](const auto&) {}, [](const auto&) {}},
             std::nullopt, soon());
-        page_tokens_ = std::make_unique<secrets::PageTokens>(crypto::SecretBytes::copy_of(Bytes(32, 7)));
+        page_tokens_ = std::make_unique<secrets::PageTokens>(
+            std::make_shared<const crypto::DerivedKeys>(crypto::SecretBytes::copy_of(Bytes(32, 7))));
         service_ = std::make_unique<KeyService>(KeyServiceParts{kNode, *hsm_, *database_, *master_keys_,
                                                                 *principals_, *page_tokens_, clock_, [] {}});
     }
@@ -239,7 +241,19 @@ protected:
             ADD_FAILURE() << what << ": " << reason;
         };
         return std::make_unique<KeyKeeper>(
-            KeeperParts{*hsm_, *database_, *master_keys_, *principals_, clock_, {}}, std::move(events));
+            KeeperParts{*hsm_,
+                        *database_,
+                        *master_keys_,
+                        *principals_,
+                        clock_,
+                        {},
+                        "node-1",
+                        [this]() -> std::optional<storage::AuditSigner> {
+                            if (signing_ == 0) return std::nullopt;
+                            return storage::AuditSigner{"node-1", journal_, signing_, clock_.now()};
+                        },
+                        {}},
+            std::move(events));
     }
     std::vector<std::uint32_t> in_token(const std::string& name = "main") {
         const auto id = hsm_->find_master_key(name);
@@ -248,6 +262,31 @@ protected:
         for (const auto& ref : hsm_->key_changes().generations()) {
             if (id && ref.id == id->id) generations.push_back(ref.generation);
         }
+        return generations;
+    }
+
+    std::unique_ptr<ResealWorker> make_reseal_worker() {
+        return std::make_unique<ResealWorker>(
+            ResealParts{*hsm_, *database_, clock_, {}, "node-1"}, 0,
+            ResealEvents{[](auto) {}, [](auto, auto) {},
+                         [](const std::string& reason) { ADD_FAILURE() << reason; }});
+    }
+    v1::RetireKeyGenerationsResponse retire_seal(bool force) {
+        return retire([&](auto& request) {
+            request.set_key_id("alias/coffer/seal");
+            request.set_force(force);
+        });
+    }
+    std::string sealed_under(int generation) {
+        return by_hand("SELECT count(*) FROM (SELECT seal FROM secrets UNION ALL SELECT seal FROM iam_entities UNION "
+                       "ALL SELECT seal FROM iam_manifest UNION ALL SELECT seal FROM set_seals) s WHERE "
+                       "seal_generation(seal) = " +
+                       std::to_string(generation));
+    }
+    std::vector<std::uint32_t> audit_keys_in_token() {
+        hsm_->key_changes().refresh(soon());
+        std::vector<std::uint32_t> generations;
+        for (const auto& key : hsm_->audit_key().generations()) generations.push_back(key.generation);
         return generations;
     }
 
@@ -263,6 +302,8 @@ protected:
     std::atomic<int> rotated_{0};
     std::atomic<int> deleted_{0};
     std::string kept_;
+    const Uuid journal_ = Uuid::random();
+    std::uint32_t signing_ = 0;  ///< the generation of the audit key that this node's journal is signed with
 };
 
 INSTANTIATE_TEST_SUITE_P(Tokens, KeysTest, ::testing::ValuesIn(testing::all_token_kinds()),
@@ -557,6 +598,166 @@ TEST_P(KeysTest, SettingsChangedByHandAreNotBelieved) {
             "INSERT INTO set_seals TABLE s; DROP TABLE k, s");
         EXPECT_EQ(describe().rotation_period_in_days(), 365);
     }
+}
+
+TEST_P(KeysTest, TheAuditKeyIsRotatedAndItsOldGenerationGoesWhenNoJournalNeedsIt) {
+    const std::string audit = "alias/coffer/audit";
+    const auto keeper = make_keeper();
+    signing_ = 1;
+    keeper->run_once();
+    EXPECT_THAT(describe(audit).generations(0).nodes(), ElementsAre("node-1"));
+
+    EXPECT_EQ(rotate(audit), 2);
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(1, 2));
+    auto key = describe(audit);
+    EXPECT_EQ(key.key_usage(), "SIGN_VERIFY");
+    EXPECT_EQ(key.current_generation(), 2);
+    EXPECT_EQ(key.arn(), "arn:aws:kms:eu-test-1:111122223333:alias/coffer/audit");
+    EXPECT_THAT(key.generations(1).public_key(), HasSubstr("-----BEGIN PUBLIC KEY-----"));
+    EXPECT_NE(key.generations(0).public_key_sha256(), key.generations(1).public_key_sha256());
+
+    const auto retire_audit = [&](bool force) {
+        return retire([&](auto& request) {
+            request.set_key_id(audit);
+            request.set_force(force);
+        });
+    };
+    const auto kept = retire_audit(false);
+    ASSERT_THAT(kept.kept(), SizeIs(1));
+    EXPECT_THAT(kept.kept(0).reason(), HasSubstr("signs the journal of node-1"));
+    signing_ = 2;
+    keeper->run_once();
+    EXPECT_THAT(retire_audit(false).retired(), ElementsAre(1));
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(2));
+    EXPECT_THAT(describe(audit).generations(), SizeIs(1));
+    EXPECT_THAT(message_of([&] {
+                    (void)retire([&](auto& request) {
+                        request.set_key_id(audit);
+                        request.set_generation(2);
+                    });
+                }),
+                HasSubstr("is the newest"));
+
+    EXPECT_EQ(rotate(audit), 3);
+    EXPECT_THAT(retire_audit(true).retired(), ElementsAre(2)) << "by force, whatever it signs";
+}
+
+TEST_P(KeysTest, AnAuditKeyThatADeadNodeMadeIsTakenOver) {
+    const std::string audit = "alias/coffer/audit";
+    EXPECT_EQ(rotate(audit), 2);
+    hsm_->key_changes().make_audit_generation(3, soon());
+    EXPECT_EQ(rotate(audit), 3) << "it is there already";
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(1, 2, 3));
+    hsm_->key_changes().make_audit_generation(4, soon());
+    make_keeper()->run_once();
+    EXPECT_EQ(by_hand("SELECT max(generation) FROM token_keys"), "4");
+}
+
+TEST_P(KeysTest, TheSealKeyIsRotatedAndEveryRowSealedAnew) {
+    const std::string seal = "alias/coffer/seal";
+    const auto written = write_secrets(50);
+    EXPECT_EQ(sealed_under(1), "51") << "the secrets, and the set of master keys";
+    EXPECT_EQ(rotate(seal), 2);
+    EXPECT_EQ(describe(seal).rewrap().state(), "Waiting");
+    EXPECT_THAT(describe(seal).rewrap().message(), HasSubstr("not in use before all nodes know it"));
+    EXPECT_EQ(hsm_->seals().sealing_generation(), 1U);
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    keeper->run_once();
+    EXPECT_EQ(hsm_->seals().sealing_generation(), 2U);
+    const auto fresh = write_secret("fresh");
+    EXPECT_EQ(sealed_under(2), "1") << "new seals are under it at once";
+    EXPECT_THAT(retire_seal(true).kept(0).reason(), HasSubstr("sealed anew"));
+
+    const auto worker = make_reseal_worker();
+    EXPECT_TRUE(worker->run_once());
+    EXPECT_EQ(sealed_under(1), "0");
+    EXPECT_EQ(sealed_under(2), "52");
+    EXPECT_EQ(worker->counters().done, 51U) << "what was under it already is left alone";
+    const auto key = describe(seal);
+    EXPECT_EQ(key.rewrap().state(), "Done");
+    EXPECT_EQ(key.rewrap().done(), 51);
+    EXPECT_EQ(key.generations(1).rows(), 52);
+    for (const auto& each : written) EXPECT_FALSE(read_secret(each).empty());
+
+    EXPECT_THAT(retire_seal(false).kept(0).reason(), HasSubstr("sessions that were begun before live until"));
+    clock_.advance_days(2);
+    EXPECT_THAT(retire_seal(false).retired(), ElementsAre(1));
+    EXPECT_THAT(hsm_->seals().generations(), ElementsAre(2));
+    EXPECT_THAT(describe(seal).generations(), SizeIs(1));
+    EXPECT_FALSE(read_secret(fresh).empty());
+    EXPECT_EQ(rotate(seal), 3);
+}
+
+TEST_P(KeysTest, ANodeThatDoesNotKnowTheSealKeyIsWaitedFor) {
+    by_hand("INSERT INTO seal_holders (node, generation, seen) VALUES ('slow', 1, now())");
+    EXPECT_EQ(rotate("alias/coffer/seal"), 2);
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    keeper->run_once();
+    EXPECT_EQ(hsm_->seals().sealing_generation(), 1U);
+    EXPECT_THAT(message_of([&] { (void)rotate("alias/coffer/seal"); }), HasSubstr("do not know it: slow"));
+    by_hand("UPDATE seal_holders SET seen = now() - interval '10 minutes' WHERE node = 'slow'");
+    keeper->run_once();
+    keeper->run_once();
+    EXPECT_EQ(hsm_->seals().sealing_generation(), 2U) << "it does not run any more";
+}
+
+TEST_P(KeysTest, ABrokenSealIsLeftNamedAndNeverRepaired) {
+    const auto written = write_secrets(30);
+    by_hand("UPDATE secrets SET description = 'forged' WHERE name = 'secret-7'");
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    EXPECT_EQ(rotate("alias/coffer/seal"), 2);
+    keeper->run_once();
+    keeper->run_once();
+    const auto worker = make_reseal_worker();
+    EXPECT_FALSE(worker->run_once());
+    EXPECT_EQ(sealed_under(1), "1");
+    const auto key = describe("alias/coffer/seal");
+    EXPECT_EQ(key.rewrap().state(), "Failed");
+    EXPECT_THAT(key.rewrap().message(), HasSubstr("secrets secret-7"));
+    clock_.advance_days(2);
+    const auto kept = retire_seal(true);
+    ASSERT_THAT(kept.kept(), SizeIs(1));
+    EXPECT_THAT(kept.kept(0).reason(), HasSubstr("1 row is sealed under it"));
+    EXPECT_EQ(by_hand("SELECT description FROM secrets WHERE name = 'secret-7'"), "forged");
+}
+
+TEST_P(KeysTest, TheDatabaseReadsTheGenerationsOfSeals) {
+    const auto generation = [&](const std::string& seal) {
+        return by_hand("SELECT seal_generation(decode('" + seal + "', 'hex'))");
+    };
+    const std::string mac(64, 'f');
+    EXPECT_EQ(generation(mac), "1");
+    EXPECT_EQ(generation("00000102" + mac), "258");
+    EXPECT_EQ(generation("ffffffff" + mac), "4294967295");
+    EXPECT_EQ(generation("00" + mac), "0");
+    EXPECT_EQ(storage::seal_generation(from_hex("00000102" + mac)), 258U);
+    EXPECT_EQ(storage::seal_generation(from_hex(mac)), 1U);
+    EXPECT_EQ(storage::seal_generation(from_hex("00" + mac)), 0U);
+}
+
+TEST_P(KeysTest, NothingCanBeSealedUnderARetiredSealKey) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    by_hand("UPDATE token_keys SET retired = true WHERE purpose = 'seal'");
+    EXPECT_THAT(message_of([&] { (void)write_secret("late"); }), ::testing::Not(IsEmpty()));
+}
+
+TEST_P(KeysTest, TheTokensOtherKeysAreListedAndTheirNamesReserved) {
+    const auto listed = ask([](v1::Request& request) { request.mutable_list_keys(); }).list_keys();
+    ASSERT_THAT(listed.keys(), SizeIs(3));
+    EXPECT_EQ(listed.keys(0).key_usage(), "ENCRYPT_DECRYPT");
+    EXPECT_EQ(listed.keys(1).alias(), "alias/coffer/audit");
+    EXPECT_EQ(listed.keys(2).alias(), "alias/coffer/seal");
+    EXPECT_EQ(listed.keys(2).key_usage(), "GENERATE_VERIFY_MAC");
+    EXPECT_THAT(message_of([&] {
+                    (void)ask([](v1::Request& request) {
+                        request.mutable_create_key()->set_alias("alias/coffer/audit");
+                    });
+                }),
+                HasSubstr("are reserved"));
 }
 
 TEST_P(KeysTest, WhoMayNotIsToldSo) {

@@ -52,6 +52,7 @@ struct Values final : SecretValues {
     std::string mark_of(const Bytes& what) override {
         return "mark of " + std::to_string(what.size()) + " bytes";
     }
+    bool is_mark_of(const std::string& mark, const Bytes& what) override { return mark == mark_of(what); }
     void begin_exchange() override {}
     void undo_exchange() override {}
     void put_exchanged(SecretBytes value) override { put_pending(std::move(value)); }

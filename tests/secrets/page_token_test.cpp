@@ -11,7 +11,7 @@ namespace {
 PageTokens tokens(std::uint8_t fill) {
     crypto::SecretBytes key(32);
     for (auto& b : key.writable()) b = fill;
-    return PageTokens(std::move(key));
+    return PageTokens(std::make_shared<const crypto::DerivedKeys>(std::move(key)));
 }
 
 bool opens(const PageTokens& with, const std::string& token, std::string_view context) {

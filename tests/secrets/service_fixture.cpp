@@ -33,20 +33,15 @@ Node::Node(const std::string& name, const std::string& conninfo, crypto::Hsm& hs
     config.changes_need_events = true;
     database_ = storage::Database::open(config, seals_, observer_);
     outbox_rows_ = std::make_shared<const OutboxRows>(
-        wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
-            hsm_.seals().derive("audit-outbox", JobOptions{Priority::write, patience()}, std::move(done));
-        }),
-        name_);
+        std::make_shared<crypto::DerivedKeys>(hsm_.seals(), "audit-outbox", patience()), name_);
     const auto missing = verify_and_register_master_keys(
         hsm_, *database_, clock, leave_event(outbox_rows_, {kIdentity, name_, clock}), patience());
     if (!missing.empty()) throw std::runtime_error(missing.front());
     cache_ = std::make_unique<storage::SecretCache>(*database_, storage::CacheConfig{});
     accesses_ = std::make_unique<storage::AccessRecorder>(*database_, storage::AccessRecorderConfig{});
     master_keys_ = std::make_unique<MasterKeys>(hsm_, "main");
-    page_tokens_ =
-        std::make_unique<PageTokens>(wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
-            hsm_.seals().derive("page-tokens", JobOptions{Priority::write, patience()}, std::move(done));
-        }));
+    page_tokens_ = std::make_unique<PageTokens>(
+        std::make_shared<crypto::DerivedKeys>(hsm_.seals(), "page-tokens", patience()));
     make_service();
     open_audit();
     thread_ = std::jthread([this] { io_.run(); });

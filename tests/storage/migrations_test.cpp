@@ -95,7 +95,8 @@ TEST_F(MigrationsTest, FunctionsFindTheirTablesWhateverTheSearchPath) {
             " SET search_path = \"Odd schema\"");
     migrate(conninfo, nullptr);
     EXPECT_EQ(by_hand("SELECT string_agg(proname, ' ') FROM pg_proc WHERE pronamespace = "
-                      "'\"Odd schema\"'::regnamespace AND proconfig IS DISTINCT FROM "
+                      "'\"Odd schema\"'::regnamespace AND prorettype = 'trigger'::regtype AND proconfig IS "
+                      "DISTINCT FROM "
                       "ARRAY['search_path=\"Odd schema\", pg_temp']"),
               "");
     // As pg_dump --data-only begins, and with a table of that name in the way.

@@ -147,6 +147,32 @@ TEST(SessionKeys, AreThoseOfFourDays) {
     EXPECT_FALSE(keys.of(kToday - 2));
 }
 
+TEST(SessionTokens, LiveOnWhenTheSealKeyIsRotated) {
+    StillClock clock(kNow);
+    SealGenerations generations;
+    SessionKeys keys(derive_with('k'), clock, [&] { return generations; });
+    const SessionTokens tokens(keys);
+    const auto before = tokens.make(session());
+
+    generations.held = {1, 2};
+    keys.refresh();
+    EXPECT_TRUE(tokens.open(before.token));
+    const auto meanwhile = tokens.make(session());
+    generations.sealing = 2;
+    const auto after = tokens.make(session());
+    EXPECT_TRUE(tokens.open(before.token));
+    EXPECT_TRUE(tokens.open(after.token));
+
+    // Another node that knows generation 1 alone, and one for which it was destroyed.
+    SessionKeys first(derive_with('k'), clock);
+    EXPECT_TRUE(SessionTokens(first).open(meanwhile.token)) << "nothing is made with the new one yet";
+    EXPECT_FALSE(SessionTokens(first).open(after.token));
+    generations.held = {2};
+    keys.refresh();
+    EXPECT_FALSE(tokens.open(before.token));
+    EXPECT_TRUE(tokens.open(after.token));
+}
+
 TEST(SessionTokens, CountWhatLimitsAndMarks) {
     access::Session plain;
     EXPECT_EQ(packed_bytes(plain), 0U);

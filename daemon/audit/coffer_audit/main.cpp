@@ -31,7 +31,9 @@ void add_verify(CLI::App& app, VerifyCommand& options) {
     add_directory(command, options.directory);
     command
         .add_option("--public-key", options.public_keys,
-                    "public half of the audit key, in PEM; again for each key that was in use")
+                    "public half of the audit key, in PEM: the oldest that signed what is there; newer ones "
+                    "are followed. "
+                    "May hold several, and be given several times")
         ->required()
         ->type_name("FILE")
         ->take_all()

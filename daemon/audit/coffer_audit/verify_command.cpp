@@ -100,6 +100,8 @@ void print_json(const VerifyReport& report, const Compared& database) {
                                               {"firstSequence", number(report.first_sequence)},
                                               {"lastSequence", number(report.last_sequence)},
                                               {"lastSignedSequence", number(report.last_signed_sequence)},
+                                              {"signingKey", report.signing_key},
+                                              {"signingKeyGeneration", report.signing_generation},
                                               {"firstEventTime", report.first_event_time},
                                               {"lastEventTime", report.last_event_time},
                                               {"rowsCompared", number(database ? database->rows : 0)},

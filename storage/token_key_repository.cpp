@@ -1,0 +1,64 @@
+#include "storage/token_key_repository.hpp"
+
+#include <fmt/format.h>
+
+#include <pqxx/result>
+#include <pqxx/transaction_base>
+
+#include "storage/sql_values.hpp"
+#include "storage/statements.hpp"
+
+namespace coffer::storage {
+
+std::vector<Statement> token_key_statements() {
+    return {
+        {"token_keys_all",
+         fmt::format("SELECT generation, {} FROM token_keys WHERE purpose = 'audit' ORDER BY generation",
+                     sql_millis("created"))},
+        {"token_keys_add",
+         fmt::format("INSERT INTO token_keys (purpose, generation, created) VALUES ('audit', $1::int, {}) "
+                     "ON CONFLICT DO NOTHING",
+                     sql_time("$2"))},
+        {"token_keys_remove", "DELETE FROM token_keys WHERE purpose = 'audit' AND generation = $1::int"},
+        {"audit_signers_all",
+         fmt::format("SELECT node, journal::text, generation, {} FROM audit_signers ORDER BY node",
+                     sql_millis("seen"))},
+        {"audit_signers_put",
+         fmt::format("INSERT INTO audit_signers (node, journal, generation, seen) VALUES ($1, $2::uuid, "
+                     "$3::int, {}) ON CONFLICT (node) DO UPDATE SET journal = excluded.journal, "
+                     "generation = excluded.generation, seen = excluded.seen",
+                     sql_time("$4"))},
+    };
+}
+
+std::vector<StoredAuditKey> TokenKeyRepository::audit_keys(ReadTransaction& tx) {
+    std::vector<StoredAuditKey> keys;
+    for (const auto& row : tx.sql().exec_prepared("token_keys_all")) {
+        keys.push_back({row[0].as<std::uint32_t>(), time_of(row[1])});
+    }
+    return keys;
+}
+
+void TokenKeyRepository::add_audit_key(WriteTransaction& tx, const StoredAuditKey& key) {
+    tx.sql().exec_prepared("token_keys_add", key.generation, key.created.millis());
+}
+
+void TokenKeyRepository::remove_audit_key(WriteTransaction& tx, std::uint32_t generation) {
+    tx.sql().exec_prepared("token_keys_remove", generation);
+}
+
+std::vector<AuditSigner> TokenKeyRepository::signers(ReadTransaction& tx) {
+    std::vector<AuditSigner> signers;
+    for (const auto& row : tx.sql().exec_prepared("audit_signers_all")) {
+        signers.push_back({row[0].c_str(), Uuid::parse(row[1].c_str()).value(), row[2].as<std::uint32_t>(),
+                           time_of(row[3])});
+    }
+    return signers;
+}
+
+void TokenKeyRepository::put_signer(WriteTransaction& tx, const AuditSigner& signer) {
+    tx.sql().exec_prepared("audit_signers_put", storable("node", signer.node), signer.journal.text(),
+                           signer.generation, signer.seen.millis());
+}
+
+}  // namespace coffer::storage
