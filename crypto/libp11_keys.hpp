@@ -7,7 +7,7 @@
 
 #include "crypto/module.hpp"
 #include "crypto/slot.hpp"
-#include "crypto/tls_key.hpp"
+#include "crypto/private_key.hpp"
 
 namespace coffer::crypto {
 

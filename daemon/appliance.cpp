@@ -9,7 +9,7 @@
 #include <csignal>
 
 #include "crypto/anchor_session.hpp"
-#include "crypto/tls_key.hpp"
+#include "crypto/private_key.hpp"
 #include "daemon/audit_observers.hpp"
 #include "daemon/aws/http_connection.hpp"
 #include "daemon/backend_configs.hpp"
@@ -334,8 +334,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
 
 server::PkeyPtr Appliance::load_key(const std::string& key, X509* certificate) {
     if (key.starts_with("pkcs11:"))
-        return server::PkeyPtr(crypto::tls_key_from_token(*hsm_, key, certificate).release());
-    return server::PkeyPtr(crypto::tls_key_from_pem(key).release());
+        return server::PkeyPtr(crypto::private_key_from_token(*hsm_, key, certificate).release());
+    return server::PkeyPtr(crypto::private_key_from_pem(key).release());
 }
 
 void Appliance::open_listeners() {
