@@ -91,8 +91,9 @@ int Appliance::run() {
 
 void Appliance::start_control() {
     if (config_.health) {
-        health_ = std::make_shared<server::HealthServer>(control_, *config_.health, metrics_,
-                                                         [this] { return readiness(); });
+        health_ = std::make_shared<server::HealthServer>(
+            control_, *config_.health, metrics_, [this] { return readiness(); },
+            [this](std::string_view path) { return revocation_list_at(path); });
         health_->start();
         log_->info("health and metrics", {{"address", std::string_view(config_.health->address)},
                                           {"port", std::int64_t{health_->port()}}});
@@ -259,10 +260,16 @@ void Appliance::make_service() {
     page_tokens_ = std::make_unique<secrets::PageTokens>(derived_key("page-tokens"));
     const rotation::RotationParts rotation_parts{
         *hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr, config_.node.name};
+    certificates_ = std::make_unique<CertificateParts>(
+        config_, *hsm_, *database_, rotation_parts.trail, *page_tokens_, clock_, log_);
+    {
+        const std::lock_guard lock(state_mutex_);
+        visible_certificates_ = certificates_.get();
+    }
     rotation_ = std::make_unique<RotationParts>(
         config_, rotation_parts,
-        std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_), *page_tokens_,
-        metrics_, log_);
+        std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_),
+        certificates_->basis(), *page_tokens_, metrics_, log_);
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
                               *hsm_,
@@ -305,7 +312,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
     std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(),   &usage_->service(),
-                                               sts_service_.get(), &rotation_->service(), &keys_->service()};
+                                               sts_service_.get(), &rotation_->service(), &keys_->service(),
+                                               &certificates_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_,
                                                     audit_ ? &audit_->refusals() : nullptr);
@@ -354,6 +362,7 @@ void Appliance::announce() {
         starting_.clear();
     }
     rotation_->workers().start();
+    certificates_->start();
     service_manager_.ready("serving");
     log_->info("cofferd serves");
 }
@@ -379,6 +388,7 @@ void Appliance::take_apart() {
     if (taken_apart_) return;
     taken_apart_ = true;
     if (rotation_) rotation_->workers().stop();
+    if (certificates_) certificates_->stop();
     if (purge_worker_) purge_worker_->stop();
     if (keys_) keys_->stop();
     control_.stop();
@@ -451,6 +461,11 @@ void Appliance::watch() {
     watchdog_.async_wait([this](const boost::system::error_code& error) {
         if (!error) watch();
     });
+}
+
+std::optional<std::string> Appliance::revocation_list_at(std::string_view path) const {
+    const std::lock_guard lock(state_mutex_);
+    return visible_certificates_ == nullptr ? std::nullopt : visible_certificates_->list_at(path);
 }
 
 std::vector<server::Readiness> Appliance::readiness() const {

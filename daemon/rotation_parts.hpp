@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "daemon/certificate_parts.hpp"
 #include "daemon/rotation/role_credentials.hpp"
 #include "daemon/rotation/service.hpp"
 #include "daemon/rotation/workers.hpp"
@@ -18,7 +19,7 @@ public:
     /// Nothing is begun before start(). What `parts` and the others refer to must outlive it.
     /// `credentials` are those of handlers.
     RotationParts(const server::Config& config, rotation::RotationParts parts,
-                  std::shared_ptr<rotation::RoleCredentials> credentials,
+                  std::shared_ptr<rotation::RoleCredentials> credentials, CertificateBasis certificates,
                   const secrets::PageTokens& page_tokens, std::shared_ptr<server::Metrics> metrics,
                   std::shared_ptr<server::Log> log);
 

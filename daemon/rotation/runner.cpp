@@ -80,9 +80,12 @@ Step resumed(Step step, const storage::StoredVersion& version) {
     return version.kind ? std::min(step, Step::set) : Step::create;
 }
 
-/// When it is due in the window after the present one, whatever became of that.
-std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now) {
-    if (secret.rotation) secrets::reschedule(*secret.rotation, now);
+/// When it is due in the window after the present one, whatever became of that. A value that ends is looked
+/// at again after `pause` at the latest.
+std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now, std::chrono::milliseconds pause) {
+    if (!secret.rotation) return std::nullopt;
+    secrets::reschedule(*secret.rotation, now);
+    if (auto& renew_by = secret.rotation->renew_by) renew_by = std::max(*renew_by, now + pause);
     return secrets::due_of(secret);
 }
 
@@ -280,7 +283,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
                     const std::atomic<bool>& ended) const {
     ServiceAction started;
     if (!task.version) {
-        if (!begin_by_itself(task, secret)) return;
+        if (is_good_for_longer(task, secret, function) || !begin_by_itself(task, secret)) return;
     } else {
         const auto* version = secrets::find_version(secret.versions, *task.version);
         if (version == nullptr ||
@@ -297,6 +300,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
     ++task.attempt;
     task.last_attempt = parts_.clock.now();
     save(task, std::move(started));
+    std::optional<Timestamp> renew_by;
     try {
         while (true) {
             if (ended) throw RotationLost("the node stops, or was not heard of for too long");
@@ -304,7 +308,10 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
                                       std::chrono::steady_clock::now() + function.timeout, &ended};
             StoredValues values(parts_, task, context.deadline, &stops_);
             function.function->run(task.step, context, values);
-            if (task.step == Step::finish) break;
+            if (task.step == Step::finish) {
+                if (const auto value = values.pending()) renew_by = function.function->renew_by(*value);
+                break;
+            }
             const auto done = task.step;
             task.step = following(done);
             save(task, step_action("RotationStepSucceeded", secret, task, done));
@@ -318,10 +325,36 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         fail(task, secret, StepFailed::Kind::hopeless, altered.what());
         return;
     }
-    complete(task, secret);
+    complete(task, secret, renew_by);
 }
 
-void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
+bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
+                                const FunctionEntry& function) const {
+    const auto now = parts_.clock.now();
+    const auto window = secrets::window_due_of(secret);
+    if (!secret.rotation->renew_by || (window && *window <= now)) return false;
+    StoredValues values(parts_, task, std::chrono::steady_clock::now() + function.timeout);
+    const auto renew_by = function.function->renew_by(values.current());
+    if (renew_by && *renew_by <= now) return false;
+    auto rested = task;
+    rested.last_error.reset();
+    rested.failed = false;
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            if (!locked.rotation || locked.revision != secret.revision) {
+                throw RotationLost("the secret was changed in the meantime");
+            }
+            locked.rotation->renew_by = renew_by;
+            rested.due = secrets::due_of(locked);
+            SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, rested, true));
+        },
+        action_of("RotationRescheduled", secret, task), soon());
+    return true;
+}
+
+void Runner::complete(RotationTask& task, const StoredSecret& secret, std::optional<Timestamp> renew_by) const {
     const auto now = parts_.clock.now();
     task.last_error.reset();
     auto rested = task;
@@ -343,6 +376,7 @@ void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
             secrets::detach_label(locked.versions, *task.version, kPending);
             locked.rotation->making.reset();
             locked.rotation->last_rotated = locked.last_changed = now;
+            locked.rotation->renew_by = renew_by;
             secrets::reschedule(*locked.rotation, now);
             to_rest(rested, secrets::due_of(locked));
             SecretRepository::update(tx, std::move(locked), {});
@@ -391,7 +425,7 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     after.failed = task.failed || final;
     if ((hopeless && !is_there) || (exhausted && !may_be_there)) {
         after.attempt = 0;
-        after.due = due_later(secret, now);
+        after.due = due_later(secret, now, retry_.longest);
     } else {
         after.due = now + (hopeless ? retry_.longest : retry_.after(task.attempt));
     }
@@ -444,6 +478,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             action_of("TestRotationStarted", secret, task), soon());
     }
     std::optional<std::string> problem;
+    const auto renew_by = function.function->renew_by(values.current());
     try {
         // A try that was cut off may have left it there.
         if (!values.pending()) values.put_pending(values.current());
@@ -463,6 +498,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             if (locked.rotation) {
                 locked.rotation->making.reset();
                 locked.rotation->testing = false;
+                if (!problem) locked.rotation->renew_by = renew_by;
             }
             to_rest(rested, secrets::due_of(locked));
             SecretRepository::update(tx, std::move(locked), {});
