@@ -29,8 +29,8 @@ constexpr std::array<std::uint8_t, 3> kExponent = {0x01, 0x00, 0x01};
 
 void require_new(const Session& session, std::string_view name, const std::string& label) {
     if (!is_authority_name(name)) {
-        throw Error(fmt::format(
-            "\"{}\" cannot name a certificate authority: use 1 to 64 of A-Z a-z 0-9 _ -", name));
+        throw Error(
+            fmt::format("\"{}\" cannot name a certificate authority: use 1 to 64 of A-Z a-z 0-9 _ -", name));
     }
     for (const CK_OBJECT_CLASS each : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
         Template wanted;

@@ -21,8 +21,8 @@ using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, EvpPkeyDeleter>;
 
 /// The private key that the RFC 7512 URI `key_uri` (token, and object= or id=) names, as OpenSSL sees it. The
 /// token must be that of `hsm`. Valid through every recovery; signs nothing any more once `hsm` is closed. It
-/// blocks the thread that does the handshake or signs for as long as the token takes. Throws Error when there is none
-/// or more than one, or when its public key is not `certificate`'s (compared as public keys:
+/// blocks the thread that does the handshake or signs for as long as the token takes. Throws Error when there
+/// is none or more than one, or when its public key is not `certificate`'s (compared as public keys:
 /// SSL_CTX_check_private_key answers 0 for such a key).
 [[nodiscard]] EvpPkeyPtr private_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate);
 

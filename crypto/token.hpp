@@ -17,8 +17,8 @@
 #include "crypto/module.hpp"
 #include "crypto/module_gate.hpp"
 #include "crypto/slot.hpp"
-#include "crypto/token_signer.hpp"
 #include "crypto/token_keeper.hpp"
+#include "crypto/token_signer.hpp"
 
 namespace coffer::crypto {
 

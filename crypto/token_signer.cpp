@@ -133,7 +133,8 @@ EvpPkeyPtr TokenSigner::openssl_key() {
     } else if (outer && EVP_PKEY_base_id(from.get()) == EVP_PKEY_RSA) {
         wrapped = wrap_rsa(from.get(), shared_from_this(), outer.get());
     }
-    if (!wrapped) throw Error("the private key in the token is neither an EC nor an RSA key that OpenSSL takes");
+    if (!wrapped)
+        throw Error("the private key in the token is neither an EC nor an RSA key that OpenSSL takes");
     return outer;
 }
 

@@ -8,8 +8,8 @@
 #include <shared_mutex>
 
 #include "crypto/executor.hpp"
-#include "crypto/slot.hpp"
 #include "crypto/private_key.hpp"
+#include "crypto/slot.hpp"
 
 namespace coffer::crypto {
 

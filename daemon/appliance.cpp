@@ -260,8 +260,8 @@ void Appliance::make_service() {
     page_tokens_ = std::make_unique<secrets::PageTokens>(derived_key("page-tokens"));
     const rotation::RotationParts rotation_parts{
         *hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr, config_.node.name};
-    certificates_ = std::make_unique<CertificateParts>(
-        config_, *hsm_, *database_, rotation_parts.trail, *page_tokens_, clock_, log_);
+    certificates_ = std::make_unique<CertificateParts>(config_, *hsm_, *database_, rotation_parts.trail,
+                                                       *page_tokens_, clock_, log_);
     {
         const std::lock_guard lock(state_mutex_);
         visible_certificates_ = certificates_.get();
@@ -311,9 +311,9 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
         usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
-    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(),   &usage_->service(),
-                                               sts_service_.get(), &rotation_->service(), &keys_->service(),
-                                               &certificates_->service()};
+    std::vector<secrets::OperationSet*> others{
+        iam_service_.get(),    audit_lookup_.get(), &usage_->service(),       sts_service_.get(),
+        &rotation_->service(), &keys_->service(),   &certificates_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_,
                                                     audit_ ? &audit_->refusals() : nullptr);

@@ -42,18 +42,16 @@ certificates::KeeperEvents list_events(const std::shared_ptr<server::Log>& log) 
 
 }  // namespace
 
-CertificateParts::CertificateParts(const server::Config& config, crypto::Hsm& hsm, storage::Database& database,
-                                   secrets::AuditTrail* trail, const secrets::PageTokens& page_tokens,
-                                   const Clock& clock, std::shared_ptr<server::Log> log)
+CertificateParts::CertificateParts(const server::Config& config, crypto::Hsm& hsm,
+                                   storage::Database& database, secrets::AuditTrail* trail,
+                                   const secrets::PageTokens& page_tokens, const Clock& clock,
+                                   std::shared_ptr<server::Log> log)
     : lists_(open_authorities(config, hsm)),
       ledger_(database, trail),
       keeper_({lists_, database, clock, trail}, list_events(log)),
-      service_({lists_,
-                database,
-                page_tokens,
-                clock,
-                {config.node.region, config.node.account},
-                [this] { keeper_.wake(); }}) {}
+      service_({lists_, database, page_tokens, clock, {config.node.region, config.node.account}, [this] {
+                    keeper_.wake();
+                }}) {}
 
 std::optional<std::string> CertificateParts::list_at(std::string_view path) const {
     constexpr std::string_view kBefore = "/crl/";

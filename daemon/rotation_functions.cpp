@@ -143,10 +143,7 @@ public:
 
     MakeFunction(const server::Config& config, const Clock& clock, CredentialsPtr credentials,
                  CertificateBasis certificates)
-        : config_(config),
-          clock_(clock),
-          credentials_(std::move(credentials)),
-          certificates_(certificates) {}
+        : config_(config), clock_(clock), credentials_(std::move(credentials)), certificates_(certificates) {}
 
     Made operator()(const Section& section) const {
         try {
@@ -224,9 +221,8 @@ private:
             source = std::make_unique<rotation::AuthoritySource>(
                 certificates::find_authority(certificates_.authorities, kind.authority));
         }
-        return std::make_shared<rotation::CertificateFunction>(certificate_settings(section.name, kind),
-                                                               std::move(source), certificates_.ledger,
-                                                               clock_);
+        return std::make_shared<rotation::CertificateFunction>(
+            certificate_settings(section.name, kind), std::move(source), certificates_.ledger, clock_);
     }
 
     const server::Config& config_;

@@ -11,10 +11,10 @@
 
 namespace coffer::daemon {
 
-/// `credentials` are those of handlers. `clock` and `certificates` must outlive what is made. Throws Error that names the
-/// function and what is wrong with it.
-[[nodiscard]] rotation::FunctionSet rotation_functions(
-    const server::Config& config, const Clock& clock, std::shared_ptr<rotation::RoleCredentials> credentials,
-    CertificateBasis certificates);
+/// `credentials` are those of handlers. `clock` and `certificates` must outlive what is made. Throws Error
+/// that names the function and what is wrong with it.
+[[nodiscard]] rotation::FunctionSet rotation_functions(const server::Config& config, const Clock& clock,
+                                                       std::shared_ptr<rotation::RoleCredentials> credentials,
+                                                       CertificateBasis certificates);
 
 }  // namespace coffer::daemon

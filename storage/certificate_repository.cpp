@@ -81,15 +81,18 @@ std::vector<Statement> certificate_statements() {
          fmt::format("UPDATE issued_certificates SET revoked = {}, reason = $4 WHERE authority = $1 "
                      "AND serial = $2 AND revoked IS NULL",
                      sql_time("$3"))},
-        {"crl_find", fmt::format("SELECT {} FROM certificate_revocation_lists WHERE authority = $1", list_columns)},
+        {"crl_find",
+         fmt::format("SELECT {} FROM certificate_revocation_lists WHERE authority = $1", list_columns)},
         {"crl_begin",
-         "INSERT INTO certificate_revocation_lists (authority) VALUES ($1) ON CONFLICT (authority) DO NOTHING"},
+         "INSERT INTO certificate_revocation_lists (authority) VALUES ($1) ON CONFLICT (authority) DO "
+         "NOTHING"},
         {"crl_lock",
          fmt::format("SELECT {} FROM certificate_revocation_lists WHERE authority = $1 FOR UPDATE",
                      list_columns)},
         {"crl_store",
-         fmt::format("UPDATE certificate_revocation_lists SET list = $2, next_update = {} WHERE authority = $1",
-                     sql_time("$3"))},
+         fmt::format(
+             "UPDATE certificate_revocation_lists SET list = $2, next_update = {} WHERE authority = $1",
+             sql_time("$3"))},
     };
 }
 
@@ -119,18 +122,21 @@ std::vector<IssuedCertificate> CertificateRepository::find(ReadTransaction& tx, 
 }
 
 std::vector<IssuedCertificate> CertificateRepository::superseded(ReadTransaction& tx,
-                                                                   const std::string& authority, Timestamp now,
-                                                                   const std::string& after, std::size_t limit) {
+                                                                 const std::string& authority, Timestamp now,
+                                                                 const std::string& after,
+                                                                 std::size_t limit) {
     return read_certificates(
         tx.sql().exec_prepared("certificate_superseded", authority, after, now.millis(), limit));
 }
 
-std::vector<IssuedCertificate> CertificateRepository::revoked(ReadTransaction& tx, const std::string& authority) {
+std::vector<IssuedCertificate> CertificateRepository::revoked(ReadTransaction& tx,
+                                                              const std::string& authority) {
     return read_certificates(tx.sql().exec_prepared("certificate_revoked", authority));
 }
 
 void CertificateRepository::mark_revoked(WriteTransaction& tx, const std::string& authority,
-                                         const std::string& serial, Timestamp when, const std::string& reason) {
+                                         const std::string& serial, Timestamp when,
+                                         const std::string& reason) {
     tx.sql().exec_prepared("certificate_mark_revoked", authority, serial, when.millis(), reason);
 }
 

@@ -67,10 +67,12 @@ public:
     /// whose version has no label of AWS's any more, as far as can be seen without the secret's seal; by
     /// serial number, behind `after`, at most `limit`.
     [[nodiscard]] static std::vector<IssuedCertificate> superseded(ReadTransaction& tx,
-                                                                     const std::string& authority, Timestamp now,
-                                                                     const std::string& after, std::size_t limit);
+                                                                   const std::string& authority,
+                                                                   Timestamp now, const std::string& after,
+                                                                   std::size_t limit);
     /// All that are revoked, of `authority`.
-    [[nodiscard]] static std::vector<IssuedCertificate> revoked(ReadTransaction& tx, const std::string& authority);
+    [[nodiscard]] static std::vector<IssuedCertificate> revoked(ReadTransaction& tx,
+                                                                const std::string& authority);
     /// Those that are revoked already stay as they are.
     static void mark_revoked(WriteTransaction& tx, const std::string& authority, const std::string& serial,
                              Timestamp when, const std::string& reason);
@@ -81,7 +83,8 @@ public:
     /// The same, and keeps everybody else from making the next one until the end of the transaction.
     [[nodiscard]] static std::optional<StoredRevocationList> lock_list(WriteTransaction& tx,
                                                                        const std::string& authority);
-    static void store_list(WriteTransaction& tx, const std::string& authority, const StoredRevocationList& list);
+    static void store_list(WriteTransaction& tx, const std::string& authority,
+                           const StoredRevocationList& list);
 };
 
 }  // namespace coffer::storage

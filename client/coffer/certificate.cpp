@@ -126,16 +126,18 @@ void add_certificate_list(CLI::App& certificate, Commands& commands) {
     verb->add_option("--authority", options->authority, "only those of this authority");
     verb->add_option("--expiring-in", options->expiring_in, "only those that end within so many days: 30d");
     verb->add_flag("--expired", options->expired, "those that have ended, too");
-    commands.push_back({verb, [options](Context& context) { run_certificate_list(context, *options); }, true});
+    commands.push_back(
+        {verb, [options](Context& context) { run_certificate_list(context, *options); }, true});
 }
 
 void add_revoke(CLI::App& certificate, Commands& commands) {
     auto options = std::make_shared<RevokeOptions>();
-    auto* verb = add_verb(
-        certificate, "revoke", "Put certificates on their authority's revocation list; cannot be undone",
-        {"coffer certificate revoke --secret-id app/tls --reason keyCompromise",
-         "coffer certificate revoke --serial 5f0c... --reason superseded"});
-    verb->add_option("--secret-id", options->secret, "a secret's name or ARN: all of its that have not ended");
+    auto* verb = add_verb(certificate, "revoke",
+                          "Put certificates on their authority's revocation list; cannot be undone",
+                          {"coffer certificate revoke --secret-id app/tls --reason keyCompromise",
+                           "coffer certificate revoke --serial 5f0c... --reason superseded"});
+    verb->add_option("--secret-id", options->secret,
+                     "a secret's name or ARN: all of its that have not ended");
     verb->add_option("--serial", options->serial, "one, by its serial number in hexadecimal");
     verb->add_option("--reason", options->reason, "as RFC 5280 names it")
         ->required()
@@ -147,7 +149,8 @@ void add_revoke(CLI::App& certificate, Commands& commands) {
 }  // namespace
 
 void add_certificate(CLI::App& app, Commands& commands) {
-    auto* certificate = app.add_subcommand("certificate", "Certificates that rotations issue: see and revoke them");
+    auto* certificate =
+        app.add_subcommand("certificate", "Certificates that rotations issue: see and revoke them");
     certificate->fallthrough();
     certificate->require_subcommand(1);
     certificate->footer(
@@ -156,8 +159,9 @@ void add_certificate(CLI::App& app, Commands& commands) {
         "  coffer certificate list --expiring-in 30d\n"
         "  coffer certificate crl issuing | openssl crl -noout -text\n"
         "\nThe manual is docs/rotation.md.");
-    auto* authorities = add_verb(*certificate, "authorities", "List the certificate authorities of the configuration",
-                                 {"coffer certificate authorities"});
+    auto* authorities =
+        add_verb(*certificate, "authorities", "List the certificate authorities of the configuration",
+                 {"coffer certificate authorities"});
     commands.push_back({authorities, [](Context& context) { run_authorities(context); }, true});
     add_certificate_list(*certificate, commands);
     add_revoke(*certificate, commands);

@@ -235,7 +235,8 @@ void CommandLine::run() {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
             throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
-                             "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit, coffer certificate and "
+                             "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit, "
+                             "coffer certificate and "
                              "coffer rotation, ls, history, usage, unused "
                              "and whoami have it");
         }

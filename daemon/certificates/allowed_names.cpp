@@ -185,8 +185,9 @@ bool AllowedNames::allows_dns(std::string_view name) const {
         // It stands for every name with one label before the rest.
         const auto rest = name.substr(1);
         return wildcards_ && std::ranges::any_of(hosts_, [&](const std::string& pattern) {
-                   return pattern == name || (pattern.starts_with(kAnyLabels) &&
-                                              (rest == pattern.substr(2) || rest.ends_with(pattern.substr(2))));
+                   return pattern == name ||
+                          (pattern.starts_with(kAnyLabels) &&
+                           (rest == pattern.substr(2) || rest.ends_with(pattern.substr(2))));
                });
     }
     return std::ranges::any_of(hosts_,

@@ -47,16 +47,16 @@ Chain read_certificates(const std::filesystem::path& file) try {
     throw Error(file.string() + ": " + error.what());
 }
 
-Authority::Authority(const AuthoritySettings& settings, crypto::Hsm& hsm) try : settings_(settings),
-    chain_(read_certificates(settings_.certificate)) {
+Authority::Authority(const AuthoritySettings& settings, crypto::Hsm& hsm) try
+    : settings_(settings), chain_(read_certificates(settings_.certificate)) {
     require_authority(certificate());
     key_ = crypto::private_key_from_token(hsm, uri_of_key(settings_, hsm), chain_.front().get());
 } catch (const Error& error) {
     throw Error("[[certificate_authority]] \"" + settings.name + "\": " + error.what());
 }
 
-CertificatePtr Authority::issue(const SubjectNames& names, const Usages& usages, const EVP_PKEY* key, Timestamp now,
-                                std::int64_t days, ByteView random) const {
+CertificatePtr Authority::issue(const SubjectNames& names, const Usages& usages, const EVP_PKEY* key,
+                                Timestamp now, std::int64_t days, ByteView random) const {
     const Order order{.names = names,
                       .usages = usages,
                       .validity = validity_under(certificate(), now, std::min(days, settings_.max_days)),

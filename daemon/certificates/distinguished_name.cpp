@@ -34,7 +34,8 @@ NamePtr parse_distinguished_name(std::string_view text) {
         auto part = take_until(text, ',');
         const auto equals = part.find('=');
         if (equals == std::string::npos) {
-            throw CertificateError("the subject must be ATTRIBUTE=VALUE, joined by ',': \"O=Example,CN=Example CA\"");
+            throw CertificateError(
+                "the subject must be ATTRIBUTE=VALUE, joined by ',': \"O=Example,CN=Example CA\"");
         }
         const auto attribute = trimmed(part.substr(0, equals));
         const auto value = trimmed(part.substr(equals + 1));

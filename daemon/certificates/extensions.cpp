@@ -60,8 +60,9 @@ ExtensionPtr subject_key_identifier(const EVP_PKEY* key) {
             "the public key cannot be written");
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
     unsigned hash_size = 0;
-    require(EVP_Digest(bits, static_cast<std::size_t>(size), hash.data(), &hash_size, EVP_sha1(), nullptr) == 1,
-            "SHA-1 is not there");
+    require(
+        EVP_Digest(bits, static_cast<std::size_t>(size), hash.data(), &hash_size, EVP_sha1(), nullptr) == 1,
+        "SHA-1 is not there");
     const OctetsPtr id(ASN1_OCTET_STRING_new());
     require(id && ASN1_OCTET_STRING_set(id.get(), hash.data(), static_cast<int>(hash_size)) == 1,
             "an extension cannot be written");

@@ -11,7 +11,8 @@ constexpr std::chrono::minutes kBackdated{5};
 constexpr std::chrono::hours kLeastLeft{1};
 
 void add(X509* certificate, const ExtensionPtr& extension) {
-    if (extension) require(X509_add_ext(certificate, extension.get(), -1) == 1, "an extension cannot be added");
+    if (extension)
+        require(X509_add_ext(certificate, extension.get(), -1) == 1, "an extension cannot be added");
 }
 
 CertificatePtr begun(const X509_NAME* issuer, const X509_NAME* subject, const EVP_PKEY* key,
@@ -57,7 +58,8 @@ Validity validity_under(const X509* authority, Timestamp now, std::int64_t days)
 CertificatePtr issue(const Order& order, const EVP_PKEY* subject_key, const X509* authority,
                      EVP_PKEY* authority_key) {
     const auto subject = subject_of(order.names);
-    auto made = begun(X509_get_subject_name(authority), subject.get(), subject_key, order.validity, order.serial);
+    auto made =
+        begun(X509_get_subject_name(authority), subject.get(), subject_key, order.validity, order.serial);
     add(made.get(), not_a_ca());
     add(made.get(), key_usage_for(subject_key));
     add(made.get(), extended_key_usage(order.usages));

@@ -17,11 +17,9 @@ void Ledger::record(const storage::IssuedCertificate& certificate, Deadline dead
                                    {"NotAfter", rfc3339(certificate.not_after)}}};
     if (!certificate.authority.empty()) action.details["Authority"] = certificate.authority;
     secrets::ServiceWrites(database_, trail_)
-        .run(
-            [&certificate](storage::WriteTransaction& tx) {
-                storage::CertificateRepository::add(tx, certificate);
-            },
-            std::move(action), {Priority::rotation, deadline});
+        .run([&certificate](
+                 storage::WriteTransaction& tx) { storage::CertificateRepository::add(tx, certificate); },
+             std::move(action), {Priority::rotation, deadline});
 }
 
 }  // namespace coffer::certificates

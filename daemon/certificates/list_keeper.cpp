@@ -54,7 +54,8 @@ bool is_needed(storage::ReadTransaction& tx, const IssuedCertificate& certificat
     if (!secret || secret->arn != certificate.secret_arn) return false;
     const auto* version = secrets::find_version(secret->versions, certificate.version);
     if (version == nullptr) return false;
-    return secrets::has_label(*version, secrets::kCurrent) || secrets::has_label(*version, secrets::kPrevious) ||
+    return secrets::has_label(*version, secrets::kCurrent) ||
+           secrets::has_label(*version, secrets::kPrevious) ||
            secrets::has_label(*version, secrets::kPending);
 }
 
@@ -67,7 +68,8 @@ void replace_file(const std::filesystem::path& file, const Bytes& content) {
     beside += ".new";
     {
         constexpr ::mode_t kReadable = 0644;
-        const Fd out(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kReadable));
+        const Fd out(
+            ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kReadable));
         if (!out) fail("written");
         std::size_t done = 0;
         while (done < content.size()) {

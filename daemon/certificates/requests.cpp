@@ -4,10 +4,9 @@ namespace coffer::certificates {
 
 namespace {
 
-using ExtensionsPtr =
-    std::unique_ptr<STACK_OF(X509_EXTENSION), decltype([](STACK_OF(X509_EXTENSION) * all) {
-                        sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
-                    })>;
+using ExtensionsPtr = std::unique_ptr<STACK_OF(X509_EXTENSION), decltype([](STACK_OF(X509_EXTENSION) * all) {
+                                          sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
+                                      })>;
 
 void push(const ExtensionsPtr& all, ExtensionPtr extension) {
     if (!extension) return;

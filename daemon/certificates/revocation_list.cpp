@@ -21,13 +21,12 @@ struct ReasonName {
     RevocationReason reason;
     std::string_view name;
 };
-constexpr std::array kReasons = {
-    ReasonName{RevocationReason::unspecified, "unspecified"},
-    ReasonName{RevocationReason::key_compromise, "keyCompromise"},
-    ReasonName{RevocationReason::affiliation_changed, "affiliationChanged"},
-    ReasonName{RevocationReason::superseded, "superseded"},
-    ReasonName{RevocationReason::cessation_of_operation, "cessationOfOperation"},
-    ReasonName{RevocationReason::privilege_withdrawn, "privilegeWithdrawn"}};
+constexpr std::array kReasons = {ReasonName{RevocationReason::unspecified, "unspecified"},
+                                 ReasonName{RevocationReason::key_compromise, "keyCompromise"},
+                                 ReasonName{RevocationReason::affiliation_changed, "affiliationChanged"},
+                                 ReasonName{RevocationReason::superseded, "superseded"},
+                                 ReasonName{RevocationReason::cessation_of_operation, "cessationOfOperation"},
+                                 ReasonName{RevocationReason::privilege_withdrawn, "privilegeWithdrawn"}};
 
 RevokedPtr entry_of(const Revocation& revocation) {
     RevokedPtr entry(X509_REVOKED_new());
@@ -44,8 +43,8 @@ RevokedPtr entry_of(const Revocation& revocation) {
 }
 
 RevocationReason reason_in(const X509_REVOKED* entry) {
-    const EnumeratedPtr reason(static_cast<ASN1_ENUMERATED*>(
-        X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, nullptr, nullptr)));
+    const EnumeratedPtr reason(
+        static_cast<ASN1_ENUMERATED*>(X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, nullptr, nullptr)));
     ERR_clear_error();
     return reason ? static_cast<RevocationReason>(ASN1_ENUMERATED_get(reason.get()))
                   : RevocationReason::unspecified;
@@ -94,10 +93,8 @@ std::string revocation_reason_names() {
 }
 
 void require_list_of(const X509_CRL* list, const X509* issuer) {
-    const bool named =
-        X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) == 0;
-    const bool good =
-        named && X509_CRL_verify(const_cast<X509_CRL*>(list), X509_get0_pubkey(issuer)) == 1;
+    const bool named = X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) == 0;
+    const bool good = named && X509_CRL_verify(const_cast<X509_CRL*>(list), X509_get0_pubkey(issuer)) == 1;
     ERR_clear_error();
     if (!good) throw CertificateError("the revocation list is not one that the authority's key signed");
 }

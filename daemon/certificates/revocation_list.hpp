@@ -53,8 +53,8 @@ using EndOf = std::function<std::optional<Timestamp>(const Bytes& serial)>;
 /// (RFC 5280, section 3.3). Its number is higher than that of `previous`, and not lower than the time in
 /// seconds, so that numbers rise also when all lists were lost. Throws CertificateError, also when `previous`
 /// is not signed by the issuer.
-[[nodiscard]] CrlPtr make_list(const X509_CRL* previous, std::span<const Revocation> added, const ListTimes& times,
-                               const EndOf& end_of, const ListIssuer& issuer);
+[[nodiscard]] CrlPtr make_list(const X509_CRL* previous, std::span<const Revocation> added,
+                               const ListTimes& times, const EndOf& end_of, const ListIssuer& issuer);
 
 /// Throws CertificateError unless `list` is `issuer`'s, by its name and its signature.
 void require_list_of(const X509_CRL* list, const X509* issuer);

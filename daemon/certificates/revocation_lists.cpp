@@ -70,9 +70,10 @@ RevocationLists::Next RevocationLists::make_next(storage::WriteTransaction& tx, 
                               "\" is not one that its key signed";
             // What this node has seen before is as good.
             if (!previous) {
-                throw IntegrityError(what + ". If the authority has a new key, give it a new name as well; "
-                                            "otherwise put the last good list where crl_file is, and start "
-                                            "this node again");
+                throw IntegrityError(what +
+                                     ". If the authority has a new key, give it a new name as well; "
+                                     "otherwise put the last good list where crl_file is, and start "
+                                     "this node again");
             }
             tx.report_integrity_failure(what);
         }
@@ -85,8 +86,9 @@ RevocationLists::Next RevocationLists::make_next(storage::WriteTransaction& tx, 
         ends.emplace(serial, row.not_after);
         // Ended before the last list: it has been in one after its end.
         if (row.not_after < last) continue;
-        all.push_back({serial, row.revoked.value_or(now),
-                       revocation_reason_of(row.reason.value_or("")).value_or(RevocationReason::unspecified)});
+        all.push_back(
+            {serial, row.revoked.value_or(now),
+             revocation_reason_of(row.reason.value_or("")).value_or(RevocationReason::unspecified)});
     }
     const EndOf end_of = [&ends](const Bytes& serial) -> std::optional<Timestamp> {
         const auto found = ends.find(serial);

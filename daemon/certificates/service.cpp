@@ -49,7 +49,8 @@ std::string plain_serial(const std::string& text) {
         if (c == ':') continue;
         const bool large = c >= 'A' && c <= 'F';
         if (!large && !(c >= 'a' && c <= 'f') && !(c >= '0' && c <= '9')) {
-            throw secrets::invalid_parameter("SerialNumber must be hexadecimal, as 'coffer certificate list' has it.");
+            throw secrets::invalid_parameter(
+                "SerialNumber must be hexadecimal, as 'coffer certificate list' has it.");
         }
         if (digits.empty() && c == '0') continue;
         digits += large ? static_cast<char>(c + 32) : c;
@@ -68,8 +69,8 @@ CertificateRepository::Position place_from(const Bytes& bytes) {
     const auto first = text.find(' ');
     const auto second = text.find(' ', first + 1);
     if (first == std::string::npos || second == std::string::npos) throw secrets::invalid_next_token();
-    return {Timestamp::from_millis(std::stoll(text.substr(0, first))), text.substr(first + 1, second - first - 1),
-            text.substr(second + 1)};
+    return {Timestamp::from_millis(std::stoll(text.substr(0, first))),
+            text.substr(first + 1, second - first - 1), text.substr(second + 1)};
 }
 
 }  // namespace
@@ -137,7 +138,8 @@ awaitable<T> CertificateService::write(Call call, UniqueFunction<T(storage::Writ
     co_return result;
 }
 
-v1::ListCertificateAuthoritiesResponse CertificateService::list_authorities(const secrets::CallContext& call) const {
+v1::ListCertificateAuthoritiesResponse CertificateService::list_authorities(
+    const secrets::CallContext& call) const {
     authorization_.require(call, Action::coffer_list_certificate_authorities, {"*", "*"}, {});
     v1::ListCertificateAuthoritiesResponse response;
     for (const auto& authority : parts_.lists.authorities()) {
@@ -177,8 +179,8 @@ v1::GetCertificateRevocationListResponse CertificateService::get_list(
     return response;
 }
 
-awaitable<v1::ListCertificatesResponse> CertificateService::list_certificates(Call call,
-                                                                              v1::ListCertificatesRequest request) {
+awaitable<v1::ListCertificatesResponse> CertificateService::list_certificates(
+    Call call, v1::ListCertificatesRequest request) {
     const secrets::Target everything{"*", "*"};
     const secrets::Facts facts;
     authorization_.require(*call, Action::coffer_list_certificates, everything, facts);
@@ -198,7 +200,8 @@ awaitable<v1::ListCertificatesResponse> CertificateService::list_certificates(Ca
     }
     const auto wanted =
         request.has_max_results() ? static_cast<std::size_t>(request.max_results()) : kCertificatesPage;
-    UniqueFunction<Rows(storage::ReadTransaction&)> job = [filter, after, wanted](storage::ReadTransaction& tx) {
+    UniqueFunction<Rows(storage::ReadTransaction&)> job = [filter, after,
+                                                           wanted](storage::ReadTransaction& tx) {
         return CertificateRepository::list(tx, filter, after, wanted + 1);
     };
     auto rows = co_await read<Rows>(call, std::move(job));
@@ -219,8 +222,8 @@ awaitable<CertificateService::Rows> CertificateService::require_of_secret(Call c
     };
     auto found = co_await read<Found>(call, std::move(job));
     if (found && !ref.matches(found->arn)) found.reset();
-    secrets::Target target{found ? found->arn : secrets::arn_without_suffix(parts_.node, ref.name()), ref.text(),
-                           found ? &*found : nullptr};
+    secrets::Target target{found ? found->arn : secrets::arn_without_suffix(parts_.node, ref.name()),
+                           ref.text(), found ? &*found : nullptr};
     if (found) target.shown = found->arn;
     if (found) call->record->concerns(found->arn);
     const secrets::Facts facts;
@@ -236,25 +239,27 @@ awaitable<CertificateService::Rows> CertificateService::require_of_secret(Call c
     std::erase_if(rows, [](const IssuedCertificate& row) { return row.revoked || row.authority.empty(); });
     if (rows.empty()) {
         throw secrets::invalid_request(
-            "An authority of Coffer's has issued no certificate to this secret that has not ended or been revoked.");
+            "An authority of Coffer's has issued no certificate to this secret that has not ended or been "
+            "revoked.");
     }
     co_return rows;
 }
 
 awaitable<CertificateService::Rows> CertificateService::require_of_serial(Call call, std::string serial) {
-    UniqueFunction<Rows(storage::ReadTransaction&)> job = [serial = plain_serial(serial)](
-                                                              storage::ReadTransaction& tx) {
-        return CertificateRepository::find(tx, serial);
-    };
+    UniqueFunction<Rows(storage::ReadTransaction&)> job =
+        [serial = plain_serial(serial)](storage::ReadTransaction& tx) {
+            return CertificateRepository::find(tx, serial);
+        };
     auto rows = co_await read<Rows>(call, std::move(job));
     // Another CA may have given the same number.
     std::erase_if(rows, [](const IssuedCertificate& row) { return row.authority.empty(); });
     const secrets::Facts facts;
     for (const auto& row : rows) {
         using Found = std::optional<StoredSecret>;
-        UniqueFunction<Found(storage::ReadTransaction&)> look = [name = row.secret_name](storage::ReadTransaction& tx) {
-            return storage::SecretRepository::find(tx, name);
-        };
+        UniqueFunction<Found(storage::ReadTransaction&)> look =
+            [name = row.secret_name](storage::ReadTransaction& tx) {
+                return storage::SecretRepository::find(tx, name);
+            };
         auto secret = co_await read<Found>(call, std::move(look));
         if (secret && secret->arn != row.secret_arn) secret.reset();
         const secrets::Target target{row.secret_arn, row.secret_arn, secret ? &*secret : nullptr};
@@ -264,13 +269,15 @@ awaitable<CertificateService::Rows> CertificateService::require_of_serial(Call c
     if (rows.empty()) {
         const secrets::Target nothing{"*", "*"};
         authorization_.require(*call, Action::coffer_revoke_certificate, nothing, facts);
-        throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND,
-                                    "No authority of Coffer's has issued a certificate with that serial number.");
+        throw secrets::ServiceError(
+            v1::RESOURCE_NOT_FOUND,
+            "No authority of Coffer's has issued a certificate with that serial number.");
     }
     co_return rows;
 }
 
-awaitable<CertificateService::Rows> CertificateService::require_named(Call call, v1::RevokeCertificateRequest request) {
+awaitable<CertificateService::Rows> CertificateService::require_named(Call call,
+                                                                      v1::RevokeCertificateRequest request) {
     if (request.has_secret_id() == request.has_serial_number()) {
         throw secrets::invalid_parameter("Give one of SecretId and SerialNumber.");
     }
@@ -286,8 +293,8 @@ void CertificateService::require_authorities(const Rows& rows) const {
     }
 }
 
-awaitable<v1::RevokeCertificateResponse> CertificateService::revoke_certificate(Call call,
-                                                                                v1::RevokeCertificateRequest request) {
+awaitable<v1::RevokeCertificateResponse> CertificateService::revoke_certificate(
+    Call call, v1::RevokeCertificateRequest request) {
     auto rows = co_await require_named(call, request);
     require_authorities(rows);
     const auto now = parts_.clock.now();
@@ -302,19 +309,19 @@ awaitable<v1::RevokeCertificateResponse> CertificateService::revoke_certificate(
     using Made = std::map<std::string, Bytes>;
     if (!by_authority.empty()) {
         // In the order of their names, as everybody who locks several lists does.
-        UniqueFunction<Made(storage::WriteTransaction&)> job =
-            [this, by_authority, reason, now](storage::WriteTransaction& tx) {
-                Made made;
-                for (const auto& [name, revocations] : by_authority) {
-                    const auto authority = find_authority(parts_.lists.authorities(), name);
-                    made.emplace(name, parts_.lists.make_next(tx, *authority, revocations, now).list);
-                    for (const auto& each : revocations) {
-                        CertificateRepository::mark_revoked(tx, name, to_hex(each.serial), now,
-                                                            std::string(name_of(reason)));
-                    }
+        UniqueFunction<Made(storage::WriteTransaction&)> job = [this, by_authority, reason,
+                                                                now](storage::WriteTransaction& tx) {
+            Made made;
+            for (const auto& [name, revocations] : by_authority) {
+                const auto authority = find_authority(parts_.lists.authorities(), name);
+                made.emplace(name, parts_.lists.make_next(tx, *authority, revocations, now).list);
+                for (const auto& each : revocations) {
+                    CertificateRepository::mark_revoked(tx, name, to_hex(each.serial), now,
+                                                        std::string(name_of(reason)));
                 }
-                return made;
-            };
+            }
+            return made;
+        };
         const auto made = co_await write<Made>(call, std::move(job));
         for (const auto& [name, list] : made) {
             static_cast<void>(parts_.lists.adopt(*find_authority(parts_.lists.authorities(), name), list));

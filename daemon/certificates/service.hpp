@@ -32,7 +32,8 @@ struct ServiceParts {
 class CertificateService final : public secrets::OperationSet {
 public:
     /// What `parts` refers to must outlive it.
-    explicit CertificateService(ServiceParts parts) : parts_(std::move(parts)), authorization_(parts_.clock) {}
+    explicit CertificateService(ServiceParts parts)
+        : parts_(std::move(parts)), authorization_(parts_.clock) {}
 
     [[nodiscard]] bool has(v1::Request::OperationCase operation) const noexcept override;
     [[nodiscard]] bool for_operators() const noexcept override { return false; }
@@ -45,8 +46,8 @@ private:
     using Rows = std::vector<storage::IssuedCertificate>;
 
     v1::ListCertificateAuthoritiesResponse list_authorities(const secrets::CallContext& call) const;
-    v1::GetCertificateRevocationListResponse get_list(const secrets::CallContext& call,
-                                                      const v1::GetCertificateRevocationListRequest& request) const;
+    v1::GetCertificateRevocationListResponse get_list(
+        const secrets::CallContext& call, const v1::GetCertificateRevocationListRequest& request) const;
     Awaitable<v1::ListCertificatesResponse> list_certificates(secrets::Call call,
                                                               v1::ListCertificatesRequest request);
     Awaitable<v1::RevokeCertificateResponse> revoke_certificate(secrets::Call call,

@@ -26,15 +26,14 @@ constexpr std::size_t kEmailMost = 254;
 
 bool is_label(std::string_view label) noexcept {
     return !label.empty() && label.size() <= kLabelMost && label.front() != '-' && label.back() != '-' &&
-           std::ranges::all_of(label, [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-           });
+           std::ranges::all_of(
+               label, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 std::string in_small_letters(std::string text) {
     // ASCII alone: what else there is makes the name none.
-    std::ranges::transform(
-        text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return text;
 }
 
@@ -238,8 +237,8 @@ SubjectNames names_of(const X509* certificate) {
     SubjectNames names;
     names.common_name = common_name_of(certificate);
     int critical = 0;
-    const GeneralNamesPtr all(static_cast<GENERAL_NAMES*>(
-        X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, nullptr)));
+    const GeneralNamesPtr all(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, nullptr)));
     // -1: there is none. Anything else that gives nothing cannot be read, or is there twice.
     require(all != nullptr || critical == -1, "the certificate's names cannot be read");
     ERR_clear_error();

@@ -14,8 +14,7 @@ namespace {
 using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
 /// Of certificates that others own.
-using StackPtr =
-    std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * all) { sk_X509_free(all); })>;
+using StackPtr = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * all) { sk_X509_free(all); })>;
 
 void require_chain(const X509* certificate, const Chain& chain, const Chain& trusted, Timestamp now) {
     const StorePtr store(X509_STORE_new());
@@ -28,8 +27,9 @@ void require_chain(const X509* certificate, const Chain& chain, const Chain& tru
     for (const auto& link : chain) {
         require(sk_X509_push(untrusted.get(), link.get()) > 0, "the chain cannot be looked at");
     }
-    require(X509_STORE_CTX_init(context.get(), store.get(), const_cast<X509*>(certificate), untrusted.get()) == 1,
-            "the chain cannot be looked at");
+    require(
+        X509_STORE_CTX_init(context.get(), store.get(), const_cast<X509*>(certificate), untrusted.get()) == 1,
+        "the chain cannot be looked at");
     // An intermediate that is trusted by itself is enough: the root need not be here.
     X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_PARTIAL_CHAIN);
     X509_STORE_CTX_set_time(context.get(), 0, static_cast<time_t>(now.millis() / 1000));
@@ -58,8 +58,8 @@ void require_as_expected(const X509* certificate, const EVP_PKEY* key, const Cha
     }
     if (is_ca(certificate)) throw CertificateError("the certificate is a CA's");
     if (const auto names = names_of(certificate); !(names == expected.names)) {
-        throw CertificateError("the certificate is for other names (" + text_of(names) + ") than those asked for (" +
-                               text_of(expected.names) + ")");
+        throw CertificateError("the certificate is for other names (" + text_of(names) +
+                               ") than those asked for (" + text_of(expected.names) + ")");
     }
     require_usages(certificate, expected.usages);
     const auto validity = validity_of(certificate);

@@ -19,8 +19,8 @@ struct Expectation {
 };
 
 /// Throws CertificateError that says what is wrong: the key is another one, the names, the dates, it is a
-/// CA's, it may not be used in TLS so, or it does not lead over `chain` to one of `trusted` (which need not be
-/// roots).
+/// CA's, it may not be used in TLS so, or it does not lead over `chain` to one of `trusted` (which need not
+/// be roots).
 void require_as_expected(const X509* certificate, const EVP_PKEY* key, const Chain& chain,
                          const Chain& trusted, const Expectation& expected);
 

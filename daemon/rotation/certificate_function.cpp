@@ -41,7 +41,8 @@ certificates::SubjectNames names_in(const SecretFields& fields) {
 }  // namespace
 
 CertificateFunction::Wanted CertificateFunction::wanted(const SecretFields& fields) const {
-    Wanted wanted{.names = {}, .key_type = settings_.key_types.front(), .days = days_of(fields, settings_.days)};
+    Wanted wanted{
+        .names = {}, .key_type = settings_.key_types.front(), .days = days_of(fields, settings_.days)};
     try {
         wanted.names = names_in(fields);
         settings_.allowed_names.require(wanted.names);
@@ -77,7 +78,8 @@ void CertificateFunction::verify(const Wanted& wanted, const X509* certificate, 
     }
 }
 
-void CertificateFunction::record(const StepContext& context, const Wanted& wanted, const X509* certificate) const {
+void CertificateFunction::record(const StepContext& context, const Wanted& wanted,
+                                 const X509* certificate) const {
     const auto validity = certificates::validity_of(certificate);
     const bool own = !source_->authority().empty();
     // On record before anybody has it: what is not known cannot be revoked.
@@ -134,7 +136,8 @@ void CertificateFunction::test(const StepContext& /*context*/, const crypto::Sec
         const auto key = certificates::parse_private_key(fields.require("private_key"));
         const auto own = certificates::parse_certificates(fields.require("certificate"));
         const auto chain_text = fields.find("chain").value_or("");
-        const auto chain = chain_text.empty() ? certificates::Chain() : certificates::parse_certificates(chain_text);
+        const auto chain =
+            chain_text.empty() ? certificates::Chain() : certificates::parse_certificates(chain_text);
         verify(asked, own.front().get(), key.get(), chain);
     } catch (const CertificateError& error) {
         throw StepFailed(Kind::retry, error.what());
@@ -162,7 +165,8 @@ std::vector<Check> CertificateFunction::check(const StepContext& context, Secret
     checks.look("authority", source_->authority().empty() ? "the program can be started" : "it can issue",
                 [&] { source_->look(clock_.now(), context); });
     if (const auto by = renew_by(value)) {
-        checks.look("certificate", "it is renewed at " + certificates::rfc3339(*by) + " at the latest", [] {});
+        checks.look("certificate", "it is renewed at " + certificates::rfc3339(*by) + " at the latest",
+                    [] {});
     }
     return checks.take();
 }

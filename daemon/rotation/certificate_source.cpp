@@ -29,7 +29,8 @@ ObtainedCertificate AuthoritySource::obtain(const CertificateOrder& order, const
         return {authority_->issue(order.names, order.usages, order.key, order.now, order.days, random.view()),
                 copy_of(authority_->chain())};
     } catch (const CertificateError& error) {
-        throw StepFailed(Kind::retry, "certificate authority \"" + authority_->name() + "\": " + error.what());
+        throw StepFailed(Kind::retry,
+                         "certificate authority \"" + authority_->name() + "\": " + error.what());
     }
 }
 
@@ -42,16 +43,18 @@ void AuthoritySource::look(Timestamp now, const StepContext& /*context*/) const 
 ObtainedCertificate ProgramSource::obtain(const CertificateOrder& order, const StepContext& context,
                                           SecretValues& /*values*/) const {
     const ProgramStep what{program_, std::string(step_name(Step::create))};
-    const auto request = certificates::pem_of(certificates::make_request(order.key, order.names, order.usages).get());
-    const auto run = runner_.ask(
-        {.kind = program_runner::ProgramKind::exec, .program = program_, .step = what.step},
-        crypto::SecretBytes::copy_of(request), context);
+    const auto request =
+        certificates::pem_of(certificates::make_request(order.key, order.names, order.usages).get());
+    const auto run =
+        runner_.ask({.kind = program_runner::ProgramKind::exec, .program = program_, .step = what.step},
+                    crypto::SecretBytes::copy_of(request), context);
     // It was told nothing secret, and what it prints is public.
     const Redactor nothing_secret;
     try {
         require_done(run, what, nothing_secret);
     } catch (const StepFailed& failed) {
-        throw StepFailed(failed.kind() == Kind::value_refused ? Kind::hopeless : failed.kind(), failed.what());
+        throw StepFailed(failed.kind() == Kind::value_refused ? Kind::hopeless : failed.kind(),
+                         failed.what());
     }
     try {
         auto printed = certificates::parse_certificates(run.output.text());
@@ -59,8 +62,8 @@ ObtainedCertificate ProgramSource::obtain(const CertificateOrder& order, const S
         printed.erase(printed.begin());
         return {std::move(certificate), std::move(printed)};
     } catch (const CertificateError& error) {
-        throw StepFailed(Kind::retry, "program \"" + program_ + "\": exit code 0, but of what it printed: " +
-                                          error.what());
+        throw StepFailed(Kind::retry, "program \"" + program_ +
+                                          "\": exit code 0, but of what it printed: " + error.what());
     }
 }
 

@@ -31,7 +31,8 @@ class CertificateSource {
 public:
     virtual ~CertificateSource() = default;
     /// Blocks. Throws StepFailed.
-    [[nodiscard]] virtual ObtainedCertificate obtain(const CertificateOrder& order, const StepContext& context,
+    [[nodiscard]] virtual ObtainedCertificate obtain(const CertificateOrder& order,
+                                                     const StepContext& context,
                                                      SecretValues& values) const = 0;
     /// Whom a certificate has to lead to.
     [[nodiscard]] virtual const certificates::Chain& trusted() const = 0;

@@ -354,7 +354,8 @@ bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
     return true;
 }
 
-void Runner::complete(RotationTask& task, const StoredSecret& secret, std::optional<Timestamp> renew_by) const {
+void Runner::complete(RotationTask& task, const StoredSecret& secret,
+                      std::optional<Timestamp> renew_by) const {
     const auto now = parts_.clock.now();
     task.last_error.reset();
     auto rested = task;

@@ -56,8 +56,8 @@ private:
     void carry_on(storage::RotationTask& task, const std::atomic<bool>& ended) const;
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
-    /// Whether only its value's end made it due, and the value that is AWSCURRENT now is good for longer: then
-    /// it is laid aside until that has to be renewed.
+    /// Whether only its value's end made it due, and the value that is AWSCURRENT now is good for longer:
+    /// then it is laid aside until that has to be renewed.
     [[nodiscard]] bool is_good_for_longer(storage::RotationTask& task, const storage::StoredSecret& secret,
                                           const FunctionEntry& function) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,

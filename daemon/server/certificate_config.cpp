@@ -34,9 +34,9 @@ bool is_name_of_authority(std::string_view name) {
 void read_list_url(TableReader& reader, std::string& text) {
     if (!reader.read_text("crl_url", text)) return;
     const auto url = boost::urls::parse_uri(text);
-    const bool good = url && !url->host().empty() && !url->has_userinfo() && !url->has_fragment() &&
-                      (url->scheme_id() == boost::urls::scheme::http ||
-                       url->scheme_id() == boost::urls::scheme::https);
+    const bool good =
+        url && !url->host().empty() && !url->has_userinfo() && !url->has_fragment() &&
+        (url->scheme_id() == boost::urls::scheme::http || url->scheme_id() == boost::urls::scheme::https);
     if (!good) {
         reader.complain("crl_url",
                         "must be the address that clients fetch the revocation list from: "
@@ -108,9 +108,10 @@ CertificateFunctionSection read_certificate_function(TableReader& reader) {
     CertificateFunctionSection function;
     const bool own = reader.read_text("authority", function.authority);
     if (own == reader.has("program")) {
-        reader.complain(own ? "program" : "kind",
-                        "exactly one of 'authority' (a [[certificate_authority]]) and 'program' (a [[program]] of "
-                        "runner.toml that asks another CA) says who issues");
+        reader.complain(
+            own ? "program" : "kind",
+            "exactly one of 'authority' (a [[certificate_authority]]) and 'program' (a [[program]] of "
+            "runner.toml that asks another CA) says who issues");
     }
     if (reader.has("program")) read_program_name(reader, function.program);
     if (reader.read_path("ca_file", function.ca_file) && own) {
@@ -128,7 +129,8 @@ CertificateFunctionSection read_certificate_function(TableReader& reader) {
         reader.complain("renew_before_days", "must be less than 'days'");
     }
     read_allowed_names(reader, function);
-    if (reader.read_flag("revoke_superseded", function.revoke_superseded) && function.revoke_superseded && !own) {
+    if (reader.read_flag("revoke_superseded", function.revoke_superseded) && function.revoke_superseded &&
+        !own) {
         reader.complain("revoke_superseded", "goes with 'authority': another CA revokes by itself");
     }
     return function;
@@ -158,8 +160,8 @@ void require_known_authorities(TableReader& root, const Config& config, ConfigPr
         const auto found = std::ranges::find(config.certificate_authorities, function->authority,
                                              &CertificateAuthoritySection::name);
         if (found == config.certificate_authorities.end()) {
-            reader.complain("authority", "there is no [[certificate_authority]] named \"" + function->authority +
-                                             "\"");
+            reader.complain("authority",
+                            "there is no [[certificate_authority]] named \"" + function->authority + "\"");
         } else if (function->days > found->max_days) {
             reader.complain(reader.has("days") ? "days" : "authority",
                             "is more than the authority's max_days, " + std::to_string(found->max_days));

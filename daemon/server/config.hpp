@@ -268,14 +268,14 @@ struct LambdaFunctionSection {
 
 /// X.509 certificates, of an authority of the configuration or of a program that asks another one.
 struct CertificateFunctionSection {
-    std::string authority;                        ///< its name; empty: `program`
-    std::string program;                          ///< its name in the runner's configuration
-    std::filesystem::path ca_file;                ///< with `program`: whom its certificates have to lead to
+    std::string authority;                          ///< its name; empty: `program`
+    std::string program;                            ///< its name in the runner's configuration
+    std::filesystem::path ca_file;                  ///< with `program`: whom its certificates have to lead to
     std::vector<std::string> key_types{"ec-p256"};  ///< the first one where a secret names none
     std::vector<std::string> usages{"server", "client"};
     std::int64_t days = 90;
-    std::int64_t renew_before_days = 0;           ///< 0: a third of `days`
-    std::vector<std::string> allowed_names;       ///< patterns (daemon/certificates/allowed_names.hpp)
+    std::int64_t renew_before_days = 0;      ///< 0: a third of `days`
+    std::vector<std::string> allowed_names;  ///< patterns (daemon/certificates/allowed_names.hpp)
     bool allow_wildcards = false;
     bool revoke_superseded = false;
 };

@@ -35,7 +35,8 @@ public:
     /// What is at a path behind "/crl/"; nothing: there is no such list.
     using Lists = std::function<std::optional<std::string>(std::string_view path)>;
 
-    /// `readiness` is asked at each /readyz, `lists` (may be empty) at each /crl/. Throws ListenError when the address cannot be bound.
+    /// `readiness` is asked at each /readyz, `lists` (may be empty) at each /crl/. Throws ListenError when
+    /// the address cannot be bound.
     HealthServer(boost::asio::io_context& io, const HealthConfig& config, std::shared_ptr<Metrics> metrics,
                  std::function<std::vector<Readiness>()> readiness, Lists lists = {});
 

@@ -29,7 +29,8 @@
 namespace coffer::hsm_config {
 namespace {
 
-constexpr std::size_t kKeyFileMost = 64 * 1024;
+/// Well below the secure heap, where OpenSSL takes the file apart.
+constexpr std::size_t kKeyFileMost = 16 * 1024;
 
 /// The token that the options name, logged in to.
 class OpenToken {
@@ -100,8 +101,8 @@ void require_usable(const CaCreateOptions& options) {
 
 Bytes random_serial(const crypto::Session& session) {
     Bytes random(certificates::kSerialBytes);
-    crypto::check("C_GenerateRandom", session.functions().C_GenerateRandom(session.handle(), random.data(),
-                                                                           random.size()));
+    crypto::check("C_GenerateRandom",
+                  session.functions().C_GenerateRandom(session.handle(), random.data(), random.size()));
     return certificates::serial_from(random);
 }
 
@@ -109,8 +110,9 @@ void write_certificate(const CaCreateOptions& options, OpenToken& token) {
     const auto subject = certificates::parse_distinguished_name(options.subject);
     const auto key = token.key_of(options.name, options.token);
     if (!options.self_signed) {
-        const NewFile file(options.request_out,
-                           certificates::pem_of(certificates::make_ca_request(key.get(), subject.get()).get()));
+        const NewFile file(
+            options.request_out,
+            certificates::pem_of(certificates::make_ca_request(key.get(), subject.get()).get()));
         return;
     }
     const auto now = SystemClock().now();
@@ -153,8 +155,7 @@ int ca_create_command(const CaCreateOptions& options) {
         crypto::make_authority_key(token.session(), options.name, options.key_type, write);
     }
     report(options.token.output, crypto::authority_key_label(options.name),
-           options.existing_key ? "exists" : "made",
-           options.self_signed ? options.out : options.request_out);
+           options.existing_key ? "exists" : "made", options.self_signed ? options.out : options.request_out);
     return kExitOk;
 }
 
@@ -171,8 +172,8 @@ int ca_import_command(const CaImportOptions& options) {
     crypto::import_authority_key(token.session(), options.name, key.get(), [&] {
         // What the token does with it has to be what the key does.
         const auto inside = token.key_of(options.name, options.token);
-        const auto probe = certificates::make_ca_request(
-            inside.get(), X509_get_subject_name(chain.front().get()));
+        const auto probe =
+            certificates::make_ca_request(inside.get(), X509_get_subject_name(chain.front().get()));
         if (X509_REQ_verify(probe.get(), X509_get0_pubkey(chain.front().get())) != 1) {
             throw Error("the token signs with another key than the one that was brought there");
         }

@@ -16,10 +16,10 @@ struct CaCreateOptions {
     std::string subject;  ///< "O=Example,CN=Example Issuing CA"
     crypto::AuthorityKeyType key_type = crypto::AuthorityKeyType::ec_p256;
     bool self_signed = false;
-    int days = 0;                     ///< with self_signed
-    std::filesystem::path out;        ///< with self_signed: where the certificate goes
+    int days = 0;                       ///< with self_signed
+    std::filesystem::path out;          ///< with self_signed: where the certificate goes
     std::filesystem::path request_out;  ///< otherwise: where the request goes
-    bool existing_key = false;        ///< for the key that is there already
+    bool existing_key = false;          ///< for the key that is there already
 };
 
 /// Makes an authority's key and its certificate, or a request for one. The files must not exist. When

@@ -15,8 +15,8 @@ namespace {
 
 using namespace coffer::hsm_config;
 
-/// For the PINs; a power of two.
-constexpr std::size_t kSecureHeapBytes = 64 * 1024;
+/// For the PINs, and an authority's key that is brought into the token; a power of two.
+constexpr std::size_t kSecureHeapBytes = 256 * 1024;
 
 enum class Need { required, optional };
 
@@ -142,7 +142,8 @@ void add_ca_create(CLI::App& ca, CaCreateOptions& options) {
         ->type_name("TYPE");
     command.add_flag("--existing-key", options.existing_key,
                      "for the key that is in the token already: to renew its certificate");
-    command.add_flag("--self-signed", options.self_signed, "sign the certificate with the key itself: a root");
+    command.add_flag("--self-signed", options.self_signed,
+                     "sign the certificate with the key itself: a root");
     command.add_option("--days", options.days, "how long it is good, with --self-signed")
         ->check(CLI::Range(1, kDaysMost))
         ->type_name("N");
@@ -156,7 +157,8 @@ void add_ca_create(CLI::App& ca, CaCreateOptions& options) {
         "Example:\n"
         "  coffer-hsm ca create --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' "
         "\\\n"
-        "      --pin-file pin --name issuing --subject 'O=Example,CN=Example Issuing CA' --csr-out issuing.csr");
+        "      --pin-file pin --name issuing --subject 'O=Example,CN=Example Issuing CA' --csr-out "
+        "issuing.csr");
 }
 
 void add_ca_import(CLI::App& ca, CaImportOptions& options) {

@@ -13,9 +13,9 @@
 namespace coffer::certificates {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::hours;
 using std::chrono::minutes;
+using ::testing::HasSubstr;
 
 /// 2026-11-30T12:00:00Z.
 const Timestamp kNow = Timestamp::from_millis(1'796'040'000'000);
@@ -30,7 +30,8 @@ struct TestAuthority {
     KeyPtr key = make_key_pair(KeyType::ec_p384);
     CertificatePtr certificate;
 
-    explicit TestAuthority(std::chrono::hours life = hours(24 * 365), const char* subject = "O=Example,CN=Test CA") {
+    explicit TestAuthority(std::chrono::hours life = hours(24 * 365),
+                           const char* subject = "O=Example,CN=Test CA") {
         certificate = self_signed_authority(parse_distinguished_name(subject).get(), key.get(),
                                             {kNow - hours(1), kNow + life}, serial_from(random_bytes(1)));
     }
@@ -52,7 +53,8 @@ struct TestAuthority {
 
 const SubjectNames kAppNames = checked({.common_name = "app", .dns = {"app.example.com"}});
 
-std::string why_not(const X509* certificate, const EVP_PKEY* key, const TestAuthority& authority, Expectation expected) {
+std::string why_not(const X509* certificate, const EVP_PKEY* key, const TestAuthority& authority,
+                    Expectation expected) {
     try {
         require_as_expected(certificate, key, authority.chain(), authority.chain(), expected);
     } catch (const CertificateError& error) {
@@ -75,7 +77,8 @@ TEST(Issuing, NeverOutlivesTheAuthority) {
     EXPECT_EQ(within.not_before, kNow - minutes(5));
     EXPECT_EQ(within.not_after, kNow + hours(24 * 5));
     EXPECT_EQ(validity_under(authority.certificate.get(), kNow, 30).not_after, kNow + hours(24 * 10));
-    EXPECT_THROW((void)validity_under(authority.certificate.get(), kNow + hours(24 * 10) - minutes(59), 5), CertificateError);
+    EXPECT_THROW((void)validity_under(authority.certificate.get(), kNow + hours(24 * 10) - minutes(59), 5),
+                 CertificateError);
     // Nor begins before it.
     EXPECT_EQ(validity_under(authority.certificate.get(), kNow - minutes(58), 5).not_before, kNow - hours(1));
 }
@@ -99,8 +102,9 @@ TEST(Issuing, HasWhatRfc5280Asks) {
               0);
     EXPECT_NE(X509_get0_subject_key_id(certificate), nullptr);
     // A comma in an address is part of it.
-    const std::unique_ptr<CRL_DIST_POINTS, FreeWith<CRL_DIST_POINTS_free>> points(static_cast<CRL_DIST_POINTS*>(
-        X509_get_ext_d2i(certificate, NID_crl_distribution_points, nullptr, nullptr)));
+    const std::unique_ptr<CRL_DIST_POINTS, FreeWith<CRL_DIST_POINTS_free>> points(
+        static_cast<CRL_DIST_POINTS*>(
+            X509_get_ext_d2i(certificate, NID_crl_distribution_points, nullptr, nullptr)));
     ASSERT_TRUE(points);
     ASSERT_EQ(sk_DIST_POINT_num(points.get()), 1);
     const auto* names = sk_DIST_POINT_value(points.get(), 0)->distpoint->name.fullname;
@@ -136,7 +140,8 @@ TEST(Verification, TakesWhatWasAskedForAlone) {
     const auto made = authority.issue(kAppNames, key.get());
     const Expectation expected{.names = kAppNames, .now = kNow};
     EXPECT_EQ(why_not(made.get(), key.get(), authority, expected), "");
-    EXPECT_THAT(why_not(made.get(), make_key_pair(KeyType::ec_p256).get(), authority, expected), HasSubstr("private key"));
+    EXPECT_THAT(why_not(made.get(), make_key_pair(KeyType::ec_p256).get(), authority, expected),
+                HasSubstr("private key"));
     const TestAuthority other(hours(24 * 365), "O=Example,CN=Other CA");
     EXPECT_THAT(why_not(made.get(), key.get(), other, expected), HasSubstr("does not lead"));
     // Of the same name, with another key.
@@ -150,7 +155,8 @@ TEST(Verification, TakesWhatWasAskedForAlone) {
     changed = expected;
     changed.latest_end = kNow + hours(24 * 29);
     EXPECT_THAT(why_not(made.get(), key.get(), authority, changed), HasSubstr("too late"));
-    EXPECT_THAT(why_not(authority.certificate.get(), authority.key.get(), authority, expected), HasSubstr("is a CA's"));
+    EXPECT_THAT(why_not(authority.certificate.get(), authority.key.get(), authority, expected),
+                HasSubstr("is a CA's"));
 }
 
 TEST(KeyPairs, GoToPemAndBack) {

@@ -25,7 +25,8 @@ std::string message_of(const F& f) {
 }
 
 bool is_allowed(const std::vector<std::string>& patterns, SubjectNames names, bool wildcards = false) {
-    return message_of([&] { AllowedNames(patterns, wildcards).require(checked(std::move(names))); }) == "(none)";
+    return message_of([&] { AllowedNames(patterns, wildcards).require(checked(std::move(names))); }) ==
+           "(none)";
 }
 bool dns_allowed(const std::string& pattern, const std::string& name, bool wildcards = false) {
     return is_allowed({pattern}, {.dns = {name}}, wildcards);
@@ -50,22 +51,23 @@ TEST(SubjectNames, AreBroughtIntoOneForm) {
 
 TEST(SubjectNames, WhatIsNoNameIsRefused) {
     using namespace std::string_literals;
-    for (const auto& name :
-         {""s, "."s, "a..b"s, "a.example.com."s, "-a.example.com"s, "a-.example.com"s, "a_b.example.com"s,
-          "a b.example.com"s, "a.example.com\0.evil.org"s, "\xC3\xA4.example.com"s, "a.*.example.com"s,
-          "a*.example.com"s, "*.com"s, "*"s, std::string(64, 'a') + ".example.com",
-          std::string(250, 'a') + ".com"}) {
+    for (const auto& name : {""s, "."s, "a..b"s, "a.example.com."s, "-a.example.com"s, "a-.example.com"s,
+                             "a_b.example.com"s, "a b.example.com"s, "a.example.com\0.evil.org"s,
+                             "\xC3\xA4.example.com"s, "a.*.example.com"s, "a*.example.com"s, "*.com"s, "*"s,
+                             std::string(64, 'a') + ".example.com", std::string(250, 'a') + ".com"}) {
         EXPECT_NE(message_of([&] { (void)checked({.dns = {name}}); }), "(none)") << name;
     }
     for (const auto& ip : {"10.0.0"s, "10.0.0.256"s, "10.0.0.1/8"s, "::g"s, "10.0.0.1\0x"s}) {
         EXPECT_NE(message_of([&] { (void)checked({.ips = {ip}}); }), "(none)") << ip;
     }
-    for (const auto& uri : {"example.com/a"s, "://example.com"s, "spiffe://example.com/a/../b"s, "spiffe://example.com/%61"s,
-                            "https://user@example.com/"s, "https://example.com/?a=b"s, "https://example.com/#a"s,
-                            "https:///a"s, "https://example.com:/a"s, "HTTPS://example.com"s}) {
+    for (const auto& uri :
+         {"example.com/a"s, "://example.com"s, "spiffe://example.com/a/../b"s, "spiffe://example.com/%61"s,
+          "https://user@example.com/"s, "https://example.com/?a=b"s, "https://example.com/#a"s, "https:///a"s,
+          "https://example.com:/a"s, "HTTPS://example.com"s}) {
         EXPECT_NE(message_of([&] { (void)checked({.uris = {uri}}); }), "(none)") << uri;
     }
-    for (const auto& email : {"a"s, "@example.com"s, "a@"s, "a b@example.com"s, "\"a\"@example.com"s, "a@b@example.com"s}) {
+    for (const auto& email :
+         {"a"s, "@example.com"s, "a@"s, "a b@example.com"s, "\"a\"@example.com"s, "a@b@example.com"s}) {
         EXPECT_NE(message_of([&] { (void)checked({.emails = {email}}); }), "(none)") << email;
     }
     EXPECT_THAT(message_of([] { (void)checked({}); }), HasSubstr("there is no name"));
@@ -101,8 +103,8 @@ TEST(AllowedNames, HostNamesAreComparedLabelByLabel) {
     EXPECT_FALSE(dns_allowed("**.example.com", "example.com"));
     // What merely looks alike.
     for (const auto* pattern : {"*.example.com", "**.example.com", "example.com"}) {
-        for (const auto* name : {"evilexample.com", "x.evilexample.com", "a.example.com.evil.org", "a.examplescom.org",
-                                 "a.example.co", "xn--example-abc.com"}) {
+        for (const auto* name : {"evilexample.com", "x.evilexample.com", "a.example.com.evil.org",
+                                 "a.examplescom.org", "a.example.co", "xn--example-abc.com"}) {
             EXPECT_FALSE(dns_allowed(pattern, name)) << pattern << " " << name;
         }
     }
@@ -158,15 +160,16 @@ TEST(AllowedNames, MailboxesAndCommonNames) {
 }
 
 TEST(AllowedNames, PatternsThatAreNoneAreRefused) {
-    for (const auto* pattern :
-         {"", "*", "*.", "a.*.example.com", "app*.example.com", "A.example.com", "10.0.0.0/33", "10.0.0/8", "x/8",
-          "spiffe://example.com/a*", "spiffe://example.com/**/a", "://example.com", "@example.com", "*@*"}) {
+    for (const auto* pattern : {"", "*", "*.", "a.*.example.com", "app*.example.com", "A.example.com",
+                                "10.0.0.0/33", "10.0.0/8", "x/8", "spiffe://example.com/a*",
+                                "spiffe://example.com/**/a", "://example.com", "@example.com", "*@*"}) {
         EXPECT_THROW((void)AllowedNames({pattern}), CertificateError) << pattern;
     }
 }
 
 TEST(DistinguishedName, IsReadInItsOrder) {
-    EXPECT_EQ(text_of(parse_distinguished_name("O=Example, CN=Issuing\\, CA").get()), "O=Example,CN=Issuing\\, CA");
+    EXPECT_EQ(text_of(parse_distinguished_name("O=Example, CN=Issuing\\, CA").get()),
+              "O=Example,CN=Issuing\\, CA");
     for (const auto* text : {"", "Example", "CN=", "XYZ=a", "CN=a\\", "C=too long"}) {
         EXPECT_THROW((void)parse_distinguished_name(text), CertificateError) << text;
     }

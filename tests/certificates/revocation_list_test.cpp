@@ -23,8 +23,9 @@ constexpr hours kDay{24};
 
 struct Signer {
     KeyPtr key = make_key_pair(KeyType::ec_p256);
-    CertificatePtr certificate = self_signed_authority(parse_distinguished_name("CN=Test CA").get(), key.get(),
-                                                       {kStart - kDay, kStart + 365 * kDay}, Bytes{1});
+    CertificatePtr certificate =
+        self_signed_authority(parse_distinguished_name("CN=Test CA").get(), key.get(),
+                              {kStart - kDay, kStart + 365 * kDay}, Bytes{1});
     std::map<Bytes, Timestamp> ends{};
 
     CrlPtr next(const X509_CRL* previous, const std::vector<Revocation>& added, Timestamp now) const {
@@ -47,7 +48,8 @@ std::vector<Bytes> serials_of(const CrlPtr& list) {
 
 TEST(RevocationList, IsOneThatOpensslTakes) {
     const Signer signer;
-    const auto list = signer.next(nullptr, {{Bytes{0x7F, 2}, kStart, RevocationReason::key_compromise}}, kStart);
+    const auto list =
+        signer.next(nullptr, {{Bytes{0x7F, 2}, kStart, RevocationReason::key_compromise}}, kStart);
     EXPECT_EQ(X509_CRL_get_version(list.get()), X509_CRL_VERSION_2);
     EXPECT_EQ(X509_CRL_verify(list.get(), signer.key.get()), 1);
     EXPECT_EQ(times_of(list.get()).this_update, kStart);
@@ -65,10 +67,12 @@ TEST(RevocationList, IsOneThatOpensslTakes) {
 TEST(RevocationList, GrowsFromTheOneBefore) {
     const Signer signer;
     const auto first = signer.next(nullptr, {{Bytes{2}, kStart, RevocationReason::key_compromise}}, kStart);
-    const auto second = signer.next(first.get(), {{Bytes{3}, kStart + kDay, RevocationReason::superseded}}, kStart + kDay);
+    const auto second =
+        signer.next(first.get(), {{Bytes{3}, kStart + kDay, RevocationReason::superseded}}, kStart + kDay);
     EXPECT_EQ(serials_of(second), (std::vector{Bytes{2}, Bytes{3}}));
     // The first revocation counts, when it was and why.
-    const auto third = signer.next(second.get(), {{Bytes{2}, kStart + 2 * kDay, RevocationReason::superseded}}, kStart + 2 * kDay);
+    const auto third = signer.next(
+        second.get(), {{Bytes{2}, kStart + 2 * kDay, RevocationReason::superseded}}, kStart + 2 * kDay);
     EXPECT_EQ(serials_of(third), (std::vector{Bytes{2}, Bytes{3}}));
     for (const auto& each : revocations_of(third.get())) {
         if (each.serial == Bytes{2}) {
