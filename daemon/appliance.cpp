@@ -266,6 +266,7 @@ void Appliance::make_service() {
         const std::lock_guard lock(state_mutex_);
         visible_certificates_ = certificates_.get();
     }
+    metrics_->add_sampler([this] { return certificates_->metrics(); });
     rotation_ = std::make_unique<RotationParts>(
         config_, rotation_parts,
         std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_),

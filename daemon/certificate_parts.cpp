@@ -53,6 +53,31 @@ CertificateParts::CertificateParts(const server::Config& config, crypto::Hsm& hs
                     keeper_.wake();
                 }}) {}
 
+std::vector<prometheus::MetricFamily> CertificateParts::metrics() const {
+    prometheus::MetricFamily ends{"coffer_certificate_authority_expiry_timestamp_seconds",
+                                  "When a certificate authority's own certificate ends, in epoch seconds.",
+                                  prometheus::MetricType::Gauge,
+                                  {}};
+    prometheus::MetricFamily lists{
+        "coffer_certificate_authority_crl_expiry_timestamp_seconds",
+        "When the newest revocation list of a certificate authority is outdated, in epoch seconds.",
+        prometheus::MetricType::Gauge,
+        {}};
+    for (const auto& authority : lists_.authorities()) {
+        prometheus::ClientMetric metric;
+        metric.label = {{"authority", authority->name()}};
+        metric.gauge.value = certificates::validity_of(authority->certificate()).not_after.seconds();
+        ends.metric.push_back(metric);
+        const auto list = lists_.newest(authority->name());
+        if (!list) continue;
+        const auto parsed = certificates::parse_crl(*list);
+        metric.gauge.value = certificates::times_of(parsed.get()).next_update.seconds();
+        lists.metric.push_back(metric);
+    }
+    if (ends.metric.empty()) return {};
+    return {ends, lists};
+}
+
 std::optional<std::string> CertificateParts::list_at(std::string_view path) const {
     constexpr std::string_view kBefore = "/crl/";
     constexpr std::string_view kBehind = ".crl";

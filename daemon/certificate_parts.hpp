@@ -6,12 +6,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/certificates/ledger.hpp"
 #include "daemon/certificates/list_keeper.hpp"
 #include "daemon/certificates/service.hpp"
 #include "daemon/server/config.hpp"
 #include "daemon/server/log.hpp"
+#include "daemon/server/metrics.hpp"
 
 namespace coffer::daemon {
 
@@ -33,6 +35,8 @@ public:
     [[nodiscard]] certificates::CertificateService& service() noexcept { return service_; }
     /// The list (DER) that "/crl/NAME.crl" is the path of; nothing when there is none.
     [[nodiscard]] std::optional<std::string> list_at(std::string_view path) const;
+    /// When each authority's certificate ends, and its list is outdated.
+    [[nodiscard]] std::vector<prometheus::MetricFamily> metrics() const;
     void start() { keeper_.start(); }
     void stop() { keeper_.stop(); }
 
