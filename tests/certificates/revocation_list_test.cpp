@@ -69,11 +69,11 @@ TEST(RevocationList, GrowsFromTheOneBefore) {
     const auto first = signer.next(nullptr, {{Bytes{2}, kStart, RevocationReason::key_compromise}}, kStart);
     const auto second =
         signer.next(first.get(), {{Bytes{3}, kStart + kDay, RevocationReason::superseded}}, kStart + kDay);
-    EXPECT_EQ(serials_of(second), (std::vector{Bytes{2}, Bytes{3}}));
+    EXPECT_EQ(serials_of(second), (std::vector<Bytes>{Bytes{2}, Bytes{3}}));
     // The first revocation counts, when it was and why.
     const auto third = signer.next(
         second.get(), {{Bytes{2}, kStart + 2 * kDay, RevocationReason::superseded}}, kStart + 2 * kDay);
-    EXPECT_EQ(serials_of(third), (std::vector{Bytes{2}, Bytes{3}}));
+    EXPECT_EQ(serials_of(third), (std::vector<Bytes>{Bytes{2}, Bytes{3}}));
     for (const auto& each : revocations_of(third.get())) {
         if (each.serial == Bytes{2}) {
             EXPECT_EQ(each.when, kStart);
@@ -102,13 +102,13 @@ TEST(RevocationList, LeavesOutWhatHasBeenInOneAfterItsEnd) {
     signer.ends[Bytes{2}] = kStart + kDay;
     const auto first = signer.next(nullptr, {{Bytes{2}, kStart}, {Bytes{3}, kStart}}, kStart);
     const auto before_end = signer.next(first.get(), {}, kStart + hours(12));
-    EXPECT_EQ(serials_of(before_end), (std::vector{Bytes{2}, Bytes{3}}));
+    EXPECT_EQ(serials_of(before_end), (std::vector<Bytes>{Bytes{2}, Bytes{3}}));
     // Ended, and in no list since.
     const auto after_end = signer.next(before_end.get(), {}, kStart + 2 * kDay);
-    EXPECT_EQ(serials_of(after_end), (std::vector{Bytes{2}, Bytes{3}}));
+    EXPECT_EQ(serials_of(after_end), (std::vector<Bytes>{Bytes{2}, Bytes{3}}));
     // Now it has been; the other one's end is not known, and it stays.
     const auto later = signer.next(after_end.get(), {}, kStart + 3 * kDay);
-    EXPECT_EQ(serials_of(later), (std::vector{Bytes{3}}));
+    EXPECT_EQ(serials_of(later), (std::vector<Bytes>{Bytes{3}}));
 }
 
 TEST(RevocationList, OnlyTheAuthoritysOwnIsGoneOnFrom) {
