@@ -81,6 +81,8 @@ std::vector<Statement> certificate_statements() {
          fmt::format("UPDATE issued_certificates SET revoked = {}, reason = $4 WHERE authority = $1 "
                      "AND serial = $2 AND revoked IS NULL",
                      sql_time("$3"))},
+        {"certificate_forget",
+         fmt::format("DELETE FROM issued_certificates WHERE not_after < {}", sql_time("$1"))},
         {"crl_find",
          fmt::format("SELECT {} FROM certificate_revocation_lists WHERE authority = $1", list_columns)},
         {"crl_begin",
@@ -138,6 +140,10 @@ void CertificateRepository::mark_revoked(WriteTransaction& tx, const std::string
                                          const std::string& serial, Timestamp when,
                                          const std::string& reason) {
     tx.sql().exec_prepared("certificate_mark_revoked", authority, serial, when.millis(), reason);
+}
+
+void CertificateRepository::forget(WriteTransaction& tx, Timestamp before) {
+    tx.sql().exec_prepared("certificate_forget", before.millis());
 }
 
 std::optional<StoredRevocationList> CertificateRepository::list_of(ReadTransaction& tx,

@@ -77,6 +77,9 @@ public:
     static void mark_revoked(WriteTransaction& tx, const std::string& authority, const std::string& serial,
                              Timestamp when, const std::string& reason);
 
+    /// Removes those of all authorities that ended before `before`.
+    static void forget(WriteTransaction& tx, Timestamp before);
+
     /// Nothing while there is none.
     [[nodiscard]] static std::optional<StoredRevocationList> list_of(ReadTransaction& tx,
                                                                      const std::string& authority);

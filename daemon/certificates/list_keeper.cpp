@@ -200,6 +200,7 @@ void ListKeeper::sign_next(const Authority& authority, const std::vector<IssuedC
                                                             std::string(name_of(reason)));
                     }
                     next = parts_.lists.make_next(tx, authority, revocations, now);
+                    CertificateRepository::forget(tx, now - kRemembered);
                 },
                 std::move(action), list_options());
     } catch (const DoneByOther&) {

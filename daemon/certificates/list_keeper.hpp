@@ -37,6 +37,8 @@ struct KeeperEvents {
 class ListKeeper {
 public:
     static constexpr std::chrono::seconds kInterval{5};
+    /// How long after its end a certificate is remembered.
+    static constexpr std::chrono::hours kRemembered{24 * 400};
 
     /// What `parts` refers to must outlive it. Nothing is begun before start().
     ListKeeper(KeeperParts parts, KeeperEvents events);
