@@ -25,7 +25,7 @@ void run_authorities(Context& context) {
     const auto& answer = response.list_certificate_authorities();
     if (!context.options().output.empty()) return context.show("ListCertificateAuthorities", answer);
     if (answer.authorities().empty()) {
-        return say("the configuration of this node has no [[certificate_authority]] (docs/rotation.md)\n");
+        return say("the configuration of this node has no [[certificate_authority]] (docs/certificates.md)\n");
     }
     Columns columns({"NAME", "ENDS", "CRL", "NEXT CRL BY", "SUBJECT"});
     for (const auto& authority : answer.authorities()) {
@@ -158,7 +158,7 @@ void add_certificate(CLI::App& app, Commands& commands) {
         "  coffer certificate authorities\n"
         "  coffer certificate list --expiring-in 30d\n"
         "  coffer certificate crl issuing | openssl crl -noout -text\n"
-        "\nThe manual is docs/rotation.md.");
+        "\nThe manual is docs/certificates.md.");
     auto* authorities =
         add_verb(*certificate, "authorities", "List the certificate authorities of the configuration",
                  {"coffer certificate authorities"});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
 #include "proto/utf8.hpp"
@@ -40,12 +41,6 @@ private:
     Timestamp until_;
 };
 
-/// A secret's own place within `spread`, the same on every node.
-std::chrono::milliseconds place_of(storage::SecretId id, std::chrono::milliseconds spread) {
-    return std::chrono::milliseconds(std::hash<Uuid>{}(id.value()) %
-                                     static_cast<std::size_t>(spread.count()));
-}
-
 Deadline soon() {
     return std::chrono::steady_clock::now() + kPatience;
 }
@@ -67,45 +62,6 @@ ServiceAction step_action(std::string name, const StoredSecret& secret, const Ro
 /// What is kept and shown of an error: text of a target may be anything.
 std::string shortened(const std::string& text) {
     return proto::printable(text, kMostErrorCharacters);
-}
-
-Step following(Step step) {
-    return static_cast<Step>(static_cast<int>(step) + 1);
-}
-
-/// Where to go on with what makes `version`. Never behind setSecret: the table that remembers the step is not
-/// sealed, and a target may have lost since then what it was told (a replica that took over, a backup that
-/// was restored).
-Step resumed(Step step, const storage::StoredVersion& version) {
-    return version.kind ? std::min(step, Step::set) : Step::create;
-}
-
-/// When it is due in the window after the present one, whatever became of that. A value that ends is looked
-/// at again after `pause` at the latest.
-std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now, std::chrono::milliseconds pause) {
-    if (!secret.rotation) return std::nullopt;
-    secrets::reschedule(*secret.rotation, now);
-    if (auto& renew_by = secret.rotation->renew_by) renew_by = std::max(*renew_by, now + pause);
-    return secrets::due_of(secret);
-}
-
-void to_rest(RotationTask& task, std::optional<Timestamp> due) {
-    task.due = due;
-    task.version.reset();
-    task.step = Step::create;
-    task.attempt = 0;
-    task.started.reset();
-    task.test_only = false;
-}
-
-storage::RotationRun run_of(const RotationTask& task, std::string outcome, Timestamp now) {
-    return {.version = *task.version,
-            .started = task.started.value_or(now),
-            .ended = now,
-            .outcome = std::move(outcome),
-            .step = task.step,
-            .attempts = task.attempt,
-            .message = task.last_error};
 }
 
 /// The token of a rotation that nobody asked for, in the form that ClientRequestTokens have.
