@@ -778,11 +778,10 @@ TEST(Config, RotationFunctionsHaveTheKeysOfTheirKind) {
 }
 
 TEST(Config, RotationFunctionsHaveNoKeysOfAnotherKind) {
-    EXPECT_THAT(
-        problems_with(function("kind = \"oracle\"")),
-        HasSubstr(
-            "\"oracle\" is not known; choose one of \"api\", \"exec\", \"lambda\", \"mysql\", \"oauth\", "
-            "\"postgresql\", \"random\", \"redis\", \"ssh\""));
+    EXPECT_THAT(problems_with(function("kind = \"oracle\"")),
+                HasSubstr("\"oracle\" is not known; choose one of \"api\", \"certificate\", \"exec\", "
+                          "\"lambda\", \"mysql\", \"oauth\", "
+                          "\"postgresql\", \"random\", \"redis\", \"ssh\""));
     EXPECT_THAT(problems_with(function("kind = \"mysql\"\ntls = \"require\"")),
                 HasSubstr("\"require\" is not known; choose one of \"verify-full\", \"disable\""));
     EXPECT_THAT(problems_with(function("kind = \"mysql\"\ntls = \"disable\"\nadmin_secret = \"a\"")),
