@@ -111,18 +111,18 @@ void ListKeeper::wake() noexcept {
 }
 
 void ListKeeper::run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        run_once();
+    for (unsigned round = 0; !stop.stop_requested(); ++round) {
+        run_once(round % kSweepEvery == 0 ? Look::at_everything : Look::at_lists);
         std::unique_lock lock(mutex_);
         wake_.wait_for(lock, stop, kInterval, [this] { return woken_; });
         woken_ = false;
     }
 }
 
-void ListKeeper::run_once() {
+void ListKeeper::run_once(Look look) {
     for (const auto& authority : parts_.lists.authorities()) {
         try {
-            look_after(*authority);
+            look_after(*authority, look);
             failures_.erase(authority->name());
         } catch (const std::exception& error) {
             // Told once: the same again is no news.
@@ -154,7 +154,7 @@ std::vector<IssuedCertificate> ListKeeper::superseded(const Authority& authority
     });
 }
 
-void ListKeeper::look_after(const Authority& authority) {
+void ListKeeper::look_after(const Authority& authority, Look look) {
     using Stored = std::optional<storage::StoredRevocationList>;
     const auto stored = wait_for<Stored>([&](Completion<Stored> done) {
         parts_.database.read<Stored>(
@@ -165,7 +165,7 @@ void ListKeeper::look_after(const Authority& authority) {
             std::move(done));
     });
     if (stored) static_cast<void>(parts_.lists.adopt(authority, stored->list));
-    const auto gone = superseded(authority);
+    const auto gone = look == Look::at_everything ? superseded(authority) : std::vector<IssuedCertificate>();
     if (!stored || !gone.empty() || is_due(times_of_newest(parts_.lists, authority), parts_.clock.now())) {
         sign_next(authority, gone);
     }

@@ -37,6 +37,8 @@ struct KeeperEvents {
 class ListKeeper {
 public:
     static constexpr std::chrono::seconds kInterval{5};
+    /// What was superseded is looked for in every so many rounds: every certificate is looked at for that.
+    static constexpr unsigned kSweepEvery = 6;
     /// How long after its end a certificate is remembered.
     static constexpr std::chrono::hours kRemembered{24 * 400};
 
@@ -51,11 +53,12 @@ public:
     /// There may be something to do. Returns at once.
     void wake() noexcept;
     /// One look, on the calling thread; for tests and the thread itself. Failures are told, not thrown.
-    void run_once();
+    enum class Look : std::uint8_t { at_lists, at_everything };
+    void run_once(Look look = Look::at_everything);
 
 private:
     void run(const std::stop_token& stop);
-    void look_after(const Authority& authority);
+    void look_after(const Authority& authority, Look look);
     void sign_next(const Authority& authority, const std::vector<storage::IssuedCertificate>& gone);
     /// Certificates whose version the sealed secret does not need any more.
     [[nodiscard]] std::vector<storage::IssuedCertificate> superseded(const Authority& authority) const;

@@ -244,6 +244,31 @@ if openssl verify -CAfile "$ca/root.pem" -untrusted "$work/client.untrusted" -pu
 fi
 expect_contains "the authorities are listed" "CN=Imported CA" "$(coffer certificate authorities)"
 
+# ---- who may revoke -------------------------------------------------------------------------------------------------------
+
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=alice -keyout "$work/alice.key" -out "$work/alice.csr" 2>/dev/null
+COFFER_CLIENT_SAN="URI:spiffe://coffer.local/alice" openssl ca -batch -notext -config "$state/tls/ca.cnf" -extensions client \
+  -in "$work/alice.csr" -out "$work/alice.crt" 2>/dev/null
+as_alice() { COFFER_CERT_FILE="$work/alice.crt" COFFER_KEY_FILE="$work/alice.key" "$@"; }
+coffer iam create-user --user-name alice >/dev/null
+coffer iam add-user-identity --user-name alice --identity Kind=spiffe,Value=spiffe://coffer.local/alice >/dev/null
+coffer iam put-user-policy --user-name alice --policy-name revoke --policy-document '{"Version":"2012-10-17","Statement":[
+  {"Effect":"Allow","Action":"coffer:RevokeCertificate","Resource":"arn:aws:secretsmanager:*:*:secret:app/rsa-*"}]}' >/dev/null
+expect_refused "listing wants a right" "coffer:ListCertificates" as_alice coffer certificate list
+expect_refused "so does revoking, on the secret" "coffer:RevokeCertificate" \
+  as_alice coffer certificate revoke --serial "$(field_of app/client serial)" --reason superseded
+expect_refused "and asking for a serial number that is nobody's" "coffer:RevokeCertificate" \
+  as_alice coffer certificate revoke --serial 1234 --reason superseded
+expect_contains "who has it on one secret revokes that one's" privilegeWithdrawn \
+  "$(as_alice coffer certificate revoke --secret-id app/rsa --reason privilegeWithdrawn)"
+wait_until "on the list of its own authority" crl_has requested "$(field_of app/rsa serial)"
+if crl_has issuing "$(field_of app/rsa serial)"; then fail "it is on another authority's list"; fi
+journal() { cat "$dir"/audit/journal-*.log; }
+for event in CertificateIssued RevocationListSigned RevokeCertificate; do
+  expect_contains "the journal has $event" "\"eventName\":\"$event\"" "$(journal)"
+done
+expect_contains "and who was refused" AccessDenied "$(journal | grep '"eventName":"RevokeCertificate"' | grep alice)"
+
 # ---- names that are not allowed -------------------------------------------------------------------------------------------
 
 refused() { # WORDS JSON
