@@ -358,3 +358,45 @@ stop_server
 
 field_of app/tls private_key | sed -n 2,3p >>"$work/values"
 expect_nothing_told app/tls
+
+# ---- nothing of a key is left ------------------------------------------------------------------------------------------------
+
+cat >"$work/left.py" <<'PY'
+# Which parts of private keys are in a file: lines of their PEM, and their secret numbers, in both orders of bytes.
+import mmap, re, subprocess, sys
+file = open(sys.argv[1], "rb")
+core = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+for key in sys.argv[2:]:
+    found = [line for line in open(key).read().split("\n")[1:-2] if core.find(line.encode()) >= 0]
+    text = subprocess.run(["openssl", "pkey", "-in", key, "-noout", "-text"], capture_output=True, text=True, check=True).stdout
+    for name, digits in re.findall(r"^(priv|privateExponent|prime1|prime2):\n((?:    [0-9a-f:]+\n)+)", text, re.M):
+        number = bytes.fromhex(re.sub(r"[\s:]", "", digits)).lstrip(b"\0")
+        if core.find(number) >= 0 or core.find(number[::-1]) >= 0:
+            found.append(name)
+    print(len(found), end=" ")
+PY
+if command -v gcore >/dev/null && [ "$(id -u)" -eq 0 ]; then
+  coffer rotation force app/tls --wait 2>/dev/null
+  coffer rotation force app/rsa --wait 2>/dev/null
+  coffer rotation check app/tls >/dev/null
+  take app/tls left
+  take app/rsa left.rsa
+  /usr/bin/python3 - "$work/left.key" >"$work/holder.pid" <<'PY' &
+import sys, time
+key = open(sys.argv[1]).read()
+print("ready", flush=True)
+time.sleep(60)
+PY
+  holder=$!
+  background+=("$holder")
+  wait_until "a process holds the key" test -s "$work/holder.pid"
+  if gcore -o "$work/core" "$holder" >/dev/null 2>&1 && [ -s "$work/core.$holder" ]; then
+    expect_contains "the search finds a key that is there" " " "$(/usr/bin/python3 "$work/left.py" "$work/core.$holder" "$work/left.key" | grep -v '^0 ')"
+    gcore -o "$work/core" "$(daemon_pid)" >/dev/null 2>&1
+    expect_equal "of keys that were made nothing is left in the daemon's memory" "0 0 " \
+      "$(/usr/bin/python3 "$work/left.py" "$work/core.$(daemon_pid)" "$work/left.key" "$work/left.rsa.key")"
+    rm -f "$work"/core.*
+  else
+    what "memory cannot be dumped here: not looked at"
+  fi
+fi
