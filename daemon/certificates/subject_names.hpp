@@ -39,10 +39,6 @@ inline constexpr std::size_t kNamesMost = 100;
 
 /// The subject alternative names, critical where the subject is empty (RFC 5280, section 4.2.1.6). Null when
 /// there are none.
-struct ExtensionDeleter {
-    void operator()(X509_EXTENSION* extension) const noexcept { X509_EXTENSION_free(extension); }
-};
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, ExtensionDeleter>;
 [[nodiscard]] ExtensionPtr alternative_names(const SubjectNames& names);
 
 /// All of a certificate's names, in the form of checked(). Throws CertificateError when it has one of another

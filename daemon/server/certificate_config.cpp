@@ -164,7 +164,9 @@ void require_known_authorities(TableReader& root, const Config& config, ConfigPr
                             "there is no [[certificate_authority]] named \"" + function->authority + "\"");
         } else if (function->days > found->max_days) {
             reader.complain(reader.has("days") ? "days" : "authority",
-                            "is more than the authority's max_days, " + std::to_string(found->max_days));
+                            "certificates of " + std::to_string(function->days) +
+                                " days are longer than the authority's max_days, " +
+                                std::to_string(found->max_days));
         }
     }
 }
