@@ -9,6 +9,7 @@ namespace coffer::crypto {
 
 namespace {
 constexpr std::size_t kNameBytesMax = 200;
+constexpr std::size_t kAuthorityNameMost = 64;
 
 bool is_name_character(char c) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' ||
@@ -28,6 +29,15 @@ std::optional<std::uint32_t> parse_generation(std::string_view digits) noexcept 
 bool is_master_key_name(std::string_view name) noexcept {
     return !name.empty() && name.size() <= kNameBytesMax && name.front() != '/' && name.back() != '/' &&
            std::ranges::all_of(name, is_name_character);
+}
+
+bool is_authority_name(std::string_view name) noexcept {
+    return !name.empty() && name.size() <= kAuthorityNameMost && name.find('/') == std::string_view::npos &&
+           std::ranges::all_of(name, is_name_character);
+}
+
+std::string authority_key_label(std::string_view name) {
+    return std::string(kAuthorityKeyPrefix) + std::string(name);
 }
 
 std::string master_key_label(std::string_view name, std::uint32_t generation) {

@@ -15,6 +15,13 @@ namespace coffer::crypto {
 inline constexpr std::string_view kMasterKeyPrefix = "coffer/master/";
 inline constexpr std::string_view kSealKeyPrefix = "coffer/seal/";
 inline constexpr std::string_view kAuditKeyPrefix = "coffer/audit/";
+inline constexpr std::string_view kAuthorityKeyPrefix = "coffer/ca/";
+
+/// Whether `name` can name a certificate authority: 1 to 64 of A-Z a-z 0-9 _ -.
+[[nodiscard]] bool is_authority_name(std::string_view name) noexcept;
+
+/// "coffer/ca/NAME": of both halves of an authority's key, and their CKA_ID.
+[[nodiscard]] std::string authority_key_label(std::string_view name);
 
 /// CKA_ID of a master key: the 16 bytes of its id, then its generation, 4 bytes big-endian.
 inline constexpr std::size_t kMasterKeyCkaIdBytes = 20;

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "crypto/module.hpp"
+#include "crypto/private_key.hpp"
 #include "crypto/slot.hpp"
-#include "crypto/tls_key.hpp"
 
 namespace coffer::crypto {
 

@@ -1,5 +1,5 @@
 #pragma once
-// A PKCS#11 module, loaded and initialized once for the process: through libp11, which serves the TLS key,
+// A PKCS#11 module, loaded and initialized once for the process: through libp11, which serves private keys,
 // together with the raw function list of the same shared object, which serves everything else.
 
 #include <filesystem>

@@ -209,16 +209,16 @@ EvpPkeyPtr Token::libp11_key(const TokenUri& key) {
     return libp11_keys_.find(*module_, info().slot, key);
 }
 
-std::shared_ptr<TlsSigner> Token::signer(Executor& executor, TokenUri key) {
+std::shared_ptr<TokenSigner> Token::signer(Executor& executor, TokenUri key) {
     const std::lock_guard lock(signers_mutex_);
     for (const auto& signer : signers_) {
         if (signer->uri().text() == key.text()) return signer;
     }
-    return signers_.emplace_back(std::make_shared<TlsSigner>(*this, executor, std::move(key)));
+    return signers_.emplace_back(std::make_shared<TokenSigner>(*this, executor, std::move(key)));
 }
 
 void Token::close_signers() noexcept {
-    std::vector<std::shared_ptr<TlsSigner>> signers;
+    std::vector<std::shared_ptr<TokenSigner>> signers;
     {
         const std::lock_guard lock(signers_mutex_);
         signers.swap(signers_);

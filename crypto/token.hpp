@@ -17,8 +17,8 @@
 #include "crypto/module.hpp"
 #include "crypto/module_gate.hpp"
 #include "crypto/slot.hpp"
-#include "crypto/tls_signer.hpp"
 #include "crypto/token_keeper.hpp"
+#include "crypto/token_signer.hpp"
 
 namespace coffer::crypto {
 
@@ -70,7 +70,7 @@ public:
     /// libp11's own object for a private key; void after the next login. Throws Error.
     [[nodiscard]] EvpPkeyPtr libp11_key(const TokenUri& key);
     /// The signer for the key that `key` names: one for each URI, taken along through recoveries.
-    [[nodiscard]] std::shared_ptr<TlsSigner> signer(Executor& executor, TokenUri key);
+    [[nodiscard]] std::shared_ptr<TokenSigner> signer(Executor& executor, TokenUri key);
     /// Ends all signing. Before the executor goes.
     void close_signers() noexcept;
     /// Closes the sessions, which logs out, and finalizes the module. No other function may be under way but
@@ -107,7 +107,7 @@ private:
     bool copied_ = false;
 
     std::mutex signers_mutex_;
-    std::vector<std::shared_ptr<TlsSigner>> signers_;
+    std::vector<std::shared_ptr<TokenSigner>> signers_;
 };
 
 }  // namespace coffer::crypto

@@ -9,7 +9,7 @@
 #include <csignal>
 
 #include "crypto/anchor_session.hpp"
-#include "crypto/tls_key.hpp"
+#include "crypto/private_key.hpp"
 #include "daemon/audit_observers.hpp"
 #include "daemon/aws/http_connection.hpp"
 #include "daemon/backend_configs.hpp"
@@ -92,8 +92,9 @@ int Appliance::run() {
 
 void Appliance::start_control() {
     if (config_.health) {
-        health_ = std::make_shared<server::HealthServer>(control_, *config_.health, metrics_,
-                                                         [this] { return readiness(); });
+        health_ = std::make_shared<server::HealthServer>(
+            control_, *config_.health, metrics_, [this] { return readiness(); },
+            [this](std::string_view path) { return revocation_list_at(path); });
         health_->start();
         log_->info("health and metrics", {{"address", std::string_view(config_.health->address)},
                                           {"port", std::int64_t{health_->port()}}});
@@ -282,10 +283,17 @@ void Appliance::make_service() {
     page_tokens_ = std::make_unique<secrets::PageTokens>(page_token_keys_);
     const rotation::RotationParts rotation_parts{
         *hsm_, *database_, *master_keys_, clock_, audit_ ? &audit_->trail() : nullptr, config_.node.name};
+    certificates_ = std::make_unique<CertificateParts>(config_, *hsm_, *database_, rotation_parts.trail,
+                                                       *page_tokens_, clock_, log_);
+    {
+        const std::lock_guard lock(state_mutex_);
+        visible_certificates_ = certificates_.get();
+    }
+    metrics_->add_sampler([this] { return certificates_->metrics(); });
     rotation_ = std::make_unique<RotationParts>(
         config_, rotation_parts,
-        std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_), *page_tokens_,
-        usage_->rotation_counter(), metrics_, log_);
+        std::make_shared<HandlerCredentials>(rotation_parts, *principals_, *session_tokens_),
+        certificates_->basis(), *page_tokens_, usage_->rotation_counter(), metrics_, log_);
     service_ = std::make_unique<secrets::SecretsService>(
         secrets::ServiceParts{{config_.node.region, config_.node.account},
                               *hsm_,
@@ -328,8 +336,9 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
         usage_->counted(std::make_shared<server::RequestRecorder>(metrics_, log_, config_.log.requests));
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
-    std::vector<secrets::OperationSet*> others{iam_service_.get(), audit_lookup_.get(),   &usage_->service(),
-                                               sts_service_.get(), &rotation_->service(), &keys_->service()};
+    std::vector<secrets::OperationSet*> others{
+        iam_service_.get(),    audit_lookup_.get(), &usage_->service(),       sts_service_.get(),
+        &rotation_->service(), &keys_->service(),   &certificates_->service()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_,
                                                     audit_ ? &audit_->refusals() : nullptr);
@@ -358,8 +367,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
 
 server::PkeyPtr Appliance::load_key(const std::string& key, X509* certificate) {
     if (key.starts_with("pkcs11:"))
-        return server::PkeyPtr(crypto::tls_key_from_token(*hsm_, key, certificate).release());
-    return server::PkeyPtr(crypto::tls_key_from_pem(key).release());
+        return server::PkeyPtr(crypto::private_key_from_token(*hsm_, key, certificate).release());
+    return server::PkeyPtr(crypto::private_key_from_pem(key).release());
 }
 
 void Appliance::open_listeners() {
@@ -378,6 +387,7 @@ void Appliance::announce() {
         starting_.clear();
     }
     rotation_->workers().start();
+    certificates_->start();
     service_manager_.ready("serving");
     log_->info("cofferd serves");
 }
@@ -403,6 +413,7 @@ void Appliance::take_apart() {
     if (taken_apart_) return;
     taken_apart_ = true;
     if (rotation_) rotation_->workers().stop();
+    if (certificates_) certificates_->stop();
     if (purge_worker_) purge_worker_->stop();
     if (keys_) keys_->stop();
     control_.stop();
@@ -475,6 +486,11 @@ void Appliance::watch() {
     watchdog_.async_wait([this](const boost::system::error_code& error) {
         if (!error) watch();
     });
+}
+
+std::optional<std::string> Appliance::revocation_list_at(std::string_view path) const {
+    const std::lock_guard lock(state_mutex_);
+    return visible_certificates_ == nullptr ? std::nullopt : visible_certificates_->list_at(path);
 }
 
 std::vector<server::Readiness> Appliance::readiness() const {

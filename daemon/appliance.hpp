@@ -17,6 +17,7 @@
 #include "daemon/audit_lookup/audit_lookup.hpp"
 #include "daemon/audit_parts.hpp"
 #include "daemon/backend_observers.hpp"
+#include "daemon/certificate_parts.hpp"
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/iam/service.hpp"
 #include "daemon/key_parts.hpp"
@@ -82,6 +83,7 @@ private:
     [[nodiscard]] std::vector<iam::ConfiguredListener> listeners() const;
     [[nodiscard]] std::optional<storage::AuditSigner> journal_signer() const;
     [[nodiscard]] std::vector<server::Readiness> readiness() const;
+    [[nodiscard]] std::optional<std::string> revocation_list_at(std::string_view path) const;
     [[nodiscard]] server::PkeyPtr load_key(const std::string& key, X509* certificate);
     [[nodiscard]] std::shared_ptr<server::ServerContext> server_context();
     /// Waits so long, or until the daemon is told to stop; then true.
@@ -123,6 +125,7 @@ private:
     std::unique_ptr<UsageParts> usage_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
     std::unique_ptr<KeyParts> keys_;
+    std::unique_ptr<CertificateParts> certificates_;
     std::unique_ptr<RotationParts> rotation_;
     std::unique_ptr<secrets::SecretsService> service_;
     std::unique_ptr<audit_lookup::AuditLookup> audit_lookup_;
@@ -140,6 +143,7 @@ private:
     const crypto::Hsm* visible_hsm_ = nullptr;
     const storage::Database* visible_database_ = nullptr;
     const AuditParts* visible_audit_ = nullptr;
+    const CertificateParts* visible_certificates_ = nullptr;
 };
 
 }  // namespace coffer::daemon

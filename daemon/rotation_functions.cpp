@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/rotation/api_function.hpp"
+#include "daemon/rotation/certificate_function.hpp"
 #include "daemon/rotation/lambda_function.hpp"
 #include "daemon/rotation/mysql_function.hpp"
 #include "daemon/rotation/oauth_function.hpp"
@@ -115,14 +116,34 @@ rotation::ApiSettings api_settings(const server::ApiFunctionSection& section) {
     return settings;
 }
 
+rotation::CertificateSettings certificate_settings(const std::string& name,
+                                                   const server::CertificateFunctionSection& section) {
+    constexpr std::int64_t kShareOfLife = 3;
+    std::vector<certificates::KeyType> types;
+    for (const auto& type : section.key_types) {
+        if (const auto known = certificates::key_type_of(type)) types.push_back(*known);
+    }
+    const auto before = section.renew_before_days > 0 ? std::chrono::hours(24 * section.renew_before_days)
+                                                      : std::chrono::hours(24 * section.days / kShareOfLife);
+    return {.function = name,
+            .key_types = std::move(types),
+            .usages = {std::ranges::find(section.usages, "server") != section.usages.end(),
+                       std::ranges::find(section.usages, "client") != section.usages.end()},
+            .days = section.days,
+            .renew_before = before,
+            .allowed_names = certificates::AllowedNames(section.allowed_names, section.allow_wildcards),
+            .revoke_superseded = section.revoke_superseded};
+}
+
 /// Makes the function of a section, by the section's type.
 class MakeFunction {
 public:
     using Made = std::shared_ptr<rotation::Function>;
     using Section = server::RotationFunctionSection;
 
-    MakeFunction(const server::Config& config, const Clock& clock, CredentialsPtr credentials)
-        : config_(config), clock_(clock), credentials_(std::move(credentials)) {}
+    MakeFunction(const server::Config& config, const Clock& clock, CredentialsPtr credentials,
+                 CertificateBasis certificates)
+        : config_(config), clock_(clock), credentials_(std::move(credentials)), certificates_(certificates) {}
 
     Made operator()(const Section& section) const {
         try {
@@ -190,16 +211,31 @@ private:
         return std::make_shared<rotation::ApiFunction>(api_settings(kind));
     }
 
+    [[nodiscard]] Made make(const Section& section, const server::CertificateFunctionSection& kind) const {
+        std::unique_ptr<const rotation::CertificateSource> source;
+        if (kind.authority.empty()) {
+            source = std::make_unique<rotation::ProgramSource>(
+                kind.program, rotation::RunnerClient(config_.rotation.runner),
+                certificates::read_certificates(kind.ca_file));
+        } else {
+            source = std::make_unique<rotation::AuthoritySource>(
+                certificates::find_authority(certificates_.authorities, kind.authority));
+        }
+        return std::make_shared<rotation::CertificateFunction>(
+            certificate_settings(section.name, kind), std::move(source), certificates_.ledger, clock_);
+    }
+
     const server::Config& config_;
     const Clock& clock_;
     const CredentialsPtr credentials_;
+    const CertificateBasis certificates_;
 };
 
 }  // namespace
 
 rotation::FunctionSet rotation_functions(const server::Config& config, const Clock& clock,
-                                         CredentialsPtr credentials) {
-    const MakeFunction make(config, clock, std::move(credentials));
+                                         CredentialsPtr credentials, CertificateBasis certificates) {
+    const MakeFunction make(config, clock, std::move(credentials), certificates);
     rotation::FunctionSet functions;
     for (const auto& section : config.rotation.functions) {
         functions.add({.name = section.name,

@@ -4,15 +4,17 @@
 #include <memory>
 
 #include "daemon/base/time.hpp"
+#include "daemon/certificate_parts.hpp"
 #include "daemon/rotation/function_set.hpp"
 #include "daemon/rotation/role_credentials.hpp"
 #include "daemon/server/config.hpp"
 
 namespace coffer::daemon {
 
-/// `credentials` are those of handlers. `clock` must outlive what is made. Throws Error that names the
-/// function and what is wrong with it.
-[[nodiscard]] rotation::FunctionSet rotation_functions(
-    const server::Config& config, const Clock& clock, std::shared_ptr<rotation::RoleCredentials> credentials);
+/// `credentials` are those of handlers. `clock` and `certificates` must outlive what is made. Throws Error
+/// that names the function and what is wrong with it.
+[[nodiscard]] rotation::FunctionSet rotation_functions(const server::Config& config, const Clock& clock,
+                                                       std::shared_ptr<rotation::RoleCredentials> credentials,
+                                                       CertificateBasis certificates);
 
 }  // namespace coffer::daemon

@@ -109,9 +109,11 @@ std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& 
 
 RotationParts::RotationParts(const server::Config& config, rotation::RotationParts parts,
                              std::shared_ptr<rotation::RoleCredentials> credentials,
-                             const secrets::PageTokens& page_tokens, RotationCounter rotated,
-                             std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log)
-    : workers_(with_log(parts, log), rotation_functions(config, parts.clock, std::move(credentials)),
+                             CertificateBasis certificates, const secrets::PageTokens& page_tokens,
+                             RotationCounter rotated, std::shared_ptr<server::Metrics> metrics,
+                             std::shared_ptr<server::Log> log)
+    : workers_(with_log(parts, log),
+               rotation_functions(config, parts.clock, std::move(credentials), certificates),
                restraints_of(config.rotation), settings_of(config.rotation),
                events_of(metrics, log, std::move(rotated))),
       service_(workers_, page_tokens, {config.node.region, config.node.account}) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/certificate_parts.hpp"
 #include "daemon/rotation/role_credentials.hpp"
 #include "daemon/rotation/service.hpp"
 #include "daemon/rotation/workers.hpp"
@@ -23,7 +24,7 @@ public:
     /// Nothing is begun before start(). What `parts` and the others refer to must outlive it.
     /// `credentials` are those of handlers.
     RotationParts(const server::Config& config, rotation::RotationParts parts,
-                  std::shared_ptr<rotation::RoleCredentials> credentials,
+                  std::shared_ptr<rotation::RoleCredentials> credentials, CertificateBasis certificates,
                   const secrets::PageTokens& page_tokens, RotationCounter rotated,
                   std::shared_ptr<server::Metrics> metrics, std::shared_ptr<server::Log> log);
 

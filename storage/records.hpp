@@ -71,6 +71,9 @@ struct StoredRotation {
     std::optional<VersionId> making{};
     /// That version only exists to try the login of the current value with, and goes again.
     bool testing = false;
+    /// When the current value has to be replaced at the latest, as its function says; nothing where it never
+    /// has to.
+    std::optional<Timestamp> renew_by{};
     [[nodiscard]] bool operator==(const StoredRotation&) const = default;
 };
 

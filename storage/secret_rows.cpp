@@ -128,6 +128,7 @@ std::optional<StoredRotation> read_rotation(const pqxx::field& field) {
     rotation.closes = member_time(object, "closes");
     if (auto making = member_text(object, "making")) rotation.making = VersionId(std::move(*making));
     rotation.testing = object.contains("testing");
+    rotation.renew_by = member_time(object, "renew_by");
     return rotation;
 }
 
@@ -273,6 +274,7 @@ std::optional<std::string> rotation_json(const std::optional<StoredRotation>& ro
     put_time("closes", rotation->closes);
     if (rotation->making) object["making"] = storable("version id", rotation->making->value());
     if (rotation->testing) object["testing"] = true;
+    put_time("renew_by", rotation->renew_by);
     return json::serialize(object);
 }
 

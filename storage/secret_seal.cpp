@@ -38,6 +38,7 @@ void put_rotation(CanonicalEncoder& encoder, const StoredRotation& rotation) {
     encoder.optional(rotation.opens, put_time).optional(rotation.closes, put_time);
     encoder.optional(rotation.making, [](CanonicalEncoder& e, const VersionId& id) { e.text(id.value()); });
     encoder.boolean(rotation.testing);
+    if (rotation.renew_by) encoder.number(rotation.renew_by->millis());
 }
 
 void put_generations(CanonicalEncoder& encoder, const std::vector<StoredMasterKey>& keys) {
@@ -52,8 +53,11 @@ void put_generations(CanonicalEncoder& encoder, const std::vector<StoredMasterKe
 }  // namespace
 
 Bytes secret_seal_message(const StoredSecret& secret) {
-    // Seals that were made before there was rotation stay good.
-    CanonicalEncoder encoder(secret.rotation ? "coffer/seal/secret/v2" : "coffer/seal/secret/v1");
+    // Seals that were made before there was rotation, or values that end, stay good.
+    const bool renews = secret.rotation && secret.rotation->renew_by;
+    CanonicalEncoder encoder(renews            ? "coffer/seal/secret/v3"
+                             : secret.rotation ? "coffer/seal/secret/v2"
+                                               : "coffer/seal/secret/v1");
     put_uuid(encoder, secret.id.value());
     encoder.text(secret.name).text(secret.arn);
     encoder.optional(secret.description, put_text).optional(secret.kms_key_id, put_text);

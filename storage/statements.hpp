@@ -22,6 +22,7 @@ namespace coffer::storage {
 [[nodiscard]] std::vector<Statement> usage_statements();
 [[nodiscard]] std::vector<Statement> access_key_use_statements();
 [[nodiscard]] std::vector<Statement> rotation_statements();
+[[nodiscard]] std::vector<Statement> certificate_statements();
 
 /// All of them.
 [[nodiscard]] const std::vector<Statement>& all_statements();

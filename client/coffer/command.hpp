@@ -51,6 +51,9 @@ void add_restore(CLI::App& app, Commands& commands);
 void add_exec(CLI::App& app, Commands& commands);
 void add_usage(CLI::App& app, Commands& commands);
 void add_unused(CLI::App& app, Commands& commands);
+/// coffer certificate: what was issued, and revoking it.
+void add_certificate(CLI::App& app, Commands& commands);
+
 /// coffer rotation: rotations seen and steered.
 void add_rotation(CLI::App& app, Commands& commands);
 void add_whoami(CLI::App& app, Commands& commands);

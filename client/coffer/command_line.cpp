@@ -132,6 +132,7 @@ CommandLine::CommandLine()
     add_audit(app_, commands_);
     add_keys(app_, commands_);
     add_rotation(app_, commands_);
+    add_certificate(app_, commands_);
     add_aws_verbs(app_, commands_);
     check_arguments(app_);
     for (const auto& command : commands_) check_arguments(*command.app);
@@ -234,7 +235,8 @@ void CommandLine::run() {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
             throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
-                             "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit and "
+                             "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit, "
+                             "coffer certificate and "
                              "coffer rotation, ls, history, usage, unused "
                              "and whoami have it");
         }

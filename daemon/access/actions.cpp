@@ -252,6 +252,13 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      kOfSecret},
     {Action::coffer_check_rotation, "coffer:CheckRotation", AccessLevel::read, ResourceType::secret,
      kOfSecret | bit(Key::sm_rotation_lambda_arn)},
+    {Action::coffer_list_certificate_authorities, "coffer:ListCertificateAuthorities", AccessLevel::list,
+     ResourceType::none, 0},
+    {Action::coffer_list_certificates, "coffer:ListCertificates", AccessLevel::list, ResourceType::none, 0},
+    {Action::coffer_revoke_certificate, "coffer:RevokeCertificate", AccessLevel::write, ResourceType::secret,
+     kOfSecret},
+    {Action::coffer_get_certificate_revocation_list, "coffer:GetCertificateRevocationList", AccessLevel::read,
+     ResourceType::none, 0},
 }};
 
 consteval bool actions_in_order() {

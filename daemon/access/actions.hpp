@@ -163,10 +163,14 @@ enum class Action : std::uint8_t {
     coffer_abandon_rotation,
     coffer_pause_rotations,
     coffer_resume_rotations,
-    coffer_check_rotation
+    coffer_check_rotation,
+    coffer_list_certificate_authorities,
+    coffer_list_certificates,
+    coffer_revoke_certificate,
+    coffer_get_certificate_revocation_list
 };
 
-inline constexpr std::size_t kActions = 149;
+inline constexpr std::size_t kActions = 153;
 using ActionSet = std::bitset<kActions>;
 
 /// As AWS classes actions ("access levels").

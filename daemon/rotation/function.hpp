@@ -116,6 +116,11 @@ public:
     virtual void run(Step step, const StepContext& context, SecretValues& values) = 0;
     /// What would stand in the way of a rotation now. Changes nothing.
     [[nodiscard]] virtual std::vector<Check> check(const StepContext& context, SecretValues& values) = 0;
+    /// When `value` has to be replaced at the latest, whatever the schedule says; nothing where it never has
+    /// to. Pure.
+    [[nodiscard]] virtual std::optional<Timestamp> renew_by(const crypto::SecretBytes& /*value*/) const {
+        return std::nullopt;
+    }
 };
 
 /// A function that only has to say what the new value is, how the target learns it, and how it is tried: when

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
 #include "proto/utf8.hpp"
@@ -40,12 +41,6 @@ private:
     Timestamp until_;
 };
 
-/// A secret's own place within `spread`, the same on every node.
-std::chrono::milliseconds place_of(storage::SecretId id, std::chrono::milliseconds spread) {
-    return std::chrono::milliseconds(std::hash<Uuid>{}(id.value()) %
-                                     static_cast<std::size_t>(spread.count()));
-}
-
 Deadline soon() {
     return std::chrono::steady_clock::now() + kPatience;
 }
@@ -67,42 +62,6 @@ ServiceAction step_action(std::string name, const StoredSecret& secret, const Ro
 /// What is kept and shown of an error: text of a target may be anything.
 std::string shortened(const std::string& text) {
     return proto::printable(text, kMostErrorCharacters);
-}
-
-Step following(Step step) {
-    return static_cast<Step>(static_cast<int>(step) + 1);
-}
-
-/// Where to go on with what makes `version`. Never behind setSecret: the table that remembers the step is not
-/// sealed, and a target may have lost since then what it was told (a replica that took over, a backup that
-/// was restored).
-Step resumed(Step step, const storage::StoredVersion& version) {
-    return version.kind ? std::min(step, Step::set) : Step::create;
-}
-
-/// When it is due in the window after the present one, whatever became of that.
-std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now) {
-    if (secret.rotation) secrets::reschedule(*secret.rotation, now);
-    return secrets::due_of(secret);
-}
-
-void to_rest(RotationTask& task, std::optional<Timestamp> due) {
-    task.due = due;
-    task.version.reset();
-    task.step = Step::create;
-    task.attempt = 0;
-    task.started.reset();
-    task.test_only = false;
-}
-
-storage::RotationRun run_of(const RotationTask& task, std::string outcome, Timestamp now) {
-    return {.version = *task.version,
-            .started = task.started.value_or(now),
-            .ended = now,
-            .outcome = std::move(outcome),
-            .step = task.step,
-            .attempts = task.attempt,
-            .message = task.last_error};
 }
 
 /// The token of a rotation that nobody asked for, in the form that ClientRequestTokens have.
@@ -280,7 +239,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
                     const std::atomic<bool>& ended) const {
     ServiceAction started;
     if (!task.version) {
-        if (!begin_by_itself(task, secret)) return;
+        if (is_good_for_longer(task, secret, function) || !begin_by_itself(task, secret)) return;
     } else {
         const auto* version = secrets::find_version(secret.versions, *task.version);
         if (version == nullptr ||
@@ -297,6 +256,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
     ++task.attempt;
     task.last_attempt = parts_.clock.now();
     save(task, std::move(started));
+    std::optional<Timestamp> renew_by;
     try {
         while (true) {
             if (ended) throw RotationLost("the node stops, or was not heard of for too long");
@@ -304,7 +264,10 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
                                       std::chrono::steady_clock::now() + function.timeout, &ended};
             StoredValues values(parts_, task, context.deadline, &stops_);
             function.function->run(task.step, context, values);
-            if (task.step == Step::finish) break;
+            if (task.step == Step::finish) {
+                if (const auto value = values.pending()) renew_by = function.function->renew_by(*value);
+                break;
+            }
             const auto done = task.step;
             task.step = following(done);
             save(task, step_action("RotationStepSucceeded", secret, task, done));
@@ -318,10 +281,37 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         fail(task, secret, StepFailed::Kind::hopeless, altered.what());
         return;
     }
-    complete(task, secret);
+    complete(task, secret, renew_by);
 }
 
-void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
+bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
+                                const FunctionEntry& function) const {
+    const auto now = parts_.clock.now();
+    const auto window = secrets::window_due_of(secret);
+    if (!secret.rotation->renew_by || (window && *window <= now)) return false;
+    StoredValues values(parts_, task, std::chrono::steady_clock::now() + function.timeout);
+    const auto renew_by = function.function->renew_by(values.current());
+    if (renew_by && *renew_by <= now) return false;
+    auto rested = task;
+    rested.last_error.reset();
+    rested.failed = false;
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            if (!locked.rotation || locked.revision != secret.revision) {
+                throw RotationLost("the secret was changed in the meantime");
+            }
+            locked.rotation->renew_by = renew_by;
+            rested.due = secrets::due_of(locked);
+            SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, rested, true));
+        },
+        action_of("RotationRescheduled", secret, task), soon());
+    return true;
+}
+
+void Runner::complete(RotationTask& task, const StoredSecret& secret,
+                      std::optional<Timestamp> renew_by) const {
     const auto now = parts_.clock.now();
     task.last_error.reset();
     auto rested = task;
@@ -343,6 +333,7 @@ void Runner::complete(RotationTask& task, const StoredSecret& secret) const {
             secrets::detach_label(locked.versions, *task.version, kPending);
             locked.rotation->making.reset();
             locked.rotation->last_rotated = locked.last_changed = now;
+            locked.rotation->renew_by = renew_by;
             secrets::reschedule(*locked.rotation, now);
             to_rest(rested, secrets::due_of(locked));
             SecretRepository::update(tx, std::move(locked), {});
@@ -392,7 +383,7 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     after.failed = task.failed || final;
     if ((hopeless && !is_there) || (exhausted && !may_be_there)) {
         after.attempt = 0;
-        after.due = due_later(secret, now);
+        after.due = due_later(secret, now, retry_.longest);
     } else {
         after.due = now + (hopeless ? retry_.longest : retry_.after(task.attempt));
     }
@@ -445,6 +436,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             action_of("TestRotationStarted", secret, task), soon());
     }
     std::optional<std::string> problem;
+    const auto renew_by = function.function->renew_by(values.current());
     try {
         // A try that was cut off may have left it there.
         if (!values.pending()) values.put_pending(values.current());
@@ -464,6 +456,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             if (locked.rotation) {
                 locked.rotation->making.reset();
                 locked.rotation->testing = false;
+                if (!problem) locked.rotation->renew_by = renew_by;
             }
             to_rest(rested, secrets::due_of(locked));
             SecretRepository::update(tx, std::move(locked), {});

@@ -59,6 +59,10 @@ private:
     void carry_on(storage::RotationTask& task, const std::atomic<bool>& ended) const;
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
+    /// Whether only its value's end made it due, and the value that is AWSCURRENT now is good for longer:
+    /// then it is laid aside until that has to be renewed.
+    [[nodiscard]] bool is_good_for_longer(storage::RotationTask& task, const storage::StoredSecret& secret,
+                                          const FunctionEntry& function) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function, const std::atomic<bool>& ended) const;
     /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin.
@@ -71,7 +75,9 @@ private:
     /// One that was asked for by hand does not wait, and counts for its groups.
     void note_turns(const storage::StoredSecret& secret) const;
     void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;
-    void complete(storage::RotationTask& task, const storage::StoredSecret& secret) const;
+    /// `renew_by` is the new value's.
+    void complete(storage::RotationTask& task, const storage::StoredSecret& secret,
+                  std::optional<Timestamp> renew_by) const;
     void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
     void fail(storage::RotationTask& task, const storage::StoredSecret& secret, StepFailed::Kind kind,
               const std::string& message) const;

@@ -127,6 +127,23 @@ std::optional<std::string_view> SecretFields::find_at(std::string_view pointer) 
     return store_->text_of(store_->root.find_pointer(pointer, absent), pointer);
 }
 
+std::vector<std::string> SecretFields::texts(std::string_view name) const {
+    const auto* value = store_->root.get_object().if_contains(name);
+    if (value == nullptr || value->is_null()) return {};
+    if (const auto* text = value->if_string()) return {std::string(text->data(), text->size())};
+    const auto* list = value->if_array();
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        const auto* text = (*list)[i].if_string();
+        if (text == nullptr) break;
+        texts.emplace_back(text->data(), text->size());
+    }
+    if (list == nullptr || texts.size() != list->size()) {
+        hopeless("the secret's field \"" + std::string(name) + "\" must be a list of texts");
+    }
+    return texts;
+}
+
 std::string_view SecretFields::require(std::string_view name) const {
     const auto value = find(name);
     if (!value || value->empty()) {

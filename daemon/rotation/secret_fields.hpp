@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/secret_bytes.hpp"
 
@@ -25,6 +26,9 @@ public:
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
     /// The same at a JSON pointer (RFC 6901), such as "/keys/0/id".
     [[nodiscard]] std::optional<std::string_view> find_at(std::string_view pointer) const;
+    /// A list of texts, or one; empty when there is none of that name. Throws StepFailed when it is anything
+    /// else.
+    [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
     /// The text of that name; throws StepFailed that names the field when it is not there or empty.
     [[nodiscard]] std::string_view require(std::string_view name) const;
     /// A port: 1 to 65,535, as a number or a text. `otherwise` when absent.

@@ -50,33 +50,8 @@ std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::s
 }  // namespace
 
 void RotationWrites::run(Job job, secrets::ServiceAction action, Deadline deadline) const {
-    using Event = std::optional<secrets::ChangeEvent>;
-    auto* const trail = parts_.trail;
-    // Of all attempts: a transaction may be run again.
-    const auto stored = std::make_shared<std::vector<Uuid>>();
-    UniqueFunction<Event(storage::WriteTransaction&)> whole =
-        [job = std::move(job), action = std::move(action), trail,
-         stored](storage::WriteTransaction& tx) -> Event {
-        job(tx);
-        if (trail == nullptr || action.name.empty()) return std::nullopt;
-        auto event = trail->store_action(action, tx);
-        stored->push_back(event.id);
-        return event;
-    };
-    Event event;
-    try {
-        event = wait_for<Event>([&](Completion<Event> done) {
-            parts_.database.write<Event>({Priority::rotation, deadline}, std::move(whole), std::move(done));
-        });
-    } catch (...) {
-        for (const auto& id : *stored) trail->abandon_action(id);
-        throw;
-    }
-    if (!event) return;
-    for (const auto& id : *stored) {
-        if (id != event->id) trail->abandon_action(id);
-    }
-    trail->action_committed(std::move(*event));
+    secrets::ServiceWrites(parts_.database, parts_.trail)
+        .run(std::move(job), std::move(action), {Priority::rotation, deadline});
 }
 
 StoredSecret load_secret(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline) {

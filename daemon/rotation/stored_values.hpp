@@ -10,6 +10,7 @@
 #include "daemon/rotation/function.hpp"
 #include "daemon/secrets/audit_trail.hpp"
 #include "daemon/secrets/master_keys.hpp"
+#include "daemon/secrets/service_writes.hpp"
 #include "storage/database.hpp"
 
 namespace coffer::rotation {
@@ -32,7 +33,7 @@ class RotationWrites {
 public:
     explicit RotationWrites(const RotationParts& parts) : parts_(parts) {}
 
-    using Job = std::function<void(storage::WriteTransaction&)>;
+    using Job = secrets::ServiceWrites::Job;
     /// `action`, where it has a name, is the event of what `job` did. Throws what the database and `job`
     /// throw.
     void run(Job job, secrets::ServiceAction action, Deadline deadline) const;

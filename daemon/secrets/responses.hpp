@@ -29,9 +29,10 @@ void fill_rotation(const storage::StoredRotation& rotation, Message& message) {
     if (rotation.expression) message.mutable_rotation_rules()->set_schedule_expression(*rotation.expression);
     if (rotation.duration) message.mutable_rotation_rules()->set_duration(*rotation.duration);
     if (rotation.last_rotated) message.set_last_rotated_date(rotation.last_rotated->seconds());
-    if (rotation.enabled && rotation.closes) {
-        message.set_next_rotation_date((*rotation.closes - std::chrono::seconds(1)).seconds());
-    }
+    auto next = rotation.closes;
+    if (next) next = *next - std::chrono::seconds(1);
+    if (rotation.renew_by && (!next || *rotation.renew_by < *next)) next = rotation.renew_by;
+    if (rotation.enabled && next) message.set_next_rotation_date(next->seconds());
 }
 
 /// The members that DescribeSecret and ListSecrets share. Absent values stay absent.

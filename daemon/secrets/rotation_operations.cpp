@@ -44,7 +44,10 @@ bool is_repeated(const StoredSecret& secret, const VersionId& token) {
 StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequest& request,
                           const RotationFunctions* functions, Timestamp now) {
     auto rotation = with_rules(secret.rotation.value_or(StoredRotation{}), request.rotation_rules());
-    if (!request.rotation_lambda_arn().empty()) rotation.function = request.rotation_lambda_arn();
+    if (!request.rotation_lambda_arn().empty() && request.rotation_lambda_arn() != rotation.function) {
+        rotation.function = request.rotation_lambda_arn();
+        rotation.renew_by.reset();  // the other function's
+    }
     if (rotation.function.empty()) throw no_rotation_function();
     if (functions == nullptr || !functions->has(rotation.function)) throw unknown_rotation_function();
     rotation.enabled = true;

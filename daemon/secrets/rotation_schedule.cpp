@@ -46,7 +46,7 @@ void reschedule(StoredRotation& rotation, Timestamp base) {
     if (rotation.expression) rotation.expression_days = schedule->days(base);
 }
 
-std::optional<Timestamp> due_of(const StoredSecret& secret) {
+std::optional<Timestamp> window_due_of(const StoredSecret& secret) {
     const auto& rotation = secret.rotation;
     if (!rotation || !rotation->enabled || !rotation->opens || !rotation->closes) return std::nullopt;
     const auto length = rotation->closes->millis() - rotation->opens->millis();
@@ -56,6 +56,14 @@ std::optional<Timestamp> due_of(const StoredSecret& secret) {
         std::hash<Uuid>{}(secret.id.value()) ^ static_cast<std::size_t>(rotation->opens->millis());
     return *rotation->opens +
            std::chrono::milliseconds(static_cast<std::int64_t>(place % static_cast<std::size_t>(usable)));
+}
+
+std::optional<Timestamp> due_of(const StoredSecret& secret) {
+    if (!secret.rotation || !secret.rotation->enabled) return std::nullopt;
+    const auto window = window_due_of(secret);
+    const auto& renew_by = secret.rotation->renew_by;
+    if (!window || !renew_by) return window ? window : renew_by;
+    return std::min(*window, *renew_by);
 }
 
 std::optional<VersionId> current_version(const StoredSecret& secret) {
@@ -69,6 +77,7 @@ std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, 
     if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before)
         return std::nullopt;
     reschedule(*secret.rotation, now);
+    if (secret.rotation->renew_by) secret.rotation->renew_by = now;
     return NewSchedule{secret.id, due_of(secret)};
 }
 

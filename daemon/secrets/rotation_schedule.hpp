@@ -26,6 +26,10 @@ void reschedule(storage::StoredRotation& rotation, Timestamp base);
 
 /// When in its window the secret becomes due: the windows of many secrets open at the same hour, so each has
 /// a place of its own in it, the same on every node. Nothing while rotation is off or has no schedule.
+[[nodiscard]] std::optional<Timestamp> window_due_of(const storage::StoredSecret& secret);
+
+/// When the secret becomes due: in its window, or when its value has to be renewed, whichever comes first.
+/// Nothing while rotation is off.
 [[nodiscard]] std::optional<Timestamp> due_of(const storage::StoredSecret& secret);
 
 /// When a secret becomes due, for the queue.
@@ -35,7 +39,8 @@ struct NewSchedule {
 };
 
 /// After a change that may have given `secret` another current value than the version `before` had: counts
-/// the days of its schedule from `now`, as AWS does. Nothing where that changes nothing.
+/// the days of its schedule from `now`, as AWS does. Where values have to be renewed, it is due at once: the
+/// rotation's function alone can tell until when the new one is good. Nothing where that changes nothing.
 [[nodiscard]] std::optional<NewSchedule> after_change(const std::optional<storage::VersionId>& before,
                                                       storage::StoredSecret& secret, Timestamp now);
 

@@ -14,6 +14,7 @@
 
 #include "daemon/server/allowed_networks.hpp"
 #include "daemon/server/audit_config.hpp"
+#include "daemon/server/certificate_config.hpp"
 #include "daemon/server/oidc_config.hpp"
 #include "daemon/server/rotation_config.hpp"
 #include "daemon/server/toml_reader.hpp"
@@ -360,7 +361,9 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     read_audit(root, config.audit, problems);
     read_section(root, "master_keys", Need::optional, config.master_keys, read_master_keys, problems);
     read_section(root, "usage", Need::optional, config.usage, read_usage, problems);
+    read_certificate_authorities(root, config, problems);
     read_rotation(root, config.rotation, problems);
+    require_known_authorities(root, config, problems);
     read_oidc_providers(root, config.oidc_providers, problems);
     read_section(root, "process", Need::optional, config.process, read_process, problems);
     root.finish();

@@ -266,11 +266,25 @@ struct LambdaFunctionSection {
     std::string role;     ///< name of the role that it acts as
 };
 
+/// X.509 certificates, of an authority of the configuration or of a program that asks another one.
+struct CertificateFunctionSection {
+    std::string authority;                          ///< its name; empty: `program`
+    std::string program;                            ///< its name in the runner's configuration
+    std::filesystem::path ca_file;                  ///< with `program`: whom its certificates have to lead to
+    std::vector<std::string> key_types{"ec-p256"};  ///< the first one where a secret names none
+    std::vector<std::string> usages{"server", "client"};
+    std::int64_t days = 90;
+    std::int64_t renew_before_days = 0;      ///< 0: a third of `days`
+    std::vector<std::string> allowed_names;  ///< patterns (daemon/certificates/allowed_names.hpp)
+    bool allow_wildcards = false;
+    bool revoke_superseded = false;
+};
+
 /// What a [[rotation_function]] has besides the keys that all of them have: by its `kind`.
 using RotationFunctionKind =
     std::variant<RandomFunctionSection, PostgresqlFunctionSection, MysqlFunctionSection, RedisFunctionSection,
                  SshFunctionSection, OauthFunctionSection, ApiFunctionSection, ExecFunctionSection,
-                 LambdaFunctionSection>;
+                 LambdaFunctionSection, CertificateFunctionSection>;
 
 struct RotationFunctionSection {
     std::string name;
@@ -310,6 +324,17 @@ struct RotationSection {
     std::vector<RotationGroupSection> groups;
 };
 
+/// Who issues certificates, with a key in the token.
+struct CertificateAuthoritySection {
+    std::string name;
+    std::string key;                    ///< RFC 7512 URI; empty: the key "coffer/ca/NAME" of the token
+    std::filesystem::path certificate;  ///< PEM: its own, then those that certify it
+    std::int64_t max_days = 397;
+    std::int64_t crl_days = 7;
+    std::filesystem::path crl_file;  ///< empty: the revocation list is written nowhere
+    std::string crl_url;             ///< empty: certificates name none
+};
+
 struct ProcessConfig {
     bool syscall_filter = true;
     bool lock_memory = true;
@@ -329,6 +354,7 @@ struct Config {
     MasterKeysSection master_keys;
     UsageSection usage;
     RotationSection rotation;
+    std::vector<CertificateAuthoritySection> certificate_authorities;
     std::vector<OidcProviderConfig> oidc_providers;
     ProcessConfig process;
 

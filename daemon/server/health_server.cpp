@@ -42,7 +42,7 @@ Response respond(const Request& request, http::status status, std::string_view t
 }
 
 Response answer(const Request& request, const Metrics& metrics,
-                const std::function<std::vector<Readiness>()>& readiness) {
+                const std::function<std::vector<Readiness>()>& readiness, const HealthServer::Lists& lists) {
     const std::string_view target(request.target().data(), request.target().size());
     const std::string_view path = target.substr(0, target.find('?'));
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
@@ -61,8 +61,16 @@ Response answer(const Request& request, const Metrics& metrics,
         return respond(request, http::status::ok, "text/plain; version=0.0.4; charset=utf-8",
                        metrics.render());
     }
+    if (lists && path.starts_with("/crl/")) {
+        // RFC 5280, section 4.2.1.13: DER; RFC 2585, section 4.2: its type.
+        if (auto list = lists(path)) {
+            return respond(request, http::status::ok, "application/pkix-crl", std::move(*list));
+        }
+        return respond(request, http::status::not_found, "text/plain",
+                       "there is no revocation list of that name\n");
+    }
     return respond(request, http::status::not_found, "text/plain",
-                   "there are /healthz, /readyz and /metrics\n");
+                   "there are /healthz, /readyz, /metrics and /crl/NAME.crl\n");
 }
 
 }  // namespace
@@ -81,8 +89,11 @@ std::string readiness_json(const std::vector<Readiness>& parts) {
 }
 
 HealthServer::HealthServer(asio::io_context& io, const HealthConfig& config, std::shared_ptr<Metrics> metrics,
-                           std::function<std::vector<Readiness>()> readiness)
-    : acceptor_(io), metrics_(std::move(metrics)), readiness_(std::move(readiness)) {
+                           std::function<std::vector<Readiness>()> readiness, Lists lists)
+    : acceptor_(io),
+      metrics_(std::move(metrics)),
+      readiness_(std::move(readiness)),
+      lists_(std::move(lists)) {
     boost::system::error_code error;
     const tcp::endpoint endpoint(asio::ip::make_address(config.address), config.port);
     acceptor_.open(endpoint.protocol(), error);
@@ -137,7 +148,7 @@ asio::awaitable<void> HealthServer::serve([[maybe_unused]] std::shared_ptr<Healt
         stream.expires_after(kTimeout);
         co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
         if (error) break;
-        Response response = answer(parser.get(), *metrics_, readiness_);
+        Response response = answer(parser.get(), *metrics_, readiness_, lists_);
         stream.expires_after(kTimeout);
         co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, error));
         if (!response.keep_alive()) break;

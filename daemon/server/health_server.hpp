@@ -1,13 +1,15 @@
 #pragma once
-// /healthz, /readyz and /metrics over plain HTTP, for load balancers, service managers and Prometheus. No
-// authentication and nothing secret; meant for the loopback or a management network.
+// /healthz, /readyz and /metrics over plain HTTP, for load balancers, service managers and Prometheus, and
+// revocation lists. No authentication and nothing secret; meant for the loopback or a management network.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/server/config.hpp"
@@ -26,12 +28,17 @@ struct Readiness {
 /// For one thread: that of the io_context it was made with.
 ///
 /// `GET /healthz`: 200 while the process works. `GET /readyz`: 200 when every part is ready, else 503, with
-/// JSON that says which is not and why. `GET /metrics`: Prometheus' text format.
+/// JSON that says which is not and why. `GET /metrics`: Prometheus' text format. `GET /crl/NAME.crl`: the
+/// revocation list of a certificate authority (DER).
 class HealthServer : public std::enable_shared_from_this<HealthServer> {
 public:
-    /// `readiness` is asked at each /readyz. Throws ListenError when the address cannot be bound.
+    /// What is at a path behind "/crl/"; nothing: there is no such list.
+    using Lists = std::function<std::optional<std::string>(std::string_view path)>;
+
+    /// `readiness` is asked at each /readyz, `lists` (may be empty) at each /crl/. Throws ListenError when
+    /// the address cannot be bound.
     HealthServer(boost::asio::io_context& io, const HealthConfig& config, std::shared_ptr<Metrics> metrics,
-                 std::function<std::vector<Readiness>()> readiness);
+                 std::function<std::vector<Readiness>()> readiness, Lists lists = {});
 
     void start();
     void stop();
@@ -45,6 +52,7 @@ private:
     boost::asio::ip::tcp::acceptor acceptor_;
     std::shared_ptr<Metrics> metrics_;
     std::function<std::vector<Readiness>()> readiness_;
+    Lists lists_;
     std::size_t open_ = 0;
 };
 

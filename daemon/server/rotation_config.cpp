@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "daemon/server/certificate_config.hpp"
 #include "daemon/server/https_url.hpp"
 #include "daemon/server/units.hpp"
 
@@ -182,21 +183,6 @@ ApiFunctionSection read_api(TableReader& reader, ConfigProblems& problems) {
     return function;
 }
 
-/// As coffer-runner's configuration has names of programs.
-void read_program_name(TableReader& reader, std::string& program) {
-    if (!reader.read_text("program", program, Need::required)) return;
-    const bool sound =
-        program.size() <= kLambdaNameMax &&
-        program.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
-            std::string::npos;
-    if (!sound) {
-        reader.complain(
-            "program",
-            "must be the name of a [[program]] of runner.toml, 1 to 64 of A-Z, a-z, 0-9, '-', '_' and "
-            "'.'; which program that is, the runner's configuration alone says");
-    }
-}
-
 ExecFunctionSection read_exec(TableReader& reader) {
     ExecFunctionSection function;
     read_program_name(reader, function.program);
@@ -236,6 +222,10 @@ constexpr std::array kKinds{
     KindReader{"api",
                [](TableReader& reader, ConfigProblems& problems) -> RotationFunctionKind {
                    return read_api(reader, problems);
+               }},
+    KindReader{"certificate",
+               [](TableReader& reader, ConfigProblems&) -> RotationFunctionKind {
+                   return read_certificate_function(reader);
                }},
     KindReader{
         "exec",
@@ -338,6 +328,20 @@ RotationGroupSection read_group(const toml::table& table, ConfigProblems& proble
 }
 
 }  // namespace
+
+void read_program_name(TableReader& reader, std::string& program) {
+    if (!reader.read_text("program", program, Need::required)) return;
+    const bool sound =
+        program.size() <= kLambdaNameMax &&
+        program.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+            std::string::npos;
+    if (!sound) {
+        reader.complain(
+            "program",
+            "must be the name of a [[program]] of runner.toml, 1 to 64 of A-Z, a-z, 0-9, '-', '_' and "
+            "'.'; which program that is, the runner's configuration alone says");
+    }
+}
 
 void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems& problems) {
     if (const auto* table = root.find_table("rotation", Need::optional)) {

@@ -9,4 +9,7 @@ namespace coffer::server {
 /// Reads both. Problems are reported as everywhere in the file.
 void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems& problems);
 
+/// `program`, which is required: the name of a [[program]] of coffer-runner's configuration.
+void read_program_name(TableReader& reader, std::string& program);
+
 }  // namespace coffer::server

@@ -40,6 +40,8 @@ std::string kind_of(const std::string& label, CK_OBJECT_CLASS object_class) {
     if (label.starts_with(crypto::kSealKeyPrefix)) return "seal";
     if (label.starts_with(crypto::kAuditKeyPrefix))
         return object_class == CKO_PUBLIC_KEY ? "audit, public" : "audit, private";
+    if (label.starts_with(crypto::kAuthorityKeyPrefix))
+        return object_class == CKO_PUBLIC_KEY ? "ca, public" : "ca, private";
     return "unknown";
 }
 

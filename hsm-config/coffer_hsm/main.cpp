@@ -8,14 +8,15 @@
 #include "crypto/module_configuration.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/secret_bytes.hpp"
+#include "hsm-config/coffer_hsm/ca_commands.hpp"
 #include "hsm-config/coffer_hsm/commands.hpp"
 
 namespace {
 
 using namespace coffer::hsm_config;
 
-/// For the PINs; a power of two.
-constexpr std::size_t kSecureHeapBytes = 64 * 1024;
+/// For the PINs, and an authority's key that is brought into the token; a power of two.
+constexpr std::size_t kSecureHeapBytes = 256 * 1024;
 
 enum class Need { required, optional };
 
@@ -126,6 +127,66 @@ void add_audit_key(CLI::App& app, AuditKeyOptions& options) {
         "  coffer-audit verify /var/lib/coffer/audit --public-key audit-public.pem");
 }
 
+void add_ca_create(CLI::App& ca, CaCreateOptions& options) {
+    using coffer::crypto::AuthorityKeyType;
+    static const std::map<std::string, AuthorityKeyType> kTypes{{"ec-p256", AuthorityKeyType::ec_p256},
+                                                                {"ec-p384", AuthorityKeyType::ec_p384},
+                                                                {"rsa-3072", AuthorityKeyType::rsa_3072},
+                                                                {"rsa-4096", AuthorityKeyType::rsa_4096}};
+    constexpr int kDaysMost = 36'500;
+    auto& command = *ca.add_subcommand(
+        "create", "make an authority's key in the token, and its certificate or a request for one");
+    add_token_options(command, options.token, Need::required);
+    command.add_option("--name", options.name, "the authority's name: its key is coffer/ca/NAME")
+        ->required()
+        ->type_name("NAME");
+    command.add_option("--subject", options.subject, "e.g. 'O=Example,CN=Example Issuing CA'")
+        ->required()
+        ->type_name("DN");
+    command.add_option("--key", options.key_type, "ec-p256 (default), ec-p384, rsa-3072 or rsa-4096")
+        ->transform(CLI::CheckedTransformer(kTypes).description(""))
+        ->type_name("TYPE");
+    command.add_flag("--existing-key", options.existing_key,
+                     "for the key that is in the token already: to renew its certificate");
+    command.add_flag("--self-signed", options.self_signed,
+                     "sign the certificate with the key itself: a root");
+    command.add_option("--days", options.days, "how long it is good, with --self-signed")
+        ->check(CLI::Range(1, kDaysMost))
+        ->type_name("N");
+    command.add_option("--out", options.out, "where the certificate goes, with --self-signed")
+        ->type_name("FILE");
+    command.add_option("--csr-out", options.request_out, "where the request goes, for another CA to sign")
+        ->type_name("FILE");
+    command.footer(
+        "Files are not overwritten, nor is a key. The authority issues to those who are no CAs (path length "
+        "0).\n"
+        "Example:\n"
+        "  coffer-hsm ca create --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' "
+        "\\\n"
+        "      --pin-file pin --name issuing --subject 'O=Example,CN=Example Issuing CA' --csr-out "
+        "issuing.csr");
+}
+
+void add_ca_import(CLI::App& ca, CaImportOptions& options) {
+    auto& command = *ca.add_subcommand("import", "bring an existing authority's key into the token");
+    add_token_options(command, options.token, Need::required);
+    command.add_option("--name", options.name, "the authority's name: its key becomes coffer/ca/NAME")
+        ->required()
+        ->type_name("NAME");
+    command.add_option("--key", options.key, "its private key, PEM without a passphrase (mode 0600)")
+        ->required()
+        ->type_name("FILE");
+    command.add_option("--certificate", options.certificate, "its certificate, PEM; others may follow it")
+        ->required()
+        ->type_name("FILE");
+    command.footer(
+        "The file with the key stays: remove it, and whatever copies there are.\n"
+        "Example:\n"
+        "  coffer-hsm ca import --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' "
+        "\\\n"
+        "      --pin-file pin --name issuing --key issuing.key --certificate issuing.pem");
+}
+
 /// Runs a command; a module that does not start gets a word about why.
 template <class Command>
 int explained(const TokenOptions& token, Command command) {
@@ -148,10 +209,16 @@ int run(int argc, char** argv) {
     CheckOptions check;
     TokenOptions list;
     AuditKeyOptions audit_key;
+    CaCreateOptions ca_create;
+    CaImportOptions ca_import;
     add_init(app, init);
     add_check(app, check);
     add_list(app, list);
     add_audit_key(app, audit_key);
+    auto& ca = *app.add_subcommand("ca", "keys of certificate authorities");
+    ca.require_subcommand(1);
+    add_ca_create(ca, ca_create);
+    add_ca_import(ca, ca_import);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -162,6 +229,12 @@ int run(int argc, char** argv) {
     if (app.got_subcommand("check")) return explained(check.token, [&] { return check_command(check); });
     if (app.got_subcommand("audit-key")) {
         return explained(audit_key.token, [&] { return audit_key_command(audit_key); });
+    }
+    if (ca.got_subcommand("create")) {
+        return explained(ca_create.token, [&] { return ca_create_command(ca_create); });
+    }
+    if (ca.got_subcommand("import")) {
+        return explained(ca_import.token, [&] { return ca_import_command(ca_import); });
     }
     return explained(list, [&] { return list_command(list); });
 }

@@ -31,6 +31,12 @@ public:
         values.put_pending(crypto::SecretBytes::copy_of("value-" + std::to_string(++created)));
     }
     [[nodiscard]] std::vector<Check> check(const StepContext&, SecretValues&) override { return {}; }
+    /// Until when values are good, by their texts; the others do not end.
+    std::map<std::string, Timestamp> ends;
+    [[nodiscard]] std::optional<Timestamp> renew_by(const crypto::SecretBytes& value) const override {
+        const auto found = ends.find(std::string(value.text()));
+        return found == ends.end() ? std::nullopt : std::optional(found->second);
+    }
 };
 
 /// A version's id with its one label, as labels_of() has them.

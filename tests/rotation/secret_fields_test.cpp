@@ -39,6 +39,18 @@ TEST(SecretFields, AreReadAsTexts) {
     EXPECT_EQ(read.find("z"), std::nullopt);
 }
 
+TEST(SecretFields, AreReadAsListsOfTexts) {
+    const auto read =
+        fields(R"({"list":["a","b"],"one":"c","empty":[],"null":null,"mixed":["a",1],"number":1})");
+    EXPECT_EQ(read.texts("list"), (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(read.texts("one"), std::vector<std::string>{"c"});
+    EXPECT_TRUE(read.texts("empty").empty());
+    EXPECT_TRUE(read.texts("null").empty());
+    EXPECT_TRUE(read.texts("none").empty());
+    EXPECT_THROW(static_cast<void>(read.texts("mixed")), StepFailed);
+    EXPECT_THROW(static_cast<void>(read.texts("number")), StepFailed);
+}
+
 TEST(SecretFields, KeepWhatIsNotSetAndItsOrder) {
     auto changed =
         fields(R"({"username":"app","password":"old","deep":{"list":[1,2.5,true,null]},"port":"5432"})");

@@ -23,8 +23,9 @@ testing::TokenKind kind_from_environment() {
 
 void Environment::SetUp() {
     token_ = std::make_unique<testing::TestToken>(testing::TestToken::make(kind_from_environment()));
-    token_->with_session([](const crypto::Session& session, auto&, auto) {
+    token_->with_session([this](const crypto::Session& session, auto&, auto) {
         static_cast<void>(crypto::KeyFactory(session).make_master_key("second"));
+        if (prepare_token != nullptr) prepare_token(session, *token_);
     });
     server_ = std::make_unique<test::PostgresServer>();
     conninfo_ = server_->conninfo();

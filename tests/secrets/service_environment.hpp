@@ -22,6 +22,12 @@ public:
     [[nodiscard]] TestClock& clock() { return clock_; }
     [[nodiscard]] CountingObserver& observer() { return *observer_; }
 
+    /// What a program has done with the token before it is opened, with a read-write session.
+    using PrepareToken = void (*)(const crypto::Session& session, const testing::TestToken& token);
+    static inline PrepareToken prepare_token = nullptr;
+    [[nodiscard]] const testing::TestToken& token() const { return *token_; }
+    [[nodiscard]] const std::string& conninfo() const { return conninfo_; }
+
     /// One round of the purge worker.
     void purge();
     /// Runs a statement as the database's owner would by hand.

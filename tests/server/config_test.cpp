@@ -606,6 +606,65 @@ TEST(Config, RotationFunctionsThatAreNone) {
     EXPECT_THAT(with_create("path = \"/k\", bodi = \"\""), HasSubstr("bodi"));
 }
 
+// ---- certificates
+
+const std::string kAuthority = "\n[[certificate_authority]]\nname = \"issuing\"\ncertificate = \"ca.pem\"\n";
+const std::string kAllowed = "allowed_names = [\"*.example.com\"]\n";
+
+TEST(Config, Certificates) {
+    const Config config = parse(
+        std::string(kSmallest) + kAuthority +
+        "crl_file = \"issuing.crl\"\ncrl_url = \"http://crl.example.com/issuing.crl\"\nmax_days = 90\n" +
+        function("kind = \"certificate\"\nauthority = \"issuing\"\ndays = 90\nrevoke_superseded = true\n" +
+                 kAllowed) +
+        "\n[[rotation_function]]\nname = \"e\"\nkind = \"certificate\"\nprogram = \"acme\"\nca_file = "
+        "\"/roots.pem\"\n"
+        "usages = [\"server\"]\nkey_types = [\"rsa-2048\", \"ec-p256\"]\n" +
+        kAllowed);
+    ASSERT_EQ(config.certificate_authorities.size(), 1U);
+    EXPECT_EQ(config.certificate_authorities[0].name, "issuing");
+    EXPECT_EQ(config.certificate_authorities[0].crl_days, 7);
+    EXPECT_TRUE(config.certificate_authorities[0].certificate.is_absolute()) << "beside the file";
+    const auto& own = std::get<CertificateFunctionSection>(config.rotation.functions[0].kind);
+    EXPECT_EQ(own.authority, "issuing");
+    EXPECT_EQ(own.days, 90);
+    EXPECT_TRUE(own.revoke_superseded);
+    EXPECT_THAT(own.key_types, ElementsAre("ec-p256"));
+    const auto& other = std::get<CertificateFunctionSection>(config.rotation.functions[1].kind);
+    EXPECT_EQ(other.program, "acme");
+    EXPECT_THAT(other.usages, ElementsAre("server"));
+    EXPECT_THAT(other.key_types, ElementsAre("rsa-2048", "ec-p256"));
+}
+
+TEST(Config, CertificatesThatAreNone) {
+    const auto problem = [](const std::string& lines, const std::string& authority = kAuthority) {
+        return problems_with(authority + function("kind = \"certificate\"\n" + lines));
+    };
+    const std::string own = "authority = \"issuing\"\n";
+    EXPECT_EQ(problem(own + kAllowed), "none");
+    EXPECT_THAT(problem(own), HasSubstr("'allowed_names' must say"));
+    EXPECT_THAT(problem(own + "allowed_names = [\"*\"]"), HasSubstr("\"*\" is no pattern"));
+    EXPECT_THAT(problem(kAllowed), HasSubstr("exactly one of 'authority'"));
+    EXPECT_THAT(problem(own + "program = \"p\"\n" + kAllowed), HasSubstr("exactly one of 'authority'"));
+    EXPECT_THAT(problem("program = \"p\"\n" + kAllowed), HasSubstr("needs 'ca_file'"));
+    EXPECT_THAT(problem("program = \"p\"\nca_file = \"a\"\nrevoke_superseded = true\n" + kAllowed),
+                HasSubstr("goes with 'authority'"));
+    EXPECT_THAT(problem("authority = \"other\"\n" + kAllowed),
+                HasSubstr("no [[certificate_authority]] named \"other\""));
+    EXPECT_THAT(problem(own + "days = 398\n" + kAllowed), HasSubstr("max_days, 397"));
+    EXPECT_THAT(problem(own + "days = 10\nrenew_before_days = 10\n" + kAllowed),
+                HasSubstr("less than 'days'"));
+    EXPECT_THAT(problem(own + "key_types = [\"dsa\"]\n" + kAllowed), HasSubstr("\"ec-p256\", \"ec-p384\""));
+    EXPECT_THAT(problem(own + "usages = []\n" + kAllowed), HasSubstr("usages"));
+    EXPECT_THAT(problem(own + kAllowed, kAuthority + "key = \"file.pem\"\n"),
+                HasSubstr("the URI of a key in the token"));
+    EXPECT_THAT(problem(own + kAllowed, kAuthority + "crl_url = \"ldap://a\"\n"), HasSubstr("crl_url"));
+    EXPECT_THAT(problem(own + kAllowed, kAuthority + kAuthority), HasSubstr("names another authority"));
+    EXPECT_THAT(problem(own + kAllowed, kAuthority + "crl_dais = 1\n"), HasSubstr("crl_dais"));
+    EXPECT_THAT(problems_with("\n[[certificate_authority]]\nname = \"a/b\"\n"),
+                AllOf(HasSubstr("must be 1 to 64"), HasSubstr("lacks 'certificate'")));
+}
+
 TEST(Config, RotationBlackoutsAndGroups) {
     const Config config = parse(
         std::string(kSmallest) +
@@ -719,11 +778,10 @@ TEST(Config, RotationFunctionsHaveTheKeysOfTheirKind) {
 }
 
 TEST(Config, RotationFunctionsHaveNoKeysOfAnotherKind) {
-    EXPECT_THAT(
-        problems_with(function("kind = \"oracle\"")),
-        HasSubstr(
-            "\"oracle\" is not known; choose one of \"api\", \"exec\", \"lambda\", \"mysql\", \"oauth\", "
-            "\"postgresql\", \"random\", \"redis\", \"ssh\""));
+    EXPECT_THAT(problems_with(function("kind = \"oracle\"")),
+                HasSubstr("\"oracle\" is not known; choose one of \"api\", \"certificate\", \"exec\", "
+                          "\"lambda\", \"mysql\", \"oauth\", "
+                          "\"postgresql\", \"random\", \"redis\", \"ssh\""));
     EXPECT_THAT(problems_with(function("kind = \"mysql\"\ntls = \"require\"")),
                 HasSubstr("\"require\" is not known; choose one of \"verify-full\", \"disable\""));
     EXPECT_THAT(problems_with(function("kind = \"mysql\"\ntls = \"disable\"\nadmin_secret = \"a\"")),

@@ -49,7 +49,11 @@ protected:
     std::shared_ptr<server::Metrics> metrics_ = std::make_shared<server::Metrics>("1.2.3");
     boost::asio::io_context io_{1};
     std::shared_ptr<server::HealthServer> health_ = std::make_shared<server::HealthServer>(
-        io_, server::HealthConfig{"127.0.0.1", 0}, metrics_, [this] { return parts_; });
+        io_, server::HealthConfig{"127.0.0.1", 0}, metrics_, [this] { return parts_; },
+        [](std::string_view path) -> std::optional<std::string> {
+            if (path != "/crl/issuing.crl") return std::nullopt;
+            return std::string("0\x82\0\r\n", 5);
+        });
     std::thread thread_;
 };
 
@@ -57,6 +61,15 @@ TEST_F(HealthTest, ReadyWhenAllPartsAre) {
     EXPECT_THAT(get("/healthz"), StartsWith("HTTP/1.1 200"));
     EXPECT_THAT(get("/readyz"),
                 AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("\r\n\r\n{\"status\":\"ready\"}")));
+}
+
+TEST_F(HealthTest, RevocationListsAreServedAsTheyAre) {
+    const auto answer = get("/crl/issuing.crl");
+    EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Content-Type: application/pkix-crl\r\n"),
+                              HasSubstr("Content-Length: 5\r\n")));
+    EXPECT_TRUE(answer.ends_with(std::string("\r\n\r\n0\x82\0\r\n", 9)));
+    EXPECT_THAT(get("/crl/other.crl"), StartsWith("HTTP/1.1 404"));
+    EXPECT_THAT(get("/crl/../metrics"), StartsWith("HTTP/1.1 404"));
 }
 
 TEST_F(HealthTest, NotReadyWithReasons) {

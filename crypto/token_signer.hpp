@@ -1,5 +1,6 @@
 #pragma once
-// Signing with the token's TLS key for as long as the daemon lives, through every recovery.
+// Signing with a private key of the token (the TLS key, that of a certificate authority) for as long as the
+// daemon lives, through every recovery.
 
 #include <functional>
 #include <memory>
@@ -7,8 +8,8 @@
 #include <shared_mutex>
 
 #include "crypto/executor.hpp"
+#include "crypto/private_key.hpp"
 #include "crypto/slot.hpp"
-#include "crypto/tls_key.hpp"
 
 namespace coffer::crypto {
 
@@ -18,9 +19,9 @@ class Token;
 /// it is given for years, so it is given one that asks here; libp11's is got again after each recovery. A
 /// signature that fails makes the executor recover, since handshakes may be the first to notice. Thread-safe.
 /// Blocks as long as the token takes, two seconds at most when it is away.
-class TlsSigner : public std::enable_shared_from_this<TlsSigner> {
+class TokenSigner : public std::enable_shared_from_this<TokenSigner> {
 public:
-    TlsSigner(Token& token, Executor& executor, TokenUri uri)
+    TokenSigner(Token& token, Executor& executor, TokenUri uri)
         : token_(&token), executor_(&executor), uri_(std::move(uri)) {}
 
     /// The key as OpenSSL sees it: the public half, and private operations that come to sign(). Throws Error

@@ -1,5 +1,6 @@
 #pragma once
-// The daemon's TLS private key: an EC or RSA key in the token, through libp11, or a PEM file.
+// Private keys that OpenSSL signs with, for TLS and for certificates: an EC or RSA key in the token, through
+// libp11, or a PEM file.
 
 #include <openssl/evp.h>
 
@@ -20,12 +21,12 @@ using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, EvpPkeyDeleter>;
 
 /// The private key that the RFC 7512 URI `key_uri` (token, and object= or id=) names, as OpenSSL sees it. The
 /// token must be that of `hsm`. Valid through every recovery; signs nothing any more once `hsm` is closed. It
-/// blocks the thread that does the handshake for as long as the token takes. Throws Error when there is none
-/// or more than one, or when its public key is not `certificate`'s (compared as public keys:
+/// blocks the thread that does the handshake or signs for as long as the token takes. Throws Error when there
+/// is none or more than one, or when its public key is not `certificate`'s (compared as public keys:
 /// SSL_CTX_check_private_key answers 0 for such a key).
-[[nodiscard]] EvpPkeyPtr tls_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate);
+[[nodiscard]] EvpPkeyPtr private_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate);
 
 /// A PEM private key from a file that only its owner can read.
-[[nodiscard]] EvpPkeyPtr tls_key_from_pem(const std::filesystem::path& file);
+[[nodiscard]] EvpPkeyPtr private_key_from_pem(const std::filesystem::path& file);
 
 }  // namespace coffer::crypto

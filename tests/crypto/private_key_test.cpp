@@ -1,6 +1,6 @@
 // The daemon's TLS key in the token: real handshakes, before, during and after failures of the token.
 
-#include "crypto/tls_key.hpp"
+#include "crypto/private_key.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -90,7 +90,7 @@ bool handshake(SSL_CTX* server_context) {
     return false;
 }
 
-class TlsKeyTest : public testing::ShimTest {
+class PrivateKeyTest : public testing::ShimTest {
 protected:
     [[nodiscard]] static std::string key_uri() { return token().uri() + kKeyUriEnd; }
 
@@ -106,7 +106,7 @@ protected:
 
     [[nodiscard]] static ContextPtr server_context(TestHsm& hsm) {
         const auto own = certificate(hsm);
-        const auto key = tls_key_from_token(hsm.hsm(), key_uri(), own.get());
+        const auto key = private_key_from_token(hsm.hsm(), key_uri(), own.get());
         ContextPtr context(SSL_CTX_new(TLS_server_method()));
         SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
         EXPECT_EQ(SSL_CTX_use_certificate(context.get(), own.get()), 1);
@@ -115,14 +115,14 @@ protected:
     }
 };
 
-TEST_F(TlsKeyTest, ServesHandshakes) {
+TEST_F(PrivateKeyTest, ServesHandshakes) {
     TestHsm hsm(config());
     const auto context = server_context(hsm);
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(handshake(context.get()));
     EXPECT_TRUE(hsm.observer().recoveries().empty());
 }
 
-TEST_F(TlsKeyTest, OutlivesEveryRecovery) {
+TEST_F(PrivateKeyTest, OutlivesEveryRecovery) {
     TestHsm hsm(config());
     const auto context = server_context(hsm);
     for (const auto* how : {"", "until-initialize", "", "until-initialize"}) {
@@ -136,7 +136,7 @@ TEST_F(TlsKeyTest, OutlivesEveryRecovery) {
     EXPECT_TRUE(hsm.hsm().status().ready);
 }
 
-TEST_F(TlsKeyTest, SeveralThreadsWhileTheTokenIsPowerCycled) {
+TEST_F(PrivateKeyTest, SeveralThreadsWhileTheTokenIsPowerCycled) {
     TestHsm hsm(config_with_threads(2));
     const auto context = server_context(hsm);
     std::atomic<int> good = 0;
@@ -155,7 +155,7 @@ TEST_F(TlsKeyTest, SeveralThreadsWhileTheTokenIsPowerCycled) {
     EXPECT_TRUE(handshake(context.get()));
 }
 
-TEST_F(TlsKeyTest, FailsCleanlyWhenTheTokenIsAwayOrClosed) {
+TEST_F(PrivateKeyTest, FailsCleanlyWhenTheTokenIsAwayOrClosed) {
     TestHsm hsm(config());
     const auto context = server_context(hsm);
     shim().set("fail * CKR_DEVICE_ERROR");
@@ -167,13 +167,13 @@ TEST_F(TlsKeyTest, FailsCleanlyWhenTheTokenIsAwayOrClosed) {
     EXPECT_FALSE(handshake(context.get()));
 }
 
-TEST_F(TlsKeyTest, RefusesAKeyThatIsNotTheCertificates) {
+TEST_F(PrivateKeyTest, RefusesAKeyThatIsNotTheCertificates) {
     TestHsm hsm(config());
     const EvpPkeyPtr other(EVP_EC_gen("P-256"));
     const auto foreign = certificate_for(other.get());
     const auto message_of = [&](const std::string& uri) -> std::string {
         try {
-            (void)tls_key_from_token(hsm.hsm(), uri, foreign.get());
+            (void)private_key_from_token(hsm.hsm(), uri, foreign.get());
         } catch (const Error& e) {
             return e.what();
         }
@@ -184,7 +184,7 @@ TEST_F(TlsKeyTest, RefusesAKeyThatIsNotTheCertificates) {
     EXPECT_THAT(message_of(token().uri()), HasSubstr("object="));
 }
 
-TEST_F(TlsKeyTest, PemFilesMustBePrivate) {
+TEST_F(PrivateKeyTest, PemFilesMustBePrivate) {
     const auto file = token().dir() / "key.pem";
     const EvpPkeyPtr key(EVP_EC_gen("P-256"));
     std::unique_ptr<BIO, FreeWith<BIO_free>> out(BIO_new_file(file.c_str(), "w"));
@@ -192,13 +192,13 @@ TEST_F(TlsKeyTest, PemFilesMustBePrivate) {
     out.reset();
     using std::filesystem::perms;
     std::filesystem::permissions(file, perms::owner_read | perms::owner_write);
-    EXPECT_EQ(EVP_PKEY_eq(tls_key_from_pem(file).get(), key.get()), 1);
+    EXPECT_EQ(EVP_PKEY_eq(private_key_from_pem(file).get(), key.get()), 1);
     std::filesystem::permissions(file, perms::owner_read | perms::owner_write | perms::group_read);
-    EXPECT_THROW((void)tls_key_from_pem(file), Error);
+    EXPECT_THROW((void)private_key_from_pem(file), Error);
     std::filesystem::permissions(file, perms::owner_read | perms::owner_write);
     std::ofstream(file, std::ios::trunc) << "no key";
-    EXPECT_THROW((void)tls_key_from_pem(file), Error);
-    EXPECT_THROW((void)tls_key_from_pem(token().dir() / "absent.pem"), Error);
+    EXPECT_THROW((void)private_key_from_pem(file), Error);
+    EXPECT_THROW((void)private_key_from_pem(token().dir() / "absent.pem"), Error);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "crypto/tls_key.hpp"
+#include "crypto/private_key.hpp"
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -8,7 +8,7 @@
 
 #include "crypto/hsm_impl.hpp"
 #include "crypto/private_file.hpp"
-#include "crypto/tls_signer.hpp"
+#include "crypto/token_signer.hpp"
 
 namespace coffer::crypto {
 
@@ -33,20 +33,20 @@ Bytes public_der(const EVP_PKEY* key) {
 
 }  // namespace
 
-EvpPkeyPtr tls_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate) {
+EvpPkeyPtr private_key_from_token(Hsm& hsm, const std::string& key_uri, X509* certificate) {
     auto uri = TokenUri::parse(key_uri);
     if (uri.object_label().empty() && uri.object_id().empty()) {
-        throw Error(fmt::format("the TLS key's URI \"{}\" names no key: give object= or id=", key_uri));
+        throw Error(fmt::format("the URI \"{}\" names no key: give object= or id=", key_uri));
     }
     auto& impl = hsm.impl();
     auto key = impl.token().signer(impl.executor(), std::move(uri))->openssl_key();
     if (public_der(key.get()) != public_der(X509_get0_pubkey(certificate))) {
-        throw Error(fmt::format("the TLS certificate is not that of the key \"{}\" in the token", key_uri));
+        throw Error(fmt::format("the certificate is not that of the key \"{}\" in the token", key_uri));
     }
     return key;
 }
 
-EvpPkeyPtr tls_key_from_pem(const std::filesystem::path& file) {
+EvpPkeyPtr private_key_from_pem(const std::filesystem::path& file) {
     const SecretBytes content = read_private_file(file, "key file", kPemBytesMax);
     const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
         BIO_new_mem_buf(content.view().data(), static_cast<int>(content.size())), BIO_free);

@@ -2,7 +2,7 @@
 // what wraps it.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include "crypto/tls_signer.hpp"
+#include "crypto/token_signer.hpp"
 
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
@@ -18,10 +18,10 @@ namespace coffer::crypto {
 
 namespace {
 
-/// How long a handshake waits for the token to come back.
+/// How long a handshake, or whoever else has something signed, waits for the token to come back.
 constexpr std::chrono::seconds kRecoveryPatience{2};
 
-using SignerPtr = std::shared_ptr<TlsSigner>;
+using SignerPtr = std::shared_ptr<TokenSigner>;
 
 /// OpenSSL destroys a key's extra data through this.
 void free_signer(void*, void* data, CRYPTO_EX_DATA*, int, long, void*) {
@@ -121,7 +121,7 @@ bool wrap_rsa(const EVP_PKEY* inner, const SignerPtr& signer, EVP_PKEY* outer) {
 
 }  // namespace
 
-EvpPkeyPtr TlsSigner::openssl_key() {
+EvpPkeyPtr TokenSigner::openssl_key() {
     const std::shared_lock open(open_mutex_);
     if (token_ == nullptr) throw Unavailable("the token is closed");
     const auto lock = token_->lock_module();
@@ -133,24 +133,25 @@ EvpPkeyPtr TlsSigner::openssl_key() {
     } else if (outer && EVP_PKEY_base_id(from.get()) == EVP_PKEY_RSA) {
         wrapped = wrap_rsa(from.get(), shared_from_this(), outer.get());
     }
-    if (!wrapped) throw Error("the TLS key in the token is neither an EC nor an RSA key that OpenSSL takes");
+    if (!wrapped)
+        throw Error("the private key in the token is neither an EC nor an RSA key that OpenSSL takes");
     return outer;
 }
 
-EvpPkeyPtr TlsSigner::inner() {
+EvpPkeyPtr TokenSigner::inner() {
     const std::lock_guard lock(inner_mutex_);
     if (!inner_) inner_ = token_->libp11_key(uri_);
     EVP_PKEY_up_ref(inner_.get());
     return EvpPkeyPtr(inner_.get());
 }
 
-bool TlsSigner::try_once(const std::function<bool(EVP_PKEY*)>& use) {
+bool TokenSigner::try_once(const std::function<bool(EVP_PKEY*)>& use) {
     const auto lock = token_->lock_module();
     const auto key = inner();
     return use(key.get());
 }
 
-bool TlsSigner::sign(const std::function<bool(EVP_PKEY*)>& use) noexcept {
+bool TokenSigner::sign(const std::function<bool(EVP_PKEY*)>& use) noexcept {
     try {
         const std::shared_lock open(open_mutex_);
         if (token_ == nullptr) return false;
@@ -166,7 +167,7 @@ bool TlsSigner::sign(const std::function<bool(EVP_PKEY*)>& use) noexcept {
     }
 }
 
-void TlsSigner::recover(std::uint64_t seen_epoch) {
+void TokenSigner::recover(std::uint64_t seen_epoch) {
     {
         const auto lock = token_->lock_module();
         drop();
@@ -184,12 +185,12 @@ void TlsSigner::recover(std::uint64_t seen_epoch) {
     });
 }
 
-void TlsSigner::drop() noexcept {
+void TokenSigner::drop() noexcept {
     const std::lock_guard lock(inner_mutex_);
     inner_.reset();
 }
 
-void TlsSigner::close() noexcept {
+void TokenSigner::close() noexcept {
     const std::unique_lock closing(open_mutex_);
     drop();
     token_ = nullptr;

@@ -1,0 +1,336 @@
+#include "daemon/certificates/service.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "daemon/base/await.hpp"
+#include "daemon/certificates/distinguished_name.hpp"
+#include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/request_record.hpp"
+#include "storage/secret_repository.hpp"
+
+namespace coffer::certificates {
+
+using access::Action;
+using boost::asio::awaitable;
+using secrets::Call;
+using storage::CertificateRepository;
+using storage::IssuedCertificate;
+using storage::StoredSecret;
+
+namespace {
+
+constexpr std::size_t kCertificatesPage = 100;
+/// Of one secret, that have not ended and are to be revoked at once.
+constexpr std::size_t kRevokedAtOnce = 1'000;
+
+v1::IssuedCertificate message_of(const IssuedCertificate& row) {
+    v1::IssuedCertificate message;
+    if (!row.authority.empty()) message.set_authority(row.authority);
+    message.set_serial_number(row.serial);
+    message.set_arn(row.secret_arn);
+    message.set_name(row.secret_name);
+    message.set_version_id(row.version.value());
+    message.set_function(row.function);
+    message.set_names(row.names);
+    message.set_issued_date(row.issued.seconds());
+    message.set_not_before(row.not_before.seconds());
+    message.set_not_after(row.not_after.seconds());
+    if (row.revoked) message.set_revoked_date(row.revoked->seconds());
+    if (row.reason) message.set_reason(*row.reason);
+    return message;
+}
+
+/// As the table has serial numbers: "00:AB:1" is "0ab1", an even number of digits without leading zeros.
+std::string plain_serial(const std::string& text) {
+    std::string digits;
+    for (const char c : text) {
+        if (c == ':') continue;
+        const bool large = c >= 'A' && c <= 'F';
+        if (!large && !(c >= 'a' && c <= 'f') && !(c >= '0' && c <= '9')) {
+            throw secrets::invalid_parameter(
+                "SerialNumber must be hexadecimal, as 'coffer certificate list' has it.");
+        }
+        if (digits.empty() && c == '0') continue;
+        digits += large ? static_cast<char>(c + 32) : c;
+    }
+    return digits.size() % 2 == 0 ? digits : "0" + digits;
+}
+
+/// A place in a listing, for a NextToken: end, authority, serial number.
+Bytes place_of(const IssuedCertificate& row) {
+    const auto text = std::to_string(row.not_after.millis()) + " " + row.authority + " " + row.serial;
+    return {text.begin(), text.end()};
+}
+
+CertificateRepository::Position place_from(const Bytes& bytes) {
+    const std::string text(bytes.begin(), bytes.end());
+    const auto first = text.find(' ');
+    const auto second = text.find(' ', first + 1);
+    if (first == std::string::npos || second == std::string::npos) throw secrets::invalid_next_token();
+    return {Timestamp::from_millis(std::stoll(text.substr(0, first))),
+            text.substr(first + 1, second - first - 1), text.substr(second + 1)};
+}
+
+}  // namespace
+
+bool CertificateService::has(v1::Request::OperationCase operation) const noexcept {
+    switch (operation) {
+        case v1::Request::kListCertificateAuthorities:
+        case v1::Request::kListCertificates:
+        case v1::Request::kRevokeCertificate:
+        case v1::Request::kGetCertificateRevocationList:
+            return true;
+        default:
+            return false;
+    }
+}
+
+awaitable<void> CertificateService::perform(Call call, std::shared_ptr<const v1::Request> request,
+                                            v1::Response& response) {
+    switch (request->operation_case()) {
+        case v1::Request::kListCertificateAuthorities:
+            *response.mutable_list_certificate_authorities() = list_authorities(*call);
+            co_return;
+        case v1::Request::kGetCertificateRevocationList:
+            *response.mutable_get_certificate_revocation_list() =
+                get_list(*call, request->get_certificate_revocation_list());
+            co_return;
+        case v1::Request::kListCertificates: {
+            auto answer = co_await list_certificates(std::move(call), request->list_certificates());
+            *response.mutable_list_certificates() = std::move(answer);
+            co_return;
+        }
+        case v1::Request::kRevokeCertificate: {
+            auto answer = co_await revoke_certificate(std::move(call), request->revoke_certificate());
+            *response.mutable_revoke_certificate() = std::move(answer);
+            co_return;
+        }
+        default:
+            throw secrets::ServiceError(v1::UNKNOWN_OPERATION, "This is no operation of certificates.");
+    }
+}
+
+template <class T>
+awaitable<T> CertificateService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
+    const JobOptions options{Priority::write, call->deadline};
+    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
+        parts_.database.read<T>(options, std::move(job), std::move(done));
+    };
+    co_return co_await await_completion<T>(std::move(start));
+}
+
+template <class T>
+awaitable<T> CertificateService::write(Call call, UniqueFunction<T(storage::WriteTransaction&)> job) {
+    UniqueFunction<T(storage::WriteTransaction&)> recorded =
+        [call, job = std::move(job)](storage::WriteTransaction& tx) mutable {
+            T result = job(tx);
+            secrets::store_change(*call, tx);
+            return result;
+        };
+    const JobOptions options{Priority::write, call->deadline};
+    auto start = [this, options, job = std::move(recorded)](Completion<T> done) mutable {
+        parts_.database.write<T>(options, std::move(job), std::move(done));
+    };
+    auto result = co_await await_completion<T>(std::move(start));
+    call->record->committed = true;
+    co_return result;
+}
+
+v1::ListCertificateAuthoritiesResponse CertificateService::list_authorities(
+    const secrets::CallContext& call) const {
+    authorization_.require(call, Action::coffer_list_certificate_authorities, {"*", "*"}, {});
+    v1::ListCertificateAuthoritiesResponse response;
+    for (const auto& authority : parts_.lists.authorities()) {
+        auto& message = *response.add_authorities();
+        const auto validity = validity_of(authority->certificate());
+        message.set_name(authority->name());
+        message.set_subject(text_of(X509_get_subject_name(authority->certificate())));
+        message.set_not_before(validity.not_before.seconds());
+        message.set_not_after(validity.not_after.seconds());
+        message.set_certificates(pem_of(authority->chain()));
+        if (const auto list = parts_.lists.newest(authority->name())) {
+            const auto parsed = parse_crl(*list);
+            message.set_revocation_list_number(to_hex(number_of(parsed.get())));
+            message.set_next_update(times_of(parsed.get()).next_update.seconds());
+        }
+    }
+    return response;
+}
+
+v1::GetCertificateRevocationListResponse CertificateService::get_list(
+    const secrets::CallContext& call, const v1::GetCertificateRevocationListRequest& request) const {
+    authorization_.require(call, Action::coffer_get_certificate_revocation_list, {"*", "*"}, {});
+    const auto list = parts_.lists.newest(request.authority());
+    if (!find_authority(parts_.lists.authorities(), request.authority()) || !list) {
+        throw secrets::ServiceError(
+            v1::RESOURCE_NOT_FOUND,
+            "This node has no certificate authority of that name, or it has made no revocation list yet.");
+    }
+    const auto parsed = parse_crl(*list);
+    const auto times = times_of(parsed.get());
+    v1::GetCertificateRevocationListResponse response;
+    response.set_revocation_list(pem_of(parsed.get()));
+    response.set_number(to_hex(number_of(parsed.get())));
+    response.set_this_update(times.this_update.seconds());
+    response.set_next_update(times.next_update.seconds());
+    response.set_entries(static_cast<std::int64_t>(revocations_of(parsed.get()).size()));
+    return response;
+}
+
+awaitable<v1::ListCertificatesResponse> CertificateService::list_certificates(
+    Call call, v1::ListCertificatesRequest request) {
+    const secrets::Target everything{"*", "*"};
+    const secrets::Facts facts;
+    authorization_.require(*call, Action::coffer_list_certificates, everything, facts);
+    CanonicalEncoder context("coffer/page/ListCertificates/v1");
+    context.text(call->caller.principal).text(request.authority()).boolean(request.include_expired());
+    context.number(request.has_expiring_in_days() ? request.expiring_in_days() : -1);
+    std::optional<CertificateRepository::Position> after;
+    if (request.has_next_token()) {
+        after = place_from(parts_.page_tokens.open(request.next_token(), context.result()));
+    }
+    const auto now = parts_.clock.now();
+    CertificateRepository::Filter filter;
+    if (request.has_authority()) filter.authority = request.authority();
+    if (!request.include_expired()) filter.ends_after = now;
+    if (request.has_expiring_in_days()) {
+        filter.ends_by = now + std::chrono::hours(24 * request.expiring_in_days());
+    }
+    const auto wanted =
+        request.has_max_results() ? static_cast<std::size_t>(request.max_results()) : kCertificatesPage;
+    UniqueFunction<Rows(storage::ReadTransaction&)> job = [filter, after,
+                                                           wanted](storage::ReadTransaction& tx) {
+        return CertificateRepository::list(tx, filter, after, wanted + 1);
+    };
+    auto rows = co_await read<Rows>(call, std::move(job));
+    v1::ListCertificatesResponse response;
+    if (rows.size() > wanted) {
+        rows.pop_back();
+        response.set_next_token(parts_.page_tokens.make(place_of(rows.back()), context.result()));
+    }
+    for (const auto& row : rows) *response.add_certificates() = message_of(row);
+    co_return response;
+}
+
+awaitable<CertificateService::Rows> CertificateService::require_of_secret(Call call, std::string secret_id) {
+    using Found = std::optional<StoredSecret>;
+    const auto ref = secrets::SecretRef::parse(secret_id, parts_.node);
+    UniqueFunction<Found(storage::ReadTransaction&)> job = [name = ref.name()](storage::ReadTransaction& tx) {
+        return storage::SecretRepository::find(tx, name);
+    };
+    auto found = co_await read<Found>(call, std::move(job));
+    if (found && !ref.matches(found->arn)) found.reset();
+    secrets::Target target{found ? found->arn : secrets::arn_without_suffix(parts_.node, ref.name()),
+                           ref.text(), found ? &*found : nullptr};
+    if (found) target.shown = found->arn;
+    if (found) call->record->concerns(found->arn);
+    const secrets::Facts facts;
+    authorization_.require(*call, Action::coffer_revoke_certificate, target, facts);
+    if (!found) throw secrets::secret_not_found();
+    CertificateRepository::Filter filter;
+    filter.secret_arn = found->arn;
+    filter.ends_after = parts_.clock.now();
+    UniqueFunction<Rows(storage::ReadTransaction&)> listing = [filter](storage::ReadTransaction& tx) {
+        return CertificateRepository::list(tx, filter, std::nullopt, kRevokedAtOnce);
+    };
+    auto rows = co_await read<Rows>(call, std::move(listing));
+    std::erase_if(rows, [](const IssuedCertificate& row) { return row.revoked || row.authority.empty(); });
+    if (rows.empty()) {
+        throw secrets::invalid_request(
+            "An authority of Coffer's has issued no certificate to this secret that has not ended or been "
+            "revoked.");
+    }
+    co_return rows;
+}
+
+awaitable<CertificateService::Rows> CertificateService::require_of_serial(Call call, std::string serial) {
+    UniqueFunction<Rows(storage::ReadTransaction&)> job =
+        [serial = plain_serial(serial)](storage::ReadTransaction& tx) {
+            return CertificateRepository::find(tx, serial);
+        };
+    auto rows = co_await read<Rows>(call, std::move(job));
+    // Another CA may have given the same number.
+    std::erase_if(rows, [](const IssuedCertificate& row) { return row.authority.empty(); });
+    const secrets::Facts facts;
+    for (const auto& row : rows) {
+        using Found = std::optional<StoredSecret>;
+        UniqueFunction<Found(storage::ReadTransaction&)> look =
+            [name = row.secret_name](storage::ReadTransaction& tx) {
+                return storage::SecretRepository::find(tx, name);
+            };
+        auto secret = co_await read<Found>(call, std::move(look));
+        if (secret && secret->arn != row.secret_arn) secret.reset();
+        const secrets::Target target{row.secret_arn, row.secret_arn, secret ? &*secret : nullptr};
+        call->record->concerns(row.secret_arn);
+        authorization_.require(*call, Action::coffer_revoke_certificate, target, facts);
+    }
+    if (rows.empty()) {
+        const secrets::Target nothing{"*", "*"};
+        authorization_.require(*call, Action::coffer_revoke_certificate, nothing, facts);
+        throw secrets::ServiceError(
+            v1::RESOURCE_NOT_FOUND,
+            "No authority of Coffer's has issued a certificate with that serial number.");
+    }
+    co_return rows;
+}
+
+awaitable<CertificateService::Rows> CertificateService::require_named(Call call,
+                                                                      v1::RevokeCertificateRequest request) {
+    if (request.has_secret_id() == request.has_serial_number()) {
+        throw secrets::invalid_parameter("Give one of SecretId and SerialNumber.");
+    }
+    if (request.has_secret_id()) co_return co_await require_of_secret(std::move(call), request.secret_id());
+    co_return co_await require_of_serial(std::move(call), request.serial_number());
+}
+
+void CertificateService::require_authorities(const Rows& rows) const {
+    for (const auto& row : rows) {
+        if (find_authority(parts_.lists.authorities(), row.authority)) continue;
+        throw secrets::invalid_request("This node has no certificate authority \"" + row.authority +
+                                       "\", which issued the certificate.");
+    }
+}
+
+awaitable<v1::RevokeCertificateResponse> CertificateService::revoke_certificate(
+    Call call, v1::RevokeCertificateRequest request) {
+    auto rows = co_await require_named(call, request);
+    require_authorities(rows);
+    const auto now = parts_.clock.now();
+    const auto reason = revocation_reason_of(request.reason()).value_or(RevocationReason::unspecified);
+    std::map<std::string, std::vector<Revocation>> by_authority;
+    for (auto& row : rows) {
+        if (row.revoked) continue;
+        row.revoked = now;
+        row.reason = std::string(name_of(reason));
+        by_authority[row.authority].push_back({from_hex(row.serial), now, reason});
+    }
+    using Made = std::map<std::string, Bytes>;
+    if (!by_authority.empty()) {
+        // In the order of their names, as everybody who locks several lists does.
+        UniqueFunction<Made(storage::WriteTransaction&)> job = [this, by_authority, reason,
+                                                                now](storage::WriteTransaction& tx) {
+            Made made;
+            for (const auto& [name, revocations] : by_authority) {
+                const auto authority = find_authority(parts_.lists.authorities(), name);
+                made.emplace(name, parts_.lists.make_next(tx, *authority, revocations, now).list);
+                for (const auto& each : revocations) {
+                    CertificateRepository::mark_revoked(tx, name, to_hex(each.serial), now,
+                                                        std::string(name_of(reason)));
+                }
+            }
+            return made;
+        };
+        const auto made = co_await write<Made>(call, std::move(job));
+        for (const auto& [name, list] : made) {
+            static_cast<void>(parts_.lists.adopt(*find_authority(parts_.lists.authorities(), name), list));
+        }
+        if (parts_.changed) parts_.changed();
+    }
+    v1::RevokeCertificateResponse response;
+    for (const auto& row : rows) *response.add_certificates() = message_of(row);
+    co_return response;
+}
+
+}  // namespace coffer::certificates
