@@ -16,7 +16,10 @@ install -d -m 755 "$ca"
 [ "$(id -u)" -ne 0 ] || chown coffer:coffer "$ca"
 setting() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$state/etc/cofferd.toml" | head -n 1; }
 hsm() { # COMMAND... then its options
-  ( set -a; . "$state/etc/environment"; set +a
+  ( set -a
+    # shellcheck source=/dev/null
+    . "$state/etc/environment"
+    set +a
     as_owner "$build/bin/coffer-hsm" "$@" --module "$(setting module)" --token-uri "$token_uri" --profile "$state/etc/profile.toml" \
       --token-dir "$state/token/$token" --pin-file "$state/token/pin" )
 }
