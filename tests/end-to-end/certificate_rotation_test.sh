@@ -202,7 +202,8 @@ what "and one whose row was deleted stays revoked"
 sql "DELETE FROM certificate_revocation_lists WHERE authority = 'issuing'" >/dev/null
 list_is_stored() { [ -n "$(sql "SELECT 1 FROM certificate_revocation_lists WHERE authority = 'issuing' AND list IS NOT NULL")" ]; }
 wait_until "a list that was deleted is made again" list_is_stored
-crl_has issuing "$second_serial" && crl_has issuing "$first_serial" || fail "entries are lost"
+crl_has issuing "$second_serial" || fail "the second entry is lost"
+crl_has issuing "$first_serial" || fail "the first entry is lost"
 appliance restart >/dev/null
 take_environment
 crl_has issuing "$first_serial" || fail "entries are lost by a restart"
