@@ -88,7 +88,7 @@ PY
 program slow <<'PY'
 mark = os.environ["PLACE"] + "/slow"
 if step == "createSecret":
-    print("slowly")
+    print("slowly " + event["ClientRequestToken"])
 if step == "setSecret" and not os.path.exists(mark):
     open(mark, "w").write(str(os.getpid()))
     time.sleep(98764)
