@@ -11,8 +11,10 @@
 
 #include "authority_fixture.hpp"
 #include "crypto/authority_key.hpp"
+#include "crypto/hsm_impl.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/objects.hpp"
+#include "crypto/pkcs11_error.hpp"
 #include "daemon/certificates/distinguished_name.hpp"
 #include "daemon/certificates/key_pair.hpp"
 #include "daemon/certificates/revocation_lists.hpp"
@@ -74,6 +76,27 @@ TEST_F(AuthorityTest, IssuesWithEachKindOfKey) {
             << name;
         const auto list = issuer->next_list(nullptr, {}, now(), [](const Bytes&) { return std::nullopt; });
         EXPECT_NO_THROW(require_list_of(list.get(), issuer->certificate())) << name;
+    }
+}
+
+TEST_F(AuthorityTest, SignsThroughRecoveries) {
+    const auto issuer = authority("p256");
+    const auto names = checked({.dns = {"app.example.com"}});
+    const auto key = make_key_pair(KeyType::ec_p256);
+    for (const CK_RV code : {CKR_SESSION_HANDLE_INVALID, CKR_USER_NOT_LOGGED_IN, CKR_DEVICE_REMOVED}) {
+        const auto epoch = hsm().status().epoch;
+        const auto failures = std::make_shared<int>(2);
+        const JobOptions options{Priority::read, std::chrono::steady_clock::now() + std::chrono::seconds(30)};
+        (void)wait_for<Done>([&](Completion<Done> done) {
+            hsm().impl().submit<Done>(options, std::move(done), [failures, code](crypto::HsmContext&) {
+                if ((*failures)-- > 0) throw crypto::Pkcs11Error("C_Sign", code);
+                return Done{};
+            });
+        });
+        EXPECT_GT(hsm().status().epoch, epoch);
+        const auto made = issuer->issue(names, {}, key.get(), now(), 30, Bytes(kSerialBytes, 0x55));
+        EXPECT_EQ(X509_verify(made.get(), X509_get0_pubkey(issuer->certificate())), 1)
+            << crypto::code_name(code);
     }
 }
 

@@ -16,7 +16,10 @@ install -d -m 755 "$ca"
 [ "$(id -u)" -ne 0 ] || chown coffer:coffer "$ca"
 setting() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$state/etc/cofferd.toml" | head -n 1; }
 hsm() { # COMMAND... then its options
-  ( set -a; . "$state/etc/environment"; set +a
+  ( set -a
+    # shellcheck source=/dev/null
+    . "$state/etc/environment"
+    set +a
     as_owner "$build/bin/coffer-hsm" "$@" --module "$(setting module)" --token-uri "$token_uri" --profile "$state/etc/profile.toml" \
       --token-dir "$state/token/$token" --pin-file "$state/token/pin" )
 }
@@ -199,7 +202,8 @@ what "and one whose row was deleted stays revoked"
 sql "DELETE FROM certificate_revocation_lists WHERE authority = 'issuing'" >/dev/null
 list_is_stored() { [ -n "$(sql "SELECT 1 FROM certificate_revocation_lists WHERE authority = 'issuing' AND list IS NOT NULL")" ]; }
 wait_until "a list that was deleted is made again" list_is_stored
-crl_has issuing "$second_serial" && crl_has issuing "$first_serial" || fail "entries are lost"
+crl_has issuing "$second_serial" || fail "the second entry is lost"
+crl_has issuing "$first_serial" || fail "the first entry is lost"
 appliance restart >/dev/null
 take_environment
 crl_has issuing "$first_serial" || fail "entries are lost by a restart"
