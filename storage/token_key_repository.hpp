@@ -23,7 +23,7 @@ struct AuditSigner {
     std::string node;
     Uuid journal;
     std::uint32_t generation = 0;  ///< 0: it has no checkpoint yet
-    Timestamp seen;  ///< when the node said so last
+    Timestamp seen;                ///< when the node said so last
 };
 
 class TokenKeyRepository {

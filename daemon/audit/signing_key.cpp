@@ -58,7 +58,8 @@ std::optional<PemBlock> next_block(BIO* source) {
     if (read) return PemBlock{name, Bytes(data, data + size)};
     const auto error = ERR_peek_last_error();
     ERR_clear_error();
-    if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE) return std::nullopt;
+    if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE)
+        return std::nullopt;
     throw Error("a block in PEM that is not whole");
 }
 

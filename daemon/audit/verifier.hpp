@@ -20,7 +20,7 @@ enum class FindingKind : std::uint8_t {
     cut_off,     ///< the end is gone: a signed checkpoint says that there was more
     incomplete,  ///< the last record is not whole
     signature,   ///< a checkpoint's signature is not that of the key whose turn it is, or the chain is not
-                ///< what it signed
+                 ///< what it signed
     not_signed,  ///< there is no checkpoint to hold the journal against
     file,        ///< a file beside the segments is not what it should be, or does not belong there
 };

@@ -282,7 +282,8 @@ TEST_P(EnvelopeTest, SealsNameTheirGeneration) {
     EXPECT_TRUE(seals.check(message, first, {}));
     EXPECT_TRUE(seals.check(message, second, {}));
 
-    // A seal under another name than its own, in a form that is not its own, or of a generation that is not there.
+    // A seal under another name than its own, in a form that is not its own, or of a generation that is not
+    // there.
     EXPECT_FALSE(seals.check(message, ByteView(second).subspan(4), {}));
     Bytes renamed{0, 0, 0, 2};
     renamed.insert(renamed.end(), first.begin(), first.end());

@@ -278,10 +278,11 @@ protected:
         });
     }
     std::string sealed_under(int generation) {
-        return by_hand("SELECT count(*) FROM (SELECT seal FROM secrets UNION ALL SELECT seal FROM iam_entities UNION "
-                       "ALL SELECT seal FROM iam_manifest UNION ALL SELECT seal FROM set_seals) s WHERE "
-                       "seal_generation(seal) = " +
-                       std::to_string(generation));
+        return by_hand(
+            "SELECT count(*) FROM (SELECT seal FROM secrets UNION ALL SELECT seal FROM iam_entities UNION "
+            "ALL SELECT seal FROM iam_manifest UNION ALL SELECT seal FROM set_seals) s WHERE "
+            "seal_generation(seal) = " +
+            std::to_string(generation));
     }
     std::vector<std::uint32_t> audit_keys_in_token() {
         hsm_->key_changes().refresh(soon());
