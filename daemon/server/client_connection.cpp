@@ -75,10 +75,19 @@ asio::awaitable<void> ClientConnection::run([[maybe_unused]] std::shared_ptr<Cli
     finish();
 }
 
-void ClientConnection::log_failure(std::string_view what, const std::exception& error) const {
-    listener_->server->log->error(what, {{"reason", std::string_view(error.what())},
-                                         {"principal", std::string_view(caller_.principal)},
-                                         {"listener", std::string_view(listener_->name)}});
+void ClientConnection::log_failure(std::string_view what, const std::exception& error) const noexcept {
+    try {
+        listener_->server->log->error(what, {{"reason", std::string_view(error.what())},
+                                             {"principal", std::string_view(caller_.principal)},
+                                             {"listener", std::string_view(listener_->name)}});
+    } catch (const std::exception&) {
+        return;  // what failed, perhaps for want of memory, matters more than its line
+    }
+}
+
+void ClientConnection::abandon(std::string_view what, const std::exception& error) noexcept {
+    log_failure(what, error);
+    abort();
 }
 
 asio::awaitable<bool> ClientConnection::shake_hands() {
@@ -244,7 +253,7 @@ asio::awaitable<void> ClientConnection::linger() {
 void ClientConnection::finish() {
     abort();
     release_principal();
-    listener_->server->metrics->connection_closed(listener_->name);
+    shielded([this] { listener_->server->metrics->connection_closed(listener_->name); });
     listener_->open->fetch_sub(1);
     shard_.remove(shared_from_this());
 }
@@ -405,7 +414,7 @@ bool ClientConnection::all_sent() const noexcept {
 void ClientConnection::flush_soon() {
     if (writing_) return;
     writing_ = true;
-    asio::post(shard_.io(), [self = shared_from_this()] { self->write_some(); });
+    asio::post(shard_.io(), [self = shared_from_this()] { self->shielded([&self] { self->write_some(); }); });
 }
 
 void ClientConnection::write_some() {
@@ -432,7 +441,7 @@ void ClientConnection::write_some() {
     write_deadline_ = now() + limits().write_timeout;
     asio::async_write(socket_, asio::buffer(sending_),
                       [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-                          self->written(error);
+                          self->shielded([&self, &error] { self->written(error); });
                       });
 }
 

@@ -8,9 +8,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <concepts>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/server/io_shard.hpp"
 #include "daemon/server/listener_context.hpp"
@@ -48,6 +51,16 @@ public:
     void verify_again(const TlsContext& tls);
     /// Closes the socket at once.
     void abort();
+    /// Does `work` for this connection. When it throws, for want of memory for example, this connection ends,
+    /// and the thread with its other connections goes on.
+    template <std::invocable Work>
+    void shielded(Work work) noexcept {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            abandon("a connection failed", error);
+        }
+    }
 
     [[nodiscard]] const ListenerContext& listener() const noexcept { return *listener_; }
 
@@ -97,7 +110,11 @@ protected:
     /// To be called when a request was answered.
     void request_done();
     [[nodiscard]] bool all_sent() const noexcept;
-    void log_failure(std::string_view what, const std::exception& error) const;
+    /// Whether the peer reads its answers as fast as it asks: for has_room().
+    [[nodiscard]] bool has_output_room() const noexcept;
+    void log_failure(std::string_view what, const std::exception& error) const noexcept;
+    /// Closes the socket at once, since nothing can be said any more; logs `what`.
+    void abandon(std::string_view what, const std::exception& error) noexcept;
     void log_end(v1::ConnectionError::Reason reason, const std::string& message) const;
     /// For the record of what never became a request of the pipeline.
     void tell_refused(const secrets::Refusal& refusal) const noexcept;
