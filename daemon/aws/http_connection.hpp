@@ -22,7 +22,9 @@ private:
     bool identify() override;
     std::size_t take(ByteView bytes) override;
     [[nodiscard]] bool midway() const noexcept override { return request_ != nullptr; }
-    [[nodiscard]] bool has_room() const noexcept override { return !draining_ && !busy(); }
+    [[nodiscard]] bool has_room() const noexcept override {
+        return !draining_ && !busy() && has_output_room();
+    }
     [[nodiscard]] bool busy() const noexcept override { return call_ != nullptr; }
     void say_last_word(v1::ConnectionError::Reason reason, const std::string& message,
                        bool retryable) override;

@@ -23,6 +23,11 @@ namespace {
 
 /// Encrypted and handed to the socket at once.
 constexpr std::size_t kWriteChunkBytes = 256U * 1024;
+/// Answers that may wait for the peer to read; beyond, no further requests are taken.
+constexpr std::size_t kOutputHighWaterBytes = 256U * 1024;
+/// What may wait for the rest of its message besides a whole frame: its length, the headers of HTTP, a record
+/// of TLS. Protocols refuse earlier.
+constexpr std::size_t kInputMarginBytes = 64U * 1024;
 /// How long a connection that was ended is kept open for the peer to read why. Closing with unread input
 /// makes the kernel send a reset, which discards what the peer has not read yet.
 constexpr std::chrono::milliseconds kLingerTime{1'000};
@@ -375,6 +380,10 @@ ClientConnection::Input ClientConnection::process_input() {
             const std::size_t used = input_.empty() ? take(plaintext) : 0;
             input_.append(plaintext.subspan(used));
             OPENSSL_cleanse(scratch.data(), read.bytes);
+            if (input_.size() > limits().max_frame + kInputMarginBytes) {
+                end(v1::ConnectionError::FRAME_TOO_LARGE,
+                    "a message was begun that is longer than any may be", false);
+            }
             continue;
         }
         if (tls_->has_output()) flush_soon();  // an answer to a key update
@@ -399,6 +408,10 @@ void ClientConnection::note_partial_message(bool partial, bool progressed) {
 }
 
 // ---- from answers to bytes ------------------------------------------------------------------------------
+
+bool ClientConnection::has_output_room() const noexcept {
+    return output_.size() < kOutputHighWaterBytes;
+}
 
 void ClientConnection::request_done() {
     last_activity_ = now();

@@ -16,8 +16,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::uint32_t kProtocolVersion = 1;
-/// Answers that may wait for the peer to read; beyond, no further requests are taken.
-constexpr std::size_t kOutputHighWaterBytes = 256U * 1024;
 /// Largest answer. `max_frame` bounds what a stranger can make us hold; what we send is ours, and twenty
 /// values of 64 KiB (BatchGetSecretValue) are over 1 MiB. Clients accept this much (docs/protocol.md,
 /// Frames).
@@ -91,7 +89,7 @@ void Connection::check_calls(Deadline time) {
 // ---- from bytes to requests -----------------------------------------------------------------------------
 
 bool Connection::has_room() const noexcept {
-    return !draining_ && calls_.size() < limits().max_in_flight && output_.size() < kOutputHighWaterBytes;
+    return !draining_ && calls_.size() < limits().max_in_flight && has_output_room();
 }
 
 /// Takes whole frames off the head of `bytes` while there is room. Returns how many bytes they had.
