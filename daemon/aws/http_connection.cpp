@@ -136,20 +136,21 @@ Arrival HttpConnection::arrival_of(const HttpRequest& request, const Call& call)
 }
 
 void HttpConnection::admit_principal(const std::string& principal) {
+    if (is_ending()) {
+        throw RequestRefused(error_names::kRequestAborted, "The connection ended before the request began");
+    }
     somebody_ = true;
-    if (!admit(principal) || !use_->admit_request(now())) {
+    if (!admit(principal) || !use_.admit_request(now())) {
         throw RequestRefused(error_names::kThrottling, "Rate exceeded");
     }
 }
 
 /// Does not make somebody of it.
 void HttpConnection::admit_stranger() const {
-    const auto& address = caller_.source_address;
-    auto& strangers = *listener_->server->strangers;
+    const auto address = server::counted_network(caller_.source_address);
     const auto time = now();
-    const auto use = strangers.acquire(address, time);
-    strangers.release(address, time);
-    if (!use->admit_request(time)) throw RequestRefused(error_names::kThrottling, "Rate exceeded");
+    if (listener_->server->strangers->acquire(address, time).admit_request(time)) return;
+    throw RequestRefused(error_names::kThrottling, "Rate exceeded");
 }
 
 // ---- from requests to answers ---------------------------------------------------------------------------

@@ -177,8 +177,9 @@ bool ClientConnection::refuse_surplus() {
 }
 
 bool ClientConnection::admit(const std::string& principal) {
+    if (is_ending()) return false;
     if (use_ && admitted_ == principal) return true;
-    release_principal();
+    use_.release();
     use_ = listener_->server->principals->acquire(principal, now());
     if (!use_) {
         end(v1::ConnectionError::TOO_MANY_CONNECTIONS,
@@ -189,11 +190,6 @@ bool ClientConnection::admit(const std::string& principal) {
     }
     admitted_ = principal;
     return true;
-}
-
-void ClientConnection::release_principal() {
-    if (use_) listener_->server->principals->release(admitted_, now());
-    use_.reset();
 }
 
 asio::awaitable<void> ClientConnection::serve() {
@@ -257,7 +253,7 @@ asio::awaitable<void> ClientConnection::linger() {
 
 void ClientConnection::finish() {
     abort();
-    release_principal();
+    use_.release();
     shielded([this] { listener_->server->metrics->connection_closed(listener_->name); });
     listener_->open->fetch_sub(1);
     shard_.remove(shared_from_this());

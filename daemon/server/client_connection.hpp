@@ -95,7 +95,8 @@ protected:
 
     /// Ends the connection unless its certificate, where there is one, can be read.
     [[nodiscard]] bool read_peer();
-    /// Counts the connection as one of `principal`. Ends it when that has as many as it may.
+    /// Counts the connection as one of `principal`. Ends it when that has as many as it may. False as well
+    /// when it has ended already, as it may have while a request waited.
     [[nodiscard]] bool admit(const std::string& principal);
     /// Ends the connection when the listener has no place for it.
     [[nodiscard]] bool refuse_surplus();
@@ -129,7 +130,7 @@ protected:
     Phase phase_ = Phase::handshake;
     access::Caller caller_;
     PeerCertificates peer_;
-    std::shared_ptr<PrincipalUse> use_;
+    PrincipalLease use_;
     PlainBuffer output_;  // what is to be encrypted
     bool peer_finished_ = false;
     bool draining_ = false;
@@ -151,7 +152,6 @@ private:
     boost::asio::awaitable<void> wait_for_change();
     boost::asio::awaitable<void> linger();
     void finish();
-    void release_principal();
 
     Input process_input();
     void note_partial_message(bool partial, bool progressed);

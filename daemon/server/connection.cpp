@@ -221,7 +221,7 @@ void Connection::take_request(std::unique_ptr<v1::Request> request) {
             "have length less than or equal to 128");
         return;
     }
-    if (!use_->admit_request(last_activity_)) {
+    if (!use_.admit_request(last_activity_)) {
         refuse_request(context, *request, v1::THROTTLING, "Rate exceeded");
         return;
     }
