@@ -19,6 +19,9 @@ constexpr std::size_t kUserAgentMax = 1024;
 constexpr std::size_t kSmallBodyBytes = 16U * 1024;
 constexpr unsigned kUnavailable = 503;
 constexpr unsigned kInternalError = 500;
+constexpr unsigned kClientFault = 400;
+/// Refused over one connection, none of them signed rightly: then it ends. Clients connect again.
+constexpr unsigned kRefusedInARowMax = 20;
 
 std::string_view visible(std::string_view text) {
     const auto end = std::ranges::find_if(text, [](char c) { return c < ' ' || c > '~'; });
@@ -36,7 +39,10 @@ server::ConnectionMaker http_connections(std::shared_ptr<FrontDoor> door, std::s
 
 HttpConnection::HttpConnection(server::ConnectionParts parts, std::shared_ptr<FrontDoor> door,
                                std::shared_ptr<ByteBudget> strangers)
-    : ClientConnection(std::move(parts)), door_(std::move(door)), held_(std::move(strangers)) {
+    : ClientConnection(std::move(parts)),
+      door_(std::move(door)),
+      counted_network_(server::counted_network(caller_.source_address)),
+      held_(std::move(strangers)) {
     caller_.protocol = access::Protocol::aws;
 }
 
@@ -114,21 +120,26 @@ void HttpConnection::begin_call() {
     call->is_http_1_0 = request->is_http_1_0();
     call->is_head = request->view().method == "HEAD";
     call_ = call;
-    listener_->server->metrics->requests_in_flight(1);
     asio::co_spawn(shard().io(), perform(shared_from_this(), std::move(call), request), asio::detached);
 }
 
-Arrival HttpConnection::arrival_of(const HttpRequest& request, const Call& call) {
+Arrival HttpConnection::arrival_of(const HttpRequest& request, const std::shared_ptr<Call>& call) {
     Arrival arrival;
     arrival.caller = caller_;
     arrival.caller.listener_policy = listener_->policy->get();
     auto facts = *tls_facts_;
     facts.user_agent = visible(request.header("user-agent"));
     arrival.caller.peer = std::make_shared<const access::PeerFacts>(std::move(facts));
-    arrival.deadline = call.deadline;
-    arrival.request_id = call.request_id;
-    arrival.admit = [this](const std::string& principal) { admit_principal(principal); };
-    arrival.admit_stranger = [this] { admit_stranger(); };
+    arrival.deadline = call->deadline;
+    arrival.request_id = call->request_id;
+    arrival.admit = [this, call](const std::string& principal) {
+        call->is_somebodys = true;
+        admit_principal(principal);
+    };
+    arrival.admit_stranger = [this, call] {
+        call->is_charged = charge_address();
+        if (!call->is_charged) throw RequestRefused(error_names::kThrottling, "Rate exceeded");
+    };
     arrival.refused = [this](const ErrorAnswer& error, const access::Caller& caller) {
         note_refusal(error, caller);
     };
@@ -136,20 +147,30 @@ Arrival HttpConnection::arrival_of(const HttpRequest& request, const Call& call)
 }
 
 void HttpConnection::admit_principal(const std::string& principal) {
+    if (is_ending()) {
+        throw RequestRefused(error_names::kRequestAborted, "The connection ended before the request began");
+    }
     somebody_ = true;
-    if (!admit(principal) || !use_->admit_request(now())) {
+    if (!admit(principal) || !use_.admit_request(now())) {
         throw RequestRefused(error_names::kThrottling, "Rate exceeded");
     }
 }
 
-/// Does not make somebody of it.
-void HttpConnection::admit_stranger() const {
-    const auto& address = caller_.source_address;
-    auto& strangers = *listener_->server->strangers;
+/// What nobody signed counts for the address. False when that has asked too much.
+bool HttpConnection::charge_address() const {
     const auto time = now();
-    const auto use = strangers.acquire(address, time);
-    strangers.release(address, time);
-    if (!use->admit_request(time)) throw RequestRefused(error_names::kThrottling, "Rate exceeded");
+    return listener_->server->strangers->acquire(counted_network_, time).admit_request(time);
+}
+
+/// What is refused to nobody that is known must not be had without end: it costs us more than whoever asks.
+/// What is not the client's fault is not charged to its address, which others may share.
+bool HttpConnection::may_stay(const Call& call, unsigned status) {
+    if (call.is_somebodys || status < kClientFault) {
+        refused_in_a_row_ = 0;
+        return true;
+    }
+    const bool within_rate = call.is_charged || status >= kInternalError || charge_address();
+    return within_rate && ++refused_in_a_row_ < kRefusedInARowMax;
 }
 
 // ---- from requests to answers ---------------------------------------------------------------------------
@@ -157,23 +178,33 @@ void HttpConnection::admit_stranger() const {
 asio::awaitable<void> HttpConnection::perform([[maybe_unused]] std::shared_ptr<ClientConnection> self,
                                               std::shared_ptr<Call> call,
                                               std::shared_ptr<const HttpRequest> request) {
-    HttpAnswer answer;
+    const server::RequestInFlight counted(listener_->server->metrics);
     try {
-        auto arrival = arrival_of(*request, *call);
-        answer = co_await door_->answer(std::move(request), std::move(arrival));
+        HttpAnswer answer = co_await answer_to(std::move(request), call);
+        call_done(call, std::move(answer));
+    } catch (const std::exception& error) {
+        // There was no memory to answer with, say.
+        call_.reset();
+        abandon("a request could not be answered", error);
+    }
+}
+
+asio::awaitable<HttpAnswer> HttpConnection::answer_to(std::shared_ptr<const HttpRequest> request,
+                                                      std::shared_ptr<Call> call) {
+    try {
+        auto arrival = arrival_of(*request, call);
+        co_return co_await door_->answer(std::move(request), std::move(arrival));
     } catch (const std::exception& error) {
         log_failure("a request failed outside the pipeline", error);
-        answer = json_error_answer(
-            {kInternalError, "InternalServiceError", "An error occurred on the server side."});
     }
-    call_done(call, std::move(answer));
+    co_return json_error_answer(
+        {kInternalError, "InternalServiceError", "An error occurred on the server side."});
 }
 
 void HttpConnection::call_done(const std::shared_ptr<Call>& call, HttpAnswer answer) {
-    listener_->server->metrics->requests_in_flight(-1);
     held_.release();
     if (!call->answered && !is_ending()) {
-        if (draining_) call->keep_alive = false;
+        if (draining_ || !may_stay(*call, answer.status)) call->keep_alive = false;
         send(*call, answer);
         if (!call->keep_alive) {
             call_.reset();

@@ -22,7 +22,9 @@ private:
     bool identify() override;
     std::size_t take(ByteView bytes) override;
     [[nodiscard]] bool midway() const noexcept override { return request_ != nullptr; }
-    [[nodiscard]] bool has_room() const noexcept override { return !draining_ && !busy(); }
+    [[nodiscard]] bool has_room() const noexcept override {
+        return !draining_ && !busy() && has_output_room();
+    }
     [[nodiscard]] bool busy() const noexcept override { return call_ != nullptr; }
     void say_last_word(v1::ConnectionError::Reason reason, const std::string& message,
                        bool retryable) override;
@@ -37,6 +39,8 @@ private:
         bool is_http_1_0 = false;
         bool is_head = false;
         bool answered = false;
+        bool is_somebodys = false;  // its signature was right
+        bool is_charged = false;    // to the address, since it needed none
     };
 
     /// Throws HttpError when strangers hold as much as they may.
@@ -44,9 +48,13 @@ private:
     void begin_call();
     boost::asio::awaitable<void> perform(std::shared_ptr<ClientConnection> self, std::shared_ptr<Call> call,
                                          std::shared_ptr<const HttpRequest> request);
-    [[nodiscard]] Arrival arrival_of(const HttpRequest& request, const Call& call);
+    boost::asio::awaitable<HttpAnswer> answer_to(std::shared_ptr<const HttpRequest> request,
+                                                 std::shared_ptr<Call> call);
+    [[nodiscard]] Arrival arrival_of(const HttpRequest& request, const std::shared_ptr<Call>& call);
     void admit_principal(const std::string& principal);
-    void admit_stranger() const;
+    [[nodiscard]] bool charge_address() const;
+    /// Whether the connection may go on after the answer to `call`.
+    [[nodiscard]] bool may_stay(const Call& call, unsigned status);
     void note_refusal(const ErrorAnswer& error, const access::Caller& caller) const;
     void call_done(const std::shared_ptr<Call>& call, HttpAnswer answer);
     void send(const Call& call, const HttpAnswer& answer);
@@ -54,10 +62,12 @@ private:
     void refuse_bytes(const RequestRefused& refused);
 
     const std::shared_ptr<FrontDoor> door_;
+    const std::string counted_network_;
     std::shared_ptr<const access::PeerFacts> tls_facts_;
     std::unique_ptr<HttpRequest> request_;  // that is being received
     std::shared_ptr<Call> call_;            // that is not answered yet
     bool somebody_ = false;                 // a signature was right
+    unsigned refused_in_a_row_ = 0;         // while none was
     ByteShare held_;                        // while none was
 };
 

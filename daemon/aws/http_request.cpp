@@ -4,6 +4,8 @@
 #include <array>
 #include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/http/error.hpp>
+#include <iterator>
+#include <utility>
 
 namespace coffer::aws {
 
@@ -22,17 +24,25 @@ constexpr std::array<std::string_view, 10> kSingleHeaders{
     "authorization",     "content-length", "content-type", "expect",           "host",
     "transfer-encoding", "x-amz-date",     "x-amz-target", "content-encoding", "x-amz-security-token"};
 
+[[noreturn]] void refuse_header_bytes() {
+    throw HttpError("The request line and the headers together must have at most " +
+                        std::to_string(HttpRequest::kHeaderBytesMax) + " bytes",
+                    kHeaderTooLarge);
+}
+
+void require_few_headers(std::size_t headers) {
+    if (headers <= HttpRequest::kHeadersMax) return;
+    throw HttpError("A request must have at most " + std::to_string(HttpRequest::kHeadersMax) + " headers",
+                    kHeaderTooLarge);
+}
+
 [[noreturn]] void refuse(const boost::beast::error_code& error, std::size_t body_bytes_max) {
     if (error == http::error::body_limit) {
         throw RequestRefused(error_names::kRequestTooLarge,
                              "The body must have at most " + std::to_string(body_bytes_max) + " bytes",
                              kContentTooLarge);
     }
-    if (error == http::error::header_limit) {
-        throw HttpError("The request line and the headers together must have at most " +
-                            std::to_string(HttpRequest::kHeaderBytesMax) + " bytes",
-                        kHeaderTooLarge);
-    }
+    if (error == http::error::header_limit) refuse_header_bytes();
     throw HttpError("This is not a request of HTTP/1.1 or 1.0: " + error.message(), kBadRequest);
 }
 
@@ -55,21 +65,47 @@ std::size_t HttpRequest::put(ByteView bytes) {
         const auto rest = bytes.subspan(used);
         const std::size_t taken = parser_.put(boost::asio::buffer(rest.data(), rest.size()), error);
         used += taken;
-        if (error == http::error::need_more) break;
-        if (error) refuse(error, body_bytes_max_);
+        const bool wants_more = error == http::error::need_more;
+        if (error && !wants_more) refuse(error, body_bytes_max_);
+        const std::size_t untaken = wants_more ? bytes.size() - used : 0;
+        if (!headers_checked_) {
+            count_headers(taken, untaken);
+        } else {
+            count_body(taken, untaken);
+        }
+        if (wants_more) break;
         if (parser_.is_header_done() && !headers_checked_) check_headers();
     }
     return used;
+}
+
+/// Beast's own limit begins anew with each call of put (basic_parser.ipp of Boost 1.81), and it counts no
+/// fields.
+void HttpRequest::count_headers(std::size_t taken, std::size_t untaken) {
+    header_bytes_ += taken;
+    if (header_bytes_ + untaken > kHeaderBytesMax) refuse_header_bytes();
+    if (taken == 0) return;
+    const auto& fields = parser_.get();
+    require_few_headers(static_cast<std::size_t>(std::distance(fields.begin(), fields.end())));
+}
+
+/// Of lines that say the lengths of chunks, of their extensions and of trailers Beast limits nothing.
+void HttpRequest::count_body(std::size_t taken, std::size_t untaken) {
+    // The parser takes one chunk's line, or the trailers, or bytes of the body at a time.
+    const std::size_t line = taken - (body_bytes() - std::exchange(counted_body_bytes_, body_bytes()));
+    framing_bytes_ += line;
+    if (std::max(line, untaken) > kChunkLineBytesMax ||
+        framing_bytes_ > kChunkLineBytesMax + kFramingPerByteMax * body_bytes()) {
+        throw HttpError("The lengths, extensions and trailers of a chunked body must be short: at most " +
+                            std::to_string(kChunkLineBytesMax) + " bytes at a time",
+                        kBadRequest);
+    }
 }
 
 void HttpRequest::check_headers() {
     headers_checked_ = true;
     for (const auto& field : parser_.get())
         headers_.push_back({text(field.name_string()), text(field.value())});
-    if (headers_.size() > kHeadersMax) {
-        throw HttpError("A request must have at most " + std::to_string(kHeadersMax) + " headers",
-                        kHeaderTooLarge);
-    }
     for (const auto name : kSingleHeaders) {
         if (header_values(headers_, name).size() > 1) {
             throw HttpError("The header '" + std::string(name) + "' came more than once", kBadRequest);

@@ -59,13 +59,17 @@ public:
     /// Of the request line and all headers together.
     static constexpr std::uint32_t kHeaderBytesMax = 32U * 1024;
     static constexpr std::size_t kHeadersMax = 100;
+    /// Of a chunk's length with its extensions, and of the trailers.
+    static constexpr std::size_t kChunkLineBytesMax = 4U * 1024;
+    /// Of all of those together for each byte of the body; 5 are needed where each chunk has one byte.
+    static constexpr std::size_t kFramingPerByteMax = 16;
 
     explicit HttpRequest(std::size_t body_bytes_max);
     HttpRequest(const HttpRequest&) = delete;
     HttpRequest& operator=(const HttpRequest&) = delete;
 
     /// Takes what it can of `bytes`, and nothing behind the request's end. What it leaves must come again
-    /// with more behind it. Throws HttpError.
+    /// with more behind it, and is never more than kHeaderBytesMax. Throws HttpError.
     [[nodiscard]] std::size_t put(ByteView bytes);
 
     /// Whether anything was taken.
@@ -88,9 +92,15 @@ public:
     [[nodiscard]] bool is_http_1_0() const { return parser_.get().version() < 11; }
 
 private:
+    /// `taken` bytes were, in one step; `untaken` are of the same part and wait for its end.
+    void count_headers(std::size_t taken, std::size_t untaken);
+    void count_body(std::size_t taken, std::size_t untaken);
     void check_headers();
 
     const std::size_t body_bytes_max_;
+    std::size_t header_bytes_ = 0;
+    std::size_t framing_bytes_ = 0;
+    std::size_t counted_body_bytes_ = 0;
     boost::beast::http::request_parser<WipedBody> parser_;
     std::vector<HttpHeader> headers_;
     bool headers_checked_ = false;

@@ -13,9 +13,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-/// Further than any list of the schema may be long.
-constexpr int kMembersMax = 1'000;
-
 [[noreturn]] void refuse(const std::string& name, std::string_view wanted) {
     throw RequestRefused(error_names::kValidation,
                          "The parameter " + name + " must be " + std::string(wanted));
@@ -82,10 +79,7 @@ void fill(Message& message, const FormParameters& parameters, const std::string&
             continue;
         }
         int member = 1;
-        while (member <= kMembersMax &&
-               put(message, field, parameters, name + ".member." + std::to_string(member))) {
-            ++member;
-        }
+        while (put(message, field, parameters, name + ".member." + std::to_string(member))) ++member;
     }
 }
 
@@ -98,8 +92,13 @@ FormParameters form_of(const QueryParameters& parameters) {
 }
 
 FormParameters parse_form(ByteView body) {
+    if (body.size() > kFormBytesMax) {
+        throw RequestRefused(error_names::kValidation,
+                             "A form must have at most " + std::to_string(kFormBytesMax) + " bytes");
+    }
     // In a form '+' is a blank (HTML, 4.10.21.7); the signature covers the body as it is.
     std::string encoded;
+    encoded.reserve(body.size());
     for (const char c : as_text(body)) {
         if (c == '+') {
             encoded += "%20";

@@ -16,6 +16,7 @@ inline constexpr std::string_view kIncompleteSignature = "IncompleteSignatureExc
 inline constexpr std::string_view kInvalidSignature = "InvalidSignatureException";
 inline constexpr std::string_view kMalformedQueryString = "MalformedQueryString";
 inline constexpr std::string_view kMissingAuthenticationToken = "MissingAuthenticationTokenException";
+inline constexpr std::string_view kRequestAborted = "RequestAbortedException";
 inline constexpr std::string_view kRequestTooLarge = "RequestEntityTooLargeException";
 inline constexpr std::string_view kSerialization = "SerializationException";
 inline constexpr std::string_view kThrottling = "ThrottlingException";

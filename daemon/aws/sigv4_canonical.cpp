@@ -45,6 +45,10 @@ constexpr bool is_blank(char c) noexcept {
 QueryParameters parse_query(std::string_view query) {
     QueryParameters parameters;
     if (query.empty()) return parameters;
+    if (static_cast<std::size_t>(std::ranges::count(query, '&')) >= kParametersMax) {
+        throw RequestRefused(error_names::kValidation, "A query or a form must have at most " +
+                                                           std::to_string(kParametersMax) + " parameters");
+    }
     for (const auto part : split(query, '&')) {
         const auto equals = part.find('=');
         const auto value = equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);

@@ -15,9 +15,12 @@ namespace coffer::aws {
 /// Decoded, in the order in which they were sent.
 using QueryParameters = std::vector<std::pair<std::string, std::string>>;
 
+/// AssumeRole with all that it may have (50 tags, 50 keys of tags, 10 policies) and presigned has under 200.
+inline constexpr std::size_t kParametersMax = 256;
+
 /// Takes a query apart. '+' is itself and not a blank: a signature covers the characters, and two readings of
-/// one signed text must not exist. Throws RequestRefused (MalformedQueryString) for a broken
-/// percent-encoding.
+/// one signed text must not exist. Throws RequestRefused: MalformedQueryString for a broken
+/// percent-encoding; ValidationException, before anything is decoded, for more than kParametersMax.
 [[nodiscard]] QueryParameters parse_query(std::string_view query);
 
 /// RFC 3986: all but unreserved characters as %XX.

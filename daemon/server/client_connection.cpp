@@ -23,6 +23,11 @@ namespace {
 
 /// Encrypted and handed to the socket at once.
 constexpr std::size_t kWriteChunkBytes = 256U * 1024;
+/// Answers that may wait for the peer to read; beyond, no further requests are taken.
+constexpr std::size_t kOutputHighWaterBytes = 256U * 1024;
+/// What may wait for the rest of its message besides a whole frame: its length, the headers of HTTP, a record
+/// of TLS. Protocols refuse earlier.
+constexpr std::size_t kInputMarginBytes = 64U * 1024;
 /// How long a connection that was ended is kept open for the peer to read why. Closing with unread input
 /// makes the kernel send a reset, which discards what the peer has not read yet.
 constexpr std::chrono::milliseconds kLingerTime{1'000};
@@ -75,10 +80,19 @@ asio::awaitable<void> ClientConnection::run([[maybe_unused]] std::shared_ptr<Cli
     finish();
 }
 
-void ClientConnection::log_failure(std::string_view what, const std::exception& error) const {
-    listener_->server->log->error(what, {{"reason", std::string_view(error.what())},
-                                         {"principal", std::string_view(caller_.principal)},
-                                         {"listener", std::string_view(listener_->name)}});
+void ClientConnection::log_failure(std::string_view what, const std::exception& error) const noexcept {
+    try {
+        listener_->server->log->error(what, {{"reason", std::string_view(error.what())},
+                                             {"principal", std::string_view(caller_.principal)},
+                                             {"listener", std::string_view(listener_->name)}});
+    } catch (const std::exception&) {
+        return;  // what failed, perhaps for want of memory, matters more than its line
+    }
+}
+
+void ClientConnection::abandon(std::string_view what, const std::exception& error) noexcept {
+    log_failure(what, error);
+    abort();
 }
 
 asio::awaitable<bool> ClientConnection::shake_hands() {
@@ -163,8 +177,9 @@ bool ClientConnection::refuse_surplus() {
 }
 
 bool ClientConnection::admit(const std::string& principal) {
+    if (is_ending()) return false;
     if (use_ && admitted_ == principal) return true;
-    release_principal();
+    use_.release();
     use_ = listener_->server->principals->acquire(principal, now());
     if (!use_) {
         end(v1::ConnectionError::TOO_MANY_CONNECTIONS,
@@ -175,11 +190,6 @@ bool ClientConnection::admit(const std::string& principal) {
     }
     admitted_ = principal;
     return true;
-}
-
-void ClientConnection::release_principal() {
-    if (use_) listener_->server->principals->release(admitted_, now());
-    use_.reset();
 }
 
 asio::awaitable<void> ClientConnection::serve() {
@@ -243,8 +253,8 @@ asio::awaitable<void> ClientConnection::linger() {
 
 void ClientConnection::finish() {
     abort();
-    release_principal();
-    listener_->server->metrics->connection_closed(listener_->name);
+    use_.release();
+    shielded([this] { listener_->server->metrics->connection_closed(listener_->name); });
     listener_->open->fetch_sub(1);
     shard_.remove(shared_from_this());
 }
@@ -366,6 +376,10 @@ ClientConnection::Input ClientConnection::process_input() {
             const std::size_t used = input_.empty() ? take(plaintext) : 0;
             input_.append(plaintext.subspan(used));
             OPENSSL_cleanse(scratch.data(), read.bytes);
+            if (input_.size() > limits().max_frame + kInputMarginBytes) {
+                end(v1::ConnectionError::FRAME_TOO_LARGE,
+                    "a message was begun that is longer than any may be", false);
+            }
             continue;
         }
         if (tls_->has_output()) flush_soon();  // an answer to a key update
@@ -391,6 +405,10 @@ void ClientConnection::note_partial_message(bool partial, bool progressed) {
 
 // ---- from answers to bytes ------------------------------------------------------------------------------
 
+bool ClientConnection::has_output_room() const noexcept {
+    return output_.size() < kOutputHighWaterBytes;
+}
+
 void ClientConnection::request_done() {
     last_activity_ = now();
     if (draining_ && !busy()) drain();
@@ -405,7 +423,7 @@ bool ClientConnection::all_sent() const noexcept {
 void ClientConnection::flush_soon() {
     if (writing_) return;
     writing_ = true;
-    asio::post(shard_.io(), [self = shared_from_this()] { self->write_some(); });
+    asio::post(shard_.io(), [self = shared_from_this()] { self->shielded([&self] { self->write_some(); }); });
 }
 
 void ClientConnection::write_some() {
@@ -432,7 +450,7 @@ void ClientConnection::write_some() {
     write_deadline_ = now() + limits().write_timeout;
     asio::async_write(socket_, asio::buffer(sending_),
                       [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-                          self->written(error);
+                          self->shielded([&self, &error] { self->written(error); });
                       });
 }
 

@@ -8,9 +8,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <concepts>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/server/io_shard.hpp"
 #include "daemon/server/listener_context.hpp"
@@ -48,6 +51,16 @@ public:
     void verify_again(const TlsContext& tls);
     /// Closes the socket at once.
     void abort();
+    /// Does `work` for this connection. When it throws, for want of memory for example, this connection ends,
+    /// and the thread with its other connections goes on.
+    template <std::invocable Work>
+    void shielded(Work work) noexcept {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            abandon("a connection failed", error);
+        }
+    }
 
     [[nodiscard]] const ListenerContext& listener() const noexcept { return *listener_; }
 
@@ -82,7 +95,8 @@ protected:
 
     /// Ends the connection unless its certificate, where there is one, can be read.
     [[nodiscard]] bool read_peer();
-    /// Counts the connection as one of `principal`. Ends it when that has as many as it may.
+    /// Counts the connection as one of `principal`. Ends it when that has as many as it may. False as well
+    /// when it has ended already, as it may have while a request waited.
     [[nodiscard]] bool admit(const std::string& principal);
     /// Ends the connection when the listener has no place for it.
     [[nodiscard]] bool refuse_surplus();
@@ -97,7 +111,11 @@ protected:
     /// To be called when a request was answered.
     void request_done();
     [[nodiscard]] bool all_sent() const noexcept;
-    void log_failure(std::string_view what, const std::exception& error) const;
+    /// Whether the peer reads its answers as fast as it asks: for has_room().
+    [[nodiscard]] bool has_output_room() const noexcept;
+    void log_failure(std::string_view what, const std::exception& error) const noexcept;
+    /// Closes the socket at once, since nothing can be said any more; logs `what`.
+    void abandon(std::string_view what, const std::exception& error) noexcept;
     void log_end(v1::ConnectionError::Reason reason, const std::string& message) const;
     /// For the record of what never became a request of the pipeline.
     void tell_refused(const secrets::Refusal& refusal) const noexcept;
@@ -112,7 +130,7 @@ protected:
     Phase phase_ = Phase::handshake;
     access::Caller caller_;
     PeerCertificates peer_;
-    std::shared_ptr<PrincipalUse> use_;
+    PrincipalLease use_;
     PlainBuffer output_;  // what is to be encrypted
     bool peer_finished_ = false;
     bool draining_ = false;
@@ -134,7 +152,6 @@ private:
     boost::asio::awaitable<void> wait_for_change();
     boost::asio::awaitable<void> linger();
     void finish();
-    void release_principal();
 
     Input process_input();
     void note_partial_message(bool partial, bool progressed);

@@ -98,7 +98,8 @@ struct LimitsConfig {
     std::uint64_t connections_per_second = 1000;          ///< 0: no limit
     std::size_t connections_per_principal = 0;            ///< 0: no limit
     std::uint64_t requests_per_second_per_principal = 0;  ///< 0: no limit
-    /// Of the AWS endpoint's requests that need no signature. 0: no limit.
+    /// Of the AWS endpoint's requests that need no signature, or that are refused before one was found right;
+    /// of IPv6 for each /64. 0: no limit.
     std::uint64_t unsigned_requests_per_second_per_address = 50;
     std::chrono::milliseconds drain_timeout{20'000};
 };

@@ -16,8 +16,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::uint32_t kProtocolVersion = 1;
-/// Answers that may wait for the peer to read; beyond, no further requests are taken.
-constexpr std::size_t kOutputHighWaterBytes = 256U * 1024;
 /// Largest answer. `max_frame` bounds what a stranger can make us hold; what we send is ours, and twenty
 /// values of 64 KiB (BatchGetSecretValue) are over 1 MiB. Clients accept this much (docs/protocol.md,
 /// Frames).
@@ -91,7 +89,7 @@ void Connection::check_calls(Deadline time) {
 // ---- from bytes to requests -----------------------------------------------------------------------------
 
 bool Connection::has_room() const noexcept {
-    return !draining_ && calls_.size() < limits().max_in_flight && output_.size() < kOutputHighWaterBytes;
+    return !draining_ && calls_.size() < limits().max_in_flight && has_output_room();
 }
 
 /// Takes whole frames off the head of `bytes` while there is room. Returns how many bytes they had.
@@ -198,7 +196,6 @@ void Connection::recognise_session(const std::string& token) {
 }
 
 void Connection::take_request(std::unique_ptr<v1::Request> request) {
-    const ServerContext& server = *listener_->server;
     last_activity_ = now();
     const std::chrono::milliseconds asked(request->deadline_ms());
     const auto patience =
@@ -224,11 +221,10 @@ void Connection::take_request(std::unique_ptr<v1::Request> request) {
             "have length less than or equal to 128");
         return;
     }
-    if (!use_->admit_request(last_activity_)) {
+    if (!use_.admit_request(last_activity_)) {
         refuse_request(context, *request, v1::THROTTLING, "Rate exceeded");
         return;
     }
-    server.metrics->requests_in_flight(1);
     const auto call =
         calls_.insert(calls_.end(), Call{request->id(), context.request_id, context.deadline, false});
     asio::co_spawn(shard().io(), perform(shared_from_this(), call, std::move(context), std::move(request)),
@@ -252,25 +248,35 @@ void Connection::refuse_request(const secrets::CallContext& context, const v1::R
 asio::awaitable<void> Connection::perform([[maybe_unused]] std::shared_ptr<ClientConnection> self,
                                           Calls::iterator call, secrets::CallContext context,
                                           std::unique_ptr<v1::Request> request) {
-    v1::Response response;
+    const RequestInFlight counted(listener_->server->metrics);
     try {
-        response = co_await listener_->server->handler(std::move(context), std::move(request));
+        v1::Response response = co_await answer_to(std::move(context), std::move(request));
+        answer(*call, std::move(response));
     } catch (const std::exception& error) {
-        log_failure("a request failed outside the pipeline", error);
-        set_error(response, v1::INTERNAL_SERVICE_ERROR, "An internal error occurred", true);
-    }
-    call_done(call, std::move(response));
-}
-
-void Connection::call_done(Calls::iterator call, v1::Response response) {
-    listener_->server->metrics->requests_in_flight(-1);
-    if (!call->answered) {
-        response.set_id(call->id);
-        if (response.request_id().empty()) response.set_request_id(call->request_id);
-        send(std::move(response));
+        // There was no memory to answer with, say.
+        abandon("a request could not be answered", error);
     }
     calls_.erase(call);
     request_done();
+}
+
+asio::awaitable<v1::Response> Connection::answer_to(secrets::CallContext context,
+                                                    std::unique_ptr<v1::Request> request) {
+    try {
+        co_return co_await listener_->server->handler(std::move(context), std::move(request));
+    } catch (const std::exception& error) {
+        log_failure("a request failed outside the pipeline", error);
+    }
+    v1::Response response;
+    set_error(response, v1::INTERNAL_SERVICE_ERROR, "An internal error occurred", true);
+    co_return response;
+}
+
+void Connection::answer(const Call& call, v1::Response response) {
+    if (call.answered) return;
+    response.set_id(call.id);
+    if (response.request_id().empty()) response.set_request_id(call.request_id);
+    send(std::move(response));
 }
 
 void Connection::send(v1::Response response) {

@@ -46,9 +46,11 @@ private:
     // From requests to answers.
     boost::asio::awaitable<void> perform(std::shared_ptr<ClientConnection> self, Calls::iterator call,
                                          secrets::CallContext context, std::unique_ptr<v1::Request> request);
+    boost::asio::awaitable<v1::Response> answer_to(secrets::CallContext context,
+                                                   std::unique_ptr<v1::Request> request);
     void refuse_request(const secrets::CallContext& context, const v1::Request& request, v1::ErrorCode code,
                         const std::string& message);
-    void call_done(Calls::iterator call, v1::Response response);
+    void answer(const Call& call, v1::Response response);
     void send(v1::Response response);
     void send(const v1::Frame& frame);
 

@@ -146,8 +146,14 @@ asio::awaitable<void> HealthServer::serve([[maybe_unused]] std::shared_ptr<Healt
         parser.header_limit(kMaxHeaderBytes);
         parser.body_limit(kMaxBodyBytes);
         stream.expires_after(kTimeout);
-        co_await http::async_read(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
-        if (error) break;
+        // Beast's limit of headers begins anew with each piece, so what was taken is counted here.
+        std::size_t taken = 0;
+        while (!error && !parser.is_done() && taken <= kMaxHeaderBytes + kMaxBodyBytes) {
+            const std::size_t piece = co_await http::async_read_some(
+                stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+            taken += piece;
+        }
+        if (error || !parser.is_done()) break;
         Response response = answer(parser.get(), *metrics_, readiness_, lists_);
         stream.expires_after(kTimeout);
         co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, error));

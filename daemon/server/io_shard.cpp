@@ -48,7 +48,7 @@ void IoShard::for_each_connection(std::function<void(ClientConnection&)> visit) 
     boost::asio::post(io_, [this, visit = std::move(visit)] {
         // A visit may end a connection and so remove it.
         const std::vector<std::shared_ptr<ClientConnection>> all(connections_.begin(), connections_.end());
-        for (const auto& connection : all) visit(*connection);
+        for (const auto& connection : all) connection->shielded([&] { visit(*connection); });
     });
 }
 
@@ -56,7 +56,7 @@ void IoShard::tick() {
     const Deadline now = std::chrono::steady_clock::now();
     last_tick_.store(now, std::memory_order_relaxed);
     const std::vector<std::shared_ptr<ClientConnection>> all(connections_.begin(), connections_.end());
-    for (const auto& connection : all) connection->check_limits(now);
+    for (const auto& connection : all) connection->shielded([&] { connection->check_limits(now); });
     timer_.expires_after(tick_);
     timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) this->tick();

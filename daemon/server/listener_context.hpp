@@ -40,7 +40,7 @@ struct ServerContext {
     std::shared_ptr<Metrics> metrics;
     std::shared_ptr<Log> log;
     std::shared_ptr<PrincipalLimits> principals;
-    /// Requests that nobody signed, by the address that they come from.
+    /// Requests that nobody known made, by counted_network() of the address that they come from.
     std::shared_ptr<PrincipalLimits> strangers = std::make_shared<PrincipalLimits>(0, 0);
     /// How many lines strangers may cause in the log.
     std::shared_ptr<TokenBucket> stranger_lines;

@@ -113,4 +113,18 @@ private:
 /// A ConnectionError's reason as a label: "malformed_frame".
 [[nodiscard]] std::string reason_label(v1::ConnectionError::Reason reason);
 
+/// A request that is being worked on, counted as such as long as this lives.
+class RequestInFlight {
+public:
+    explicit RequestInFlight(std::shared_ptr<Metrics> metrics) : metrics_(std::move(metrics)) {
+        metrics_->requests_in_flight(1);
+    }
+    RequestInFlight(const RequestInFlight&) = delete;
+    RequestInFlight& operator=(const RequestInFlight&) = delete;
+    ~RequestInFlight() { metrics_->requests_in_flight(-1); }
+
+private:
+    const std::shared_ptr<Metrics> metrics_;
+};
+
 }  // namespace coffer::server

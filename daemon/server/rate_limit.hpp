@@ -28,6 +28,8 @@ public:
     [[nodiscard]] bool take(Deadline now) noexcept;
     /// How long from `now` until the next token; zero when there is one.
     [[nodiscard]] std::chrono::nanoseconds wait_time(Deadline now) const noexcept;
+    /// Whether a new bucket would have no more tokens at `now`.
+    [[nodiscard]] bool is_full(Deadline now) const noexcept;
 
 private:
     const std::int64_t interval_ns_;
@@ -40,37 +42,67 @@ class PrincipalUse {
 public:
     explicit PrincipalUse(std::uint64_t requests_per_second);
 
-    /// Whether another request may be served now.
-    [[nodiscard]] bool admit_request(Deadline now) noexcept { return !bucket_ || bucket_->take(now); }
+private:
+    friend class PrincipalLease;
+    friend class PrincipalLimits;
+    std::optional<TokenBucket> bucket_;
+    std::atomic<std::size_t> connections_{0};  // raised under PrincipalLimits' mutex alone
+};
+
+/// A connection's place among those of its principal; given back when it goes. It may outlive the limits
+/// that it came from.
+class PrincipalLease {
+public:
+    /// No place.
+    PrincipalLease() = default;
+    PrincipalLease(PrincipalLease&& other) noexcept = default;
+    PrincipalLease& operator=(PrincipalLease&& other) noexcept;
+    PrincipalLease(const PrincipalLease&) = delete;
+    PrincipalLease& operator=(const PrincipalLease&) = delete;
+    ~PrincipalLease() { release(); }
+
+    explicit operator bool() const noexcept { return use_ != nullptr; }
+    /// Whether another request of the principal may be served now; never without a place.
+    [[nodiscard]] bool admit_request(Deadline now) noexcept;
+    void release() noexcept;
 
 private:
     friend class PrincipalLimits;
-    std::optional<TokenBucket> bucket_;
-    std::size_t connections_ = 0;  // guarded by PrincipalLimits' mutex
-    Deadline idle_since_{};
+    explicit PrincipalLease(std::shared_ptr<PrincipalUse> use) noexcept : use_(std::move(use)) {}
+
+    std::shared_ptr<PrincipalUse> use_;
 };
 
-/// Thread-safe. Forgets principals that have had no connection for a while, so that it stays small.
+/// Thread-safe. Forgets principals that have no connection and a full bucket, so that it stays small: each
+/// call looks at two of them, however many there are.
 class PrincipalLimits {
 public:
     /// 0 means no limit, for both.
     PrincipalLimits(std::size_t connections, std::uint64_t requests_per_second)
         : max_connections_(connections), requests_per_second_(requests_per_second) {}
+    PrincipalLimits(const PrincipalLimits&) = delete;
+    PrincipalLimits& operator=(const PrincipalLimits&) = delete;
 
-    /// Counts a connection of `principal`; null when it has as many as it may. Give back with `release`.
-    [[nodiscard]] std::shared_ptr<PrincipalUse> acquire(const std::string& principal, Deadline now);
-    void release(const std::string& principal, Deadline now);
+    /// Counts a connection of `principal`; no place when it has as many as it may.
+    [[nodiscard]] PrincipalLease acquire(const std::string& principal, Deadline now);
 
     /// Principals that are remembered.
     [[nodiscard]] std::size_t size() const;
 
 private:
-    void forget_idle(Deadline now);
+    using Principals = std::map<std::string, std::shared_ptr<PrincipalUse>>;
+
+    void forget_some(Deadline now);
 
     const std::size_t max_connections_;
     const std::uint64_t requests_per_second_;
     mutable std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<PrincipalUse>> principals_;
+    Principals principals_;
+    Principals::iterator next_ = principals_.end();  // that forget_some looks at
 };
+
+/// What requests from an address are counted by: an IPv4 address itself; of IPv6 its /64, from which one host
+/// may take as many addresses as it likes (RFC 4291, 2.5.4; RFC 8981). Other texts are themselves.
+[[nodiscard]] std::string counted_network(const std::string& address);
 
 }  // namespace coffer::server

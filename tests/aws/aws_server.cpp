@@ -21,6 +21,11 @@ TestCredentials::TestCredentials() = default;
 asio::awaitable<iam::Credential> TestCredentials::find(std::string access_key_id,
                                                        std::optional<std::string> session_token,
                                                        Deadline /*deadline*/) {
+    if (session_token == "slow") {
+        const auto start = [this](Completion<Done> completion) { gate.pass(std::move(completion)); };
+        co_await await_completion<Done>(start);
+        session_token.reset();
+    }
     const std::lock_guard lock(mutex_);
     if (away_) throw Unavailable("the token is away");
     iam::Credential credential;
@@ -157,6 +162,33 @@ std::string AwsServer::sign(const ClientRequest& request) const {
     return bytes + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+// ---- requests and answers ---------------------------------------------------------------------------------
+
+std::string error_of(const HttpResponse& response) {
+    return std::to_string(response.result_int()) + " " + response.body();
+}
+
+ClientRequest sts_request() {
+    ClientRequest request;
+    request.operation = "";
+    request.body = "Action=GetCallerIdentity&Version=2011-06-15";
+    request.service = "sts";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
+    return request;
+}
+
+std::string unsigned_request(const std::string& form, const std::string& headers) {
+    return "POST / HTTP/1.1\r\nHost: localhost:8443\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+           headers + "Content-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form;
+}
+
+std::string web_identity(const std::string& token) {
+    return "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%"
+           "3Arole%2Fapp"
+           "&RoleSessionName=s1&WebIdentityToken=" +
+           token;
+}
+
 // ---- the client ------------------------------------------------------------------------------------------
 
 HttpsClient::HttpsClient(TestServer& server, const Options& options)
@@ -168,6 +200,10 @@ HttpsClient::HttpsClient(TestServer& server, const Options& options)
         SSL_use_PrivateKey(ssl, options.identity->key.get());
     }
     const asio::ip::tcp::endpoint endpoint(asio::ip::make_address("127.0.0.1"), server.port());
+    stream_.next_layer().open(endpoint.protocol());
+    if (options.receive_buffer > 0) {
+        stream_.next_layer().set_option(asio::socket_base::receive_buffer_size(options.receive_buffer));
+    }
     stream_.next_layer().connect(endpoint);
     stream_.handshake(asio::ssl::stream_base::client);
 }

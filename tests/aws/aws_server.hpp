@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ public:
     /// What is answered for a token; thrown when it is empty: Unavailable.
     void set_token(const std::string& token, iam::CredentialState state);
     void set_away(bool away);
+    /// Holds those who ask with the token "slow", who are good.
+    Gate gate;
     [[nodiscard]] std::vector<std::string> uses() const;
 
 private:
@@ -48,13 +51,18 @@ private:
     bool away_ = false;
 };
 
-/// Stands still until it is moved.
+/// Stands still until it is moved. Throws bad_alloc while it is broken.
 class TestClock final : public Clock {
 public:
-    [[nodiscard]] Timestamp now() const override { return Timestamp::from_millis(millis_.load()); }
+    [[nodiscard]] Timestamp now() const override {
+        if (broken_.load()) throw std::bad_alloc();
+        return Timestamp::from_millis(millis_.load());
+    }
+    void set_broken(bool broken) { broken_.store(broken); }
     void move(std::chrono::milliseconds by) { millis_ += by.count(); }
 
 private:
+    std::atomic<bool> broken_{false};
     std::atomic<std::int64_t> millis_{1'440'938'160'000};  // 2015-08-30T12:36:00Z
 };
 
@@ -100,12 +108,23 @@ private:
 
 using HttpResponse = boost::beast::http::response<boost::beast::http::string_body>;
 
+/// "STATUS BODY"
+[[nodiscard]] std::string error_of(const HttpResponse& response);
+
+/// GetCallerIdentity.
+[[nodiscard]] ClientRequest sts_request();
+/// The bytes of a form that nobody signed.
+[[nodiscard]] std::string unsigned_request(const std::string& form, const std::string& headers = {});
+/// The form of AssumeRoleWithWebIdentity.
+[[nodiscard]] std::string web_identity(const std::string& token);
+
 /// A blocking client. Throws boost::system::system_error.
 class HttpsClient {
 public:
     struct Options {
         int tls_version_max = 0;  ///< TLS1_2_VERSION, or 0
         const Identity* identity = nullptr;
+        int receive_buffer = 0;  ///< of the socket, in bytes; 0: the system's
     };
     explicit HttpsClient(TestServer& server) : HttpsClient(server, Options{}) {}
     HttpsClient(TestServer& server, const Options& options);

@@ -1,5 +1,4 @@
-// The AWS front door over TLS: HTTP as clients speak it, signatures, errors, limits, and what hostile bytes
-// do.
+// The AWS front door over TLS: HTTP as clients speak it, signatures, errors.
 
 #include <gtest/gtest.h>
 
@@ -9,10 +8,6 @@ namespace coffer::testing {
 namespace {
 
 constexpr std::string_view kType = "application/x-amz-json-1.1";
-
-std::string error_of(const HttpResponse& response) {
-    return std::to_string(response.result_int()) + " " + response.body();
-}
 
 TEST(AwsHttp, AnswersASignedRequest) {
     AwsServer aws;
@@ -152,15 +147,6 @@ TEST(AwsHttp, BackendsThatAreAway) {
 
 // ---- STS -------------------------------------------------------------------------------------------------
 
-ClientRequest sts_request() {
-    ClientRequest request;
-    request.operation = "";
-    request.body = "Action=GetCallerIdentity&Version=2011-06-15";
-    request.service = "sts";
-    request.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
-    return request;
-}
-
 TEST(AwsHttp, StsAnswersInXml) {
     AwsServer aws;
     HttpsClient client(aws.server());
@@ -205,18 +191,6 @@ TEST(AwsHttp, StsRefusals) {
 }
 
 // ---- requests without a signature ------------------------------------------------------------------------
-
-std::string unsigned_request(const std::string& form, const std::string& headers = {}) {
-    return "POST / HTTP/1.1\r\nHost: localhost:8443\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
-           headers + "Content-Length: " + std::to_string(form.size()) + "\r\n\r\n" + form;
-}
-
-std::string web_identity(const std::string& token) {
-    return "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%"
-           "3Arole%2Fapp"
-           "&RoleSessionName=s1&WebIdentityToken=" +
-           token;
-}
 
 TEST(AwsHttp, AWebIdentityNeedsNoSignature) {
     AwsServer aws;
@@ -284,26 +258,6 @@ TEST(AwsHttp, OnlyAWebIdentityNeedsNone) {
     EXPECT_EQ(aws.seen.all().at(0).caller.access_key_id, kAccessKeyId);
 }
 
-TEST(AwsHttp, StrangersAreLimitedByTheirAddress) {
-    TestServerOptions options;
-    options.limits.unsigned_requests_per_second_per_address = 2;
-    AwsServer aws(options);
-    unsigned throttled = 0;
-    for (int connection = 0; connection < 2; ++connection) {
-        HttpsClient client(aws.server());
-        for (int i = 0; i < 20; ++i) {
-            const auto response = client.ask(unsigned_request(web_identity("good")));
-            if (response.result_int() == 200U) continue;
-            EXPECT_EQ(response.result_int(), 400U);
-            EXPECT_NE(response.body().find("<Code>Throttling</Code>"), std::string::npos) << response.body();
-            ++throttled;
-        }
-    }
-    EXPECT_GE(throttled, 1U);
-    HttpsClient client(aws.server());
-    EXPECT_EQ(client.ask(aws.sign(sts_request())).result_int(), 200U) << "who signs is limited by himself";
-}
-
 // ---- HTTP ------------------------------------------------------------------------------------------------
 
 TEST(AwsHttp, UnknownOperationsAndPaths) {
@@ -359,6 +313,18 @@ TEST(AwsHttp, ChunkedBody) {
     EXPECT_EQ(client.ask(aws.sign({})).result_int(), 200U);
 }
 
+TEST(AwsHttp, AChunkMayHaveOneByte) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    auto bytes = aws.sign({});
+    const std::string length = "Content-Length: 16\r\n\r\n{\"SecretId\":\"a\"}";
+    ASSERT_TRUE(bytes.ends_with(length));
+    bytes.resize(bytes.size() - length.size());
+    bytes += "Transfer-Encoding: chunked\r\n\r\n";
+    for (const char c : std::string(R"({"SecretId":"a"})")) bytes += std::string("1\r\n") + c + "\r\n";
+    EXPECT_EQ(error_of(client.ask(bytes + "0\r\n\r\n")), R"(200 {"Name":"a"})");
+}
+
 TEST(AwsHttp, ExpectContinue) {
     AwsServer aws;
     HttpsClient client(aws.server());
@@ -382,130 +348,6 @@ TEST(AwsHttp, Http10AndClose) {
     HttpsClient other(aws.server());
     EXPECT_EQ(other.ask(aws.sign({.headers = {{"Connection", "close"}}})).result_int(), 200U);
     EXPECT_TRUE(other.is_ended());
-}
-
-TEST(AwsHttp, HostileBytesEndTheConnectionAndNoOther) {
-    AwsServer aws;
-    HttpsClient bystander(aws.server());
-    const std::string head = "POST / HTTP/1.1\r\nHost: x\r\n";
-    const std::vector<std::pair<std::string, unsigned>> cases{
-        {"nonsense\r\n\r\n", 400},
-        {"POST / HTTP/2.0\r\nHost: x\r\n\r\n", 400},
-        {"POST / HTTP/1.1\r\n\r\n", 400},
-        {head + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400},
-        {head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
-        {head + "Content-Length: 2, 2\r\n\r\n{}", 400},
-        {head + "Content-Length: -1\r\n\r\n", 400},
-        {head + "Content-Length: 99999999999999999999\r\n\r\n", 400},
-        {head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {head + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n", 400},
-        {head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
-        {head + "Transfer-Encoding: xchunked\r\n\r\n", 501},
-        {head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {head + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", 501},
-        {head + "Host: y\r\n\r\n", 400},
-        {head + "X-Amz-Target: a\r\nx-amz-target: b\r\n\r\n", 400},
-        {head + "X-Amz-Target : a\r\n\r\n", 400},
-        {head + "X-Amz-Target: a\nX: b\r\n\r\n", 400},
-        {head + "Expect: something\r\nContent-Length: 0\r\n\r\n", 417},
-        {head + "Content-Length: 1048577\r\n\r\n", 413},
-        {head + "X: " + std::string(40'000, 'a') + "\r\n\r\n", 431},
-        {head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
-    };
-    for (const auto& [bytes, status] : cases) {
-        HttpsClient client(aws.server());
-        const auto response = client.ask(bytes);
-        EXPECT_EQ(response.result_int(), status) << bytes.substr(0, 120);
-        EXPECT_EQ(response["Connection"], "close") << bytes.substr(0, 120);
-        EXPECT_TRUE(client.is_ended()) << bytes.substr(0, 120);
-    }
-    std::string many = head;
-    for (int i = 0; i < 101; ++i) many += "X-" + std::to_string(i) + ": y\r\n";
-    HttpsClient client(aws.server());
-    EXPECT_EQ(client.ask(many + "\r\n").result_int(), 431U);
-    EXPECT_EQ(bystander.ask(aws.sign({})).result_int(), 200U);
-    EXPECT_EQ(aws.seen.all().size(), 1U);
-}
-
-// ---- limits ----------------------------------------------------------------------------------------------
-
-TEST(AwsHttp, SlowRequestsEnd) {
-    TestServerOptions options;
-    options.limits.frame_timeout = std::chrono::milliseconds(100);
-    AwsServer aws(options);
-    HttpsClient client(aws.server());
-    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
-    const auto response = client.receive();
-    EXPECT_EQ(response.result_int(), 503U);
-    EXPECT_EQ(response["Connection"], "close");
-    EXPECT_TRUE(client.is_ended());
-}
-
-TEST(AwsHttp, StrangersMayNotStay) {
-    TestServerOptions options;
-    options.limits.hello_timeout = std::chrono::milliseconds(100);
-    AwsServer aws(options);
-    HttpsClient known(aws.server());
-    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
-    HttpsClient stranger(aws.server());
-    EXPECT_TRUE(stranger.is_ended());
-    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
-}
-
-TEST(AwsHttp, StrangersHoldOnlySoMuchTogether) {
-    AwsServer aws({}, 100'000);
-    HttpsClient known(aws.server());
-    EXPECT_EQ(known.ask(aws.sign({})).result_int(), 200U);
-    const std::string announced = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n";
-    const auto fill = [&] {
-        HttpsClient first(aws.server());
-        first.send(announced + std::string(80'000, 'a'));
-        HttpsClient second(aws.server());
-        second.send(announced + std::string(80'000, 'a'));
-        // One of them, whichever came later, is refused, and who is known is not.
-        const auto big =
-            aws.sign({.body = R"({"SecretId":"a","Other":")" + std::string(90'000, 'x') + R"("})"});
-        EXPECT_EQ(known.ask(big).result_int(), 200U);
-        HttpsClient small(aws.server());
-        EXPECT_EQ(small.ask(aws.sign({})).result_int(), 200U);
-        wait_until([&] {
-            return aws.server().metrics().find("MalformedHttpRequestException") != std::string::npos;
-        });
-    };
-    fill();
-    // What they held is free again when they are gone.
-    wait_until([&] { return aws.server().connections() == 1; });
-    HttpsClient later(aws.server());
-    EXPECT_EQ(later.ask(announced + std::string(90'000, 'a')).result_int(), 400U)
-        << "read whole, and not signed";
-}
-
-TEST(AwsHttp, RequestsBeyondTheirDeadlineAreAnswered) {
-    TestServerOptions options;
-    options.limits.default_deadline = std::chrono::milliseconds(50);
-    AwsServer aws(options);
-    HttpsClient client(aws.server());
-    const auto response = client.ask(aws.sign({.body = R"({"SecretId":"wait"})"}));
-    EXPECT_EQ(response.result_int(), 503U);
-    EXPECT_NE(response.body().find("RequestTimeoutException"), std::string::npos);
-    EXPECT_TRUE(client.is_ended()) << "no second answer to the same request";
-    aws.gate.open();
-}
-
-TEST(AwsHttp, RateLimitOfAPrincipal) {
-    TestServerOptions options;
-    options.limits.requests_per_second_per_principal = 1;
-    AwsServer aws(options);
-    HttpsClient client(aws.server());
-    unsigned throttled = 0;
-    for (int i = 0; i < 30; ++i) {
-        const auto response = client.ask(aws.sign({}));
-        if (response.result_int() == 200U) continue;
-        EXPECT_EQ(error_of(response), R"(400 {"__type":"ThrottlingException","message":"Rate exceeded"})");
-        ++throttled;
-    }
-    EXPECT_GT(throttled, 0U);
 }
 
 TEST(AwsHttp, DrainAnswersWhatIsInFlight) {

@@ -44,10 +44,29 @@ TEST(AwsQueryReader, WrongNumbers) {
     EXPECT_THROW((void)read_query<v1::AssumeRoleRequest>("RoleArn=%4"), RequestRefused);
 }
 
-TEST(AwsQueryReader, ManyMembersAreBounded) {
-    std::string form;
-    for (int i = 1; i <= 3'000; ++i) form += "&TransitiveTagKeys.member." + std::to_string(i) + "=k";
-    EXPECT_EQ(read_query<v1::AssumeRoleRequest>(form).transitive_tag_keys_size(), 1'000);
+std::string refusal_of(std::string_view form) {
+    try {
+        (void)read_query<v1::AssumeRoleRequest>(form);
+    } catch (const RequestRefused& refused) {
+        return std::string(refused.name()) + ": " + refused.what();
+    }
+    return "none";
+}
+
+TEST(AwsQueryReader, FormsAreBounded) {
+    std::string form = "TransitiveTagKeys.member.1=k";
+    for (int i = 2; i <= 256; ++i) form += "&TransitiveTagKeys.member." + std::to_string(i) + "=k";
+    EXPECT_EQ(read_query<v1::AssumeRoleRequest>(form).transitive_tag_keys_size(), 256);
+    const std::string too_many = "ValidationException: A query or a form must have at most 256 parameters";
+    EXPECT_EQ(refusal_of(form + "&a=b"), too_many);
+    EXPECT_EQ(refusal_of(std::string(65'536, '&')), too_many);
+    EXPECT_EQ(refusal_of("Policy=" + std::string(65'536 - 7, 'x')), "none");
+    EXPECT_EQ(refusal_of("Policy=" + std::string(65'536 - 6, 'x')),
+              "ValidationException: A form must have at most 65536 bytes");
+    // Before it is decoded: what is wrong with it further on is not found.
+    EXPECT_EQ(refusal_of("Policy=%zz" + std::string(65'536, 'x')),
+              "ValidationException: A form must have at most 65536 bytes");
+    EXPECT_THROW((void)parse_query(std::string(256, '&')), RequestRefused) << "of requests in JSON as well";
 }
 
 TEST(AwsXmlWriter, Response) {

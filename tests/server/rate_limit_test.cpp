@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string>
+
 namespace coffer::server {
 namespace {
 
@@ -35,29 +38,61 @@ TEST(TokenBucket, ARefusalCostsNothing) {
 
 TEST(PrincipalLimits, CountsConnections) {
     PrincipalLimits limits(2, 0);
-    EXPECT_NE(limits.acquire("a", kStart), nullptr);
-    EXPECT_NE(limits.acquire("a", kStart), nullptr);
-    EXPECT_EQ(limits.acquire("a", kStart), nullptr);
-    EXPECT_NE(limits.acquire("b", kStart), nullptr);
-    limits.release("a", kStart);
-    EXPECT_NE(limits.acquire("a", kStart), nullptr);
+    auto first = limits.acquire("a", kStart);
+    const auto second = limits.acquire("a", kStart);
+    EXPECT_TRUE(first);
+    EXPECT_TRUE(second);
+    EXPECT_FALSE(limits.acquire("a", kStart));
+    EXPECT_TRUE(limits.acquire("b", kStart));
+    first.release();
+    first.release();
+    EXPECT_FALSE(first.admit_request(kStart));
+    const auto third = limits.acquire("a", kStart);
+    EXPECT_TRUE(third);
+    EXPECT_FALSE(limits.acquire("a", kStart)) << "a place is given back once";
+}
+
+TEST(PrincipalLimits, APlaceIsGivenBackWhenItsLeaseGoes) {
+    auto limits = std::make_unique<PrincipalLimits>(1, 0);
+    for (int i = 0; i < 3; ++i) {
+        auto lease = limits->acquire("a", kStart);
+        ASSERT_TRUE(lease);
+        PrincipalLease moved = std::move(lease);
+        EXPECT_FALSE(limits->acquire("a", kStart));
+        moved = limits->acquire("b", kStart);
+        EXPECT_TRUE(limits->acquire("a", kStart)) << "what was assigned over is given back";
+    }
+    const auto survivor = limits->acquire("a", kStart);
+    limits.reset();
 }
 
 TEST(PrincipalLimits, ReconnectingDoesNotFillTheBucket) {
     PrincipalLimits limits(0, 1);
-    EXPECT_TRUE(limits.acquire("a", kStart)->admit_request(kStart));
-    limits.release("a", kStart);
-    EXPECT_FALSE(limits.acquire("a", kStart)->admit_request(kStart));
+    EXPECT_TRUE(limits.acquire("a", kStart).admit_request(kStart));
+    EXPECT_FALSE(limits.acquire("a", kStart).admit_request(kStart));
 }
 
-TEST(PrincipalLimits, ForgetsWhoIsGone) {
+TEST(PrincipalLimits, ForgetsWhoIsGoneTwoAtATime) {
     PrincipalLimits limits(0, 1);
     for (int i = 0; i < 1000; ++i) {
-        (void)limits.acquire("p" + std::to_string(i), kStart);
-        limits.release("p" + std::to_string(i), kStart);
+        EXPECT_TRUE(limits.acquire("p" + std::to_string(i), kStart).admit_request(kStart));
     }
-    (void)limits.acquire("late", kStart + seconds(60));
-    EXPECT_EQ(limits.size(), 1U);
+    const auto there = limits.acquire("p500", kStart);
+    EXPECT_EQ(limits.size(), 1000U) << "no bucket is full";
+    const auto late = limits.acquire("late", kStart + seconds(60));
+    EXPECT_GE(limits.size(), 999U) << "however many are remembered, one call looks at two";
+    for (int i = 0; i < 500; ++i) (void)limits.acquire("late", kStart + seconds(60));
+    EXPECT_EQ(limits.size(), 2U) << "who is connected, and who asked";
+}
+
+// The prefix of a network that one site or host has: RFC 4291, 2.5.4. Documentation addresses: RFC 3849.
+TEST(CountedNetwork, OfIpv6TheFirst64Bits) {
+    EXPECT_EQ(counted_network("192.0.2.7"), "192.0.2.7");
+    EXPECT_EQ(counted_network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+    EXPECT_EQ(counted_network("2001:db8:1:2::1"), "2001:db8:1:2::/64");
+    EXPECT_EQ(counted_network("2001:db8:1:3::1"), "2001:db8:1:3::/64");
+    EXPECT_EQ(counted_network("::ffff:192.0.2.7"), "::ffff:192.0.2.7");
+    EXPECT_EQ(counted_network("no address"), "no address");
 }
 
 }  // namespace
