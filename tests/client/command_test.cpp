@@ -250,8 +250,8 @@ TEST_F(CommandTest, PutAndGetKeepEveryByte) {
 TEST_F(CommandTest, UsageAsCsvIsQuoted) {
     // RFC 4180, 2.5 to 2.7
     EXPECT_EQ(run("$COFFER usage --month 2026-11 --by tag:team --format csv").out,
-              "tag:team,requests,errors,secret-days,scheduled-secret-days\r\n"
-              "\"a,\"\"b\"\"\",0,0,60,0\r\n(total),7,0,0,0\r\n");
+              "tag:team,requests,errors,secret-days,scheduled-secret-days,rotations\r\n"
+              "\"a,\"\"b\"\"\",0,0,60,0,0\r\n(total),7,0,0,0,0\r\n");
     EXPECT_THAT(run("$COFFER usage --month 2026-11").out, StartsWith("2026-11"));
     EXPECT_THAT(run("$COFFER usage --month 2026-11 --format json").out, HasSubstr("\"SecretDays\": 60"));
     EXPECT_THAT(run("$COFFER usage --month 2026-11 --output json").out, HasSubstr("\"SecretDays\": 60"));

@@ -209,8 +209,11 @@ private:
         return std::make_unique<Workers>(
             RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name()},
             std::move(functions), restraints_, settings,
-            RunnerEvents{[](const auto&) {}, [](const auto&, auto, const auto&, bool) {},
-                         [](const auto&, const auto&) {}, [](const auto&, const auto&) {}});
+            RunnerEvents{.succeeded = [](const auto&) {},
+                         .rotated = {},
+                         .failed = [](const auto&, auto, const auto&, bool) {},
+                         .left = [](const auto&, const auto&) {},
+                         .interrupted = [](const auto&, const auto&) {}});
     }
 
     Restraints restraints_;
