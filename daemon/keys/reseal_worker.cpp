@@ -159,6 +159,7 @@ bool ResealWorker::through(std::uint32_t generation, const std::stop_token& stop
             return done;
         });
         counters_.done += static_cast<std::uint64_t>(result.done);
+        if (result.directory) parts_.principals.publish(result.directory);
         if (result.at_end) return true;
         limiter_.take(static_cast<std::size_t>(result.done), stop);
     }
@@ -199,7 +200,8 @@ ResealWorker::Batch ResealWorker::reseal_principals(storage::WriteTransaction& t
     Batch batch;
     batch.at_end = true;
     try {
-        auto locked = storage::IamRepository::lock(tx);
+        const auto directory = parts_.principals.lock(tx);
+        const auto& locked = directory->stored();
         for (const auto& [key, fault] : locked.faults) {
             batch.failures.push_back(
                 {"iam_entities " + storage::describe(key), std::string(storage::describe(fault))});
@@ -217,8 +219,11 @@ ResealWorker::Batch ResealWorker::reseal_principals(storage::WriteTransaction& t
             !locked.seal.empty() && storage::seal_generation(locked.seal) < generation;
         if (!changes.empty() || manifest_is_older) {
             batch.done = static_cast<std::int64_t>(changes.size()) + (manifest_is_older ? 1 : 0);
-            static_cast<void>(storage::IamRepository::store(tx, std::move(locked), changes));
+            batch.directory = iam::Directory::build(storage::IamRepository::store(tx, locked, changes),
+                                                    directory->account(), directory.get());
         }
+    } catch (const iam::OlderManifest&) {
+        throw;  // what is sealed anew would pass for newer
     } catch (const IntegrityError& broken) {
         batch.failures.push_back({"iam_manifest", broken.what()});
     }

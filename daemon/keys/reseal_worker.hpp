@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "crypto/hsm.hpp"
+#include "daemon/iam/directory_keeper.hpp"
 #include "daemon/keys/rate_limiter.hpp"
 #include "daemon/secrets/service_action.hpp"
 #include "storage/database.hpp"
@@ -21,6 +22,7 @@ namespace coffer::keys {
 struct ResealParts {
     crypto::Hsm& hsm;
     storage::Database& database;
+    iam::DirectoryKeeper& principals;
     const Clock& clock;
     secrets::LeaveEvent leave_event;
     std::string node;
@@ -43,7 +45,8 @@ struct ResealCounters {
 /// One node at a time works, by a lease that another takes over when it ends. A batch is a transaction: each
 /// row is locked, its seal checked under the generation that it names, and written with its next revision,
 /// which seals it under the one in use; one event has all of their seals. A row whose seal is broken is left,
-/// and named. Works by itself until it is destroyed; rows that are left are tried again after
+/// and named. Principals that were put back to an earlier time are not sealed anew: that stops the pass until
+/// they are put right. Works by itself until it is destroyed; rows that are left are tried again after
 /// kFailuresInterval.
 class ResealWorker {
 public:
@@ -75,6 +78,7 @@ private:
         std::int64_t done = 0;
         std::vector<storage::ResealFailure> failures{};
         bool at_end = false;
+        iam::DirectoryPtr directory{};  ///< put in force once it is committed
     };
 
     void run(const std::stop_token& stop);

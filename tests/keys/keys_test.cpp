@@ -265,11 +265,27 @@ protected:
         return generations;
     }
 
-    std::unique_ptr<ResealWorker> make_reseal_worker() {
+    std::unique_ptr<ResealWorker> make_reseal_worker(
+        std::function<void(const std::string&)> paused = [](const std::string& reason) {
+            ADD_FAILURE() << reason;
+        }) {
+        if (!paused) paused = [](const std::string&) {};
         return std::make_unique<ResealWorker>(
-            ResealParts{*hsm_, *database_, clock_, {}, "node-1"}, 0,
-            ResealEvents{[](auto) {}, [](auto, auto) {},
-                         [](const std::string& reason) { ADD_FAILURE() << reason; }});
+            ResealParts{*hsm_, *database_, *principals_, clock_, {}, "node-1"}, 0,
+            ResealEvents{[](auto) {}, [](auto, auto) {}, std::move(paused)});
+    }
+    /// Another revision of the manifest, without changes, in force on this node.
+    void change_principals() {
+        principals_->publish(wait_for<iam::DirectoryPtr>([&](Completion<iam::DirectoryPtr> done) {
+            database_->write<iam::DirectoryPtr>(
+                {Priority::write, soon()},
+                [&](storage::WriteTransaction& tx) -> iam::DirectoryPtr {
+                    const auto before = principals_->lock(tx);
+                    return iam::Directory::build(storage::IamRepository::store(tx, before->stored(), {}),
+                                                 kAccount, before.get());
+                },
+                std::move(done));
+        }));
     }
     v1::RetireKeyGenerationsResponse retire_seal(bool force) {
         return retire([&](auto& request) {
@@ -723,6 +739,28 @@ TEST_P(KeysTest, ABrokenSealIsLeftNamedAndNeverRepaired) {
     ASSERT_THAT(kept.kept(), SizeIs(1));
     EXPECT_THAT(kept.kept(0).reason(), HasSubstr("1 row is sealed under it"));
     EXPECT_EQ(by_hand("SELECT description FROM secrets WHERE name = 'secret-7'"), "forged");
+}
+
+TEST_P(KeysTest, PrincipalsThatWerePutBackAreNotSealedAnew) {
+    change_principals();
+    by_hand("CREATE TABLE kept AS TABLE iam_manifest");
+    change_principals();
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    EXPECT_EQ(rotate("alias/coffer/seal"), 2);
+    keeper->run_once();
+    keeper->run_once();
+    by_hand("CREATE TABLE newer AS TABLE iam_manifest");
+    by_hand("UPDATE iam_manifest m SET revision = k.revision, seal = k.seal FROM kept k");
+    const auto manifest = [&] { return by_hand("SELECT seal_generation(seal) FROM iam_manifest"); };
+    auto worker = make_reseal_worker({});
+    EXPECT_THAT(message_of([&] { (void)worker->run_once(); }), HasSubstr("put back to an earlier time"));
+    EXPECT_EQ(manifest(), "1");
+    EXPECT_NE(describe("alias/coffer/seal").rewrap().state(), "Done");
+    by_hand("UPDATE iam_manifest m SET revision = k.revision, seal = k.seal FROM newer k");
+    EXPECT_TRUE(worker->run_once());
+    EXPECT_EQ(manifest(), "2");
+    EXPECT_EQ(by_hand("SELECT revision FROM iam_manifest"), "3");
 }
 
 TEST_P(KeysTest, TheDatabaseReadsTheGenerationsOfSeals) {
