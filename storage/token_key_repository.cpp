@@ -13,13 +13,18 @@ namespace coffer::storage {
 std::vector<Statement> token_key_statements() {
     return {
         {"token_keys_all",
-         fmt::format("SELECT generation, {} FROM token_keys WHERE purpose = 'audit' ORDER BY generation",
-                     sql_millis("created"))},
+         fmt::format(
+             "SELECT generation, {}, retired FROM token_keys WHERE purpose = 'audit' ORDER BY generation",
+             sql_millis("created"))},
         {"token_keys_add",
          fmt::format("INSERT INTO token_keys (purpose, generation, created) VALUES ('audit', $1::int, {}) "
                      "ON CONFLICT DO NOTHING",
                      sql_time("$2"))},
-        {"token_keys_remove", "DELETE FROM token_keys WHERE purpose = 'audit' AND generation = $1::int"},
+        {"token_keys_retire",
+         fmt::format(
+             "INSERT INTO token_keys (purpose, generation, created, retired) VALUES ('audit', $1::int, "
+             "{}, true) ON CONFLICT (purpose, generation) DO UPDATE SET retired = true",
+             sql_time("$2"))},
         {"audit_signers_all",
          fmt::format("SELECT node, journal::text, generation, {} FROM audit_signers ORDER BY node",
                      sql_millis("seen"))},
@@ -34,7 +39,7 @@ std::vector<Statement> token_key_statements() {
 std::vector<StoredAuditKey> TokenKeyRepository::audit_keys(ReadTransaction& tx) {
     std::vector<StoredAuditKey> keys;
     for (const auto& row : tx.sql().exec_prepared("token_keys_all")) {
-        keys.push_back({row[0].as<std::uint32_t>(), time_of(row[1])});
+        keys.push_back({row[0].as<std::uint32_t>(), time_of(row[1]), row[2].as<bool>()});
     }
     return keys;
 }
@@ -43,8 +48,8 @@ void TokenKeyRepository::add_audit_key(WriteTransaction& tx, const StoredAuditKe
     tx.sql().exec_prepared("token_keys_add", key.generation, key.created.millis());
 }
 
-void TokenKeyRepository::remove_audit_key(WriteTransaction& tx, std::uint32_t generation) {
-    tx.sql().exec_prepared("token_keys_remove", generation);
+void TokenKeyRepository::retire_audit_key(WriteTransaction& tx, std::uint32_t generation, Timestamp now) {
+    tx.sql().exec_prepared("token_keys_retire", generation, now.millis());
 }
 
 std::vector<AuditSigner> TokenKeyRepository::signers(ReadTransaction& tx) {

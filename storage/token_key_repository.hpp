@@ -15,7 +15,8 @@ namespace coffer::storage {
 /// A generation of the key that signs audit checkpoints.
 struct StoredAuditKey {
     std::uint32_t generation = 0;
-    Timestamp created;  ///< or when it was first noticed
+    Timestamp created;     ///< or when it was first noticed
+    bool retired = false;  ///< out of use for good: each node destroys it in its token
 };
 
 /// Which generation signs the journal of a node.
@@ -32,7 +33,8 @@ public:
     [[nodiscard]] static std::vector<StoredAuditKey> audit_keys(ReadTransaction& tx);
     /// Keeps what is there of the same generation.
     static void add_audit_key(WriteTransaction& tx, const StoredAuditKey& key);
-    static void remove_audit_key(WriteTransaction& tx, std::uint32_t generation);
+    /// For good; notes it also when it was not told of before.
+    static void retire_audit_key(WriteTransaction& tx, std::uint32_t generation, Timestamp now);
 
     /// By node.
     [[nodiscard]] static std::vector<AuditSigner> signers(ReadTransaction& tx);

@@ -82,7 +82,7 @@ private:
     };
 
     void run(const std::stop_token& stop);
-    [[nodiscard]] bool may_try_failures() const;
+    [[nodiscard]] bool is_too_early(const storage::ResealProgress& progress) const;
     /// Goes through everything once. False when it was stopped.
     bool pass(std::uint32_t generation, const std::stop_token& stop);
     [[nodiscard]] Batch reseal_secrets(storage::WriteTransaction& tx, std::uint32_t generation) const;
@@ -91,6 +91,8 @@ private:
     /// Until the end of what `batch` goes through.
     bool through(std::uint32_t generation, const std::stop_token& stop,
                  Batch (ResealWorker::*batch)(storage::WriteTransaction&, std::uint32_t) const);
+    void advance(storage::WriteTransaction& tx, std::uint32_t generation, const std::optional<Uuid>& position,
+                 std::int64_t done) const;
     void leave_event(storage::WriteTransaction& tx, std::uint32_t generation, std::int64_t rows) const;
     template <class T>
     [[nodiscard]] T write(UniqueFunction<T(storage::WriteTransaction&)> job) const;
@@ -100,7 +102,6 @@ private:
     RateLimiter limiter_;
     ResealCounters counters_;
     std::mutex round_mutex_;  ///< one look at a time
-    std::optional<std::chrono::steady_clock::time_point> failed_at_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     bool woken_ = false;
