@@ -7,14 +7,15 @@
 
 #include "storage/sql_values.hpp"
 #include "storage/statements.hpp"
+#include "storage/token_key_repository.hpp"
 
 namespace coffer::storage {
 
 std::vector<Statement> seal_key_statements() {
     return {
         {"seal_keys_all",
-         fmt::format("SELECT generation, {}, {}, retired, date_part('epoch', now() - marked)::bigint FROM "
-                     "token_keys WHERE purpose = 'seal' ORDER BY generation",
+         fmt::format("SELECT generation, {}, {}, retired, date_part('epoch', now() - marked)::bigint, "
+                     "seal FROM token_keys WHERE purpose = 'seal' ORDER BY generation",
                      sql_millis("created"), sql_millis("activated"))},
         {"seal_keys_add", fmt::format("INSERT INTO token_keys (purpose, generation, created, activated) "
                                       "VALUES ('seal', $1::int, {}, {}) ON CONFLICT DO NOTHING",
@@ -35,8 +36,8 @@ std::vector<Statement> seal_key_statements() {
          "- "
          "$1::bigint * interval '1 second'"},
         {"seal_keys_retire",
-         "UPDATE token_keys SET retired = true, retirement = NULL, marked = NULL WHERE purpose = 'seal' AND "
-         "generation = $1::int AND retirement = $2::uuid RETURNING 1"},
+         "UPDATE token_keys SET retired = true, retirement = NULL, marked = NULL, seal = $3::bytea WHERE "
+         "purpose = 'seal' AND generation = $1::int AND retirement = $2::uuid RETURNING 1"},
         {"seal_holders_all",
          fmt::format(
              "SELECT node, generation, sealing, {}, date_part('epoch', now() - seen)::bigint, stopped "
@@ -64,7 +65,8 @@ std::vector<StoredSealKey> SealKeyRepository::keys(ReadTransaction& tx) {
         StoredSealKey key{row[0].as<std::uint32_t>(), time_of(row[1]), optional_time(row[2]),
                           row[3].as<bool>()};
         if (!row[4].is_null()) key.marked_seconds_ago = row[4].as<std::int64_t>();
-        keys.push_back(key);
+        if (!row[5].is_null()) key.retirement_seal = bytes_of(row[5]);
+        keys.push_back(std::move(key));
     }
     return keys;
 }
@@ -91,7 +93,8 @@ void SealKeyRepository::unmark_left_behind(WriteTransaction& tx, std::chrono::se
 }
 
 bool SealKeyRepository::retire(WriteTransaction& tx, std::uint32_t generation, const Uuid& retirement) {
-    return !tx.sql().exec_prepared("seal_keys_retire", generation, retirement.text()).empty();
+    const auto seal = tx.seals().make(retirement_message("seal", generation), tx.deadline());
+    return !tx.sql().exec_prepared("seal_keys_retire", generation, retirement.text(), binary(seal)).empty();
 }
 
 std::vector<SealHolder> SealKeyRepository::holders(ReadTransaction& tx) {

@@ -23,6 +23,7 @@ struct StoredSealKey {
     bool retired = false;
     /// How long ago it was marked, by the database's clock, while an attempt to retire it is under way.
     std::optional<std::int64_t> marked_seconds_ago{};
+    Bytes retirement_seal{};  ///< of a retired one (token_key_repository.hpp)
 };
 
 /// What a node said of itself last.
@@ -71,7 +72,8 @@ public:
     static void unmark(WriteTransaction& tx, const Uuid& retirement);
     /// Ends all attempts that began at least `age` ago.
     static void unmark_left_behind(WriteTransaction& tx, std::chrono::seconds age);
-    /// For good; the database goes on refusing. False when the attempt does not have it marked any more.
+    /// For good, under a seal; the database goes on refusing. False when the attempt does not have it marked
+    /// any more.
     [[nodiscard]] static bool retire(WriteTransaction& tx, std::uint32_t generation, const Uuid& retirement);
 
     /// By node.

@@ -22,10 +22,20 @@ T write_retirement(storage::Database& database, Deadline deadline, UniqueFunctio
     });
 }
 
+/// Whether `generation` is retired. Throws IntegrityError when the database says so and Coffer did not: a key
+/// that is destroyed takes all backups with it.
 template <class Key>
-bool has_retired(const std::vector<Key>& told, std::uint32_t generation) {
+bool is_retired(storage::ReadTransaction& tx, const std::vector<Key>& told, std::string_view purpose,
+                std::uint32_t generation) {
     const auto found = std::ranges::find(told, generation, &Key::generation);
-    return found != told.end() && found->retired;
+    if (found == told.end() || !found->retired) return false;
+    if (tx.seals().check(storage::retirement_message(purpose, generation), found->retirement_seal,
+                         tx.deadline()))
+        return true;
+    throw IntegrityError(fmt::format(
+        "table token_keys: the seal of the retirement of generation {} of the {} key is broken; the "
+        "token keeps the key",
+        generation, purpose));
 }
 
 std::string outbox_obstacle(const std::vector<std::string>& nodes) {
@@ -66,9 +76,9 @@ void destroy_in_token(const TokenKeyRetirementParts& parts, TokenKey key, std::u
     static_cast<void>(write_retirement<Done>(parts.database, deadline, [&](WriteTransaction& tx) {
         MasterKeyRepository::lock_token(tx);
         if (key == TokenKey::seal) {
-            if (has_retired(SealKeyRepository::keys(tx), generation))
+            if (is_retired(tx, SealKeyRepository::keys(tx), "seal", generation))
                 parts.hsm.key_changes().destroy_seal_generation(generation, tx.deadline());
-        } else if (has_retired(storage::TokenKeyRepository::audit_keys(tx), generation)) {
+        } else if (is_retired(tx, storage::TokenKeyRepository::audit_keys(tx), "audit", generation)) {
             parts.hsm.key_changes().destroy_audit_generation(generation, tx.deadline());
         }
         return Done{};

@@ -21,7 +21,7 @@ struct TokenKeyRetirementParts {
 
 /// Destroys a generation in this node's token, if the database says that it is retired, and forgets its
 /// copies. Nothing to do when it is gone. Blocks. Throws what database and token throw: also while the token
-/// holds nothing newer.
+/// holds nothing newer. Throws IntegrityError when the retirement is not under a good seal.
 void destroy_in_token(const TokenKeyRetirementParts& parts, TokenKey key, std::uint32_t generation,
                       Deadline deadline);
 

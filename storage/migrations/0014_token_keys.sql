@@ -9,13 +9,15 @@ CREATE TABLE token_keys (
     retired    boolean NOT NULL DEFAULT false,
     retirement uuid,
     marked     timestamptz,
+    seal       bytea,
     PRIMARY KEY (purpose, generation),
     CONSTRAINT token_keys_marked CHECK ((retirement IS NULL) = (marked IS NULL) AND NOT (retired AND marked IS NOT NULL))
 );
 
-COMMENT ON TABLE token_keys IS 'Generations that some node made or found, so that the others look for them. Not sealed: what a node works with is what its token holds, and a seal under a key that was destroyed is not believed, whatever this says.';
+COMMENT ON TABLE token_keys IS 'Generations that some node made or found, so that the others look for them. Not sealed, but for retirements: what a node works with is what its token holds, and a seal under a key that was destroyed is not believed, whatever this says.';
 COMMENT ON COLUMN token_keys.activated IS 'Of the seal key: since when every node knows it, so that rows are sealed under it.';
 COMMENT ON COLUMN token_keys.retired IS 'It is out of use for good: each node destroys it in its token. The row stays, so that nothing is sealed under it and none is made a second time.';
+COMMENT ON COLUMN token_keys.seal IS 'Of a retirement: HMAC-SHA256 keyed in the HSM over purpose and generation. Without a good one no token destroys a key.';
 COMMENT ON COLUMN token_keys.retirement IS 'Of the seal key: which attempt to retire it is under way.';
 COMMENT ON COLUMN token_keys.marked IS 'When that began. Nothing is sealed under it meanwhile.';
 
