@@ -1,6 +1,12 @@
 #include "daemon/certificate_parts.hpp"
 
+#include <set>
 #include <utility>
+
+#include "daemon/rotation/secret_fields.hpp"
+#include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/payloads.hpp"
+#include "storage/secret_repository.hpp"
 
 namespace coffer::daemon {
 
@@ -18,9 +24,78 @@ certificates::Authorities open_authorities(const server::Config& config, crypto:
                                             .crl_file = section.crl_file,
                                             .crl_url = section.crl_url},
             hsm));
+        for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+            if (EVP_PKEY_eq(X509_get0_pubkey(all[i]->certificate()),
+                            X509_get0_pubkey(all.back()->certificate())) != 1) {
+                continue;
+            }
+            throw Error("[[certificate_authority]] \"" + section.name + "\": its key is that of \"" +
+                        all[i]->name() +
+                        "\" as well: one key has one revocation list, so that it is one authority");
+        }
     }
     return all;
 }
+
+using Serials = std::set<std::string>;
+
+/// Of all certificates (PEM) in a text; none where what looks like some cannot be read.
+void add_serials(std::string_view text, Serials& serials) {
+    if (text.find("-----BEGIN CERTIFICATE-----") == std::string_view::npos) return;
+    try {
+        for (const auto& each : certificates::parse_certificates(text)) {
+            serials.insert(to_hex(certificates::serial_bytes(X509_get0_serialNumber(each.get()))));
+        }
+    } catch (const certificates::CertificateError&) {
+        return;
+    }
+}
+
+/// Those in the values that a rotation, or whoever uses the secret, may still want.
+class SerialsInUse {
+public:
+    /// Both must outlive it.
+    SerialsInUse(crypto::Hsm& hsm, storage::Database& database) : hsm_(hsm), database_(database) {}
+
+    Serials operator()(const storage::StoredSecret& secret) const {
+        Serials serials;
+        for (const auto label : {secrets::kCurrent, secrets::kPrevious, secrets::kPending}) {
+            const auto* version = secrets::holder_of(secret.versions, label);
+            if (version == nullptr || !version->kind) continue;
+            const auto value = open(secret, *version);
+            // Whatever the fields are called; and a value that is PEM itself.
+            rotation::SecretFields::visit_texts(
+                value, [&](std::string_view, std::string_view text) { add_serials(text, serials); });
+            add_serials(value.text(), serials);
+        }
+        return serials;
+    }
+
+private:
+    [[nodiscard]] crypto::SecretBytes open(const storage::StoredSecret& secret,
+                                           const storage::StoredVersion& version) const {
+        constexpr std::chrono::seconds kPatience{30};
+        const JobOptions options{Priority::rotation, std::chrono::steady_clock::now() + kPatience};
+        using Payload = std::optional<storage::StoredPayload>;
+        const auto payload = wait_for<Payload>([&](Completion<Payload> done) {
+            database_.read<Payload>(
+                options,
+                [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
+                    return storage::SecretRepository::payload(tx, id, version);
+                },
+                std::move(done));
+        });
+        if (!payload) throw Error("the version is gone");
+        crypto::PayloadIdentity identity{secret.arn, version.id.value(),
+                                         secrets::to_payload_kind(*version.kind)};
+        return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
+            hsm_.envelope().open(std::move(identity), secrets::to_sealed(*payload), options, std::move(done));
+        });
+    }
+
+    crypto::Hsm& hsm_;
+    storage::Database& database_;
+};
 
 certificates::KeeperEvents list_events(const std::shared_ptr<server::Log>& log) {
     certificates::KeeperEvents events;
@@ -48,7 +123,7 @@ CertificateParts::CertificateParts(const server::Config& config, crypto::Hsm& hs
                                    std::shared_ptr<server::Log> log)
     : lists_(open_authorities(config, hsm)),
       ledger_(database, trail),
-      keeper_({lists_, database, clock, trail}, list_events(log)),
+      keeper_({lists_, database, clock, trail, SerialsInUse(hsm, database)}, list_events(log)),
       service_({lists_, database, page_tokens, clock, {config.node.region, config.node.account}, [this] {
                     keeper_.wake();
                 }}) {}
@@ -63,19 +138,27 @@ std::vector<prometheus::MetricFamily> CertificateParts::metrics() const {
         "When the newest revocation list of a certificate authority is outdated, in epoch seconds.",
         prometheus::MetricType::Gauge,
         {}};
+    prometheus::MetricFamily files{
+        "coffer_certificate_authority_crl_file_update_timestamp_seconds",
+        "When the revocation list that is in a certificate authority's crl_file was made, in epoch seconds.",
+        prometheus::MetricType::Gauge,
+        {}};
     for (const auto& authority : lists_.authorities()) {
         prometheus::ClientMetric metric;
         metric.label = {{"authority", authority->name()}};
         metric.gauge.value = certificates::validity_of(authority->certificate()).not_after.seconds();
         ends.metric.push_back(metric);
-        const auto list = lists_.newest(authority->name());
-        if (!list) continue;
-        const auto parsed = certificates::parse_crl(*list);
-        metric.gauge.value = certificates::times_of(parsed.get()).next_update.seconds();
+        const auto times = lists_.times(authority->name());
+        if (!times) continue;
+        metric.gauge.value = times->next_update.seconds();
         lists.metric.push_back(metric);
+        const auto file = keeper_.file_update(authority->name());
+        if (!file) continue;
+        metric.gauge.value = file->seconds();
+        files.metric.push_back(metric);
     }
     if (ends.metric.empty()) return {};
-    return {ends, lists};
+    return {ends, lists, files};
 }
 
 std::optional<std::string> CertificateParts::list_at(std::string_view path) const {

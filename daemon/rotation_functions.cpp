@@ -219,7 +219,8 @@ private:
                 certificates::read_certificates(kind.ca_file));
         } else {
             source = std::make_unique<rotation::AuthoritySource>(
-                certificates::find_authority(certificates_.authorities, kind.authority));
+                certificates::find_authority(certificates_.lists.authorities(), kind.authority),
+                certificates_.lists);
         }
         return std::make_shared<rotation::CertificateFunction>(
             certificate_settings(section.name, kind), std::move(source), certificates_.ledger, clock_);

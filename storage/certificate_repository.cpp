@@ -14,25 +14,26 @@ namespace {
 
 std::string certificate_columns() {
     return fmt::format(
-        "authority, serial, function, secret_arn, secret_name, version_id, names, {}, {}, {}, "
+        "authority, issuer, serial, function, secret_arn, secret_name, version_id, names, {}, {}, {}, "
         "revoke_superseded, {}, reason",
         sql_millis("issued"), sql_millis("not_before"), sql_millis("not_after"), sql_millis("revoked"));
 }
 
 IssuedCertificate read_certificate(const pqxx::row& row) {
     return {.authority = row[0].c_str(),
-            .serial = row[1].c_str(),
-            .function = row[2].c_str(),
-            .secret_arn = row[3].c_str(),
-            .secret_name = row[4].c_str(),
-            .version = VersionId(row[5].c_str()),
-            .names = row[6].c_str(),
-            .issued = time_of(row[7]),
-            .not_before = time_of(row[8]),
-            .not_after = time_of(row[9]),
-            .revoke_superseded = row[10].as<bool>(),
-            .revoked = optional_time(row[11]),
-            .reason = optional_text(row[12])};
+            .issuer = row[1].c_str(),
+            .serial = row[2].c_str(),
+            .function = row[3].c_str(),
+            .secret_arn = row[4].c_str(),
+            .secret_name = row[5].c_str(),
+            .version = VersionId(row[6].c_str()),
+            .names = row[7].c_str(),
+            .issued = time_of(row[8]),
+            .not_before = time_of(row[9]),
+            .not_after = time_of(row[10]),
+            .revoke_superseded = row[11].as<bool>(),
+            .revoked = optional_time(row[12]),
+            .reason = optional_text(row[13])};
 }
 
 std::vector<IssuedCertificate> read_certificates(const pqxx::result& rows) {
@@ -54,18 +55,19 @@ std::vector<Statement> certificate_statements() {
     return {
         {"certificate_add",
          fmt::format("INSERT INTO issued_certificates (authority, serial, function, secret_arn, secret_name, "
-                     "version_id, names, issued, not_before, not_after, revoke_superseded) VALUES "
-                     "($1, $2, $3, $4, $5, $6, $7, {}, {}, {}, $11::boolean)",
+                     "version_id, names, issued, not_before, not_after, revoke_superseded, issuer) VALUES "
+                     "($1, $2, $3, $4, $5, $6, $7, {}, {}, {}, $11::boolean, $12)",
                      sql_time("$8"), sql_time("$9"), sql_time("$10"))},
         {"certificate_list",
          fmt::format("SELECT {} FROM issued_certificates WHERE ($1::text IS NULL OR authority = $1) "
                      "AND ($2::text IS NULL OR secret_arn = $2) "
                      "AND ($3::bigint IS NULL OR not_after > {}) AND ($4::bigint IS NULL OR not_after <= {}) "
-                     "AND ($5::bigint IS NULL OR (not_after, authority, serial) > ({}, $6, $7)) "
-                     "ORDER BY not_after, authority, serial LIMIT $8::bigint",
+                     "AND ($5::bigint IS NULL OR (not_after, authority, serial, issuer) > ({}, $6, $7, $8)) "
+                     "ORDER BY not_after, authority, serial, issuer LIMIT $9::bigint",
                      columns, sql_time("$3"), sql_time("$4"), sql_time("$5"))},
         {"certificate_find",
-         fmt::format("SELECT {} FROM issued_certificates WHERE serial = $1 ORDER BY authority", columns)},
+         fmt::format("SELECT {} FROM issued_certificates WHERE serial = $1 ORDER BY authority, issuer",
+                     columns)},
         {"certificate_superseded",
          fmt::format("SELECT {} FROM issued_certificates c WHERE revoke_superseded AND revoked IS NULL "
                      "AND authority = $1 AND serial > $2 AND not_after > {} AND NOT EXISTS "
@@ -82,7 +84,10 @@ std::vector<Statement> certificate_statements() {
                      "AND serial = $2 AND revoked IS NULL",
                      sql_time("$3"))},
         {"certificate_forget",
-         fmt::format("DELETE FROM issued_certificates WHERE not_after < {}", sql_time("$1"))},
+         fmt::format("DELETE FROM issued_certificates WHERE not_after < {} AND (revoked IS NULL OR revoked "
+                     "< {})",
+                     sql_time("$1"), sql_time("$2"))},
+        {"certificate_clock", fmt::format("SELECT {}", sql_millis("clock_timestamp()"))},
         {"crl_find",
          fmt::format("SELECT {} FROM certificate_revocation_lists WHERE authority = $1", list_columns)},
         {"crl_begin",
@@ -103,7 +108,7 @@ void CertificateRepository::add(WriteTransaction& tx, const IssuedCertificate& c
                            certificate.secret_arn, certificate.secret_name, certificate.version.value(),
                            storable("names", certificate.names), certificate.issued.millis(),
                            certificate.not_before.millis(), certificate.not_after.millis(),
-                           certificate.revoke_superseded);
+                           certificate.revoke_superseded, certificate.issuer);
 }
 
 std::vector<IssuedCertificate> CertificateRepository::list(ReadTransaction& tx, const Filter& filter,
@@ -116,7 +121,7 @@ std::vector<IssuedCertificate> CertificateRepository::list(ReadTransaction& tx, 
     return read_certificates(tx.sql().exec_prepared(
         "certificate_list", nullable(filter.authority), nullable(filter.secret_arn), nullable(ends_after),
         nullable(ends_by), nullable(from_end), after ? after->authority : std::string(),
-        after ? after->serial : std::string(), limit));
+        after ? after->serial : std::string(), after ? after->issuer : std::string(), limit));
 }
 
 std::vector<IssuedCertificate> CertificateRepository::find(ReadTransaction& tx, const std::string& serial) {
@@ -142,8 +147,12 @@ void CertificateRepository::mark_revoked(WriteTransaction& tx, const std::string
     tx.sql().exec_prepared("certificate_mark_revoked", authority, serial, when.millis(), reason);
 }
 
-void CertificateRepository::forget(WriteTransaction& tx, Timestamp before) {
-    tx.sql().exec_prepared("certificate_forget", before.millis());
+void CertificateRepository::forget(WriteTransaction& tx, Timestamp before, Timestamp revoked_before) {
+    tx.sql().exec_prepared("certificate_forget", before.millis(), revoked_before.millis());
+}
+
+Timestamp CertificateRepository::clock(ReadTransaction& tx) {
+    return time_of(tx.sql().exec_prepared1("certificate_clock")[0]);
 }
 
 std::optional<StoredRevocationList> CertificateRepository::list_of(ReadTransaction& tx,

@@ -15,6 +15,8 @@ namespace coffer::storage {
 struct IssuedCertificate {
     /// Its name in the configuration; empty: an external one.
     std::string authority;
+    /// SHA-256 of the issuer's name (DER), hexadecimal.
+    std::string issuer;
     /// Hexadecimal, of whole bytes, without leading zeros.
     std::string serial;
     /// The rotation function's name.
@@ -49,6 +51,7 @@ public:
         Timestamp not_after;
         std::string authority;
         std::string serial;
+        std::string issuer;
     };
     struct Filter {
         std::optional<std::string> authority{};
@@ -61,7 +64,7 @@ public:
     [[nodiscard]] static std::vector<IssuedCertificate> list(ReadTransaction& tx, const Filter& filter,
                                                              const std::optional<Position>& after,
                                                              std::size_t limit);
-    /// Of every authority that has one with this serial number.
+    /// Of every authority and issuer that has one with this serial number.
     [[nodiscard]] static std::vector<IssuedCertificate> find(ReadTransaction& tx, const std::string& serial);
     /// Those of `authority` that are to be revoked once they are superseded, are not, end after `now`, and
     /// whose version has no label of AWS's any more, as far as can be seen without the secret's seal; by
@@ -77,8 +80,12 @@ public:
     static void mark_revoked(WriteTransaction& tx, const std::string& authority, const std::string& serial,
                              Timestamp when, const std::string& reason);
 
-    /// Removes those of all authorities that ended before `before`.
-    static void forget(WriteTransaction& tx, Timestamp before);
+    /// Removes those of all authorities that ended before `before`. Those that were revoked are kept until
+    /// `revoked_before`, too: entries of revocation lists stay when it is not known when they end.
+    static void forget(WriteTransaction& tx, Timestamp before, Timestamp revoked_before);
+
+    /// What the database's clock says.
+    [[nodiscard]] static Timestamp clock(ReadTransaction& tx);
 
     /// Nothing while there is none.
     [[nodiscard]] static std::optional<StoredRevocationList> list_of(ReadTransaction& tx,

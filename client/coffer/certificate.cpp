@@ -25,7 +25,8 @@ void run_authorities(Context& context) {
     const auto& answer = response.list_certificate_authorities();
     if (!context.options().output.empty()) return context.show("ListCertificateAuthorities", answer);
     if (answer.authorities().empty()) {
-        return say("the configuration of this node has no [[certificate_authority]] (docs/certificates.md)\n");
+        return say(
+            "the configuration of this node has no [[certificate_authority]] (docs/certificates.md)\n");
     }
     Columns columns({"NAME", "ENDS", "CRL", "NEXT CRL BY", "SUBJECT"});
     for (const auto& authority : answer.authorities()) {
@@ -99,6 +100,7 @@ void run_certificate_list(Context& context, const CertificateListOptions& option
 
 struct RevokeOptions {
     std::string secret;
+    std::string authority;
     std::string serial;
     std::string reason;
 };
@@ -107,15 +109,26 @@ void run_revoke(Context& context, const RevokeOptions& options) {
     if (options.secret.empty() == options.serial.empty()) {
         throw UsageError("give --secret-id for all certificates of a secret, or --serial for one");
     }
+    if (!options.authority.empty() && options.serial.empty()) {
+        throw UsageError("--authority goes with --serial");
+    }
     v1::Request request;
     auto& asked = *request.mutable_revoke_certificate();
     if (!options.secret.empty()) asked.set_secret_id(options.secret);
-    if (!options.serial.empty()) asked.set_serial_number(options.serial);
+    if (!options.serial.empty()) {
+        asked.set_serial_number(options.authority.empty() ? options.serial
+                                                          : options.authority + "/" + options.serial);
+    }
     asked.set_reason(options.reason);
     const auto response = context.call(std::move(request));
     const auto& answer = response.revoke_certificate();
     if (!context.options().output.empty()) return context.show("RevokeCertificate", answer);
     show_certificates(answer.certificates());
+    for (const auto& each : answer.certificates()) {
+        if (each.has_revoked_date()) continue;
+        throw Failure(fmt::format("{} is not revoked: the node does not have its authority, \"{}\"",
+                                  each.serial_number(), each.authority()));
+    }
 }
 
 void add_certificate_list(CLI::App& certificate, Commands& commands) {
@@ -132,13 +145,16 @@ void add_certificate_list(CLI::App& certificate, Commands& commands) {
 
 void add_revoke(CLI::App& certificate, Commands& commands) {
     auto options = std::make_shared<RevokeOptions>();
-    auto* verb = add_verb(certificate, "revoke",
-                          "Put certificates on their authority's revocation list; cannot be undone",
-                          {"coffer certificate revoke --secret-id app/tls --reason keyCompromise",
-                           "coffer certificate revoke --serial 5f0c... --reason superseded"});
+    auto* verb = add_verb(
+        certificate, "revoke", "Put certificates on their authority's revocation list; cannot be undone",
+        {"coffer certificate revoke --secret-id app/tls --reason keyCompromise",
+         "coffer certificate revoke --serial 5f0c... --reason superseded",
+         "coffer certificate revoke --authority issuing --serial 5f0c... --reason keyCompromise"});
     verb->add_option("--secret-id", options->secret,
                      "a secret's name or ARN: all of its that have not ended");
     verb->add_option("--serial", options->serial, "one, by its serial number in hexadecimal");
+    verb->add_option("--authority", options->authority,
+                     "who issued it: with this, one that is not on record is revoked, too");
     verb->add_option("--reason", options->reason, "as RFC 5280 names it")
         ->required()
         ->check(CLI::IsMember({"unspecified", "keyCompromise", "affiliationChanged", "superseded",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 
 namespace coffer::certificates {
@@ -69,7 +70,12 @@ bool segments_match(const std::vector<std::string>& path, const std::vector<std:
     return !open || !path.back().empty();
 }
 
-/// "*" stands for any text, also none.
+/// What separates parts of names: "*" does not reach over it.
+bool separates(char c) noexcept {
+    return c == '.' || c == ',' || c == '=' || c == '/';
+}
+
+/// "*" stands for any text without separators, also none.
 bool glob_matches(std::string_view text, std::string_view pattern) noexcept {
     std::size_t at = 0;
     std::size_t in = 0;
@@ -82,7 +88,7 @@ bool glob_matches(std::string_view text, std::string_view pattern) noexcept {
         } else if (in < pattern.size() && pattern[in] == text[at]) {
             ++in;
             ++at;
-        } else if (star != std::string_view::npos) {
+        } else if (star != std::string_view::npos && !separates(text[resumed])) {
             in = star + 1;
             at = ++resumed;
         } else {
@@ -97,6 +103,16 @@ std::vector<std::uint8_t> address_bytes(const std::string& text) {
     if (::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return {bytes.begin(), bytes.begin() + 4};
     if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return {bytes.begin(), bytes.end()};
     return {};
+}
+
+/// Bits of `address` behind the first `bits` are set: it is no network.
+bool has_host_bits(const std::vector<std::uint8_t>& address, unsigned bits) {
+    for (std::size_t i = 0; i < address.size(); ++i) {
+        const auto here = std::min(bits, 8U);
+        if ((address[i] & static_cast<std::uint8_t>(0xFFU >> here)) != 0) return true;
+        bits -= here;
+    }
+    return false;
 }
 
 bool in_network(const std::vector<std::uint8_t>& address, const std::vector<std::uint8_t>& network,
@@ -126,14 +142,19 @@ bool host_matches(std::string_view name, std::string_view pattern) noexcept {
 AllowedNames::AllowedNames(const std::vector<std::string>& patterns, bool wildcards) : wildcards_(wildcards) {
     for (const auto& pattern : patterns) {
         if (pattern.starts_with(kCommonName)) {
+            if (pattern.size() == kCommonName.size()) {
+                refuse_pattern(pattern, "allows nothing: a common name is not empty");
+            }
             common_names_.push_back(pattern.substr(kCommonName.size()));
         } else if (pattern.find("://") != std::string::npos) {
             add_uri(pattern);
         } else if (const auto at = pattern.rfind('@'); at != std::string::npos) {
-            if (at == 0 || !is_host_pattern(pattern.substr(at + 1))) {
+            const auto mailbox = pattern.substr(0, at);
+            if (at == 0 || (mailbox != "*" && mailbox.find('*') != std::string::npos) ||
+                !is_host_pattern(pattern.substr(at + 1))) {
                 refuse_pattern(pattern, "is no pattern of mailboxes, such as \"*@example.com\"");
             }
-            emails_.push_back({pattern.substr(0, at), pattern.substr(at + 1)});
+            emails_.push_back({mailbox, pattern.substr(at + 1)});
         } else if (pattern.find('/') != std::string::npos || !address_bytes(pattern).empty()) {
             add_network(pattern);
         } else {
@@ -159,6 +180,9 @@ void AllowedNames::add_network(const std::string& pattern) {
         const auto [stop, error] = std::from_chars(pattern.data() + slash + 1, end, network.bits);
         if (error != std::errc{} || stop != end || network.bits > most) {
             refuse_pattern(pattern, "is no network such as \"10.0.0.0/8\"");
+        }
+        if (has_host_bits(network.address, network.bits)) {
+            refuse_pattern(pattern, "is no network: bits behind its length are set");
         }
     }
     networks_.push_back(std::move(network));
@@ -223,6 +247,15 @@ bool AllowedNames::allows_common_name(const SubjectNames& names) const {
     // One of the other names, which are looked at by themselves, tells nobody anything else.
     for (const auto* kind : {&names.dns, &names.ips, &names.uris, &names.emails}) {
         if (std::ranges::find(*kind, name) != kind->end()) return true;
+    }
+    // Old software takes a common name for the host's: it must be allowed as such as well.
+    std::string host(name);
+    std::ranges::transform(host, host.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (!address_bytes(host).empty() && !allows_ip(host)) return false;
+    if (host.find('.') != std::string::npos && is_host_name(host, true) && address_bytes(host).empty() &&
+        !allows_dns(host)) {
+        return false;
     }
     return std::ranges::any_of(common_names_,
                                [&](const std::string& pattern) { return glob_matches(name, pattern); });

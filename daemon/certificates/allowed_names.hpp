@@ -20,8 +20,11 @@ namespace coffer::certificates {
 /// | `10.1.0.0/16`, `::1`     | IP addresses of the network, or that one                           |
 /// | `spiffe://td/app/*`      | URIs: `*` is one segment of the path, `**` at the end one or more  |
 /// | `*@example.com`          | mailboxes at that host; the host as above                          |
-/// | `CN=app-*`               | common names that are none of the certificate's other names; `*` is any text
-/// |
+/// | `CN=app-*`               | common names; see below                                            |
+///
+/// A common name that is one of the certificate's other names needs no pattern. In others `*` is any text
+/// without `.`, `,`, `=` and `/`; one that is an IP address, or a host name with a dot, must be allowed as such
+/// as well.
 ///
 /// Names are compared label by label and segment by segment, so that no pattern allows a name that merely
 /// begins or ends alike.

@@ -68,7 +68,14 @@ CertificatePtr Authority::issue(const SubjectNames& names, const Usages& usages,
 CrlPtr Authority::next_list(const X509_CRL* previous, std::span<const Revocation> added, Timestamp now,
                             const EndOf& end_of) const {
     const ListTimes times{now, now + std::chrono::hours(24 * settings_.crl_days)};
-    return make_list(previous, added, times, end_of, {certificate(), key_.get()});
+    auto list = make_list(previous, added, times, {end_of, longest_life()}, {certificate(), key_.get()});
+    require_list_of(list.get(), certificate());
+    return list;
+}
+
+std::chrono::hours Authority::longest_life() const noexcept {
+    constexpr std::chrono::hours kRoom{48};
+    return std::chrono::hours(24 * settings_.max_days) + kRoom;
 }
 
 std::shared_ptr<const Authority> find_authority(const Authorities& all, std::string_view name) {

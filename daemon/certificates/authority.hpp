@@ -44,7 +44,9 @@ public:
     /// A certificate for `key`, of `days` from `now`, with a serial number of `random` (kSerialBytes).
     [[nodiscard]] CertificatePtr issue(const SubjectNames& names, const Usages& usages, const EVP_PKEY* key,
                                        Timestamp now, std::int64_t days, ByteView random) const;
-    /// See make_list(); good for crl_days from `now`.
+    /// No certificate of its is good for longer: max_days, with room for clocks that differ.
+    [[nodiscard]] std::chrono::hours longest_life() const noexcept;
+    /// See make_list(); good for crl_days from `now`. Verified.
     [[nodiscard]] CrlPtr next_list(const X509_CRL* previous, std::span<const Revocation> added, Timestamp now,
                                    const EndOf& end_of) const;
 

@@ -86,6 +86,11 @@ void require_authority(const X509* certificate) {
     if (!is_ca(certificate)) {
         throw CertificateError("the certificate is not a CA's: its basicConstraints do not say CA:TRUE");
     }
+    constexpr int kLeastRsaBits = 2048;
+    const auto* key = X509_get0_pubkey(certificate);
+    if (key == nullptr || (EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < kLeastRsaBits)) {
+        throw CertificateError("the certificate's RSA key must have 2048 bits at least");
+    }
     if (!may_sign_certificates_and_lists(certificate)) {
         throw CertificateError(
             "the certificate's keyUsage does not have both keyCertSign and cRLSign, which a CA that issues "

@@ -46,6 +46,14 @@ IntegerPtr asn1_integer(ByteView big_endian) {
     return made;
 }
 
+Bytes name_digest(const X509_NAME* name) {
+    Bytes digest(EVP_MAX_MD_SIZE);
+    unsigned size = 0;
+    require(X509_NAME_digest(name, EVP_sha256(), digest.data(), &size) == 1, "a name cannot be hashed");
+    digest.resize(size);
+    return digest;
+}
+
 const EVP_MD* digest_for(const EVP_PKEY* key) {
     constexpr int kP256Bits = 256;
     const bool larger_curve = EVP_PKEY_base_id(key) == EVP_PKEY_EC && EVP_PKEY_bits(key) > kP256Bits;

@@ -45,6 +45,9 @@ void require(bool good, const std::string& what);
 [[nodiscard]] Bytes serial_bytes(const ASN1_INTEGER* serial);
 [[nodiscard]] IntegerPtr asn1_integer(ByteView big_endian);
 
+/// SHA-256 of the name in DER.
+[[nodiscard]] Bytes name_digest(const X509_NAME* name);
+
 /// SHA-256, or SHA-384 for keys of P-384: of the strength that the key has.
 [[nodiscard]] const EVP_MD* digest_for(const EVP_PKEY* key);
 

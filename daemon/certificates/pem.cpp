@@ -72,4 +72,14 @@ CrlPtr parse_crl(ByteView der) {
     return list;
 }
 
+CrlPtr parse_crl_file(ByteView content) {
+    // Every DER list is a SEQUENCE (X.690, section 8.9).
+    constexpr std::uint8_t kSequence = 0x30;
+    if (!content.empty() && content.front() == kSequence) return parse_crl(content);
+    const BioPtr in(BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
+    CrlPtr list(in ? PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr) : nullptr);
+    require(list != nullptr, "it is no revocation list, in DER or PEM");
+    return list;
+}
+
 }  // namespace coffer::certificates

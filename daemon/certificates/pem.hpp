@@ -23,5 +23,7 @@ using Chain = std::vector<CertificatePtr>;
 [[nodiscard]] Bytes der_of(const X509_CRL* list);
 /// Throws CertificateError.
 [[nodiscard]] CrlPtr parse_crl(ByteView der);
+/// The same for a file's content: DER or PEM.
+[[nodiscard]] CrlPtr parse_crl_file(ByteView content);
 
 }  // namespace coffer::certificates

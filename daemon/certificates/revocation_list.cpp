@@ -50,6 +50,11 @@ RevocationReason reason_in(const X509_REVOKED* entry) {
                   : RevocationReason::unspecified;
 }
 
+Revocation revocation_in(const X509_REVOKED* entry) {
+    return {serial_bytes(X509_REVOKED_get0_serialNumber(entry)),
+            timestamp_of(X509_REVOKED_get0_revocationDate(entry)), reason_in(entry)};
+}
+
 void append(X509_CRL* list, RevokedPtr entry) {
     require(X509_CRL_add0_revoked(list, entry.get()) == 1, "the revocation list cannot be written");
     static_cast<void>(entry.release());
@@ -97,6 +102,19 @@ void require_list_of(const X509_CRL* list, const X509* issuer) {
     const bool good = named && X509_CRL_verify(const_cast<X509_CRL*>(list), X509_get0_pubkey(issuer)) == 1;
     ERR_clear_error();
     if (!good) throw CertificateError("the revocation list is not one that the authority's key signed");
+    if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0) {
+        throw CertificateError("the revocation list is a delta, and not a whole one");
+    }
+}
+
+bool is_over(const Revocation& entry, std::chrono::hours longest_life, Timestamp last) noexcept {
+    return entry.when + longest_life < last;
+}
+
+bool may_go(const Revocation& entry, const Retention& retention, Timestamp last) {
+    if (!is_over(entry, retention.longest_life, last)) return false;
+    const auto end = retention.end_of(entry.serial);
+    return end && *end < last;
 }
 
 Bytes number_of(const X509_CRL* list) {
@@ -122,15 +140,13 @@ std::vector<Revocation> revocations_of(const X509_CRL* list) {
     std::vector<Revocation> all;
     auto* entries = entries_of(list);
     for (int i = 0; entries != nullptr && i < sk_X509_REVOKED_num(entries); ++i) {
-        const auto* entry = sk_X509_REVOKED_value(entries, i);
-        all.push_back({serial_bytes(X509_REVOKED_get0_serialNumber(entry)),
-                       timestamp_of(X509_REVOKED_get0_revocationDate(entry)), reason_in(entry)});
+        all.push_back(revocation_in(sk_X509_REVOKED_value(entries, i)));
     }
     return all;
 }
 
 CrlPtr make_list(const X509_CRL* previous, std::span<const Revocation> added, const ListTimes& times,
-                 const EndOf& end_of, const ListIssuer& issuer) {
+                 const Retention& retention, const ListIssuer& issuer) {
     CrlPtr list(X509_CRL_new());
     require(list && X509_CRL_set_version(list.get(), X509_CRL_VERSION_2) == 1 &&
                 X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(issuer.certificate)) == 1 &&
@@ -140,15 +156,16 @@ CrlPtr make_list(const X509_CRL* previous, std::span<const Revocation> added, co
     std::set<Bytes> there;
     if (previous != nullptr) {
         require_list_of(previous, issuer.certificate);
-        const auto last = times_of(previous).this_update;
+        // A node whose clock was ahead ends nothing early.
+        const auto last = std::min(times_of(previous).this_update, times.this_update);
         auto* entries = entries_of(previous);
         for (int i = 0; entries != nullptr && i < sk_X509_REVOKED_num(entries); ++i) {
             const auto* entry = sk_X509_REVOKED_value(entries, i);
-            auto serial = serial_bytes(X509_REVOKED_get0_serialNumber(entry));
-            const auto end = end_of(serial);
-            there.insert(std::move(serial));
-            if (end && *end < last) continue;
-            append(list.get(), RevokedPtr(X509_REVOKED_dup(entry)));
+            const auto revocation = revocation_in(entry);
+            there.insert(revocation.serial);
+            if (!may_go(revocation, retention, last)) {
+                append(list.get(), RevokedPtr(X509_REVOKED_dup(entry)));
+            }
         }
     }
     for (const auto& revocation : added) {

@@ -1,6 +1,7 @@
 #include "daemon/certificates/service.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -8,6 +9,7 @@
 #include "daemon/certificates/distinguished_name.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/request_record.hpp"
+#include "daemon/secrets/rotation_schedule.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::certificates {
@@ -22,21 +24,28 @@ using storage::StoredSecret;
 namespace {
 
 constexpr std::size_t kCertificatesPage = 100;
-/// Of one secret, that have not ended and are to be revoked at once.
-constexpr std::size_t kRevokedAtOnce = 1'000;
+/// Of one secret, read at once.
+constexpr std::size_t kRowsAtOnce = 1'000;
+/// RFC 5280, section 4.1.2.2.
+constexpr std::size_t kSerialDigitsMost = 2 * kSerialBytes;
+/// A secret whose certificate was revoked is renewed after that: when every node has the new list.
+constexpr std::chrono::seconds kUntilAllNodesKnow{15};
 
 v1::IssuedCertificate message_of(const IssuedCertificate& row) {
     v1::IssuedCertificate message;
     if (!row.authority.empty()) message.set_authority(row.authority);
     message.set_serial_number(row.serial);
-    message.set_arn(row.secret_arn);
-    message.set_name(row.secret_name);
-    message.set_version_id(row.version.value());
-    message.set_function(row.function);
-    message.set_names(row.names);
-    message.set_issued_date(row.issued.seconds());
-    message.set_not_before(row.not_before.seconds());
-    message.set_not_after(row.not_after.seconds());
+    // One that is not on record has nothing else.
+    if (!row.secret_arn.empty()) {
+        message.set_arn(row.secret_arn);
+        message.set_name(row.secret_name);
+        message.set_version_id(row.version.value());
+        message.set_function(row.function);
+        message.set_names(row.names);
+        message.set_issued_date(row.issued.seconds());
+        message.set_not_before(row.not_before.seconds());
+        message.set_not_after(row.not_after.seconds());
+    }
     if (row.revoked) message.set_revoked_date(row.revoked->seconds());
     if (row.reason) message.set_reason(*row.reason);
     return message;
@@ -58,9 +67,52 @@ std::string plain_serial(const std::string& text) {
     return digits.size() % 2 == 0 ? digits : "0" + digits;
 }
 
-/// A place in a listing, for a NextToken: end, authority, serial number.
+/// "AUTHORITY/SERIAL", or a serial number alone.
+struct NamedSerial {
+    std::optional<std::string> authority;
+    std::string serial;
+};
+
+NamedSerial named_serial(const std::string& text) {
+    const auto slash = text.find('/');
+    if (slash == std::string::npos) return {std::nullopt, plain_serial(text)};
+    NamedSerial named{text.substr(0, slash), plain_serial(text.substr(slash + 1))};
+    if (named.serial.empty() || named.serial.size() > kSerialDigitsMost) {
+        throw secrets::invalid_parameter(
+            "SerialNumber must have 1 to 20 bytes, and not be 0, behind the authority's name.");
+    }
+    return named;
+}
+
+/// What the signed list says of it.
+void take_revocation(IssuedCertificate& row, const std::vector<Revocation>& revocations) {
+    const auto found = std::ranges::find(revocations, from_hex(row.serial), &Revocation::serial);
+    row.revoked.reset();
+    row.reason.reset();
+    if (found == revocations.end()) return;
+    row.revoked = found->when;
+    row.reason = std::string(name_of(found->reason));
+}
+
+/// Has the rotation of the secret, if any, look at it at `when`: it is renewed when what it has is revoked.
+void look_again(storage::WriteTransaction& tx, const std::string& name, const std::string& arn,
+                Timestamp when) try {
+    auto secret = storage::SecretRepository::lock(tx, name);
+    if (!secret || secret->arn != arn || !secret->rotation) return;
+    auto& rotation = *secret->rotation;
+    if (!rotation.enabled || rotation.making || !rotation.renew_by || *rotation.renew_by <= when) return;
+    rotation.renew_by = when;
+    const secrets::NewSchedule schedule{secret->id, secrets::due_of(*secret)};
+    storage::SecretRepository::update(tx, std::move(*secret), {});
+    secrets::store_schedule(tx, schedule);
+} catch (const IntegrityError&) {
+    // The repository has reported it, and it keeps nobody from revoking.
+}
+
+/// A place in a listing, for a NextToken: end, authority, serial number, issuer.
 Bytes place_of(const IssuedCertificate& row) {
-    const auto text = std::to_string(row.not_after.millis()) + " " + row.authority + " " + row.serial;
+    const auto text =
+        std::to_string(row.not_after.millis()) + " " + row.authority + " " + row.serial + " " + row.issuer;
     return {text.begin(), text.end()};
 }
 
@@ -68,9 +120,13 @@ CertificateRepository::Position place_from(const Bytes& bytes) {
     const std::string text(bytes.begin(), bytes.end());
     const auto first = text.find(' ');
     const auto second = text.find(' ', first + 1);
-    if (first == std::string::npos || second == std::string::npos) throw secrets::invalid_next_token();
+    const auto third = text.find(' ', second + 1);
+    if (first == std::string::npos || second == std::string::npos || third == std::string::npos) {
+        throw secrets::invalid_next_token();
+    }
     return {Timestamp::from_millis(std::stoll(text.substr(0, first))),
-            text.substr(first + 1, second - first - 1), text.substr(second + 1)};
+            text.substr(first + 1, second - first - 1), text.substr(second + 1, third - second - 1),
+            text.substr(third + 1)};
 }
 
 }  // namespace
@@ -233,10 +289,24 @@ awaitable<CertificateService::Rows> CertificateService::require_of_secret(Call c
     filter.secret_arn = found->arn;
     filter.ends_after = parts_.clock.now();
     UniqueFunction<Rows(storage::ReadTransaction&)> listing = [filter](storage::ReadTransaction& tx) {
-        return CertificateRepository::list(tx, filter, std::nullopt, kRevokedAtOnce);
+        Rows all;
+        std::optional<CertificateRepository::Position> after;
+        while (true) {
+            auto page = CertificateRepository::list(tx, filter, after, kRowsAtOnce);
+            const bool last = page.size() < kRowsAtOnce;
+            if (!last) {
+                const auto& end = page.back();
+                after = CertificateRepository::Position{end.not_after, end.authority, end.serial, end.issuer};
+            }
+            std::ranges::move(page, std::back_inserter(all));
+            if (last) return all;
+        }
     };
     auto rows = co_await read<Rows>(call, std::move(listing));
-    std::erase_if(rows, [](const IssuedCertificate& row) { return row.revoked || row.authority.empty(); });
+    // The signed list says what is revoked, not the row.
+    std::erase_if(rows, [this](const IssuedCertificate& row) {
+        return row.authority.empty() || parts_.lists.is_revoked(row.authority, from_hex(row.serial));
+    });
     if (rows.empty()) {
         throw secrets::invalid_request(
             "An authority of Coffer's has issued no certificate to this secret that has not ended or been "
@@ -246,13 +316,16 @@ awaitable<CertificateService::Rows> CertificateService::require_of_secret(Call c
 }
 
 awaitable<CertificateService::Rows> CertificateService::require_of_serial(Call call, std::string serial) {
-    UniqueFunction<Rows(storage::ReadTransaction&)> job =
-        [serial = plain_serial(serial)](storage::ReadTransaction& tx) {
-            return CertificateRepository::find(tx, serial);
-        };
+    const auto named = named_serial(serial);
+    UniqueFunction<Rows(storage::ReadTransaction&)> job = [plain =
+                                                               named.serial](storage::ReadTransaction& tx) {
+        return CertificateRepository::find(tx, plain);
+    };
     auto rows = co_await read<Rows>(call, std::move(job));
     // Another CA may have given the same number.
-    std::erase_if(rows, [](const IssuedCertificate& row) { return row.authority.empty(); });
+    std::erase_if(rows, [&named](const IssuedCertificate& row) {
+        return row.authority.empty() || (named.authority && row.authority != *named.authority);
+    });
     const secrets::Facts facts;
     for (const auto& row : rows) {
         using Found = std::optional<StoredSecret>;
@@ -269,9 +342,24 @@ awaitable<CertificateService::Rows> CertificateService::require_of_serial(Call c
     if (rows.empty()) {
         const secrets::Target nothing{"*", "*"};
         authorization_.require(*call, Action::coffer_revoke_certificate, nothing, facts);
-        throw secrets::ServiceError(
-            v1::RESOURCE_NOT_FOUND,
-            "No authority of Coffer's has issued a certificate with that serial number.");
+        if (!named.authority) {
+            throw secrets::ServiceError(v1::RESOURCE_NOT_FOUND,
+                                        "No authority of Coffer's has a certificate with that serial number "
+                                        "on record. One that is not "
+                                        "on record is revoked by its authority and serial number together.");
+        }
+        // Issued before a backup was restored, or by the authority before Coffer had it.
+        rows.push_back({.authority = *named.authority,
+                        .issuer = {},
+                        .serial = named.serial,
+                        .function = {},
+                        .secret_arn = {},
+                        .secret_name = {},
+                        .version = storage::VersionId(std::string()),
+                        .names = {},
+                        .issued = {},
+                        .not_before = {},
+                        .not_after = {}});
     }
     co_return rows;
 }
@@ -285,51 +373,58 @@ awaitable<CertificateService::Rows> CertificateService::require_named(Call call,
     co_return co_await require_of_serial(std::move(call), request.serial_number());
 }
 
-void CertificateService::require_authorities(const Rows& rows) const {
-    for (const auto& row : rows) {
-        if (find_authority(parts_.lists.authorities(), row.authority)) continue;
-        throw secrets::invalid_request("This node has no certificate authority \"" + row.authority +
-                                       "\", which issued the certificate.");
-    }
+void CertificateService::require_authority_of_any(const Rows& rows) const {
+    const bool any = std::ranges::any_of(rows, [this](const IssuedCertificate& row) {
+        return find_authority(parts_.lists.authorities(), row.authority) != nullptr;
+    });
+    if (any) return;
+    throw secrets::invalid_request("This node has no certificate authority \"" + rows.front().authority +
+                                   "\", which issued the certificate.");
 }
 
 awaitable<v1::RevokeCertificateResponse> CertificateService::revoke_certificate(
     Call call, v1::RevokeCertificateRequest request) {
     auto rows = co_await require_named(call, request);
-    require_authorities(rows);
+    require_authority_of_any(rows);
     const auto now = parts_.clock.now();
     const auto reason = revocation_reason_of(request.reason()).value_or(RevocationReason::unspecified);
     std::map<std::string, std::vector<Revocation>> by_authority;
-    for (auto& row : rows) {
-        if (row.revoked) continue;
-        row.revoked = now;
-        row.reason = std::string(name_of(reason));
+    std::map<std::string, std::string> secrets_of;  // ARNs, by name
+    for (const auto& row : rows) {
+        if (!find_authority(parts_.lists.authorities(), row.authority)) continue;
+        // Whatever the row says: what is in the signed list already stays as it is.
         by_authority[row.authority].push_back({from_hex(row.serial), now, reason});
+        if (!row.secret_name.empty()) secrets_of.emplace(row.secret_name, row.secret_arn);
     }
     using Made = std::map<std::string, Bytes>;
-    if (!by_authority.empty()) {
-        // In the order of their names, as everybody who locks several lists does.
-        UniqueFunction<Made(storage::WriteTransaction&)> job = [this, by_authority, reason,
-                                                                now](storage::WriteTransaction& tx) {
-            Made made;
-            for (const auto& [name, revocations] : by_authority) {
-                const auto authority = find_authority(parts_.lists.authorities(), name);
-                made.emplace(name, parts_.lists.make_next(tx, *authority, revocations, now).list);
-                for (const auto& each : revocations) {
-                    CertificateRepository::mark_revoked(tx, name, to_hex(each.serial), now,
-                                                        std::string(name_of(reason)));
-                }
+    // In the order of their names, as everybody who locks several lists does, and then the secrets.
+    UniqueFunction<Made(storage::WriteTransaction&)> job = [this, by_authority, secrets_of, reason,
+                                                            now](storage::WriteTransaction& tx) {
+        Made made;
+        for (const auto& [name, revocations] : by_authority) {
+            const auto authority = find_authority(parts_.lists.authorities(), name);
+            made.emplace(name, parts_.lists.make_next(tx, *authority, revocations, now).list);
+            for (const auto& each : revocations) {
+                CertificateRepository::mark_revoked(tx, name, to_hex(each.serial), now,
+                                                    std::string(name_of(reason)));
             }
-            return made;
-        };
-        const auto made = co_await write<Made>(call, std::move(job));
-        for (const auto& [name, list] : made) {
-            static_cast<void>(parts_.lists.adopt(*find_authority(parts_.lists.authorities(), name), list));
         }
-        if (parts_.changed) parts_.changed();
+        for (const auto& [name, arn] : secrets_of) look_again(tx, name, arn, now + kUntilAllNodesKnow);
+        return made;
+    };
+    const auto made = co_await write<Made>(call, std::move(job));
+    std::map<std::string, std::vector<Revocation>> signed_now;
+    for (const auto& [name, list] : made) {
+        parts_.lists.adopt_made(*find_authority(parts_.lists.authorities(), name), list);
+        signed_now.emplace(name, revocations_of(parse_crl(list).get()));
     }
+    if (parts_.changed) parts_.changed();
     v1::RevokeCertificateResponse response;
-    for (const auto& row : rows) *response.add_certificates() = message_of(row);
+    for (auto& row : rows) {
+        // Nothing, where this node does not have the authority: it is not revoked.
+        take_revocation(row, signed_now[row.authority]);
+        *response.add_certificates() = message_of(row);
+    }
     co_return response;
 }
 

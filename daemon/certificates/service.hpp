@@ -56,8 +56,10 @@ private:
     /// whether there are any.
     Awaitable<Rows> require_named(secrets::Call call, v1::RevokeCertificateRequest request);
     Awaitable<Rows> require_of_secret(secrets::Call call, std::string secret_id);
+    /// `serial` may have its authority before it, and need not be on record then.
     Awaitable<Rows> require_of_serial(secrets::Call call, std::string serial);
-    void require_authorities(const Rows& rows) const;
+    /// A row of an authority that this node does not have keeps nobody from revoking the others.
+    void require_authority_of_any(const Rows& rows) const;
 
     template <class T>
     Awaitable<T> read(secrets::Call call, UniqueFunction<T(storage::ReadTransaction&)> job);

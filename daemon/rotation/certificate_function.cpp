@@ -84,6 +84,7 @@ void CertificateFunction::record(const StepContext& context, const Wanted& wante
     const bool own = !source_->authority().empty();
     // On record before anybody has it: what is not known cannot be revoked.
     ledger_.record({.authority = source_->authority(),
+                    .issuer = to_hex(certificates::name_digest(X509_get_issuer_name(certificate))),
                     .serial = to_hex(certificates::serial_bytes(X509_get0_serialNumber(certificate))),
                     .function = settings_.function,
                     .secret_arn = context.secret_arn,
@@ -111,7 +112,8 @@ crypto::SecretBytes CertificateFunction::make(const StepContext& context, Secret
     try {
         verify(asked, certificate, key.get(), obtained.chain);
     } catch (const CertificateError& error) {
-        throw StepFailed(Kind::retry, std::string("what was issued is not taken: ") + error.what());
+        // Asked again, it would issue the same, and may count what it issues.
+        throw StepFailed(Kind::hopeless, std::string("what was issued is not taken: ") + error.what());
     }
     record(context, asked, certificate);
     const auto private_key = certificates::private_key_pem(key.get());
@@ -130,17 +132,21 @@ crypto::SecretBytes CertificateFunction::make(const StepContext& context, Secret
 }
 
 void CertificateFunction::test(const StepContext& /*context*/, const crypto::SecretBytes& value) {
-    const auto fields = SecretFields::parse(value);
-    const auto asked = wanted(fields);
+    // No target has it: where it does not pass, and never will, another one is made.
     try {
+        const auto fields = SecretFields::parse(value);
+        const auto asked = wanted(fields);
         const auto key = certificates::parse_private_key(fields.require("private_key"));
         const auto own = certificates::parse_certificates(fields.require("certificate"));
         const auto chain_text = fields.find("chain").value_or("");
         const auto chain =
             chain_text.empty() ? certificates::Chain() : certificates::parse_certificates(chain_text);
         verify(asked, own.front().get(), key.get(), chain);
+        if (source_->is_revoked(own.front().get())) throw CertificateError("the certificate was revoked");
     } catch (const CertificateError& error) {
-        throw StepFailed(Kind::retry, error.what());
+        throw StepFailed(Kind::value_refused, error.what());
+    } catch (const StepFailed& failed) {
+        throw StepFailed(Kind::value_refused, failed.what());
     }
 }
 
@@ -148,7 +154,9 @@ std::optional<Timestamp> CertificateFunction::renew_by(const crypto::SecretBytes
     const auto fields = SecretFields::parse(value);
     const auto text = fields.find("certificate");
     if (!text || text->empty()) return Timestamp();
-    const auto validity = certificates::validity_of(certificates::parse_certificates(*text).front().get());
+    const auto chain = certificates::parse_certificates(*text);
+    if (source_->is_revoked(chain.front().get())) return Timestamp();
+    const auto validity = certificates::validity_of(chain.front().get());
     // One that lives shorter than it should, because its authority ends, is not renewed again at once.
     const std::chrono::milliseconds life(validity.not_after.millis() - validity.not_before.millis());
     return validity.not_after - std::min<std::chrono::milliseconds>(settings_.renew_before, life / 3);

@@ -40,7 +40,8 @@ public:
     [[nodiscard]] std::string_view kind() const noexcept override { return "certificate"; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
     /// renew_before its certificate's end, but not in the first two thirds of its life. At once where there
-    /// is no certificate.
+    /// is no certificate, or a revoked one.
+    [[nodiscard]] bool renews() const noexcept override { return true; }
     [[nodiscard]] std::optional<Timestamp> renew_by(const crypto::SecretBytes& value) const override;
 
 protected:

@@ -34,6 +34,13 @@ ObtainedCertificate AuthoritySource::obtain(const CertificateOrder& order, const
     }
 }
 
+bool AuthoritySource::is_revoked(const X509* certificate) const {
+    return X509_NAME_cmp(X509_get_issuer_name(certificate),
+                         X509_get_subject_name(authority_->certificate())) == 0 &&
+           lists_.is_revoked(authority_->name(),
+                             certificates::serial_bytes(X509_get0_serialNumber(certificate)));
+}
+
 void AuthoritySource::look(Timestamp now, const StepContext& /*context*/) const try {
     static_cast<void>(certificates::validity_under(authority_->certificate(), now, 1));
 } catch (const CertificateError& error) {
@@ -44,6 +51,7 @@ ObtainedCertificate ProgramSource::obtain(const CertificateOrder& order, const S
                                           SecretValues& /*values*/) const {
     const ProgramStep what{program_, std::string(step_name(Step::create))};
     const auto request =
+        "days: " + std::to_string(order.days) + "\n" +
         certificates::pem_of(certificates::make_request(order.key, order.names, order.usages).get());
     const auto run =
         runner_.ask({.kind = program_runner::ProgramKind::exec, .program = program_, .step = what.step},

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "daemon/certificates/authority.hpp"
+#include "daemon/certificates/revocation_lists.hpp"
 #include "daemon/certificates/verification.hpp"
 #include "daemon/rotation/function.hpp"
 #include "daemon/rotation/runner_client.hpp"
@@ -38,26 +38,33 @@ public:
     [[nodiscard]] virtual const certificates::Chain& trusted() const = 0;
     /// The authority's name; empty: it is none of the configuration's.
     [[nodiscard]] virtual std::string authority() const = 0;
+    /// Whether it is one that a signed revocation list of its authority has, as far as this node knows.
+    [[nodiscard]] virtual bool is_revoked(const X509* /*certificate*/) const { return false; }
     /// What would stand in the way now. Throws StepFailed; changes nothing.
     virtual void look(Timestamp now, const StepContext& context) const = 0;
 };
 
 class AuthoritySource final : public CertificateSource {
 public:
-    explicit AuthoritySource(std::shared_ptr<const certificates::Authority> authority)
-        : authority_(std::move(authority)) {}
+    /// `lists` must outlive it.
+    AuthoritySource(std::shared_ptr<const certificates::Authority> authority,
+                    const certificates::RevocationLists& lists)
+        : authority_(std::move(authority)), lists_(lists) {}
 
     [[nodiscard]] ObtainedCertificate obtain(const CertificateOrder& order, const StepContext& context,
                                              SecretValues& values) const override;
     [[nodiscard]] const certificates::Chain& trusted() const override { return authority_->chain(); }
     [[nodiscard]] std::string authority() const override { return authority_->name(); }
+    [[nodiscard]] bool is_revoked(const X509* certificate) const override;
     void look(Timestamp now, const StepContext& context) const override;
 
 private:
     const std::shared_ptr<const certificates::Authority> authority_;
+    const certificates::RevocationLists& lists_;
 };
 
-/// The program reads a certification request (PEM) and prints the certificate and its chain (PEM). It never
+/// The program reads "days: 30" in a line of its own (RFC 7468, section 2, lets text be before PEM), and a
+/// certification request (PEM), and prints the certificate and its chain (PEM). It never
 /// sees the key.
 class ProgramSource final : public CertificateSource {
 public:

@@ -136,10 +136,18 @@ void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const 
     task.test_only = secret.rotation->testing && task.version.has_value();
     const auto* function = functions_.find(secret.rotation->function);
     if (function == nullptr) {
-        if (!task.version && !begin_by_itself(task, secret)) return;
+        const auto what =
+            "the configuration of this node has no rotation function " + secret.rotation->function;
+        if (!task.version) {
+            // Nothing is begun: a node that has the function may find that there is nothing to do.
+            task.last_error = what;
+            task.due = parts_.clock.now() + retry_.after(1);
+            give_back(task);
+            events_.failed(task.name, Step::create, what, false);
+            return;
+        }
         ++task.attempt;
-        fail(task, secret, StepFailed::Kind::retry,
-             "the configuration of this node has no rotation function " + secret.rotation->function);
+        fail(task, secret, StepFailed::Kind::retry, what);
         return;
     }
     if (task.test_only) {
@@ -364,6 +372,11 @@ void Runner::abandon(RotationTask& task, const StoredSecret& secret) const {
     events_.left(task.name, *task.last_error);
 }
 
+bool Runner::renews(const StoredSecret& secret) const {
+    const auto* function = functions_.find(secret.rotation->function);
+    return function != nullptr && function->function->renews();
+}
+
 void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Kind kind,
                   const std::string& message) const {
     const auto now = parts_.clock.now();
@@ -381,9 +394,13 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     action.details["Message"] = *task.last_error;
     auto after = task;
     after.failed = task.failed || final;
+    // Where no rotation has succeeded yet, there is no value that says when it ends.
+    const bool has_no_end = secret.rotation && !secret.rotation->renew_by && renews(secret);
     if ((hopeless && !is_there) || (exhausted && !may_be_there)) {
+        auto planned = secret;
+        if (has_no_end) planned.rotation->renew_by = now;
         after.attempt = 0;
-        after.due = due_later(secret, now, retry_.longest);
+        after.due = due_later(std::move(planned), now, retry_.longest);
     } else {
         after.due = now + (hopeless ? retry_.longest : retry_.after(task.attempt));
     }
@@ -394,6 +411,13 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     }
     RotationWrites(parts_).run(
         [&](storage::WriteTransaction& tx) {
+            if (has_no_end && !another_value) {
+                auto locked = lock_secret(tx, task);
+                if (locked.rotation && !locked.rotation->renew_by) {
+                    locked.rotation->renew_by = now;
+                    SecretRepository::update(tx, std::move(locked), {});
+                }
+            }
             if (another_value) {
                 auto locked = lock_secret(tx, task);
                 const auto* version = secrets::find_version(locked.versions, *task.version);
@@ -402,7 +426,10 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
                 }
                 secrets::add_pending(locked.versions, *after.version, now);
                 if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
-                if (locked.rotation) locked.rotation->making = after.version;
+                if (locked.rotation) {
+                    locked.rotation->making = after.version;
+                    if (has_no_end) locked.rotation->renew_by = now;
+                }
                 locked.last_changed = now;
                 SecretRepository::update(tx, std::move(locked), {});
             }
@@ -456,7 +483,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             if (locked.rotation) {
                 locked.rotation->making.reset();
                 locked.rotation->testing = false;
-                if (!problem) locked.rotation->renew_by = renew_by;
+                if (!problem || renew_by) locked.rotation->renew_by = renew_by;
             }
             to_rest(rested, secrets::due_of(locked));
             SecretRepository::update(tx, std::move(locked), {});

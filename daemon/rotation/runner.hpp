@@ -79,6 +79,8 @@ private:
     void complete(storage::RotationTask& task, const storage::StoredSecret& secret,
                   std::optional<Timestamp> renew_by) const;
     void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
+    /// Whether the values of the function of `secret`, which has a rotation, end.
+    [[nodiscard]] bool renews(const storage::StoredSecret& secret) const;
     void fail(storage::RotationTask& task, const storage::StoredSecret& secret, StepFailed::Kind kind,
               const std::string& message) const;
     /// Stores how far it is. Throws RotationLost when somebody else has it, or rotations

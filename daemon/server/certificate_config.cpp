@@ -138,11 +138,26 @@ CertificateFunctionSection read_certificate_function(TableReader& reader) {
 
 void read_certificate_authorities(TableReader& root, Config& config, ConfigProblems& problems) {
     std::set<std::string> names;
+    std::set<std::string> files;
+    std::set<std::string> certificates;
     for (const toml::table* table : root.find_tables("certificate_authority")) {
         auto authority = read_authority(*table, problems);
         TableReader reader(*table, "[[certificate_authority]]", problems);
         if (!authority.name.empty() && !names.insert(authority.name).second) {
             reader.complain("name", "\"" + authority.name + "\" names another authority as well");
+        }
+        // Two in one file would take turns to write over each other.
+        const auto file = authority.crl_file.lexically_normal().string();
+        if (!file.empty() && !files.insert(file).second) {
+            reader.complain("crl_file",
+                            file + " is another authority's as well: each needs a file of its own");
+        }
+        const auto certificate = authority.certificate.lexically_normal().string();
+        if (!certificate.empty() && !certificates.insert(certificate).second) {
+            reader.complain("certificate",
+                            certificate +
+                                " is another authority's as well: one key has one list, so that "
+                                "it is one authority");
         }
         config.certificate_authorities.push_back(std::move(authority));
     }

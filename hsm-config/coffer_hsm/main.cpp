@@ -181,6 +181,8 @@ void add_ca_import(CLI::App& ca, CaImportOptions& options) {
         ->type_name("FILE");
     command.footer(
         "The file with the key stays: remove it, and whatever copies there are.\n"
+        "What the authority has revoked is not brought along: put its revocation list, in DER or PEM,\n"
+        "where crl_file will be, on every node, before cofferd is started with the authority.\n"
         "Example:\n"
         "  coffer-hsm ca import --module /usr/lib/softhsm/libsofthsm2.so --token-uri 'pkcs11:token=coffer' "
         "\\\n"

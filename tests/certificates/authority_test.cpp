@@ -17,6 +17,7 @@
 #include "crypto/pkcs11_error.hpp"
 #include "daemon/certificates/distinguished_name.hpp"
 #include "daemon/certificates/key_pair.hpp"
+#include "daemon/certificates/pem.hpp"
 #include "daemon/certificates/revocation_lists.hpp"
 #include "daemon/certificates/verification.hpp"
 
@@ -119,7 +120,7 @@ TEST_F(AuthorityTest, TheCertificateMustBeTheKeys) {
 
 TEST_F(AuthorityTest, ListsGrowAndForgetNothing) {
     const auto issuer = authority("p256");
-    RevocationLists lists({issuer});
+    RevocationLists lists({issuer}, kAnyTime);
     EXPECT_FALSE(lists.newest("p256"));
     EXPECT_TRUE(lists.adopt(*issuer, next(lists, *issuer, {revoked(2)}).list));
     const auto first = *lists.newest("p256");
@@ -139,14 +140,14 @@ TEST_F(AuthorityTest, ListsGrowAndForgetNothing) {
     std::ofstream(file("p256.crl"), std::ios::binary)
         .write(reinterpret_cast<const char*>(newest.data()), static_cast<std::streamsize>(newest.size()));
     execute("TRUNCATE certificate_revocation_lists");
-    const RevocationLists later({with_file});
+    const RevocationLists later({with_file}, kAnyTime);
     EXPECT_EQ(revoked_in(next(later, *with_file, {}).list), "02 03");
 }
 
 TEST_F(AuthorityTest, AListOfSomebodyElsesIsNotBelieved) {
     const auto issuer = authority("p256");
     const auto other = authority("p384");
-    RevocationLists lists({issuer, other});
+    RevocationLists lists({issuer, other}, kAnyTime);
     const auto theirs = next(lists, *other, {revoked(9)}).list;
     EXPECT_FALSE(lists.adopt(*issuer, theirs));
     static_cast<void>(next(lists, *issuer, {revoked(2)}));
@@ -157,14 +158,95 @@ TEST_F(AuthorityTest, AListOfSomebodyElsesIsNotBelieved) {
 
 TEST_F(AuthorityTest, WhatTheDatabaseSaysIsRevokedIsOnTheList) {
     const auto issuer = authority("rsa");
-    const RevocationLists lists({issuer});
+    const RevocationLists lists({issuer}, kAnyTime);
     execute(
-        "INSERT INTO issued_certificates (authority, serial, function, secret_arn, secret_name, version_id, "
+        "INSERT INTO issued_certificates (authority, issuer, serial, function, secret_arn, secret_name, "
+        "version_id, "
         "names, issued, "
-        "not_before, not_after, revoke_superseded, revoked, reason) VALUES ('rsa', '0abc', 'f', 'arn', 'n', "
+        "not_before, not_after, revoke_superseded, revoked, reason) VALUES ('rsa', '', '0abc', 'f', 'arn', "
+        "'n', "
         "'v', 'x', now(), "
         "now(), now() + interval '30 days', false, now(), 'keyCompromise')");
     EXPECT_EQ(revoked_in(next(lists, *issuer, {}).list), "0abc");
+}
+
+TEST_F(AuthorityTest, RowsThatAreAlteredUnRevokeNothing) {
+    const auto issuer = authority("p256");
+    RevocationLists lists({issuer}, kAnyTime);
+    execute(
+        "INSERT INTO issued_certificates (authority, issuer, serial, function, secret_arn, secret_name, "
+        "version_id, names, issued, not_before, not_after, revoke_superseded, revoked, reason) VALUES "
+        "('p256', "
+        "'', '0abc', 'f', 'arn', 'n', 'v', 'x', now(), now(), now() + interval '30 days', false, now(), "
+        "'keyCompromise')");
+    lists.adopt_made(*issuer, next(lists, *issuer, {{Bytes{0x0A, 0xBC}, now()}}).list);
+    // Its certificate has not ended; the row says that it has, long ago.
+    execute(
+        "UPDATE issued_certificates SET not_after = '2001-01-01', not_before = '2000-01-01', revoked = "
+        "'2000-06-01'");
+    environment().clock().advance(hours(24));
+    lists.adopt_made(*issuer, next(lists, *issuer, {}).list);
+    environment().clock().advance(hours(24));
+    EXPECT_EQ(revoked_in(next(lists, *issuer, {}).list), "0abc");
+    // After 397 days and two more, the longest life, no certificate that was there then can be good.
+    environment().clock().advance(hours(24 * 400));
+    lists.adopt_made(*issuer, next(lists, *issuer, {}).list);
+    environment().clock().advance(hours(1));
+    EXPECT_EQ(revoked_in(next(lists, *issuer, {}).list), "");
+}
+
+TEST_F(AuthorityTest, ListsThatDivergedBecomeOne) {
+    const auto issuer = authority("p256");
+    RevocationLists one({issuer}, kAnyTime);
+    RevocationLists other({issuer}, kAnyTime);
+    one.adopt_made(*issuer, next(one, *issuer, {revoked(2)}).list);
+    // The database is put back to before that, and another node goes on from there.
+    execute("TRUNCATE certificate_revocation_lists");
+    environment().clock().advance(hours(1));
+    const auto theirs = next(other, *issuer, {revoked(3)}).list;
+    other.adopt_made(*issuer, theirs);
+    one.adopt_made(*issuer, theirs);
+    EXPECT_EQ(one.newest("p256"), theirs);
+    EXPECT_TRUE(one.is_revoked("p256", Bytes{2})) << "no list has it, but one had";
+    EXPECT_TRUE(one.is_ahead_of("p256", storage::StoredRevocationList{theirs, now()}));
+    EXPECT_FALSE(other.is_ahead_of("p256", storage::StoredRevocationList{theirs, now()}));
+    const auto merged = next(one, *issuer, {}).list;
+    EXPECT_EQ(revoked_in(merged), "02 03");
+    one.adopt_made(*issuer, merged);
+    EXPECT_FALSE(one.is_ahead_of("p256", storage::StoredRevocationList{merged, now()}));
+    // Also when the node has not adopted what is in the database.
+    execute("UPDATE certificate_revocation_lists SET list = decode('" + to_hex(theirs) + "', 'hex')");
+    EXPECT_EQ(revoked_in(next(one, *issuer, {revoked(4)}).list), "02 03 04");
+}
+
+TEST_F(AuthorityTest, FilesAreTakenInEitherFormAndNothingElseIs) {
+    const auto issuer = authority("p256");
+    RevocationLists lists({issuer}, kAnyTime);
+    const auto list = next(lists, *issuer, {revoked(2)}).list;
+    const auto with_file = authority("p256", "either.crl");
+    std::ofstream(file("either.crl")) << pem_of(parse_crl(list).get());
+    EXPECT_EQ(RevocationLists({with_file}, kAnyTime).newest("p256"), list);
+    std::ofstream(file("either.crl")) << "something of somebody's";
+    try {
+        (void)RevocationLists({with_file}, kAnyTime);
+        FAIL() << "should have been refused";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("either.crl"));
+        EXPECT_THAT(error.what(), HasSubstr("not overwritten"));
+    }
+    std::filesystem::remove(file("either.crl"));
+}
+
+TEST_F(AuthorityTest, AClockThatIsFarFromTheDatabasesSignsNothing) {
+    const auto issuer = authority("p256");
+    const RevocationLists lists({issuer}, std::chrono::milliseconds(0));
+    environment().clock().advance(hours(1));
+    try {
+        (void)next(lists, *issuer, {});
+        FAIL() << "should have been refused";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("too far apart"));
+    }
 }
 
 }  // namespace

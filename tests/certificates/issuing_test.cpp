@@ -134,6 +134,38 @@ TEST(Issuing, AnAuthorityIsOneToIssueWith) {
     EXPECT_THROW(require_authority(authority.issue(kAppNames, key.get()).get()), CertificateError);
 }
 
+TEST(Issuing, AnAuthoritysRsaKeyIsLongEnough) {
+    const auto authority_of = [](unsigned bits) {
+        const KeyPtr key(EVP_RSA_gen(bits));
+        return self_signed_authority(parse_distinguished_name("CN=RSA").get(), key.get(),
+                                     {kNow - hours(1), kNow + hours(24)}, Bytes{1});
+    };
+    EXPECT_THROW(require_authority(authority_of(1024).get()), CertificateError);
+    EXPECT_NO_THROW(require_authority(authority_of(2048).get()));
+}
+
+TEST(Verification, UsesAreExactlyThoseAskedFor) {
+    const TestAuthority authority;
+    const auto key = make_key_pair(KeyType::ec_p256);
+    const auto with_uses = [&](const Usages& usages) {
+        return certificates::issue({.names = kAppNames,
+                                    .usages = usages,
+                                    .validity = validity_under(authority.certificate.get(), kNow, 30),
+                                    .serial = serial_from(random_bytes(0x7E))},
+                                   key.get(), authority.certificate.get(), authority.key.get());
+    };
+    const Usages kinds[] = {{.server = true, .client = true},
+                            {.server = true, .client = false},
+                            {.server = false, .client = true}};
+    for (const auto& issued : kinds) {
+        for (const auto& asked : kinds) {
+            const Expectation expected{.names = kAppNames, .usages = asked, .now = kNow};
+            const bool same = issued.server == asked.server && issued.client == asked.client;
+            EXPECT_EQ(why_not(with_uses(issued).get(), key.get(), authority, expected).empty(), same);
+        }
+    }
+}
+
 TEST(Verification, TakesWhatWasAskedForAlone) {
     const TestAuthority authority;
     const auto key = make_key_pair(KeyType::ec_p256);

@@ -4,9 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "authority_fixture.hpp"
 
@@ -21,11 +23,13 @@ struct KeepingNode {
     std::vector<std::string> failures{};
     int signed_lists = 0;
     std::vector<std::string> superseded{};
+    std::set<std::string> in_use{};
     ListKeeper keeper;
 
     KeepingNode(secrets::Node& node, const Clock& clock, Authorities authorities)
-        : lists(std::move(authorities)),
-          keeper({lists, node.database(), clock, &node.trail()},
+        : lists(std::move(authorities), std::chrono::hours(24 * 36'500)),
+          keeper({lists, node.database(), clock, &node.trail(),
+                  [this](const storage::StoredSecret&) { return in_use; }},
                  {[this](const auto&, auto) { ++signed_lists; },
                   [this](const auto&, const std::string& serial) { superseded.push_back(serial); },
                   [this](const auto&, const std::string& reason) { failures.push_back(reason); }}) {}
@@ -63,9 +67,9 @@ protected:
     /// As if the present version of the secret had a certificate with this serial number.
     static void issued(const std::string& name, const std::string& serial, bool revoke_superseded = true) {
         execute(
-            "INSERT INTO issued_certificates (authority, serial, function, secret_arn, secret_name, "
+            "INSERT INTO issued_certificates (authority, issuer, serial, function, secret_arn, secret_name, "
             "version_id, names, "
-            "issued, not_before, not_after, revoke_superseded) SELECT 'p256', '" +
+            "issued, not_before, not_after, revoke_superseded) SELECT 'p256', '', '" +
             serial +
             "', 'f', s.arn, s.name, "
             "l.version_id, 'x', now(), now(), timestamptz 'epoch' + interval '1 second' * " +
@@ -137,6 +141,51 @@ TEST_F(ListKeeperTest, LabelsThatWereAlteredRevokeNothing) {
     first().keeper.run_once();
     EXPECT_TRUE(first().superseded.empty());
     EXPECT_EQ(revoked_in(newest(first())), "");
+}
+
+TEST_F(ListKeeperTest, WhatALabelledValueHasIsNotSuperseded) {
+    const auto name = stored();
+    issued(name, "1a");
+    for (int i = 0; i < 3; ++i) put(name);
+    // As when a field of the secret was edited: newer versions have the same certificate.
+    first().in_use = {"1a"};
+    first().keeper.run_once();
+    EXPECT_TRUE(first().superseded.empty());
+    first().in_use.clear();
+    first().keeper.run_once();
+    EXPECT_THAT(first().superseded, ::testing::ElementsAre("1a"));
+}
+
+TEST_F(ListKeeperTest, ARowThatIsDeletedRevokesNothing) {
+    const auto name = stored();
+    issued(name, "1b");
+    execute("DELETE FROM secrets WHERE name = '" + name + "'");
+    first().keeper.run_once();
+    EXPECT_TRUE(first().superseded.empty());
+    EXPECT_EQ(revoked_in(newest(first())), "");
+}
+
+TEST_F(ListKeeperTest, WhatTheDatabaseHasLostIsSignedAtOnce) {
+    first().keeper.run_once();
+    execute("TRUNCATE certificate_revocation_lists");
+    first().keeper.run_once(ListKeeper::Look::at_lists);
+    EXPECT_EQ(first().signed_lists, 2);
+    first().keeper.run_once(ListKeeper::Look::at_lists);
+    EXPECT_EQ(first().signed_lists, 2);
+}
+
+TEST_F(ListKeeperTest, FilesAreForEverybodyToReadAndNobodysAreOverwritten) {
+    const auto before = ::umask(0077);
+    first().keeper.run_once();
+    ::umask(before);
+    using std::filesystem::perms;
+    EXPECT_EQ(std::filesystem::status(file("node-1.crl")).permissions(),
+              perms::owner_read | perms::owner_write | perms::group_read | perms::others_read);
+    EXPECT_EQ(first().keeper.file_update("p256"), times_of(parse_crl(newest(first())).get()).this_update);
+    std::ofstream(file("node-1.crl")) << "something else";
+    first().keeper.run_once();
+    ASSERT_EQ(first().failures.size(), 1U);
+    EXPECT_THAT(first().failures[0], ::testing::HasSubstr("not overwritten"));
 }
 
 TEST_F(ListKeeperTest, AListThatIsNotTheAuthoritysIsToldOnce) {

@@ -153,6 +153,19 @@ TEST(AllowedNames, MailboxesAndCommonNames) {
     EXPECT_TRUE(is_allowed({"CN=app-*"}, {.common_name = "app-reader"}));
     EXPECT_FALSE(is_allowed({"CN=app-*"}, {.common_name = "admin"}));
     EXPECT_FALSE(is_allowed({"CN=app-*"}, {.common_name = "an app-reader"}));
+    for (const auto* name : {"app-x.example.com", "app-x,O=Example", "app-a/b", "app-a=b"}) {
+        EXPECT_FALSE(is_allowed({"CN=app-*"}, {.common_name = name})) << name;
+    }
+    EXPECT_TRUE(is_allowed({"CN=*-reader-*"}, {.common_name = "app-reader-reader-1"}));
+    // What is a host's name is looked at as one.
+    EXPECT_FALSE(is_allowed({"CN=www.example.com"}, {.common_name = "www.example.com"}));
+    EXPECT_FALSE(is_allowed({"CN=*.*.*"}, {.common_name = "WWW.example.com"}));
+    EXPECT_TRUE(is_allowed({"CN=*.example.com", "*.example.com"}, {.common_name = "www.example.com"}));
+    EXPECT_FALSE(is_allowed({"CN=*.*.*.*"}, {.common_name = "10.0.0.1"}));
+    EXPECT_TRUE(is_allowed({"CN=*.*.*.*", "10.0.0.0/8"}, {.common_name = "10.0.0.1"}));
+    for (const auto* pattern : {"CN=", "10.1.2.3/8", "::1/64", "a*@example.com"}) {
+        EXPECT_THROW((void)AllowedNames({pattern}), CertificateError) << pattern;
+    }
     EXPECT_FALSE(is_allowed({"*.example.com"}, {.common_name = "a.example.com"}));
     EXPECT_TRUE(is_allowed({"*.example.com"}, {.common_name = "a.example.com", .dns = {"a.example.com"}}));
     // Each name has to be allowed.

@@ -27,14 +27,16 @@ struct Signer {
         self_signed_authority(parse_distinguished_name("CN=Test CA").get(), key.get(),
                               {kStart - kDay, kStart + 365 * kDay}, Bytes{1});
     std::map<Bytes, Timestamp> ends{};
+    hours longest_life = kDay;
 
     CrlPtr next(const X509_CRL* previous, const std::vector<Revocation>& added, Timestamp now) const {
         return make_list(previous, added, {now, now + 7 * kDay},
-                         [this](const Bytes& serial) -> std::optional<Timestamp> {
-                             const auto found = ends.find(serial);
-                             if (found == ends.end()) return std::nullopt;
-                             return found->second;
-                         },
+                         {[this](const Bytes& serial) -> std::optional<Timestamp> {
+                              const auto found = ends.find(serial);
+                              if (found == ends.end()) return std::nullopt;
+                              return found->second;
+                          },
+                          longest_life},
                          {certificate.get(), key.get()});
     }
 };
@@ -109,6 +111,29 @@ TEST(RevocationList, LeavesOutWhatHasBeenInOneAfterItsEnd) {
     // Now it has been; the other one's end is not known, and it stays.
     const auto later = signer.next(after_end.get(), {}, kStart + 3 * kDay);
     EXPECT_EQ(serials_of(later), (std::vector<Bytes>{Bytes{3}}));
+}
+
+TEST(RevocationList, KeepsWhatMayBeGoodWhateverIsSaidOfItsEnd) {
+    Signer signer;
+    signer.longest_life = 30 * kDay;
+    signer.ends[Bytes{2}] = kStart - 10 * kDay;
+    auto list = signer.next(nullptr, {{Bytes{2}, kStart}}, kStart);
+    for (const int day : {1, 10, 29, 30}) {
+        list = signer.next(list.get(), {}, kStart + day * kDay);
+        EXPECT_EQ(serials_of(list), (std::vector<Bytes>{Bytes{2}})) << day;
+    }
+    list = signer.next(list.get(), {}, kStart + 31 * kDay);
+    list = signer.next(list.get(), {}, kStart + 32 * kDay);
+    EXPECT_TRUE(serials_of(list).empty());
+}
+
+TEST(RevocationList, OfTheFutureEndsNothing) {
+    Signer signer;
+    signer.ends[Bytes{2}] = kStart + kDay;
+    const auto ahead = signer.next(nullptr, {{Bytes{2}, kStart}}, kStart + 10 * kDay);
+    const auto list = signer.next(ahead.get(), {}, kStart + hours(1));
+    EXPECT_EQ(serials_of(list), (std::vector<Bytes>{Bytes{2}}));
+    EXPECT_TRUE(is_higher(number_of(list.get()), number_of(ahead.get())));
 }
 
 TEST(RevocationList, OnlyTheAuthoritysOwnIsGoneOnFrom) {

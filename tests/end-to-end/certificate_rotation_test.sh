@@ -77,6 +77,7 @@ set -e
 folder=\$(mktemp -d); trap 'rm -rf "\$folder"' EXIT
 cat >"\$folder/csr"
 printf '%b' "$3" >"\$folder/extensions"
+[ "\$(sed -n 's/^days: //p' "\$folder/csr")" = 20 ]
 openssl x509 -req -in "\$folder/csr" -CA "$ca/external.pem" -CAkey "$programs_folder/key.pem" -days $2 \
   -copy_extensions copy -extfile "\$folder/extensions" 2>/dev/null
 cat "$ca/external.pem"
@@ -179,6 +180,7 @@ expect_contains "a certificate is revoked by its serial number" keyCompromise \
 crl_has() { openssl crl -inform DER -in "$crl_dir/$1.crl" -noout -text | tr A-F a-f | holds -i "serial number: $2"; }
 first_serial=$(field_of app/tls serial)
 wait_until "the file has it" crl_has issuing "$first_serial"
+expect_equal "everybody may read it" 644 "$(stat -c %a "$crl_dir/issuing.crl")"
 [ "$(number_of_crl issuing)" -gt "$before" ] || fail "the list's number does not grow"
 what "its number is higher than before"
 pem_of_crl issuing
@@ -189,6 +191,12 @@ expect_equal "the list is served" "$(sha256sum <"$crl_dir/issuing.crl")" "$(fetc
 expect_contains "and printed" "Key Compromise" "$(coffer certificate crl issuing | openssl crl -noout -text)"
 expect_refused "revoking asks for a reason that there is" "--reason" coffer certificate revoke --secret-id app/tls --reason because
 expect_refused "there must be such a certificate" "serial number" coffer certificate revoke --serial 1234 --reason superseded
+expect_refused "or an authority that has issued it" "no certificate authority" \
+  coffer certificate revoke --authority other --serial 1234 --reason superseded
+expect_refused "and a serial number that there can be" "1 to 20 bytes" coffer certificate revoke --authority issuing --serial 00 --reason superseded
+expect_contains "one that is not on record is revoked with its authority" c0ffee \
+  "$(coffer certificate revoke --authority issuing --serial 00:C0:FF:EE --reason keyCompromise)"
+wait_until "the file has that, too" crl_has issuing c0ffee
 
 # What is deleted or un-marked in the database un-revokes nothing.
 sql "DELETE FROM issued_certificates WHERE serial = '$first_serial'" >/dev/null
@@ -208,18 +216,35 @@ appliance restart >/dev/null
 take_environment
 crl_has issuing "$first_serial" || fail "entries are lost by a restart"
 expect_contains "with all that was in it, also after a restart" "$second_serial" "$(coffer certificate list --authority issuing | holds "$second_serial" && echo "$second_serial")"
+is_replaced() { [ "$(field_of app/tls serial)" != "$second_serial" ]; }
+wait_until "a certificate that was revoked is replaced by itself" is_replaced
+
+# Nor does a row that says that it is revoked already, or that it ended long ago.
+third_serial=$(field_of app/tls serial)
+sql "UPDATE issued_certificates SET revoked = now(), reason = 'unspecified' WHERE serial = '$third_serial'" >/dev/null
+coffer certificate revoke --serial "$third_serial" --reason keyCompromise >/dev/null
+wait_until "a row that claims to be revoked keeps nobody from revoking" crl_has issuing "$third_serial"
+sql "UPDATE issued_certificates SET not_after = '2001-01-01' WHERE revoked IS NOT NULL" >/dev/null
+for i in 1 2; do coffer certificate revoke --authority issuing --serial "c0ffe$i" --reason superseded >/dev/null; done
+wait_until "more is revoked" crl_has issuing c0ffe2
+for serial in "$first_serial" "$second_serial" "$third_serial"; do
+  crl_has issuing "$serial" || fail "$serial is un-revoked by a row that was altered"
+done
+what "rows that were altered un-revoke nothing"
+is_replaced_again() { [ "$(field_of app/tls serial)" != "$third_serial" ]; }
+wait_until "that one is replaced as well" is_replaced_again
 
 # ---- superseded ----------------------------------------------------------------------------------------------------------
 
-for _ in 1 2 3; do coffer rotation force app/tls --wait 2>/dev/null; done
+for _ in 1 2; do coffer rotation force app/tls --wait 2>/dev/null; done
 take app/tls previous AWSPREVIOUS
 superseded() { coffer certificate list --output json | /usr/bin/python3 -c '
 import json,sys
 for each in json.load(sys.stdin)["Certificates"]:
     if each["Name"] == "app/tls" and each.get("Reason") == "superseded": print(each["SerialNumber"])'; }
-is_superseded() { [ "$(superseded | wc -l)" -eq 1 ]; }
+is_superseded() { [ "$(superseded | wc -l)" -ge 1 ]; }
 wait_until "what is neither AWSCURRENT nor AWSPREVIOUS any more is revoked" is_superseded
-wait_until "on the list as well" crl_has issuing "$(superseded)"
+wait_until "on the list as well" crl_has issuing "$(superseded | head -n 1)"
 pem_of_crl issuing
 openssl verify -CAfile "$ca/issuing.pem" -CRLfile "$work/issuing.crl.pem" -crl_check "$work/previous.pem" >/dev/null || fail "AWSPREVIOUS is revoked"
 what "AWSPREVIOUS is not"
@@ -263,6 +288,8 @@ expect_refused "so does revoking, on the secret" "coffer:RevokeCertificate" \
   as_alice coffer certificate revoke --serial "$(field_of app/client serial)" --reason superseded
 expect_refused "and asking for a serial number that is nobody's" "coffer:RevokeCertificate" \
   as_alice coffer certificate revoke --serial 1234 --reason superseded
+expect_refused "or of one authority's" "coffer:RevokeCertificate" \
+  as_alice coffer certificate revoke --authority requested --serial 1234 --reason superseded
 expect_contains "who has it on one secret revokes that one's" privilegeWithdrawn \
   "$(as_alice coffer certificate revoke --secret-id app/rsa --reason privilegeWithdrawn)"
 wait_until "on the list of its own authority" crl_has requested "$(field_of app/rsa serial)"

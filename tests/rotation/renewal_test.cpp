@@ -86,6 +86,26 @@ TEST_F(RenewalTest, ThatFailsIsNotTriedAllTheTime) {
     EXPECT_TRUE(workers().run_one()) << "but within the hour";
 }
 
+TEST_F(RenewalTest, ThatNeverSucceededIsTriedAgain) {
+    const auto name = stored("first");
+    function().always_ends = true;
+    function().ends["put"] = from_now(hours(24));
+    function().on_step = [](Step, const StepContext&, SecretValues&) {
+        throw StepFailed(StepFailed::Kind::hopeless, "no");
+    };
+    auto request = request_for(name);
+    request.clear_rotation_rules();
+    call(request);
+    EXPECT_TRUE(workers().run_one());
+    EXPECT_FALSE(workers().run_one()) << "not at once";
+    EXPECT_TRUE(task_of(name).due) << "but without a schedule, too";
+    clock().advance(hours(1));
+    EXPECT_TRUE(workers().run_one());
+    function().on_step = nullptr;
+    put(name, "put");
+    EXPECT_TRUE(workers().run_one()) << "and when it was put right";
+}
+
 TEST_F(RenewalTest, TestingAloneFindsTheEnd) {
     const auto name = stored("first");
     const auto end = from_now(hours(24 * 3));

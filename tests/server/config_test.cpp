@@ -661,6 +661,16 @@ TEST(Config, CertificatesThatAreNone) {
     EXPECT_THAT(problem(own + kAllowed, kAuthority + "crl_url = \"ldap://a\"\n"), HasSubstr("crl_url"));
     EXPECT_THAT(problem(own + kAllowed, kAuthority + kAuthority), HasSubstr("names another authority"));
     EXPECT_THAT(problem(own + kAllowed, kAuthority + "crl_dais = 1\n"), HasSubstr("crl_dais"));
+    const auto second = [](const std::string& certificate, const std::string& file) {
+        return "\n[[certificate_authority]]\nname = \"second\"\ncertificate = \"" + certificate +
+               "\"\ncrl_file = \"" + file + "\"\n";
+    };
+    const auto with_file = kAuthority + "crl_file = \"a.crl\"\n";
+    EXPECT_EQ(problem(own + kAllowed, with_file + second("b.pem", "b.crl")), "none");
+    EXPECT_THAT(problem(own + kAllowed, with_file + second("b.pem", "./a.crl")),
+                HasSubstr("each needs a file of its own"));
+    EXPECT_THAT(problem(own + kAllowed, with_file + second("ca.pem", "b.crl")),
+                HasSubstr("one key has one list"));
     EXPECT_THAT(problems_with("\n[[certificate_authority]]\nname = \"a/b\"\n"),
                 AllOf(HasSubstr("must be 1 to 64"), HasSubstr("lacks 'certificate'")));
 }
