@@ -72,6 +72,10 @@ expect_contains "the database is as the journals' last events left it" "as its l
 
 # ---- a row put back from before -----------------------------------------------------------------------------------
 
-sql "UPDATE secrets s SET seal = k.seal, revision = k.revision FROM kept k WHERE k.id = s.id; DROP TABLE kept" >/dev/null
+put_back() { sql "UPDATE secrets s SET seal = k.seal, revision = k.revision FROM kept k WHERE k.id = s.id"; }
+expect_refused "the database refuses a seal under what was retired" "was retired cannot be used" put_back
+sql "ALTER TABLE secrets DISABLE TRIGGER refuse_retired_seal_update" >/dev/null
+put_back >/dev/null
+sql "ALTER TABLE secrets ENABLE TRIGGER refuse_retired_seal_update; DROP TABLE kept" >/dev/null
 expect_refused "a seal of before is not believed" "" coffer get seal/1
 expect_refused "and the journal names the row" "WRONG: row" verify_database

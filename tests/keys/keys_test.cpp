@@ -841,6 +841,20 @@ TEST_P(KeysTest, ANodesOwnTokenLosesWhatWasRetiredElsewhere) {
     EXPECT_EQ(by_hand("SELECT count(*) FROM token_keys"), "4") << "and nothing is told anew";
 }
 
+TEST_P(KeysTest, ABrokenSetOfMasterKeysDoesNotKeepANodeFromTheOtherKeys) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    failures_are_expected_ = true;
+    by_hand("UPDATE set_seals SET revision = revision + 1");
+    EXPECT_EQ(rotate("alias/coffer/seal"), 2);
+    signing_ = 1;
+    keeper->run_once();
+    keeper->run_once();
+    EXPECT_EQ(hsm_->seals().sealing_generation(), 2U);
+    EXPECT_EQ(by_hand("SELECT generation || ' ' || sealing FROM seal_holders"), "2 2");
+    EXPECT_EQ(by_hand("SELECT count(*) FROM audit_signers"), "1");
+}
+
 TEST_P(KeysTest, ASealKeyStaysWhileANodeThatRunsWorksWithIt) {
     const auto keeper = make_keeper();
     keeper->run_once();

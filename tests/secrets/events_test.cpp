@@ -251,6 +251,28 @@ TEST_F(EventsTest, AnEventThatSomebodyPutInTheOutboxIsNotBelieved) {
     EXPECT_EQ(outbox_rows(), 0U);
 }
 
+TEST_F(EventsTest, AnEventUnderAKeyThatTheTokenLacksIsNotTakenForForged) {
+    auto row = node().rows().make(Uuid::random(), R"({"eventName":"Elsewhere"})");
+    EXPECT_EQ(row.generation, 1U);
+    row.generation = 7;
+    row.mac.front() ^= 1U;
+    store_in_outbox(row);
+    const int before = Environment::get().observer().forged_events;
+    node().restart_audit();
+    EXPECT_THAT(news(), IsEmpty());
+    EXPECT_EQ(Environment::get().observer().forged_events, before);
+    EXPECT_EQ(outbox_rows(), 1U);
+    static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
+        node().database().write<Done>(
+            {},
+            [&](storage::WriteTransaction& tx) {
+                storage::AuditOutbox::remove(tx, {row.event_id});
+                return Done{};
+            },
+            std::move(done));
+    }));
+}
+
 TEST_F(EventsTest, NothingIsAnsweredThatIsNotRecorded) {
     node().call(create("events/unrecorded"));
     const auto directory = node().journal().directory();
