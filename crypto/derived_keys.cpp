@@ -32,11 +32,19 @@ void DerivedKeys::refresh(Deadline deadline) {
                   [&](const auto& entry) { return std::ranges::find(held, entry.first) == held.end(); });
 }
 
-SharedKey DerivedKeys::newest() const {
+NumberedKey DerivedKeys::newest_numbered() const {
     const auto sealing = seals_ == nullptr ? 1 : seals_->sealing_generation();
     const std::lock_guard lock(mutex_);
     const auto beyond = keys_.upper_bound(sealing);
-    return (beyond == keys_.begin() ? beyond : std::prev(beyond))->second;
+    const auto& [generation, key] = *(beyond == keys_.begin() ? beyond : std::prev(beyond));
+    return {generation, key};
+}
+
+std::vector<std::uint32_t> DerivedKeys::generations() const {
+    std::vector<std::uint32_t> generations;
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : keys_) generations.push_back(entry.first);
+    return generations;
 }
 
 std::vector<SharedKey> DerivedKeys::all() const {

@@ -17,6 +17,12 @@ namespace coffer::crypto {
 
 using SharedKey = std::shared_ptr<const SecretBytes>;
 
+/// With the generation of the seal key that it is derived from.
+struct NumberedKey {
+    std::uint32_t generation = 0;
+    SharedKey key;
+};
+
 /// Thread-safe.
 class DerivedKeys {
 public:
@@ -31,9 +37,12 @@ public:
     void refresh(Deadline deadline);
 
     /// What new things are made with: the key of the generation that seals.
-    [[nodiscard]] SharedKey newest() const;
+    [[nodiscard]] SharedKey newest() const { return newest_numbered().key; }
+    [[nodiscard]] NumberedKey newest_numbered() const;
     /// What things of before may have been made with: all, newest first.
     [[nodiscard]] std::vector<SharedKey> all() const;
+    /// The generations that there are keys of, oldest first.
+    [[nodiscard]] std::vector<std::uint32_t> generations() const;
 
 private:
     Seals* const seals_ = nullptr;

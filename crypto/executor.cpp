@@ -8,6 +8,7 @@
 #include "crypto/anchor_session.hpp"
 #include "crypto/hsm.hpp"
 #include "daemon/base/thread_name.hpp"
+#include "daemon/base/vector_registers.hpp"
 
 namespace coffer::crypto {
 
@@ -151,9 +152,10 @@ void Executor::close() {
 
 void Executor::work(std::size_t worker) {
     while (true) {
-        const auto job = queue_.pop(SteadyClock::now() + kIdleProbeInterval);
-        if (job) {
+        if (auto job = queue_.pop(SteadyClock::now() + kIdleProbeInterval)) {
             serve(worker, static_cast<HsmJob&>(*job));  // submit() takes no other kind
+            job.reset();
+            forget_vector_registers();
         } else if (queue_.closed()) {
             return;
         } else {

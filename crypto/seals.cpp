@@ -1,5 +1,7 @@
 #include "crypto/seals.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <future>
@@ -14,6 +16,10 @@
 namespace coffer::crypto {
 
 namespace {
+
+/// Between two looks for a generation that the token does not hold.
+constexpr std::chrono::seconds kFirstPause{1};
+constexpr std::chrono::seconds kLongestPause{60};
 
 /// The newest of `held` up to `allowed`, else the oldest.
 std::uint32_t generation_to_seal(const std::vector<std::uint32_t>& held, std::uint32_t allowed) {
@@ -108,11 +114,37 @@ std::vector<bool> Seals::check_all(std::vector<SealedMessage> sealed, JobOptions
 /// Another node may have made the generation that a seal names.
 void Seals::look_for(const std::vector<SealedMessage>& sealed, JobOptions options) {
     const auto newest = generations().back();
-    const bool unknown = std::ranges::any_of(sealed, [&](const SealedMessage& each) {
+    const auto latest = std::max(newest, told_.load()) + 1;
+    std::uint32_t wanted = 0;
+    for (const auto& each : sealed) {
         const auto parts = parse_seal(each.seal);
-        return parts && parts->generation > newest;
-    });
-    if (unknown) hsm_.key_changes().refresh_for_request(options.deadline);
+        if (parts && parts->generation <= latest) wanted = std::max(wanted, parts->generation);
+    }
+    if (wanted > newest) look_for(wanted, options.deadline);
+}
+
+void Seals::look_for(std::uint32_t generation, Deadline deadline) {
+    // Whoever comes second waits for what the first one finds.
+    const std::unique_lock lock(look_mutex_, deadline);
+    if (!lock) throw DeadlineExceeded("the token is busy");
+    const auto now = std::chrono::steady_clock::now();
+    auto& next = looks_[generation];
+    if (generations().back() < generation && generation <= told_ && now >= next.due) {
+        next.pause = std::clamp(next.pause * 2, kFirstPause, kLongestPause);
+        next.due = now + next.pause;
+        hsm_.key_changes().refresh(deadline);
+    }
+    if (generations().back() >= generation) {
+        looks_.clear();
+        return;
+    }
+    throw Unavailable(fmt::format("the token lacks generation {} of the seal key", generation));
+}
+
+void Seals::told(std::uint32_t generation) noexcept {
+    auto present = told_.load();
+    while (present < generation && !told_.compare_exchange_weak(present, generation)) {
+    }
 }
 
 std::vector<std::uint32_t> Seals::generations() const {

@@ -3,7 +3,10 @@
 // any length, and in generations: seal_form.hpp.
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "crypto/secret_bytes.hpp"
@@ -38,8 +41,10 @@ public:
     [[nodiscard]] Bytes make(Bytes message, JobOptions options);
     /// The seals of many messages, in their order, with few trips to the token's threads.
     [[nodiscard]] std::vector<Bytes> make_all(std::vector<Bytes> messages, JobOptions options);
-    /// Whether `seal` is the message's. Compared in constant time. A seal of a generation that is newer than
-    /// all that this node knows has the keys looked for again, once a second at most.
+    /// Whether `seal` is the message's. Compared in constant time. A generation that is newer than all that
+    /// this node knows, and that told() spoke of, is looked for in the token first, the less often the longer
+    /// it is not there. Throws Unavailable (retryable) when the token lacks it, and for the one after those:
+    /// other nodes may have made that. Seals that name still later ones, or retired ones, are broken.
     [[nodiscard]] bool check(Bytes message, ByteView seal, JobOptions options);
     /// The same for many, in their order.
     [[nodiscard]] std::vector<bool> check_all(std::vector<SealedMessage> sealed, JobOptions options);
@@ -51,6 +56,8 @@ public:
     [[nodiscard]] std::uint32_t sealing_generation() const;
     /// From now on generations up to `generation` may seal: every node knows them. It never goes back.
     void seal_under(std::uint32_t generation) noexcept;
+    /// Generations up to `generation` are known to be somewhere. It never goes back.
+    void told(std::uint32_t generation) noexcept;
 
     /// 32 bytes derived from that generation of the seal key for one purpose (HMAC over the purpose's name),
     /// for keys that may live in the daemon, such as that of pagination tokens. The same on every node. Error
@@ -60,9 +67,19 @@ public:
 
 private:
     void look_for(const std::vector<SealedMessage>& sealed, JobOptions options);
+    void look_for(std::uint32_t generation, Deadline deadline);
+
+    /// When a generation that is not there is looked for again.
+    struct NextLook {
+        std::chrono::steady_clock::time_point due;
+        std::chrono::seconds pause{0};
+    };
 
     Hsm& hsm_;
     std::atomic<std::uint32_t> sealing_{0};
+    std::atomic<std::uint32_t> told_{0};
+    std::timed_mutex look_mutex_;
+    std::map<std::uint32_t, NextLook> looks_;  ///< with look_mutex_
 };
 
 }  // namespace coffer::crypto

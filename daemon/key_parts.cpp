@@ -92,6 +92,12 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
             "the token lacks a master key: what is under it cannot be read by this node",
             {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
     };
+    events.token_key_missing = [log](const std::string& alias_name, std::uint32_t generation) {
+        log->error(
+            "the token lacks a generation of a key that other nodes told of: what is sealed or signed "
+            "under it cannot be checked or made by this node",
+            {{"key", std::string_view(alias_name)}, {"generation", static_cast<std::int64_t>(generation)}});
+    };
     events.kept = [log](const std::string& key, const std::string& why) {
         log->error("a master key was to be deleted and is still in use; it stays",
                    {{"key", std::string_view(alias(key))}, {"reason", std::string_view(why)}});
@@ -112,7 +118,7 @@ KeyParts::KeyParts(const server::Config& config, keys::KeyServiceParts parts,
     : log_(std::move(log)),
       rewrap_({parts.hsm, parts.database, parts.principals, parts.clock, leave_event}, rewrap_options(config),
               config.master_keys.rewrap_per_second, rewrap_events(log_)),
-      reseal_({parts.hsm, parts.database, parts.clock, leave_event, config.node.name},
+      reseal_({parts.hsm, parts.database, parts.principals, parts.clock, leave_event, config.node.name},
               config.master_keys.rewrap_per_second, reseal_events(log_)),
       keeper_({parts.hsm, parts.database, master_keys, parts.principals, parts.clock, leave_event,
                config.node.name, std::move(journal_signer), std::move(derive_keys)},
@@ -139,6 +145,11 @@ std::vector<prometheus::MetricFamily> KeyParts::metrics() const {
         server::gauge_family("coffer_master_key_generations_missing",
                              "Registered generations of master keys that this node's token does not hold.",
                              number(keeper_.missing())),
+        server::gauge_family(
+            "coffer_token_key_generations_missing",
+            "Generations of the seal key and the audit key that nodes told of and this node's "
+            "token does not hold.",
+            number(keeper_.token_keys_missing())),
         server::gauge_family("coffer_reseal_running", "1 while this node seals rows anew.",
                              reseal_.counters().running ? 1 : 0),
         server::gauge_family("coffer_reseal_paused",

@@ -11,11 +11,12 @@ namespace coffer::storage {
 std::vector<Statement> outbox_statements() {
     return {
         {"outbox_store",
-         "INSERT INTO audit_outbox (event_id, node, event, mac) VALUES ($1::uuid, $2, $3, $4::bytea)"},
+         "INSERT INTO audit_outbox (event_id, node, event, mac, generation) VALUES ($1::uuid, $2, $3, "
+         "$4::bytea, $5::int)"},
         {"outbox_pending",
-         "SELECT event_id::text, node, event, mac FROM audit_outbox WHERE node = $1 "
-         "AND stored <= now() - $2::bigint * interval '1 millisecond' ORDER BY stored, event_id "
-         "LIMIT $3::bigint"},
+         "SELECT event_id::text, node, event, mac, generation FROM audit_outbox WHERE node = $1 "
+         "AND stored <= now() - $2::bigint * interval '1 millisecond' ORDER BY generation IN "
+         "(SELECT json_array_elements_text($4::json)::int) DESC, stored, event_id LIMIT $3::bigint"},
         {"outbox_remove",
          "DELETE FROM audit_outbox WHERE event_id IN (SELECT json_array_elements_text($1::json)::uuid)"},
     };
@@ -23,16 +24,20 @@ std::vector<Statement> outbox_statements() {
 
 void AuditOutbox::store(WriteTransaction& tx, const OutboxRow& row) {
     tx.sql().exec_prepared("outbox_store", row.event_id.text(), storable("node", row.node),
-                           storable("event", row.event), binary(row.mac));
+                           storable("event", row.event), binary(row.mac), row.generation);
     tx.event_stored();
 }
 
 std::vector<OutboxRow> AuditOutbox::pending(ReadTransaction& tx, const std::string& node,
-                                            std::chrono::milliseconds age, std::size_t most) {
+                                            std::chrono::milliseconds age, std::size_t most,
+                                            const std::vector<std::uint32_t>& readable) {
+    std::vector<std::string> generations;
+    for (const auto generation : readable) generations.push_back(std::to_string(generation));
     std::vector<OutboxRow> rows;
-    for (const auto& row : tx.sql().exec_prepared("outbox_pending", node, age.count(), most)) {
-        rows.push_back(
-            {Uuid::parse(row[0].c_str()).value(), row[1].c_str(), row[2].c_str(), bytes_of(row[3])});
+    for (const auto& row :
+         tx.sql().exec_prepared("outbox_pending", node, age.count(), most, json_list(generations))) {
+        rows.push_back({Uuid::parse(row[0].c_str()).value(), row[1].c_str(), row[2].c_str(), bytes_of(row[3]),
+                        row[4].as<std::uint32_t>()});
     }
     return rows;
 }

@@ -2,6 +2,7 @@
 // Events of changes, from the change's transaction until they are in the audit journal.
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct OutboxRow {
     std::string node;
     std::string event;
     Bytes mac;
+    /// Of the seal key that the MAC's key is derived from.
+    std::uint32_t generation = 1;
 };
 
 class AuditOutbox {
@@ -24,9 +27,11 @@ public:
     /// Stores the event of what this transaction changed.
     static void store(WriteTransaction& tx, const OutboxRow& row);
 
-    /// Up to `most` rows of `node` that were stored at least `age` ago by the server's clock, oldest first.
+    /// Up to `most` rows of `node` that were stored at least `age` ago by the server's clock: first those of
+    /// the generations `readable`, then the others, each oldest first.
     [[nodiscard]] static std::vector<OutboxRow> pending(ReadTransaction& tx, const std::string& node,
-                                                        std::chrono::milliseconds age, std::size_t most);
+                                                        std::chrono::milliseconds age, std::size_t most,
+                                                        const std::vector<std::uint32_t>& readable);
 
     /// Removes rows; those that are gone already are none.
     static void remove(WriteTransaction& tx, const std::vector<Uuid>& event_ids);

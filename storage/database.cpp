@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/thread_name.hpp"
+#include "daemon/base/vector_registers.hpp"
 #include "storage/database_session.hpp"
 #include "storage/migrations.hpp"
 #include "storage/pooler_check.hpp"
@@ -131,10 +132,10 @@ private:
             auto& first = static_cast<TransactionJob&>(*job);  // push() takes no other kind
             add_company(first);
             first.run(session);
-            if (first.goes_in_company()) {
-                job.reset();
-                queue_.stir();
-            }
+            const bool in_company = first.goes_in_company();
+            job.reset();
+            if (in_company) queue_.stir();
+            forget_vector_registers();
         }
     }
 

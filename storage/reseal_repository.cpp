@@ -11,6 +11,9 @@ namespace coffer::storage {
 
 namespace {
 
+/// Only what this node has is changed by it.
+constexpr const char* kOwned = "generation = $1::int AND node = $2 AND ended IS NULL RETURNING 1";
+
 std::string lease_until(const char* millis) {
     return fmt::format("now() + {}::bigint * interval '1 millisecond'", millis);
 }
@@ -32,7 +35,8 @@ std::vector<Statement> reseal_statements() {
              "$1::int ON CONFLICT DO NOTHING",
              sql_time("$2"))},
         {"reseal_reopen",
-         "UPDATE reseals SET ended = NULL, position = NULL, failed = 0 WHERE generation = $1::int"},
+         "UPDATE reseals SET ended = NULL, position = NULL, failed = 0 WHERE generation = $1::int AND "
+         "ended IS NOT NULL"},
         {"reseal_claim",
          fmt::format("UPDATE reseals SET node = $2, lease = {} WHERE generation = $1::int AND ended IS NULL "
                      "AND (node = $2 OR lease < now()) RETURNING 1",
@@ -44,14 +48,12 @@ std::vector<Statement> reseal_statements() {
         {"reseal_set",
          "SELECT count(*) FROM set_seals WHERE seal IS NOT NULL AND seal_generation(seal) < $1::int"},
         {"reseal_advance",
-         fmt::format("UPDATE reseals SET position = $2::uuid, done = done + $3::bigint, lease = {} WHERE "
-                     "generation = $1::int",
-                     lease_until("$4"))},
-        {"reseal_rewind", "UPDATE reseals SET position = NULL WHERE generation = $1::int"},
+         fmt::format("UPDATE reseals SET position = $3::uuid, done = done + $4::bigint, lease = {} WHERE {}",
+                     lease_until("$5"), kOwned)},
+        {"reseal_rewind", fmt::format("UPDATE reseals SET position = NULL WHERE {}", kOwned)},
         {"reseal_end",
-         fmt::format("UPDATE reseals SET ended = {}, failed = $2::bigint, lease = '-infinity' WHERE "
-                     "generation = $1::int",
-                     sql_time("$3"))},
+         fmt::format("UPDATE reseals SET ended = {}, failed = $3::bigint, lease = '-infinity' WHERE {}",
+                     sql_time("$4"), kOwned)},
         {"reseal_progress",
          fmt::format("SELECT {}, {}, total, done, failed, lease > now() FROM reseals WHERE generation = "
                      "$1::int",
@@ -98,20 +100,22 @@ bool ResealRepository::set_is_older(ReadTransaction& tx, std::uint32_t generatio
     return tx.sql().exec_prepared1("reseal_set", generation)[0].as<std::int64_t>() > 0;
 }
 
-void ResealRepository::advance(WriteTransaction& tx, std::uint32_t generation,
+bool ResealRepository::advance(WriteTransaction& tx, std::uint32_t generation, const std::string& node,
                                const std::optional<Uuid>& position, std::int64_t done,
                                std::chrono::milliseconds lease) {
     const auto behind = uuid_text(position);
-    tx.sql().exec_prepared("reseal_advance", generation, nullable(behind), done, lease.count());
+    return !tx.sql()
+                .exec_prepared("reseal_advance", generation, node, nullable(behind), done, lease.count())
+                .empty();
 }
 
-void ResealRepository::rewind(WriteTransaction& tx, std::uint32_t generation) {
-    tx.sql().exec_prepared("reseal_rewind", generation);
+bool ResealRepository::rewind(WriteTransaction& tx, std::uint32_t generation, const std::string& node) {
+    return !tx.sql().exec_prepared("reseal_rewind", generation, node).empty();
 }
 
-void ResealRepository::end(WriteTransaction& tx, std::uint32_t generation, std::int64_t failed,
-                           Timestamp now) {
-    tx.sql().exec_prepared("reseal_end", generation, failed, now.millis());
+bool ResealRepository::end(WriteTransaction& tx, std::uint32_t generation, const std::string& node,
+                           std::int64_t failed, Timestamp now) {
+    return !tx.sql().exec_prepared("reseal_end", generation, node, failed, now.millis()).empty();
 }
 
 std::optional<ResealProgress> ResealRepository::progress(ReadTransaction& tx, std::uint32_t generation) {

@@ -7,14 +7,15 @@
 
 #include "storage/sql_values.hpp"
 #include "storage/statements.hpp"
+#include "storage/token_key_repository.hpp"
 
 namespace coffer::storage {
 
 std::vector<Statement> seal_key_statements() {
     return {
         {"seal_keys_all",
-         fmt::format("SELECT generation, {}, {}, retired FROM token_keys WHERE purpose = 'seal' "
-                     "ORDER BY generation",
+         fmt::format("SELECT generation, {}, {}, retired, date_part('epoch', now() - marked)::bigint, "
+                     "seal FROM token_keys WHERE purpose = 'seal' ORDER BY generation",
                      sql_millis("created"), sql_millis("activated"))},
         {"seal_keys_add", fmt::format("INSERT INTO token_keys (purpose, generation, created, activated) "
                                       "VALUES ('seal', $1::int, {}, {}) ON CONFLICT DO NOTHING",
@@ -23,30 +24,49 @@ std::vector<Statement> seal_key_statements() {
          fmt::format("UPDATE token_keys SET activated = {} WHERE purpose = 'seal' AND generation = $1::int "
                      "AND activated IS NULL",
                      sql_time("$2"))},
-        {"seal_keys_retired",
-         "UPDATE token_keys SET retired = $2::bool WHERE purpose = 'seal' AND generation = $1::int"},
-        {"seal_keys_remove", "DELETE FROM token_keys WHERE purpose = 'seal' AND generation = $1::int"},
+        {"seal_keys_mark",
+         "UPDATE token_keys SET retirement = $2::uuid, marked = now() WHERE purpose = 'seal' AND generation "
+         "= "
+         "$1::int AND NOT retired AND marked IS NULL RETURNING 1"},
+        {"seal_keys_unmark",
+         "UPDATE token_keys SET retirement = NULL, marked = NULL WHERE purpose = 'seal' AND retirement = "
+         "$1::uuid"},
+        {"seal_keys_unmark_left_behind",
+         "UPDATE token_keys SET retirement = NULL, marked = NULL WHERE purpose = 'seal' AND marked <= now() "
+         "- "
+         "$1::bigint * interval '1 second'"},
+        {"seal_keys_retire",
+         "UPDATE token_keys SET retired = true, retirement = NULL, marked = NULL, seal = $3::bytea WHERE "
+         "purpose = 'seal' AND generation = $1::int AND retirement = $2::uuid RETURNING 1"},
         {"seal_holders_all",
-         "SELECT node, generation, date_part('epoch', now() - seen)::bigint FROM seal_holders ORDER BY node"},
+         fmt::format(
+             "SELECT node, generation, sealing, {}, date_part('epoch', now() - seen)::bigint, stopped "
+             "FROM seal_holders ORDER BY node",
+             sql_millis("changed"))},
         {"seal_holders_put",
-         "INSERT INTO seal_holders (node, generation, seen) VALUES ($1, $2::int, now()) "
-         "ON CONFLICT (node) DO UPDATE SET generation = excluded.generation, seen = excluded.seen"},
-        {"seal_holders_remove", "DELETE FROM seal_holders WHERE node = $1"},
+         fmt::format(
+             "INSERT INTO seal_holders AS known (node, generation, sealing, seen) VALUES ($1, $2::int, "
+             "$3::int, now()) ON CONFLICT (node) DO UPDATE SET generation = excluded.generation, "
+             "sealing = excluded.sealing, changed = CASE WHEN known.sealing = excluded.sealing THEN "
+             "known.changed ELSE {} END, seen = excluded.seen, stopped = false",
+             sql_time("$4"))},
+        {"seal_holders_stop", "UPDATE seal_holders SET stopped = true, seen = now() WHERE node = $1"},
         {"seal_rows_count",
          "SELECT seal_generation(seal), count(*) FROM (SELECT seal FROM secrets UNION ALL "
          "SELECT seal FROM iam_entities UNION ALL SELECT seal FROM iam_manifest WHERE seal IS NOT NULL "
          "UNION ALL SELECT seal FROM set_seals WHERE seal IS NOT NULL) AS sealed GROUP BY 1"},
-        {"seal_outbox_nodes",
-         fmt::format("SELECT DISTINCT node FROM audit_outbox WHERE stored < {} ORDER BY node",
-                     sql_time("$1"))},
+        {"seal_outbox_nodes", "SELECT DISTINCT generation, node FROM audit_outbox ORDER BY generation, node"},
     };
 }
 
 std::vector<StoredSealKey> SealKeyRepository::keys(ReadTransaction& tx) {
     std::vector<StoredSealKey> keys;
     for (const auto& row : tx.sql().exec_prepared("seal_keys_all")) {
-        keys.push_back(
-            {row[0].as<std::uint32_t>(), time_of(row[1]), optional_time(row[2]), row[3].as<bool>()});
+        StoredSealKey key{row[0].as<std::uint32_t>(), time_of(row[1]), optional_time(row[2]),
+                          row[3].as<bool>()};
+        if (!row[4].is_null()) key.marked_seconds_ago = row[4].as<std::int64_t>();
+        if (!row[5].is_null()) key.retirement_seal = bytes_of(row[5]);
+        keys.push_back(std::move(key));
     }
     return keys;
 }
@@ -60,28 +80,39 @@ void SealKeyRepository::activate(WriteTransaction& tx, std::uint32_t generation,
     tx.sql().exec_prepared("seal_keys_activate", generation, now.millis());
 }
 
-void SealKeyRepository::set_retired(WriteTransaction& tx, std::uint32_t generation, bool retired) {
-    tx.sql().exec_prepared("seal_keys_retired", generation, retired);
+bool SealKeyRepository::mark(WriteTransaction& tx, std::uint32_t generation, const Uuid& retirement) {
+    return !tx.sql().exec_prepared("seal_keys_mark", generation, retirement.text()).empty();
 }
 
-void SealKeyRepository::remove(WriteTransaction& tx, std::uint32_t generation) {
-    tx.sql().exec_prepared("seal_keys_remove", generation);
+void SealKeyRepository::unmark(WriteTransaction& tx, const Uuid& retirement) {
+    tx.sql().exec_prepared("seal_keys_unmark", retirement.text());
+}
+
+void SealKeyRepository::unmark_left_behind(WriteTransaction& tx, std::chrono::seconds age) {
+    tx.sql().exec_prepared("seal_keys_unmark_left_behind", age.count());
+}
+
+bool SealKeyRepository::retire(WriteTransaction& tx, std::uint32_t generation, const Uuid& retirement) {
+    const auto seal = tx.seals().make(retirement_message("seal", generation), tx.deadline());
+    return !tx.sql().exec_prepared("seal_keys_retire", generation, retirement.text(), binary(seal)).empty();
 }
 
 std::vector<SealHolder> SealKeyRepository::holders(ReadTransaction& tx) {
     std::vector<SealHolder> holders;
     for (const auto& row : tx.sql().exec_prepared("seal_holders_all")) {
-        holders.push_back({row[0].c_str(), row[1].as<std::uint32_t>(), row[2].as<std::int64_t>()});
+        holders.push_back({row[0].c_str(), row[1].as<std::uint32_t>(), row[2].as<std::uint32_t>(),
+                           optional_time(row[3]), row[4].as<std::int64_t>(), row[5].as<bool>()});
     }
     return holders;
 }
 
-void SealKeyRepository::put_holder(WriteTransaction& tx, const std::string& node, std::uint32_t generation) {
-    tx.sql().exec_prepared("seal_holders_put", storable("node", node), generation);
+void SealKeyRepository::put_holder(WriteTransaction& tx, const std::string& node, std::uint32_t generation,
+                                   std::uint32_t sealing, Timestamp now) {
+    tx.sql().exec_prepared("seal_holders_put", storable("node", node), generation, sealing, now.millis());
 }
 
-void SealKeyRepository::remove_holder(WriteTransaction& tx, const std::string& node) {
-    tx.sql().exec_prepared("seal_holders_remove", node);
+void SealKeyRepository::stop_holder(WriteTransaction& tx, const std::string& node) {
+    tx.sql().exec_prepared("seal_holders_stop", node);
 }
 
 std::map<std::uint32_t, std::int64_t> SealKeyRepository::count_rows(ReadTransaction& tx) {
@@ -93,14 +124,16 @@ std::map<std::uint32_t, std::int64_t> SealKeyRepository::count_rows(ReadTransact
 }
 
 void SealKeyRepository::wait_for_writers(WriteTransaction& tx) {
-    // Conflicts with the lock that every INSERT and UPDATE holds to its end, and goes with this transaction.
-    tx.sql().exec("LOCK TABLE secrets, iam_entities, iam_manifest, set_seals IN SHARE MODE");
+    // Conflicts with the locks of every INSERT, UPDATE and SELECT FOR UPDATE, which they hold to the end of
+    // their transactions; plain reads go on.
+    tx.sql().exec(
+        "LOCK TABLE secrets, iam_entities, iam_manifest, set_seals, audit_outbox IN EXCLUSIVE MODE");
 }
 
-std::vector<std::string> SealKeyRepository::nodes_with_events_before(ReadTransaction& tx, Timestamp time) {
-    std::vector<std::string> nodes;
-    for (const auto& row : tx.sql().exec_prepared("seal_outbox_nodes", time.millis())) {
-        nodes.emplace_back(row[0].c_str());
+std::map<std::uint32_t, std::vector<std::string>> SealKeyRepository::outbox_nodes(ReadTransaction& tx) {
+    std::map<std::uint32_t, std::vector<std::string>> nodes;
+    for (const auto& row : tx.sql().exec_prepared("seal_outbox_nodes")) {
+        nodes[row[0].as<std::uint32_t>()].emplace_back(row[1].c_str());
     }
     return nodes;
 }

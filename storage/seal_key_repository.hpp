@@ -19,14 +19,21 @@ struct StoredSealKey {
     std::uint32_t generation = 0;
     Timestamp created;                   ///< or when it was first noticed
     std::optional<Timestamp> activated;  ///< since when rows are sealed under it
-    bool retired = false;                ///< it is about to be destroyed
+    /// Out of use for good: each node destroys it in its token.
+    bool retired = false;
+    /// How long ago it was marked, by the database's clock, while an attempt to retire it is under way.
+    std::optional<std::int64_t> marked_seconds_ago{};
+    Bytes retirement_seal{};  ///< of a retired one (token_key_repository.hpp)
 };
 
-/// The newest generation that a node that runs knows.
+/// What a node said of itself last.
 struct SealHolder {
     std::string node;
-    std::uint32_t generation = 0;
-    std::int64_t seconds_ago = 0;  ///< since it said so, by the database's clock
+    std::uint32_t generation = 0;        ///< the newest that it knows
+    std::uint32_t sealing = 0;           ///< what it makes new seals and sessions with
+    std::optional<Timestamp> changed{};  ///< since when, by its clock; nothing: since its first start
+    std::int64_t seconds_ago = 0;        ///< since it said so, by the database's clock
+    bool stopped = false;
 };
 
 struct ResealProgress {
@@ -58,22 +65,32 @@ public:
     static void add(WriteTransaction& tx, const StoredSealKey& key);
     /// Once: a second time changes nothing.
     static void activate(WriteTransaction& tx, std::uint32_t generation, Timestamp now);
-    /// From the commit on the database refuses rows that are sealed under it.
-    static void set_retired(WriteTransaction& tx, std::uint32_t generation, bool retired);
-    static void remove(WriteTransaction& tx, std::uint32_t generation);
+    /// The attempt `retirement` begins: from the commit on the database refuses rows that are sealed under
+    /// the generation. False when it is retired, or another attempt has it.
+    [[nodiscard]] static bool mark(WriteTransaction& tx, std::uint32_t generation, const Uuid& retirement);
+    /// The attempt ends without retiring what it still has marked.
+    static void unmark(WriteTransaction& tx, const Uuid& retirement);
+    /// Ends all attempts that began at least `age` ago.
+    static void unmark_left_behind(WriteTransaction& tx, std::chrono::seconds age);
+    /// For good, under a seal; the database goes on refusing. False when the attempt does not have it marked
+    /// any more.
+    [[nodiscard]] static bool retire(WriteTransaction& tx, std::uint32_t generation, const Uuid& retirement);
 
     /// By node.
     [[nodiscard]] static std::vector<SealHolder> holders(ReadTransaction& tx);
-    static void put_holder(WriteTransaction& tx, const std::string& node, std::uint32_t generation);
-    static void remove_holder(WriteTransaction& tx, const std::string& node);
+    /// `now` counts where the node seals under another generation than it said last.
+    static void put_holder(WriteTransaction& tx, const std::string& node, std::uint32_t generation,
+                           std::uint32_t sealing, Timestamp now);
+    /// The node says that it stops: nobody waits for it.
+    static void stop_holder(WriteTransaction& tx, const std::string& node);
 
     /// How many rows are sealed under each generation; 0: what is no seal. Reads all sealed tables.
     [[nodiscard]] static std::map<std::uint32_t, std::int64_t> count_rows(ReadTransaction& tx);
-    /// Waits until every change of sealed rows that is under way now has ended.
+    /// Waits until every change of sealed rows and of the outbox that is under way now has ended, also one
+    /// that has only locked a row so far. Until the end of the transaction there are no others.
     static void wait_for_writers(WriteTransaction& tx);
-    /// The nodes that have events in the outbox since before `time`.
-    [[nodiscard]] static std::vector<std::string> nodes_with_events_before(ReadTransaction& tx,
-                                                                           Timestamp time);
+    /// The nodes that have events in the outbox, by the generation that those are authenticated under.
+    [[nodiscard]] static std::map<std::uint32_t, std::vector<std::string>> outbox_nodes(ReadTransaction& tx);
 };
 
 /// The sealing anew of rows under the generation `generation`; one node at a time is at it.
@@ -81,7 +98,7 @@ class ResealRepository {
 public:
     /// Unless it has begun.
     static void begin(WriteTransaction& tx, std::uint32_t generation, Timestamp now);
-    /// Goes on after it has ended: there are rows to be sealed anew after all.
+    /// Goes on after it has ended: there are rows to be sealed anew after all. Nothing to do before that.
     static void reopen(WriteTransaction& tx, std::uint32_t generation);
     /// Leases it for `lease`. False while another node has it, and when it has ended.
     [[nodiscard]] static bool claim(WriteTransaction& tx, std::uint32_t generation, const std::string& node,
@@ -94,12 +111,18 @@ public:
                                                              std::size_t limit);
     /// Whether the set of master keys is sealed under an older generation.
     [[nodiscard]] static bool set_is_older(ReadTransaction& tx, std::uint32_t generation);
+    // By the node that has the lease. False when another has it, or has ended the work: what was done in the
+    // transaction is to be given up then.
+
     /// Notes how far it is, and prolongs the lease.
-    static void advance(WriteTransaction& tx, std::uint32_t generation, const std::optional<Uuid>& position,
-                        std::int64_t done, std::chrono::milliseconds lease);
+    [[nodiscard]] static bool advance(WriteTransaction& tx, std::uint32_t generation, const std::string& node,
+                                      const std::optional<Uuid>& position, std::int64_t done,
+                                      std::chrono::milliseconds lease);
     /// Begins anew with the first secret: a further pass.
-    static void rewind(WriteTransaction& tx, std::uint32_t generation);
-    static void end(WriteTransaction& tx, std::uint32_t generation, std::int64_t failed, Timestamp now);
+    [[nodiscard]] static bool rewind(WriteTransaction& tx, std::uint32_t generation, const std::string& node);
+    [[nodiscard]] static bool end(WriteTransaction& tx, std::uint32_t generation, const std::string& node,
+                                  std::int64_t failed, Timestamp now);
+
     [[nodiscard]] static std::optional<ResealProgress> progress(ReadTransaction& tx,
                                                                 std::uint32_t generation);
 

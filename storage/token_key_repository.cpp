@@ -12,14 +12,19 @@ namespace coffer::storage {
 
 std::vector<Statement> token_key_statements() {
     return {
-        {"token_keys_all",
-         fmt::format("SELECT generation, {} FROM token_keys WHERE purpose = 'audit' ORDER BY generation",
-                     sql_millis("created"))},
+        {"token_keys_all", fmt::format("SELECT generation, {}, retired, seal FROM token_keys WHERE purpose = "
+                                       "'audit' ORDER BY generation",
+                                       sql_millis("created"))},
         {"token_keys_add",
          fmt::format("INSERT INTO token_keys (purpose, generation, created) VALUES ('audit', $1::int, {}) "
                      "ON CONFLICT DO NOTHING",
                      sql_time("$2"))},
-        {"token_keys_remove", "DELETE FROM token_keys WHERE purpose = 'audit' AND generation = $1::int"},
+        {"token_keys_retire",
+         fmt::format(
+             "INSERT INTO token_keys (purpose, generation, created, retired, seal) VALUES ('audit', $1::int, "
+             "{}, true, $3::bytea) ON CONFLICT (purpose, generation) DO UPDATE SET retired = true, seal = "
+             "excluded.seal",
+             sql_time("$2"))},
         {"audit_signers_all",
          fmt::format("SELECT node, journal::text, generation, {} FROM audit_signers ORDER BY node",
                      sql_millis("seen"))},
@@ -31,10 +36,15 @@ std::vector<Statement> token_key_statements() {
     };
 }
 
+Bytes retirement_message(std::string_view purpose, std::uint32_t generation) {
+    return CanonicalEncoder("coffer/seal/retired-token-key/v1").text(purpose).number(generation).take();
+}
+
 std::vector<StoredAuditKey> TokenKeyRepository::audit_keys(ReadTransaction& tx) {
     std::vector<StoredAuditKey> keys;
     for (const auto& row : tx.sql().exec_prepared("token_keys_all")) {
-        keys.push_back({row[0].as<std::uint32_t>(), time_of(row[1])});
+        keys.push_back({row[0].as<std::uint32_t>(), time_of(row[1]), row[2].as<bool>(),
+                        row[3].is_null() ? Bytes() : bytes_of(row[3])});
     }
     return keys;
 }
@@ -43,8 +53,9 @@ void TokenKeyRepository::add_audit_key(WriteTransaction& tx, const StoredAuditKe
     tx.sql().exec_prepared("token_keys_add", key.generation, key.created.millis());
 }
 
-void TokenKeyRepository::remove_audit_key(WriteTransaction& tx, std::uint32_t generation) {
-    tx.sql().exec_prepared("token_keys_remove", generation);
+void TokenKeyRepository::retire_audit_key(WriteTransaction& tx, std::uint32_t generation, Timestamp now) {
+    const auto seal = tx.seals().make(retirement_message("audit", generation), tx.deadline());
+    tx.sql().exec_prepared("token_keys_retire", generation, now.millis(), binary(seal));
 }
 
 std::vector<AuditSigner> TokenKeyRepository::signers(ReadTransaction& tx) {

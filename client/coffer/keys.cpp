@@ -440,16 +440,21 @@ void add_keys(CLI::App& app, Commands& commands) {
     add(verb, [schedule](Context& context) { run_schedule(context, *schedule); });
 
     auto retire = std::make_shared<RetireOptions>();
-    verb = add_verb(*group, "retire", "Destroy generations that nothing is under any more",
-                    {"coffer key retire --backup-proven 2026-11-25T12:00:00Z",
-                     "coffer key retire payments --force", "coffer key retire --audit"});
+    verb = add_verb(
+        *group, "retire", "Destroy generations that nothing is under any more",
+        {"coffer key retire --backup-proven 2026-11-25T12:00:00Z", "coffer key retire payments --force",
+         "coffer key retire --audit", "coffer key retire --seal --backup-proven 3h"});
     add_key_argument(*verb, retire->key, false);
     add_token_key_flags(*verb, retire->key);
     verb->add_option("--generation", retire->generation, "only this one (all but the newest)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{4294967295}));
     verb->add_option("--backup-proven", retire->backup_proven,
                      "when the last backup was made that a drill has restored: a time, or how long ago (3h)");
-    verb->add_flag("--force", retire->force, "without such a backup");
+    verb->add_flag(
+        "--force", retire->force,
+        "without such a backup; of the seal key also while sessions of before live, which then end, and "
+        "events of before wait for their node, which then get into no journal; of the audit key also "
+        "while it signs a journal");
     add(verb, [retire](Context& context) { run_retire(context, *retire); });
 
     auto deletion = std::make_shared<DeletionOptions>();

@@ -59,7 +59,7 @@ public:
     [[nodiscard]] access::ListenerStanding stored_listener(const std::string& name) const override;
 
     /// Locks and loads what there is, inside a change's transaction. Throws IntegrityError when it cannot be
-    /// believed, or is older than what this node has seen.
+    /// believed, OlderManifest when it is older than what this node has seen.
     [[nodiscard]] DirectoryPtr lock(storage::WriteTransaction& tx) const;
     /// Puts a state in force that this node has just committed.
     void publish(DirectoryPtr directory);

@@ -45,7 +45,7 @@ bool is_older(const storage::StoredIam& stored, const SeenManifest& seen) {
 
 void require_not_older(const storage::StoredIam& stored, const SeenManifest& seen) {
     if (!is_older(stored, seen)) return;
-    throw IntegrityError(fmt::format(
+    throw OlderManifest(fmt::format(
         "table iam_manifest: revision {} is not what this node has seen as revision {}; the table was put "
         "back "
         "to an earlier time. Restore iam_entities and iam_manifest as they were; if a backup was restored on "

@@ -22,6 +22,12 @@ public:
     using Error::Error;
 };
 
+/// The tables were put back to an earlier time.
+class OlderManifest : public IntegrityError {
+public:
+    using IntegrityError::IntegrityError;
+};
+
 struct SeenManifest {
     std::int64_t revision = 0;
     Bytes seal;
@@ -33,7 +39,7 @@ struct SeenManifest {
 /// revision.
 [[nodiscard]] bool is_older(const storage::StoredIam& stored, const SeenManifest& seen);
 
-/// Throws IntegrityError when it is.
+/// Throws OlderManifest when it is.
 void require_not_older(const storage::StoredIam& stored, const SeenManifest& seen);
 
 /// Not thread-safe.

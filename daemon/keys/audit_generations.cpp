@@ -69,11 +69,4 @@ bool has_untold(const std::vector<StoredAuditKey>& told, crypto::Hsm& hsm) {
     return newest_held(hsm) > newest_of(told);
 }
 
-void destroy_audit_generation(storage::WriteTransaction& tx, const KeyTools& tools,
-                              std::uint32_t generation) {
-    MasterKeyRepository::lock_token(tx);
-    tools.hsm.key_changes().destroy_audit_generation(generation, tx.deadline());
-    TokenKeyRepository::remove_audit_key(tx, generation);
-}
-
 }  // namespace coffer::keys

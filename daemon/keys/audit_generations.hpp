@@ -28,7 +28,4 @@ void tell_audit_generations(storage::WriteTransaction& tx, const KeyTools& tools
 /// Whether there are such.
 [[nodiscard]] bool has_untold(const std::vector<storage::StoredAuditKey>& told, crypto::Hsm& hsm);
 
-/// Destroys an old generation in the token.
-void destroy_audit_generation(storage::WriteTransaction& tx, const KeyTools& tools, std::uint32_t generation);
-
 }  // namespace coffer::keys

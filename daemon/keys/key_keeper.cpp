@@ -5,9 +5,7 @@
 #include <set>
 
 #include "daemon/base/thread_name.hpp"
-#include "daemon/keys/audit_generations.hpp"
 #include "daemon/keys/key_set.hpp"
-#include "daemon/keys/seal_generations.hpp"
 
 namespace coffer::keys {
 
@@ -19,8 +17,6 @@ using storage::RetiredGeneration;
 namespace {
 
 constexpr std::chrono::seconds kKeeperPatience{30};
-/// A stop does not wait long for a database that is away.
-constexpr std::chrono::seconds kFarewellPatience{2};
 
 Deadline keeper_deadline() {
     return std::chrono::steady_clock::now() + kKeeperPatience;
@@ -48,6 +44,7 @@ bool is_due(const std::optional<Timestamp>& time, Timestamp now) {
 KeyKeeper::KeyKeeper(KeeperParts parts, KeyEvents events)
     : parts_(std::move(parts)),
       events_(std::move(events)),
+      token_keys_(parts_, events_),
       thread_([this](const std::stop_token& stop) { run(stop); }) {
     name_thread(thread_, "keys");
     listener_.emplace(parts_.database.config(), storage::kMasterKeyChannel,
@@ -66,17 +63,7 @@ void KeyKeeper::stop() {
     if (!thread_.joinable()) return;
     thread_.join();
     // Nobody waits for a node that has said that it stops.
-    guarded("saying that this node stops", [this] {
-        static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-            parts_.database.write<Done>(
-                {Priority::rotation, std::chrono::steady_clock::now() + kFarewellPatience},
-                [this](storage::WriteTransaction& tx) {
-                    storage::SealKeyRepository::remove_holder(tx, parts_.node);
-                    return Done{};
-                },
-                std::move(done));
-        }));
-    });
+    guarded("saying that this node stops", [this] { token_keys_.say_goodbye(); });
 }
 
 void KeyKeeper::wake() {
@@ -101,16 +88,33 @@ template <class Work>
 void KeyKeeper::guarded(const char* what, const Work& work) {
     try {
         work();
+        last_failures_.erase(what);
     } catch (const std::exception& error) {
         // A backend that is away is said by its own observer, and not each ten seconds again here.
-        const std::string failure = std::string(what) + error.what();
-        if (failure != last_failure_) events_.failed(what, error.what());
-        last_failure_ = failure;
+        auto& last = last_failures_[what];
+        if (last != error.what()) events_.failed(what, error.what());
+        last = error.what();
     }
 }
 
 void KeyKeeper::run_once() {
     const std::lock_guard one_at_a_time(round_mutex_);
+    // First, and each for itself: what is wrong with the set of master keys must not keep a node from knowing
+    // the other keys.
+    look_after_token_keys();
+    look_after_master_keys();
+    events_.changed();
+}
+
+void KeyKeeper::look_after_token_keys() {
+    guarded("looking at the token's other keys", [this] { token_keys_.look(); });
+    guarded("going over to a seal key", [this] { token_keys_.go_over_to_seal_key(); });
+    guarded("telling which key signs the audit journal", [this] { token_keys_.tell_signer(); });
+    guarded("destroying retired generations of the token's other keys",
+            [this] { token_keys_.finish_retirements(); });
+}
+
+void KeyKeeper::look_after_master_keys() {
     guarded("looking at the master keys", [this] {
         auto seen = load();
         bring_token_up_to_date(seen);
@@ -121,9 +125,6 @@ void KeyKeeper::run_once() {
         }
         parts_.master_keys.set_pending_deletion(std::move(pending));
         tell_missing(seen);
-        guarded("going over to a seal key", [&] { go_over_to_seal_key(seen); });
-        events_.changed();
-        guarded("telling which key signs the audit journal", [&] { tell_signer(); });
         guarded("destroying retired generations", [&] { finish_retirements(seen); });
         guarded("rotating a master key by its schedule", [&] { rotate_if_due(seen); });
         guarded("deleting a master key", [&] { delete_if_due(seen); });
@@ -139,8 +140,6 @@ KeyKeeper::Seen KeyKeeper::load() const {
                 // In this order: what is retired in between is not taken for unknown.
                 seen.keys = MasterKeyRepository::load(tx);
                 seen.retired = MasterKeyRepository::retired(tx);
-                seen.audit_keys = storage::TokenKeyRepository::audit_keys(tx);
-                seen.seal_keys = storage::SealKeyRepository::keys(tx);
                 return seen;
             },
             std::move(done));
@@ -154,24 +153,11 @@ void KeyKeeper::look_again(const Seen& seen) {
     auto held = parts_.hsm.key_changes().generations();
     std::ranges::sort(registered);
     std::ranges::sort(held);
-    const bool same_audit_keys =
-        std::ranges::equal(seen.audit_keys, parts_.hsm.audit_key().generations(), {},
-                           &storage::StoredAuditKey::generation, &crypto::AuditKeyInfo::generation);
-    const bool same_seal_keys = std::ranges::equal(seen.seal_keys, parts_.hsm.seals().generations(), {},
-                                                   &storage::StoredSealKey::generation);
-    if (registered != held || !same_audit_keys || !same_seal_keys)
-        parts_.hsm.key_changes().refresh(keeper_deadline());
+    if (registered != held) parts_.hsm.key_changes().refresh(keeper_deadline());
 }
 
 void KeyKeeper::bring_token_up_to_date(const Seen& seen) {
     look_again(seen);
-    if (has_untold(seen.audit_keys, parts_.hsm) || has_untold_seal_key(seen.seal_keys, parts_.hsm)) {
-        static_cast<void>(keeper_write<Done>(parts_.database, [this](storage::WriteTransaction& tx) {
-            tell_audit_generations(tx, {parts_.hsm, parts_.clock});
-            tell_seal_generations(tx, {parts_.hsm, parts_.clock});
-            return Done{};
-        }));
-    }
     const auto infos = parts_.hsm.master_keys();
     const bool unknown = std::ranges::any_of(infos, [&](const crypto::MasterKeyInfo& info) {
         return newest_of(seen.keys, info.id.value()) < info.newest_generation &&
@@ -206,59 +192,7 @@ void KeyKeeper::tell_missing(const Seen& seen) {
 
 bool KeyKeeper::signer_is_behind() {
     const std::lock_guard no_look(round_mutex_);
-    const auto held = parts_.hsm.audit_key().generations();
-    return told_signer_ && !held.empty() && told_signer_->generation < held.back().generation;
-}
-
-void KeyKeeper::tell_signer() {
-    auto signer = parts_.journal_signer ? parts_.journal_signer() : std::nullopt;
-    if (!signer) return;
-    signer->seen = parts_.clock.now();
-    if (told_signer_ && told_signer_->journal == signer->journal &&
-        told_signer_->generation == signer->generation && signer->seen < told_signer_->seen + kSignerTold) {
-        return;
-    }
-    static_cast<void>(keeper_write<Done>(parts_.database, [&](storage::WriteTransaction& tx) {
-        storage::TokenKeyRepository::put_signer(tx, *signer);
-        return Done{};
-    }));
-    told_signer_ = signer;
-}
-
-void KeyKeeper::go_over_to_seal_key(const Seen& seen) {
-    auto& seals = parts_.hsm.seals();
-    const auto held = seals.generations();
-    if (held != derived_) {
-        if (parts_.derive_keys) parts_.derive_keys();
-        derived_ = held;
-    }
-    tell_holder(held.back());
-    const auto newest = newest_told(seen.seal_keys);
-    const auto active = newest_active(seen.seal_keys);
-    if (active < newest && held.back() >= newest) activate_if_all_know(newest);
-    seals.seal_under(active);
-}
-
-void KeyKeeper::tell_holder(std::uint32_t generation) {
-    const auto now = std::chrono::steady_clock::now();
-    if (told_generation_ == generation && now - told_at_ < kHolderTold) return;
-    static_cast<void>(keeper_write<Done>(parts_.database, [&](storage::WriteTransaction& tx) {
-        storage::SealKeyRepository::put_holder(tx, parts_.node, generation);
-        return Done{};
-    }));
-    told_generation_ = generation;
-    told_at_ = now;
-}
-
-/// The next look, which the change in the database causes, goes over to it.
-void KeyKeeper::activate_if_all_know(std::uint32_t generation) {
-    static_cast<void>(keeper_write<Done>(parts_.database, [&](storage::WriteTransaction& tx) {
-        MasterKeyRepository::lock_token(tx);
-        const auto holders = storage::SealKeyRepository::holders(tx);
-        if (nodes_without(holders, generation).empty())
-            storage::SealKeyRepository::activate(tx, generation, parts_.clock.now());
-        return Done{};
-    }));
+    return token_keys_.signer_is_behind();
 }
 
 void KeyKeeper::finish_retirements(const Seen& seen) {

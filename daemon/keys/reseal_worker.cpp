@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::chrono::seconds kResealPatience{30};
 
+/// Another node has the lease now; what this one had under way is given up.
+class LeaseLost : public Error {
+public:
+    LeaseLost() : Error("another node has taken over") {}
+};
+
+void require_lease(bool mine) {
+    if (!mine) throw LeaseLost();
+}
+
 JobOptions reseal_options() {
     return {Priority::rewrap, std::chrono::steady_clock::now() + kResealPatience};
 }
@@ -68,8 +78,9 @@ T ResealWorker::write(UniqueFunction<T(storage::WriteTransaction&)> job) const {
     });
 }
 
-bool ResealWorker::may_try_failures() const {
-    return !failed_at_ || std::chrono::steady_clock::now() - *failed_at_ >= kFailuresInterval;
+/// For what could not be sealed anew: whichever node tried it last.
+bool ResealWorker::is_too_early(const storage::ResealProgress& progress) const {
+    return progress.ended && parts_.clock.now() < *progress.ended + kFailuresInterval;
 }
 
 bool ResealWorker::run_once(const std::stop_token& stop) {
@@ -92,17 +103,23 @@ bool ResealWorker::run_once(const std::stop_token& stop) {
     if (parts_.hsm.seals().sealing_generation() != look.generation) return false;
     if (look.progress && look.progress->ended) {
         if (look.progress->failed == 0) return true;
-        if (!may_try_failures()) return false;
+        if (is_too_early(*look.progress)) return false;
     }
     const bool mine = write<bool>([&](storage::WriteTransaction& tx) {
-        ResealRepository::begin(tx, look.generation, parts_.clock.now());
+        // It counts all rows.
+        if (!look.progress) ResealRepository::begin(tx, look.generation, parts_.clock.now());
         if (look.progress && look.progress->ended) ResealRepository::reopen(tx, look.generation);
         return ResealRepository::claim(tx, look.generation, parts_.node, kLease);
     });
     if (!mine) return false;
     counters_.running = true;
     events_.begun(look.generation);
-    const bool whole = pass(look.generation, stop);
+    bool whole = false;
+    try {
+        whole = pass(look.generation, stop);
+    } catch (const LeaseLost&) {
+        // Nothing is lost: the other node does it.
+    }
     counters_.running = false;
     return whole;
 }
@@ -111,7 +128,8 @@ bool ResealWorker::pass(std::uint32_t generation, const std::stop_token& stop) {
     constexpr int kPassesMax = 10;
     for (int number = 0; number < kPassesMax; ++number) {
         const auto before = counters_.done.load();
-        static_cast<void>(write<Done>([](storage::WriteTransaction& tx) {
+        static_cast<void>(write<Done>([&](storage::WriteTransaction& tx) {
+            advance(tx, generation, ResealRepository::position(tx, generation), 0);
             ResealRepository::clear_failures(tx);
             return Done{};
         }));
@@ -133,15 +151,14 @@ bool ResealWorker::pass(std::uint32_t generation, const std::stop_token& stop) {
             // through everything, as the first need not have, and could do nothing, is broken.
             found.ended = found.rows == 0 || (!changed && number > 0);
             if (found.ended) {
-                ResealRepository::end(tx, generation, found.rows, parts_.clock.now());
+                require_lease(
+                    ResealRepository::end(tx, generation, parts_.node, found.rows, parts_.clock.now()));
             } else {
-                ResealRepository::rewind(tx, generation);
+                require_lease(ResealRepository::rewind(tx, generation, parts_.node));
             }
             return found;
         });
         if (!left.ended) continue;
-        failed_at_.reset();
-        if (left.rows > 0) failed_at_ = std::chrono::steady_clock::now();
         counters_.failed += static_cast<std::uint64_t>(left.rows);
         events_.ended(generation, left.rows);
         return left.rows == 0;
@@ -159,10 +176,16 @@ bool ResealWorker::through(std::uint32_t generation, const std::stop_token& stop
             return done;
         });
         counters_.done += static_cast<std::uint64_t>(result.done);
+        if (result.directory) parts_.principals.publish(result.directory);
         if (result.at_end) return true;
         limiter_.take(static_cast<std::size_t>(result.done), stop);
     }
     return false;
+}
+
+void ResealWorker::advance(storage::WriteTransaction& tx, std::uint32_t generation,
+                           const std::optional<Uuid>& position, std::int64_t done) const {
+    require_lease(ResealRepository::advance(tx, generation, parts_.node, position, done, kLease));
 }
 
 void ResealWorker::leave_event(storage::WriteTransaction& tx, std::uint32_t generation,
@@ -190,7 +213,7 @@ ResealWorker::Batch ResealWorker::reseal_secrets(storage::WriteTransaction& tx,
     }
     batch.at_end = secrets.size() < kBatch;
     const auto behind = secrets.empty() ? position : std::optional(secrets.back().id.value());
-    ResealRepository::advance(tx, generation, behind, batch.done, kLease);
+    advance(tx, generation, behind, batch.done);
     return batch;
 }
 
@@ -199,7 +222,8 @@ ResealWorker::Batch ResealWorker::reseal_principals(storage::WriteTransaction& t
     Batch batch;
     batch.at_end = true;
     try {
-        auto locked = storage::IamRepository::lock(tx);
+        const auto directory = parts_.principals.lock(tx);
+        const auto& locked = directory->stored();
         for (const auto& [key, fault] : locked.faults) {
             batch.failures.push_back(
                 {"iam_entities " + storage::describe(key), std::string(storage::describe(fault))});
@@ -217,12 +241,15 @@ ResealWorker::Batch ResealWorker::reseal_principals(storage::WriteTransaction& t
             !locked.seal.empty() && storage::seal_generation(locked.seal) < generation;
         if (!changes.empty() || manifest_is_older) {
             batch.done = static_cast<std::int64_t>(changes.size()) + (manifest_is_older ? 1 : 0);
-            static_cast<void>(storage::IamRepository::store(tx, std::move(locked), changes));
+            batch.directory = iam::Directory::build(storage::IamRepository::store(tx, locked, changes),
+                                                    directory->account(), directory.get());
         }
+    } catch (const iam::OlderManifest&) {
+        throw;  // what is sealed anew would pass for newer
     } catch (const IntegrityError& broken) {
         batch.failures.push_back({"iam_manifest", broken.what()});
     }
-    ResealRepository::advance(tx, generation, ResealRepository::position(tx, generation), batch.done, kLease);
+    advance(tx, generation, ResealRepository::position(tx, generation), batch.done);
     return batch;
 }
 
@@ -238,7 +265,7 @@ ResealWorker::Batch ResealWorker::reseal_key_set(storage::WriteTransaction& tx,
     } catch (const IntegrityError& broken) {
         batch.failures.push_back({"set_seals master_keys", broken.what()});
     }
-    ResealRepository::advance(tx, generation, ResealRepository::position(tx, generation), batch.done, kLease);
+    advance(tx, generation, ResealRepository::position(tx, generation), batch.done);
     return batch;
 }
 

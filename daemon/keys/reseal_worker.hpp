@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "crypto/hsm.hpp"
+#include "daemon/iam/directory_keeper.hpp"
 #include "daemon/keys/rate_limiter.hpp"
 #include "daemon/secrets/service_action.hpp"
 #include "storage/database.hpp"
@@ -21,6 +22,7 @@ namespace coffer::keys {
 struct ResealParts {
     crypto::Hsm& hsm;
     storage::Database& database;
+    iam::DirectoryKeeper& principals;
     const Clock& clock;
     secrets::LeaveEvent leave_event;
     std::string node;
@@ -43,7 +45,8 @@ struct ResealCounters {
 /// One node at a time works, by a lease that another takes over when it ends. A batch is a transaction: each
 /// row is locked, its seal checked under the generation that it names, and written with its next revision,
 /// which seals it under the one in use; one event has all of their seals. A row whose seal is broken is left,
-/// and named. Works by itself until it is destroyed; rows that are left are tried again after
+/// and named. Principals that were put back to an earlier time are not sealed anew: that stops the pass until
+/// they are put right. Works by itself until it is destroyed; rows that are left are tried again after
 /// kFailuresInterval.
 class ResealWorker {
 public:
@@ -75,10 +78,11 @@ private:
         std::int64_t done = 0;
         std::vector<storage::ResealFailure> failures{};
         bool at_end = false;
+        iam::DirectoryPtr directory{};  ///< put in force once it is committed
     };
 
     void run(const std::stop_token& stop);
-    [[nodiscard]] bool may_try_failures() const;
+    [[nodiscard]] bool is_too_early(const storage::ResealProgress& progress) const;
     /// Goes through everything once. False when it was stopped.
     bool pass(std::uint32_t generation, const std::stop_token& stop);
     [[nodiscard]] Batch reseal_secrets(storage::WriteTransaction& tx, std::uint32_t generation) const;
@@ -87,6 +91,8 @@ private:
     /// Until the end of what `batch` goes through.
     bool through(std::uint32_t generation, const std::stop_token& stop,
                  Batch (ResealWorker::*batch)(storage::WriteTransaction&, std::uint32_t) const);
+    void advance(storage::WriteTransaction& tx, std::uint32_t generation, const std::optional<Uuid>& position,
+                 std::int64_t done) const;
     void leave_event(storage::WriteTransaction& tx, std::uint32_t generation, std::int64_t rows) const;
     template <class T>
     [[nodiscard]] T write(UniqueFunction<T(storage::WriteTransaction&)> job) const;
@@ -96,7 +102,6 @@ private:
     RateLimiter limiter_;
     ResealCounters counters_;
     std::mutex round_mutex_;  ///< one look at a time
-    std::optional<std::chrono::steady_clock::time_point> failed_at_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     bool woken_ = false;

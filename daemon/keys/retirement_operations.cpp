@@ -19,25 +19,13 @@ constexpr std::int64_t kDefaultWindowDays = 30;
 /// How far a backup's time may be ahead of this node's clock.
 constexpr std::int64_t kClockSkewMillis = 300'000;
 
-void keep(v1::RetireKeyGenerationsResponse& response, std::uint32_t generation, const std::string& reason) {
-    auto& kept = *response.add_kept();
-    kept.set_generation(generation);
-    kept.set_reason(reason);
-}
-
 /// Why a generation may not be destroyed yet, as far as that can be said without counting; empty when it may.
 std::string obstacle(const storage::StoredMasterKeySettings& settings, std::uint32_t generation,
                      const std::optional<Timestamp>& proven, bool force) {
     if (settings.rewrapped_generation <= generation) {
         return "what is wrapped under it is being wrapped anew (DescribeKey says how far that is)";
     }
-    if (force || (proven && *proven > *settings.rewrapped)) return {};
-    if (proven)
-        return "the backup is older than the end of the wrapping anew: restoring it needs this generation";
-    return "no proven backup was named: restoring an older one needs this generation. Name the time of one "
-           "that was "
-           "restored as a drill and is younger than the end of the wrapping anew (BackupProven), or use "
-           "Force";
+    return force ? std::string() : backup_obstacle(proven, *settings.rewrapped, "the wrapping anew");
 }
 
 std::vector<std::uint32_t> asked_generations(const storage::StoredMasterKeys& keys, const Uuid& key,
@@ -64,6 +52,28 @@ std::vector<std::uint32_t> asked_generations(const storage::StoredMasterKeys& ke
 
 }  // namespace
 
+std::optional<Timestamp> proven_backup(const v1::RetireKeyGenerationsRequest& request, Timestamp now) {
+    if (!request.has_backup_proven()) return std::nullopt;
+    constexpr double kMillis = 1000;
+    const auto proven = Timestamp::from_millis(static_cast<std::int64_t>(request.backup_proven() * kMillis));
+    if (proven.millis() > now.millis() + kClockSkewMillis)
+        throw secrets::invalid_parameter("BackupProven: lies in the future.");
+    return proven;
+}
+
+std::string backup_obstacle(const std::optional<Timestamp>& proven, Timestamp ended,
+                            const std::string& ended_what) {
+    if (proven && *proven > ended) return {};
+    if (proven) {
+        return fmt::format("the backup is older than the end of {}: restoring it needs this generation",
+                           ended_what);
+    }
+    return fmt::format(
+        "no proven backup was named: restoring an older one needs this generation. Name the time of one that "
+        "was restored as a drill and is younger than the end of {} (BackupProven), or use Force",
+        ended_what);
+}
+
 v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
     Context call, const v1::RetireKeyGenerationsRequest& request) {
     if (const auto other = find_token_key(request.key_id())) return retire_token_key(call, *other, request);
@@ -75,14 +85,7 @@ v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
                                     fmt::format("Key '{}' does not exist", request.key_id()));
     }
     call.record->concerns(key_arn(parts_.node, *found));
-    std::optional<Timestamp> proven;
-    if (request.has_backup_proven()) {
-        constexpr double kMillis = 1000;
-        proven = Timestamp::from_millis(static_cast<std::int64_t>(request.backup_proven() * kMillis));
-        if (proven->millis() > parts_.clock.now().millis() + kClockSkewMillis) {
-            throw secrets::invalid_parameter("BackupProven: lies in the future.");
-        }
-    }
+    const auto proven = proven_backup(request, parts_.clock.now());
     const auto generations = asked_generations(keys, *found, request);
     const auto settings = settings_of(keys, *found);
     v1::RetireKeyGenerationsResponse response;
@@ -93,7 +96,7 @@ v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
         if (why.empty()) {
             allowed.push_back(generation);
         } else {
-            keep(response, generation, why);
+            keep_generation(response, generation, why);
         }
     }
     if (allowed.empty()) return response;
@@ -107,12 +110,12 @@ v1::RetireKeyGenerationsResponse KeyService::retire_key_generations(
     call.record->committed = true;
     parts_.changed();
     for (const auto generation : result.retired) response.add_retired(generation);
-    for (const auto& [generation, why] : result.kept) keep(response, generation, why);
+    for (const auto& [generation, why] : result.kept) keep_generation(response, generation, why);
     if (!result.token_failure.empty()) {
         for (const auto generation : result.retired) {
-            keep(response, generation,
-                 "it is out of use, but the token has not destroyed it yet (" + result.token_failure +
-                     "); that is tried again");
+            keep_generation(response, generation,
+                            "it is out of use, but the token has not destroyed it yet (" +
+                                result.token_failure + "); that is tried again");
         }
     }
     return response;

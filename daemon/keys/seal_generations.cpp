@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/secrets/errors.hpp"
 #include "storage/master_key_repository.hpp"
 
@@ -56,12 +58,25 @@ std::uint32_t newest_active(const std::vector<StoredSealKey>& told) {
     return newest;
 }
 
+bool runs(const storage::SealHolder& holder) noexcept {
+    return !holder.stopped && holder.seconds_ago < kSilentSeconds;
+}
+
+std::vector<std::string> nodes_behind(const std::vector<storage::SealHolder>& holders,
+                                      std::uint32_t generation) {
+    std::vector<std::string> nodes;
+    for (const auto& holder : holders) {
+        if (runs(holder) && std::min(holder.generation, holder.sealing) < generation)
+            nodes.push_back(holder.node);
+    }
+    return nodes;
+}
+
 std::vector<std::string> nodes_without(const std::vector<storage::SealHolder>& holders,
                                        std::uint32_t generation) {
     std::vector<std::string> nodes;
     for (const auto& holder : holders) {
-        if (holder.seconds_ago < kSilentSeconds && holder.generation < generation)
-            nodes.push_back(holder.node);
+        if (runs(holder) && holder.generation < generation) nodes.push_back(holder.node);
     }
     return nodes;
 }
@@ -97,13 +112,14 @@ void tell_seal_generations(storage::WriteTransaction& tx, const KeyTools& tools)
 }
 
 void seal_under_active(crypto::Hsm& hsm, storage::Database& database, Deadline deadline) {
-    const auto active = wait_for<std::uint32_t>([&](Completion<std::uint32_t> done) {
-        database.read<std::uint32_t>(
+    using Keys = std::vector<StoredSealKey>;
+    const auto told = wait_for<Keys>([&](Completion<Keys> done) {
+        database.read<Keys>(
             {Priority::read, deadline},
-            [](storage::ReadTransaction& tx) { return newest_active(SealKeyRepository::keys(tx)); },
-            std::move(done));
+            [](storage::ReadTransaction& tx) { return SealKeyRepository::keys(tx); }, std::move(done));
     });
-    hsm.seals().seal_under(active);
+    hsm.seals().told(newest_told(told));
+    hsm.seals().seal_under(newest_active(told));
 }
 
 bool has_untold_seal_key(const std::vector<StoredSealKey>& told, crypto::Hsm& hsm) {

@@ -27,9 +27,14 @@ void tell_seal_generations(storage::WriteTransaction& tx, const KeyTools& tools)
 /// Whether there are such.
 [[nodiscard]] bool has_untold_seal_key(const std::vector<storage::StoredSealKey>& told, crypto::Hsm& hsm);
 
+/// Whether the node runs, as far as others can tell.
+[[nodiscard]] bool runs(const storage::SealHolder& holder) noexcept;
 /// Names of the nodes that run and do not know `generation` yet.
 [[nodiscard]] std::vector<std::string> nodes_without(const std::vector<storage::SealHolder>& holders,
                                                      std::uint32_t generation);
+/// Names of the nodes that run and do not know it, or do not seal under it yet.
+[[nodiscard]] std::vector<std::string> nodes_behind(const std::vector<storage::SealHolder>& holders,
+                                                    std::uint32_t generation);
 /// Has this process seal under the generation that is in use, from its start on. Blocks. Throws what the
 /// database throws.
 void seal_under_active(crypto::Hsm& hsm, storage::Database& database, Deadline deadline);

@@ -88,15 +88,16 @@ private:
     v1::RetireKeyGenerationsResponse retire_token_key(Context call, TokenKey key,
                                                       const v1::RetireKeyGenerationsRequest& request);
 
+    void destroy_token_key(Context call, TokenKey key, const std::vector<std::uint32_t>& generations,
+                           v1::RetireKeyGenerationsResponse& response);
+
     // seal_key_operations.cpp
     [[nodiscard]] v1::KeyMetadata seal_key_metadata(Context call, bool with_rows) const;
     v1::RotateKeyOnDemandResponse rotate_seal_key(Context call);
+
+    // seal_key_retirement.cpp
     v1::RetireKeyGenerationsResponse retire_seal_key(Context call,
                                                      const v1::RetireKeyGenerationsRequest& request);
-    void set_seal_key_retired(Context call, const std::vector<std::uint32_t>& generations, bool retired);
-    /// Destroys those that nothing is sealed under, and returns how many rows are sealed under each.
-    [[nodiscard]] std::map<std::uint32_t, std::int64_t> destroy_seal_generations(
-        Context call, const std::vector<std::uint32_t>& generations);
     void reopen_reseal(Context call, const std::map<std::uint32_t, std::int64_t>& rows, std::uint32_t newest);
 
     // verify_operation.cpp

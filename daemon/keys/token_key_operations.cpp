@@ -10,8 +10,10 @@
 #include "daemon/audit/utc_time.hpp"
 #include "daemon/keys/audit_generations.hpp"
 #include "daemon/keys/service_support.hpp"
+#include "daemon/keys/token_key_retirement.hpp"
 #include "daemon/keys/token_keys.hpp"
 #include "daemon/secrets/errors.hpp"
+#include "storage/master_key_repository.hpp"
 
 namespace coffer::keys {
 
@@ -26,11 +28,17 @@ namespace {
 std::map<std::uint32_t, v1::KeyGeneration> audit_generations(const ToldAuditKeys& told, crypto::Hsm& hsm) {
     std::map<std::uint32_t, v1::KeyGeneration> generations;
     for (const auto& key : told.generations) {
+        if (key.retired) continue;
         auto& shown = generations[key.generation];
         shown.set_creation_date(key.created.seconds());
         shown.set_in_token(false);
     }
+    const auto is_retired = [&](std::uint32_t generation) {
+        const auto found = std::ranges::find(told.generations, generation, &StoredAuditKey::generation);
+        return found != told.generations.end() && found->retired;
+    };
     for (const auto& key : hsm.audit_key().generations()) {
+        if (is_retired(key.generation)) continue;  // about to be destroyed
         auto& shown = generations[key.generation];
         shown.set_in_token(true);
         shown.set_public_key(key.public_key);
@@ -79,13 +87,6 @@ std::string audit_obstacle(std::uint32_t number, std::uint32_t newest,
         nodes, newest);
 }
 
-void keep_audit_generation(v1::RetireKeyGenerationsResponse& response, std::uint32_t generation,
-                           const std::string& reason) {
-    auto& kept = *response.add_kept();
-    kept.set_generation(generation);
-    kept.set_reason(reason);
-}
-
 }  // namespace
 
 ToldAuditKeys KeyService::load_audit_keys(Context call) const {
@@ -127,6 +128,22 @@ v1::RotateKeyOnDemandResponse KeyService::rotate_token_key(Context call, TokenKe
     return response;
 }
 
+/// Of generations that are out of use for good.
+void KeyService::destroy_token_key(Context call, TokenKey key, const std::vector<std::uint32_t>& generations,
+                                   v1::RetireKeyGenerationsResponse& response) {
+    for (const auto number : generations) {
+        response.add_retired(number);
+        try {
+            destroy_in_token({parts_.hsm, parts_.database}, key, number, call.deadline);
+        } catch (const std::exception& error) {
+            keep_generation(response, number,
+                            fmt::format("it is out of use, but the token has not destroyed it yet ({}); that "
+                                        "is tried again",
+                                        error.what()));
+        }
+    }
+}
+
 v1::RetireKeyGenerationsResponse KeyService::retire_token_key(
     Context call, TokenKey key, const v1::RetireKeyGenerationsRequest& request) {
     require(call, Action::coffer_retire_key_generations, "*");
@@ -155,18 +172,20 @@ v1::RetireKeyGenerationsResponse KeyService::retire_token_key(
         if (why.empty()) {
             allowed.push_back(number);
         } else {
-            keep_audit_generation(response, number, why);
+            keep_generation(response, number, why);
         }
     }
     if (allowed.empty()) return response;
     static_cast<void>(write<Done>(call, [&](storage::WriteTransaction& tx) {
-        for (const auto number : allowed) destroy_audit_generation(tx, {parts_.hsm, parts_.clock}, number);
+        storage::MasterKeyRepository::lock_token(tx);
+        for (const auto number : allowed)
+            TokenKeyRepository::retire_audit_key(tx, number, parts_.clock.now());
         call.record->response_elements.emplace(
             boost::json::object{{"retired", boost::json::array(allowed.begin(), allowed.end())}});
         return Done{};
     }));
+    destroy_token_key(call, key, allowed, response);
     parts_.changed();
-    for (const auto number : allowed) response.add_retired(number);
     return response;
 }
 

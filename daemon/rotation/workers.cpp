@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/thread_name.hpp"
+#include "daemon/base/vector_registers.hpp"
 
 namespace coffer::rotation {
 
@@ -115,6 +116,7 @@ void Workers::work(const std::stop_token& stop) {
         lock.unlock();
         stirred_.notify_all();
         if (task) carry_on(std::move(*task));
+        forget_vector_registers();
     }
 }
 

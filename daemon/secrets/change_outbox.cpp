@@ -1,5 +1,6 @@
 #include "daemon/secrets/change_outbox.hpp"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -52,8 +53,9 @@ Bytes mac_of(const crypto::SecretBytes& key, const storage::OutboxRow& row) {
 }  // namespace
 
 storage::OutboxRow OutboxRows::make(Uuid event_id, std::string json) const {
-    storage::OutboxRow row{event_id, node_, std::move(json), {}};
-    row.mac = mac_of(*keys_->newest(), row);
+    const auto [generation, key] = keys_->newest_numbered();
+    storage::OutboxRow row{event_id, node_, std::move(json), {}, generation};
+    row.mac = mac_of(*key, row);
     return row;
 }
 
@@ -73,19 +75,24 @@ public:
 
     [[nodiscard]] std::vector<audit::OutboxEvent> pending(std::size_t count_max) override {
         using Rows = std::vector<storage::OutboxRow>;
+        const auto readable = outbox_.rows_.readable();
         auto rows = wait_for<Rows>([&](Completion<Rows> done) {
             outbox_.database_.read<Rows>(
                 options_,
                 [&](storage::ReadTransaction& tx) {
-                    return storage::AuditOutbox::pending(tx, outbox_.rows_.node(), age_, count_max);
+                    return storage::AuditOutbox::pending(tx, outbox_.rows_.node(), age_, count_max, readable);
                 },
                 std::move(done));
         });
         std::vector<audit::OutboxEvent> events;
         std::vector<Uuid> forged;
+        std::size_t unreadable = 0;
         for (auto& row : rows) {
             if (outbox_.is_under_way(row.event_id)) continue;
-            if (!outbox_.rows_.is_genuine(row)) {
+            // Nobody can say whether it is forged: the token does not hold the key, or not yet.
+            if (std::ranges::find(readable, row.generation) == readable.end()) {
+                ++unreadable;
+            } else if (!outbox_.rows_.is_genuine(row)) {
                 forged.push_back(row.event_id);
             } else {
                 const bool journaled = outbox_.note_appending(row.event_id);
@@ -95,6 +102,12 @@ public:
         if (!forged.empty()) {
             outbox_.events_.forged(forged);
             outbox_.remove(std::move(forged), options_);
+        }
+        if (unreadable > 0 && events.empty()) {
+            outbox_.events_.failed(fmt::format(
+                "{} events are under a generation of the seal key that the token of this node does not hold; "
+                "they stay in the table audit_outbox",
+                unreadable));
         }
         return events;
     }

@@ -25,8 +25,7 @@
 namespace coffer::secrets {
 
 /// Makes the table's rows, and knows its own again: the database is not trusted to say what happened. The
-/// keys are derived in the token (crypto::DerivedKeys), the same on every node. A row does not say which
-/// generation made it: those that there are, are tried. Thread-safe.
+/// keys are derived in the token (crypto::DerivedKeys), the same on every node. Thread-safe.
 class OutboxRows {
 public:
     /// Keys of 32 bytes.
@@ -35,6 +34,8 @@ public:
 
     [[nodiscard]] storage::OutboxRow make(Uuid event_id, std::string json) const;
     [[nodiscard]] bool is_genuine(const storage::OutboxRow& row) const;
+    /// Generations whose rows can be told from others.
+    [[nodiscard]] std::vector<std::uint32_t> readable() const { return keys_->generations(); }
     [[nodiscard]] const std::string& node() const noexcept { return node_; }
 
 private:

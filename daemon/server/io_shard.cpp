@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 
 #include "daemon/base/thread_name.hpp"
+#include "daemon/base/vector_registers.hpp"
 #include "daemon/server/client_connection.hpp"
 
 namespace coffer::server {
@@ -57,6 +58,7 @@ void IoShard::tick() {
     last_tick_.store(now, std::memory_order_relaxed);
     const std::vector<std::shared_ptr<ClientConnection>> all(connections_.begin(), connections_.end());
     for (const auto& connection : all) connection->shielded([&] { connection->check_limits(now); });
+    forget_vector_registers();
     timer_.expires_after(tick_);
     timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) this->tick();

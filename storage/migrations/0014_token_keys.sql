@@ -7,12 +7,19 @@ CREATE TABLE token_keys (
     created    timestamptz(3) NOT NULL CONSTRAINT token_keys_created CHECK (isfinite(created)),
     activated  timestamptz(3),
     retired    boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (purpose, generation)
+    retirement uuid,
+    marked     timestamptz,
+    seal       bytea,
+    PRIMARY KEY (purpose, generation),
+    CONSTRAINT token_keys_marked CHECK ((retirement IS NULL) = (marked IS NULL) AND NOT (retired AND marked IS NOT NULL))
 );
 
-COMMENT ON TABLE token_keys IS 'Generations that some node made or found, so that the others look for them. Not sealed: what a node works with is what its token holds, and a seal under a key that was destroyed is not believed, whatever this says.';
+COMMENT ON TABLE token_keys IS 'Generations that some node made or found, so that the others look for them. Not sealed, but for retirements: what a node works with is what its token holds, and a seal under a key that was destroyed is not believed, whatever this says.';
 COMMENT ON COLUMN token_keys.activated IS 'Of the seal key: since when every node knows it, so that rows are sealed under it.';
-COMMENT ON COLUMN token_keys.retired IS 'Of the seal key: it is about to be destroyed, and nothing more is sealed under it.';
+COMMENT ON COLUMN token_keys.retired IS 'It is out of use for good: each node destroys it in its token. The row stays, so that nothing is sealed under it and none is made a second time.';
+COMMENT ON COLUMN token_keys.seal IS 'Of a retirement: HMAC-SHA256 keyed in the HSM over purpose and generation. Without a good one no token destroys a key.';
+COMMENT ON COLUMN token_keys.retirement IS 'Of the seal key: which attempt to retire it is under way.';
+COMMENT ON COLUMN token_keys.marked IS 'When that began. Nothing is sealed under it meanwhile.';
 
 CREATE TABLE audit_signers (
     node       text COLLATE "C" PRIMARY KEY,
@@ -26,10 +33,15 @@ COMMENT ON TABLE audit_signers IS 'Which generation of the audit key signs the j
 CREATE TABLE seal_holders (
     node       text COLLATE "C" PRIMARY KEY,
     generation integer NOT NULL,
-    seen       timestamptz NOT NULL
+    sealing    integer NOT NULL DEFAULT 1,
+    changed    timestamptz(3),
+    seen       timestamptz NOT NULL,
+    stopped    boolean NOT NULL DEFAULT false
 );
 
-COMMENT ON TABLE seal_holders IS 'The newest generation of the seal key that each node that runs knows. Not sealed: it can delay a rotation, or have rows sealed under a generation that a node has yet to look for.';
+COMMENT ON COLUMN seal_holders.sealing IS 'Which generation the node makes new seals and sessions with.';
+COMMENT ON COLUMN seal_holders.changed IS 'Since when, by the node''s clock; NULL: since its first start.';
+COMMENT ON TABLE seal_holders IS 'The newest generation of the seal key that each node knows, and the one that it seals under. Not sealed: it can delay a rotation, or have rows sealed under a generation that a node has yet to look for.';
 
 -- The generation that a seal names (crypto/seal_form.hpp); 0: it is no seal.
 CREATE FUNCTION seal_generation(seal bytea) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -39,12 +51,17 @@ CREATE FUNCTION seal_generation(seal bytea) RETURNS bigint LANGUAGE sql IMMUTABL
         ELSE 0 END
 $$;
 
+-- Whether that generation of the seal key is being retired, or was.
+CREATE FUNCTION seal_key_is_retired(number bigint) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT EXISTS (SELECT 1 FROM token_keys k
+                   WHERE k.purpose = 'seal' AND k.generation = number AND (k.retired OR k.marked IS NOT NULL))
+$$;
+
 -- A node that has not heard of a retirement must not seal anything under what is being destroyed.
 CREATE FUNCTION refuse_retired_seal() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM token_keys k WHERE k.purpose = 'seal' AND k.retired)
-       AND EXISTS (SELECT 1 FROM stored s JOIN token_keys k ON k.generation = seal_generation(s.seal)
-                   WHERE k.purpose = 'seal' AND k.retired) THEN
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT seal_generation(seal) AS number FROM stored) s
+               WHERE seal_key_is_retired(s.number)) THEN
         RAISE EXCEPTION 'a generation of the seal key that was retired cannot be used' USING ERRCODE = '55000';
     END IF;
     RETURN NULL;
@@ -60,6 +77,19 @@ BEGIN
                        'FOR EACH STATEMENT EXECUTE FUNCTION refuse_retired_seal()', sealed);
     END LOOP;
 END $$;
+
+ALTER TABLE audit_outbox ADD COLUMN generation integer NOT NULL DEFAULT 1;
+COMMENT ON COLUMN audit_outbox.generation IS 'Of the seal key that the key of the MAC is derived from. While there is an event its generation is not retired.';
+
+CREATE FUNCTION refuse_retired_outbox_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT generation FROM stored) s WHERE seal_key_is_retired(s.generation)) THEN
+        RAISE EXCEPTION 'a generation of the seal key that was retired cannot be used' USING ERRCODE = '55000';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER refuse_retired_outbox_key AFTER INSERT ON audit_outbox REFERENCING NEW TABLE AS stored
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_retired_outbox_key();
 
 CREATE TABLE reseals (
     generation integer PRIMARY KEY,
@@ -95,7 +125,7 @@ BEGIN
     FOR function IN
         SELECT p.oid::regprocedure FROM pg_proc p
         WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
-          AND p.proname = 'refuse_retired_seal'
+          AND p.proname IN ('refuse_retired_seal', 'refuse_retired_outbox_key', 'seal_key_is_retired')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', function, current_schema());
     END LOOP;

@@ -290,10 +290,15 @@ TEST_P(EnvelopeTest, SealsNameTheirGeneration) {
     EXPECT_FALSE(seals.check(message, renamed, {}));
     renamed[3] = 1;
     EXPECT_FALSE(seals.check(message, renamed, {})) << "generation 1 has one form";
-    renamed[3] = 3;
+    renamed[3] = 4;
     EXPECT_FALSE(seals.check(message, renamed, {}));
     EXPECT_EQ(seals.check_all({{message, first}, {message, renamed}, {message, second}}, {}),
               (std::vector<bool>{true, false, true}));
+    renamed[3] = 3;
+    EXPECT_THROW((void)seals.check(message, renamed, {}), Unavailable) << "another node may have made it";
+    renamed[3] = 9;
+    seals.told(9);
+    EXPECT_THROW((void)seals.check(message, renamed, {}), Unavailable);
 
     DerivedKeys keys(seals, "page-tokens", deadline());
     EXPECT_EQ(keys.all().size(), 2U);

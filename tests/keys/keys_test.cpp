@@ -7,6 +7,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <pqxx/connection>
+#include <pqxx/transaction>
 #include <thread>
 
 #include "crypto/hsm.hpp"
@@ -236,9 +238,10 @@ protected:
         events.rotated = [this](const auto&, auto) { ++rotated_; };
         events.deleted = [this](const auto&) { ++deleted_; };
         events.missing = [](const auto&, auto) {};
+        events.token_key_missing = [](const auto&, auto) {};
         events.kept = [this](const auto&, const std::string& why) { kept_ = why; };
-        events.failed = [](const std::string& what, const std::string& reason) {
-            ADD_FAILURE() << what << ": " << reason;
+        events.failed = [this](const std::string& what, const std::string& reason) {
+            if (!failures_are_expected_) ADD_FAILURE() << what << ": " << reason;
         };
         return std::make_unique<KeyKeeper>(
             KeeperParts{*hsm_,
@@ -265,17 +268,41 @@ protected:
         return generations;
     }
 
-    std::unique_ptr<ResealWorker> make_reseal_worker() {
+    std::unique_ptr<ResealWorker> make_reseal_worker(std::function<void(const std::string&)> paused =
+                                                         [](const std::string& reason) {
+                                                             ADD_FAILURE() << reason;
+                                                         }) {
+        if (!paused) paused = [](const std::string&) {};
         return std::make_unique<ResealWorker>(
-            ResealParts{*hsm_, *database_, clock_, {}, "node-1"}, 0,
-            ResealEvents{[](auto) {}, [](auto, auto) {},
-                         [](const std::string& reason) { ADD_FAILURE() << reason; }});
+            ResealParts{*hsm_, *database_, *principals_, clock_, {}, "node-1"}, 0,
+            ResealEvents{[](auto) {}, [](auto, auto) {}, std::move(paused)});
     }
-    v1::RetireKeyGenerationsResponse retire_seal(bool force) {
+    /// Another revision of the manifest, without changes, in force on this node.
+    void change_principals() {
+        principals_->publish(wait_for<iam::DirectoryPtr>([&](Completion<iam::DirectoryPtr> done) {
+            database_->write<iam::DirectoryPtr>(
+                {Priority::write, soon()},
+                [&](storage::WriteTransaction& tx) -> iam::DirectoryPtr {
+                    const auto before = principals_->lock(tx);
+                    return iam::Directory::build(storage::IamRepository::store(tx, before->stored(), {}),
+                                                 kAccount, before.get());
+                },
+                std::move(done));
+        }));
+    }
+    v1::RetireKeyGenerationsResponse retire_seal(bool force, std::optional<Timestamp> proven = {}) {
         return retire([&](auto& request) {
             request.set_key_id("alias/coffer/seal");
             request.set_force(force);
+            if (proven) request.set_backup_proven(static_cast<double>(proven->seconds()));
         });
+    }
+    /// Everything is sealed under the next generation, and this node says so.
+    void rotate_seal_key_and_reseal(KeyKeeper& keeper) {
+        rotate("alias/coffer/seal");
+        keeper.run_once();
+        keeper.run_once();
+        EXPECT_TRUE(make_reseal_worker()->run_once());
     }
     std::string sealed_under(int generation) {
         return by_hand(
@@ -303,6 +330,7 @@ protected:
     std::atomic<int> rotated_{0};
     std::atomic<int> deleted_{0};
     std::string kept_;
+    std::atomic<bool> failures_are_expected_{false};
     const Uuid journal_ = Uuid::random();
     std::uint32_t signing_ = 0;  ///< the generation of the audit key that this node's journal is signed with
 };
@@ -682,10 +710,15 @@ TEST_P(KeysTest, TheSealKeyIsRotatedAndEveryRowSealedAnew) {
     for (const auto& each : written) EXPECT_FALSE(read_secret(each).empty());
 
     EXPECT_THAT(retire_seal(false).kept(0).reason(), HasSubstr("sessions that were begun before live until"));
+    const auto sealed_anew = clock_.now();
     clock_.advance_days(2);
-    EXPECT_THAT(retire_seal(false).retired(), ElementsAre(1));
+    EXPECT_THAT(retire_seal(false).kept(0).reason(), HasSubstr("no proven backup was named"));
+    EXPECT_THAT(retire_seal(false, sealed_anew).kept(0).reason(),
+                HasSubstr("older than the end of the sealing"));
+    EXPECT_THAT(retire_seal(false, clock_.now()).retired(), ElementsAre(1));
     EXPECT_THAT(hsm_->seals().generations(), ElementsAre(2));
     EXPECT_THAT(describe(seal).generations(), SizeIs(1));
+    EXPECT_EQ(by_hand("SELECT retired FROM token_keys WHERE purpose = 'seal' AND generation = 1"), "t");
     EXPECT_FALSE(read_secret(fresh).empty());
     EXPECT_EQ(rotate(seal), 3);
 }
@@ -725,6 +758,28 @@ TEST_P(KeysTest, ABrokenSealIsLeftNamedAndNeverRepaired) {
     EXPECT_EQ(by_hand("SELECT description FROM secrets WHERE name = 'secret-7'"), "forged");
 }
 
+TEST_P(KeysTest, PrincipalsThatWerePutBackAreNotSealedAnew) {
+    change_principals();
+    by_hand("CREATE TABLE kept AS TABLE iam_manifest");
+    change_principals();
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    EXPECT_EQ(rotate("alias/coffer/seal"), 2);
+    keeper->run_once();
+    keeper->run_once();
+    by_hand("CREATE TABLE newer AS TABLE iam_manifest");
+    by_hand("UPDATE iam_manifest m SET revision = k.revision, seal = k.seal FROM kept k");
+    const auto manifest = [&] { return by_hand("SELECT seal_generation(seal) FROM iam_manifest"); };
+    auto worker = make_reseal_worker({});
+    EXPECT_THAT(message_of([&] { (void)worker->run_once(); }), HasSubstr("put back to an earlier time"));
+    EXPECT_EQ(manifest(), "1");
+    EXPECT_NE(describe("alias/coffer/seal").rewrap().state(), "Done");
+    by_hand("UPDATE iam_manifest m SET revision = k.revision, seal = k.seal FROM newer k");
+    EXPECT_TRUE(worker->run_once());
+    EXPECT_EQ(manifest(), "2");
+    EXPECT_EQ(by_hand("SELECT revision FROM iam_manifest"), "3");
+}
+
 TEST_P(KeysTest, TheDatabaseReadsTheGenerationsOfSeals) {
     const auto generation = [&](const std::string& seal) {
         return by_hand("SELECT seal_generation(decode('" + seal + "', 'hex'))");
@@ -742,8 +797,136 @@ TEST_P(KeysTest, TheDatabaseReadsTheGenerationsOfSeals) {
 TEST_P(KeysTest, NothingCanBeSealedUnderARetiredSealKey) {
     const auto keeper = make_keeper();
     keeper->run_once();
-    by_hand("UPDATE token_keys SET retired = true WHERE purpose = 'seal'");
+    by_hand("UPDATE token_keys SET marked = now(), retirement = gen_random_uuid() WHERE purpose = 'seal'");
     EXPECT_THAT(message_of([&] { (void)write_secret("late"); }), ::testing::Not(IsEmpty()));
+    EXPECT_ANY_THROW(
+        by_hand("INSERT INTO audit_outbox (event_id, node, event, mac) VALUES (gen_random_uuid(), 'node-1', "
+                "'{}', '')"));
+    // Whoever marked it died.
+    by_hand("UPDATE token_keys SET marked = now() - interval '1 hour' WHERE purpose = 'seal'");
+    keeper->run_once();
+    EXPECT_EQ(by_hand("SELECT count(*) FROM token_keys WHERE marked IS NOT NULL"), "0");
+    EXPECT_FALSE(read_secret(write_secret("later")).empty());
+}
+
+TEST_P(KeysTest, ANodesOwnTokenLosesWhatWasRetiredElsewhere) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    rotate_seal_key_and_reseal(*keeper);
+    rotate("alias/coffer/audit");
+    // By somebody who can write in the database, and no more.
+    failures_are_expected_ = true;
+    by_hand("UPDATE token_keys SET retired = true WHERE generation = 1");
+    keeper->run_once();
+    EXPECT_THAT(hsm_->seals().generations(), ElementsAre(1, 2));
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(1, 2));
+    by_hand("UPDATE token_keys SET retired = false");
+    keeper->run_once();
+    failures_are_expected_ = false;
+    // As another node leaves it, whose token is another one.
+    const auto retirement = Uuid::random();
+    EXPECT_TRUE(wait_for<bool>([&](Completion<bool> done) {
+        database_->write<bool>(
+            {Priority::write, soon()},
+            [&](storage::WriteTransaction& tx) {
+                storage::TokenKeyRepository::retire_audit_key(tx, 1, clock_.now());
+                return storage::SealKeyRepository::mark(tx, 1, retirement) &&
+                       storage::SealKeyRepository::retire(tx, 1, retirement);
+            },
+            std::move(done));
+    }));
+    keeper->run_once();
+    EXPECT_THAT(hsm_->seals().generations(), ElementsAre(2));
+    EXPECT_THAT(audit_keys_in_token(), ElementsAre(2));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM token_keys"), "4") << "and nothing is told anew";
+}
+
+TEST_P(KeysTest, ASealKeyStaysWhileANodeThatRunsWorksWithIt) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    rotate_seal_key_and_reseal(*keeper);
+    by_hand("INSERT INTO seal_holders (node, generation, sealing, seen) VALUES ('slow', 2, 1, now())");
+    clock_.advance_days(2);
+    EXPECT_THAT(retire_seal(true).kept(0).reason(), HasSubstr("do not work with generation 2 yet: slow"));
+    // It went over late: sessions that it began live longer.
+    const auto late = std::to_string(clock_.now().seconds());
+    by_hand("UPDATE seal_holders SET sealing = 2, changed = to_timestamp(" + late + ") WHERE node = 'slow'");
+    clock_.advance_days(1);
+    EXPECT_THAT(retire_seal(false, clock_.now()).kept(0).reason(), HasSubstr("live until"));
+    clock_.advance_days(1);
+    EXPECT_THAT(retire_seal(false, clock_.now()).retired(), ElementsAre(1));
+}
+
+TEST_P(KeysTest, ASealKeyStaysWhileEventsUnderItWaitForTheirNode) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    by_hand(
+        "INSERT INTO audit_outbox (event_id, node, event, mac) VALUES (gen_random_uuid(), 'away', '{}', '')");
+    rotate_seal_key_and_reseal(*keeper);
+    clock_.advance_days(2);
+    EXPECT_THAT(retire_seal(false, clock_.now()).kept(0).reason(), HasSubstr("events of away"));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM token_keys WHERE marked IS NOT NULL"), "0");
+    EXPECT_THAT(retire_seal(true).retired(), ElementsAre(1));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM audit_outbox"), "1");
+}
+
+TEST_P(KeysTest, ARetirementWaitsForAWriterThatHasOnlyLockedARowSoFar) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    const auto written = write_secret("a");
+    by_hand("CREATE TABLE kept AS SELECT seal, revision FROM secrets");
+    rotate_seal_key_and_reseal(*keeper);
+    clock_.advance_days(2);
+    pqxx::connection connection(server().conninfo(name_));
+    pqxx::work writer(connection);
+    writer.exec("SELECT 1 FROM secrets FOR UPDATE");
+    std::jthread retirement([&] { EXPECT_THAT(retire_seal(true).retired(), ElementsAre(1)); });
+    while (by_hand("SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock'") == "0")
+        std::this_thread::sleep_for(10ms);
+    EXPECT_ANY_THROW(writer.exec("UPDATE secrets SET seal = (SELECT seal FROM kept)"));
+    writer.abort();
+    retirement.join();
+    EXPECT_FALSE(read_secret(written).empty());
+}
+
+TEST_P(KeysTest, TwoNodesRetireASealKeyAtOnce) {
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    rotate_seal_key_and_reseal(*keeper);
+    clock_.advance_days(2);
+    by_hand(
+        "UPDATE token_keys SET marked = now(), retirement = gen_random_uuid() WHERE purpose = 'seal' AND "
+        "generation = 1");
+    EXPECT_THAT(retire_seal(true).kept(0).reason(), HasSubstr("being retired already"));
+    EXPECT_EQ(by_hand("SELECT count(*) FROM token_keys WHERE marked IS NOT NULL"), "1") << "the other's mark";
+}
+
+TEST_P(KeysTest, AnotherNodeThatTookTheSealingAnewOverIsLeftAlone) {
+    static_cast<void>(write_secrets(3));
+    const auto keeper = make_keeper();
+    keeper->run_once();
+    rotate("alias/coffer/seal");
+    keeper->run_once();
+    keeper->run_once();
+    by_hand(
+        "INSERT INTO reseals (generation, started, total, node, lease) VALUES (2, now(), 4, 'other', "
+        "now() + interval '1 hour')");
+    const auto write = [&](const std::function<bool(storage::WriteTransaction&)>& job) {
+        return wait_for<bool>([&](Completion<bool> done) {
+            database_->write<bool>(
+                {Priority::write, soon()}, [&](storage::WriteTransaction& tx) { return job(tx); },
+                std::move(done));
+        });
+    };
+    using storage::ResealRepository;
+    EXPECT_FALSE(write([&](auto& tx) { return ResealRepository::advance(tx, 2, "node-1", {}, 1, 1s); }));
+    EXPECT_FALSE(write([&](auto& tx) { return ResealRepository::rewind(tx, 2, "node-1"); }));
+    EXPECT_FALSE(write([&](auto& tx) { return ResealRepository::end(tx, 2, "node-1", 0, clock_.now()); }));
+    EXPECT_FALSE(make_reseal_worker()->run_once());
+    EXPECT_EQ(sealed_under(1), "4");
+    by_hand("UPDATE reseals SET lease = now() - interval '1 second'");
+    EXPECT_TRUE(make_reseal_worker()->run_once());
+    EXPECT_EQ(sealed_under(1), "0");
 }
 
 TEST_P(KeysTest, TheTokensOtherKeysAreListedAndTheirNamesReserved) {

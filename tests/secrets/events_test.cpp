@@ -64,7 +64,8 @@ protected:
             node().database().read<std::size_t>(
                 {},
                 [](storage::ReadTransaction& tx) {
-                    return storage::AuditOutbox::pending(tx, "node-1", std::chrono::milliseconds(0), 1000)
+                    return storage::AuditOutbox::pending(tx, "node-1", std::chrono::milliseconds(0), 1000,
+                                                         {1})
                         .size();
                 },
                 std::move(done));

@@ -1,0 +1,128 @@
+#include "daemon/keys/token_key_retirement.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/master_key_repository.hpp"
+#include "storage/token_key_repository.hpp"
+
+namespace coffer::keys {
+
+using storage::MasterKeyRepository;
+using storage::SealKeyRepository;
+using storage::WriteTransaction;
+
+namespace {
+
+template <class T>
+T write_retirement(storage::Database& database, Deadline deadline, UniqueFunction<T(WriteTransaction&)> job) {
+    return wait_for<T>([&](Completion<T> done) {
+        database.write<T>({Priority::write, deadline}, std::move(job), std::move(done));
+    });
+}
+
+/// Whether `generation` is retired. Throws IntegrityError when the database says so and Coffer did not: a key
+/// that is destroyed takes all backups with it.
+template <class Key>
+bool is_retired(storage::ReadTransaction& tx, const std::vector<Key>& told, std::string_view purpose,
+                std::uint32_t generation) {
+    const auto found = std::ranges::find(told, generation, &Key::generation);
+    if (found == told.end() || !found->retired) return false;
+    if (tx.seals().check(storage::retirement_message(purpose, generation), found->retirement_seal,
+                         tx.deadline()))
+        return true;
+    throw IntegrityError(fmt::format(
+        "table token_keys: the seal of the retirement of generation {} of the {} key is broken; the "
+        "token keeps the key",
+        generation, purpose));
+}
+
+std::string outbox_obstacle(const std::vector<std::string>& nodes) {
+    return fmt::format(
+        "events of {} are not in their journals yet; start these nodes. With Force their events stay in the "
+        "table audit_outbox and get into no journal",
+        fmt::join(nodes, ", "));
+}
+
+SealRetirement count_and_retire(WriteTransaction& tx, const std::vector<std::uint32_t>& marked,
+                                const Uuid& retirement, bool force) {
+    MasterKeyRepository::lock_token(tx);
+    SealKeyRepository::wait_for_writers(tx);
+    SealRetirement result;
+    result.rows = SealKeyRepository::count_rows(tx);
+    const auto outbox = SealKeyRepository::outbox_nodes(tx);
+    for (const auto number : marked) {
+        const auto events = outbox.find(number);
+        if (const auto rows = result.rows.find(number); rows != result.rows.end()) {
+            result.kept[number] =
+                fmt::format("{} rows are sealed under it after all; they are sealed anew", rows->second);
+        } else if (!force && events != outbox.end()) {
+            result.kept[number] = outbox_obstacle(events->second);
+        } else if (SealKeyRepository::retire(tx, number, retirement)) {
+            result.retired.push_back(number);
+        } else {
+            throw Unavailable("another node has taken the retirement back meanwhile");
+        }
+    }
+    SealKeyRepository::unmark(tx, retirement);
+    return result;
+}
+
+}  // namespace
+
+void destroy_in_token(const TokenKeyRetirementParts& parts, TokenKey key, std::uint32_t generation,
+                      Deadline deadline) {
+    static_cast<void>(write_retirement<Done>(parts.database, deadline, [&](WriteTransaction& tx) {
+        MasterKeyRepository::lock_token(tx);
+        if (key == TokenKey::seal) {
+            if (is_retired(tx, SealKeyRepository::keys(tx), "seal", generation))
+                parts.hsm.key_changes().destroy_seal_generation(generation, tx.deadline());
+        } else if (is_retired(tx, storage::TokenKeyRepository::audit_keys(tx), "audit", generation)) {
+            parts.hsm.key_changes().destroy_audit_generation(generation, tx.deadline());
+        }
+        return Done{};
+    }));
+}
+
+SealRetirement retire_seal_generations(
+    storage::Database& database, const std::vector<std::uint32_t>& generations, bool force, Deadline deadline,
+    const std::function<void(WriteTransaction&, const SealRetirement&)>& event) {
+    const auto retirement = Uuid::random();
+    using Numbers = std::vector<std::uint32_t>;
+    const auto marked = write_retirement<Numbers>(database, deadline, [&](WriteTransaction& tx) {
+        Numbers own;
+        for (const auto number : generations) {
+            if (SealKeyRepository::mark(tx, number, retirement)) own.push_back(number);
+        }
+        return own;
+    });
+    SealRetirement result;
+    try {
+        if (!marked.empty()) {
+            result = write_retirement<SealRetirement>(database, deadline, [&](WriteTransaction& tx) {
+                auto counted = count_and_retire(tx, marked, retirement, force);
+                if (!counted.retired.empty()) event(tx, counted);
+                return counted;
+            });
+        }
+    } catch (...) {
+        // What is under them may be written again: nothing was destroyed. Where this does not go either, a
+        // keeper ends the attempt that was left behind.
+        try {
+            static_cast<void>(write_retirement<Done>(database, deadline, [&](WriteTransaction& tx) {
+                SealKeyRepository::unmark(tx, retirement);
+                return Done{};
+            }));
+        } catch (const std::exception&) {
+        }
+        throw;
+    }
+    for (const auto number : generations) {
+        if (std::ranges::find(marked, number) == marked.end())
+            result.kept[number] = "it is being retired already; ask again in a moment";
+    }
+    return result;
+}
+
+}  // namespace coffer::keys
