@@ -96,6 +96,12 @@ sed -i 's/-copy_extensions copy //' "$programs_folder/external-names"
 crl_dir="$work/crl"
 install -d -m 755 "$crl_dir"
 [ "$(id -u)" -ne 0 ] || chown coffer:coffer "$crl_dir"
+# What the imported authority has revoked before it was brought here, in PEM and without a number.
+mkdir "$work/before"
+printf 'R\t301231235959Z\t260101000000Z,keyCompromise\tABCD12\tunknown\t/CN=old\n' >"$work/before/index"
+printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s/before/index\ndefault_md=sha384\ndefault_crl_days=30\n' "$work" >"$work/before/cnf"
+openssl ca -gencrl -config "$work/before/cnf" -cert "$ca/imported.pem" -keyfile "$work/imported.key" -out "$crl_dir/imported.crl" 2>/dev/null
+[ "$(id -u)" -ne 0 ] || chown coffer:coffer "$crl_dir/imported.crl"
 for name in issuing requested imported; do
   cat >>"$state/etc/cofferd.toml" <<CONF
 
@@ -179,6 +185,7 @@ expect_contains "a certificate is revoked by its serial number" keyCompromise \
   "$(coffer certificate revoke --serial "$(field_of app/tls serial)" --reason keyCompromise)"
 crl_has() { openssl crl -inform DER -in "$crl_dir/$1.crl" -noout -text | tr A-F a-f | holds -i "serial number: $2"; }
 first_serial=$(field_of app/tls serial)
+wait_until "what an authority had revoked before it came here stays revoked" crl_has imported abcd12
 wait_until "the file has it" crl_has issuing "$first_serial"
 expect_equal "everybody may read it" 644 "$(stat -c %a "$crl_dir/issuing.crl")"
 [ "$(number_of_crl issuing)" -gt "$before" ] || fail "the list's number does not grow"
@@ -248,6 +255,15 @@ wait_until "on the list as well" crl_has issuing "$(superseded | head -n 1)"
 pem_of_crl issuing
 openssl verify -CAfile "$ca/issuing.pem" -CRLfile "$work/issuing.crl.pem" -crl_check "$work/previous.pem" >/dev/null || fail "AWSPREVIOUS is revoked"
 what "AWSPREVIOUS is not"
+previous_serial=$(openssl x509 -in "$work/previous.pem" -noout -serial | sed 's/serial=//' | tr A-F a-f)
+for note in one two; do
+  coffer get app/tls | /usr/bin/python3 -c '
+import json,sys
+print(json.dumps(json.load(sys.stdin) | {"note": sys.argv[1]}), end="")' "$note" | coffer put app/tls >/dev/null
+done
+wait_until "two versions later it is revoked" crl_has issuing "$previous_serial"
+if crl_has issuing "$(field_of app/tls serial)"; then fail "a certificate is revoked since another field was edited"; fi
+what "and the one that the edited versions have is not"
 expect_contains "certificates that end soon are listed" "a.app.example.com" "$(coffer certificate list --expiring-in 31d)"
 expect_contains "and those alone" "no such certificate" "$(coffer certificate list --expiring-in 2d 2>&1)"
 

@@ -89,7 +89,6 @@ TEST_F(RenewalTest, ThatFailsIsNotTriedAllTheTime) {
 TEST_F(RenewalTest, ThatNeverSucceededIsTriedAgain) {
     const auto name = stored("first");
     function().always_ends = true;
-    function().ends["put"] = from_now(hours(24));
     function().on_step = [](Step, const StepContext&, SecretValues&) {
         throw StepFailed(StepFailed::Kind::hopeless, "no");
     };
@@ -101,9 +100,11 @@ TEST_F(RenewalTest, ThatNeverSucceededIsTriedAgain) {
     EXPECT_TRUE(task_of(name).due) << "but without a schedule, too";
     clock().advance(hours(1));
     EXPECT_TRUE(workers().run_one());
+    EXPECT_TRUE(task_of(name).failed);
     function().on_step = nullptr;
-    put(name, "put");
-    EXPECT_TRUE(workers().run_one()) << "and when it was put right";
+    clock().advance(hours(1));
+    EXPECT_TRUE(workers().run_one()) << "until it succeeds";
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-1");
 }
 
 TEST_F(RenewalTest, TestingAloneFindsTheEnd) {
