@@ -3,11 +3,13 @@
 
 # Logins and changes of passwords that the server does by itself, a connection each, as a rotation needs them.
 measure_target() {
-  printf 'ALTER ROLE bench_1 PASSWORD :verifier;\n' >"$work/alter.sql"
+  # A role for each of pgbench's clients: two cannot change one at a time.
+  printf 'ALTER ROLE change_:client_id PASSWORD :verifier;\n' >"$work/alter.sql"
   local verifier
-  verifier=$(as_admin -c "SELECT quote_literal(rolpassword) FROM pg_authid WHERE rolname = 'bench_1'")
-  # Without TLS: pgbench has no way to be told of the CA but the environment, which as_owner keeps.
-  PGPASSWORD=Adm1n-pass PGSSLMODE=verify-full PGSSLROOTCERT=$target/server.crt as_owner "$pg/pgbench" -n -C -c 8 -j 2 \
+  as_admin -c "DO \$\$ BEGIN FOR i IN 0..7 LOOP EXECUTE format('CREATE ROLE change_%s LOGIN PASSWORD ''old''', i); END LOOP; END \$\$"
+  verifier=$(as_admin -c "SELECT quote_literal(rolpassword) FROM pg_authid WHERE rolname = 'change_0'")
+  # HOME: libpq looks there for a client's certificate.
+  HOME=$work PGPASSWORD=Adm1n-pass PGSSLMODE=verify-full PGSSLROOTCERT=$target/server.crt as_owner "$pg/pgbench" -n -C -c 8 -j 2 \
     -T "$seconds" -D "verifier=$verifier" -f "$work/alter.sql" \
     "host=localhost port=$target_port user=root_admin dbname=postgres" 2>/dev/null |
     awk -v seconds="$seconds" '/^tps/ { printf "{\"name\":\"target_change\",\"token\":\"\",\"in_flight\":8,\"per_second\":%s,\"p50_us\":0,\"p99_us\":0}\n", $3 }' | keep
@@ -29,7 +31,7 @@ CONF
   appliance up
   measure_target
   step "storing logins of $count users"
-  as_admin -c "DO \$\$ BEGIN FOR i IN 2..$count LOOP EXECUTE format('CREATE ROLE bench_%s LOGIN PASSWORD ''old''', i); END LOOP; END \$\$"
+  as_admin -c "DO \$\$ BEGIN FOR i IN 1..$count LOOP EXECUTE format('CREATE ROLE bench_%s LOGIN PASSWORD ''old''', i); END LOOP; END \$\$"
   as_owner "$work/bin/coffer" rotation pause --all >&2
   local maker i
   for maker in 0 1 2 3; do

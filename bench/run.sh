@@ -199,7 +199,6 @@ if [ -n "$rotate" ]; then
   # A server of somebody else's, as the tests have it.
   # shellcheck source=../tests/end-to-end/target_server.sh
   . "$root/tests/end-to-end/target_server.sh"
-  as_admin -c "CREATE ROLE bench_1 LOGIN PASSWORD 'old'"
 fi
 
 for token in ${tokens//,/ }; do
