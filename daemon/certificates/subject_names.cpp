@@ -113,8 +113,8 @@ std::string checked_email(const std::string& email) {
 
 void put_in_order(std::vector<std::string>& names) {
     std::ranges::sort(names);
-    const auto twice = std::ranges::unique(names);
-    names.erase(twice.begin(), twice.end());
+    // Not std::ranges::unique(): clang 14, which compiles the fuzzers, does not take libstdc++'s.
+    names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
 using GeneralNamePtr = std::unique_ptr<GENERAL_NAME, FreeWith<GENERAL_NAME_free>>;
