@@ -15,15 +15,14 @@
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/secret_bytes.hpp"
+#include "crypto/signing_pair.hpp"
 #include "daemon/base/free_with.hpp"
 
 namespace coffer::crypto {
 
 namespace {
 
-// DER of the OIDs of curves (SEC 2, 2.4.2 and 2.5.1).
-constexpr std::array<std::uint8_t, 10> kCurveP256 = {0x06, 0x08, 0x2a, 0x86, 0x48,
-                                                     0xce, 0x3d, 0x03, 0x01, 0x07};
+// DER of the OID of P-384 (SEC 2, 2.5.1).
 constexpr std::array<std::uint8_t, 7> kCurveP384 = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
 constexpr std::array<std::uint8_t, 3> kExponent = {0x01, 0x00, 0x01};
 
@@ -39,28 +38,6 @@ void require_new(const Session& session, std::string_view name, const std::strin
             throw Error(fmt::format("the token holds a key \"{}\" already; it is not overwritten", label));
         }
     }
-}
-
-void describe_private(Template& key, const std::string& label) {
-    key.text(CKA_LABEL, label)
-        .text(CKA_ID, label)
-        .boolean(CKA_TOKEN, true)
-        .boolean(CKA_PRIVATE, true)
-        .boolean(CKA_SENSITIVE, true)
-        .boolean(CKA_EXTRACTABLE, false)
-        .boolean(CKA_SIGN, true)
-        .boolean(CKA_DECRYPT, false)
-        .boolean(CKA_UNWRAP, false);
-}
-
-void describe_public(Template& key, const std::string& label) {
-    key.text(CKA_LABEL, label)
-        .text(CKA_ID, label)
-        .boolean(CKA_TOKEN, true)
-        .boolean(CKA_PRIVATE, false)
-        .boolean(CKA_VERIFY, true)
-        .boolean(CKA_ENCRYPT, false)
-        .boolean(CKA_WRAP, false);
 }
 
 /// A token may ignore a part of a template.
@@ -109,7 +86,7 @@ Curve curve_of(const EVP_PKEY* key) {
     const bool known = EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1;
     ERR_clear_error();
     const int nid = known ? OBJ_txt2nid(group.data()) : NID_undef;
-    if (nid == NID_X9_62_prime256v1) return {kCurveP256, 32};
+    if (nid == NID_X9_62_prime256v1) return {kP256Params, 32};
     if (nid == NID_secp384r1) return {kCurveP384, 48};
     throw Error("the key is on another curve than P-256 and P-384");
 }
@@ -148,13 +125,13 @@ void import_ec(const Session& session, const std::string& label, const EVP_PKEY*
         .number(CKA_KEY_TYPE, CKK_EC)
         .bytes(CKA_EC_PARAMS, curve.oid)
         .bytes(CKA_EC_POINT, point);
-    describe_public(public_key, label);
+    describe_public_half(public_key, label);
     Template private_key;
     private_key.number(CKA_CLASS, CKO_PRIVATE_KEY)
         .number(CKA_KEY_TYPE, CKK_EC)
         .bytes(CKA_EC_PARAMS, curve.oid)
         .bytes(CKA_VALUE, value.view());
-    describe_private(private_key, label);
+    describe_private_half(private_key, label);
     ObjectGuard made_private(session, create(session, private_key));
     const auto made_public = create(session, public_key);
     keep(session, made_public, made_private.release(), label, before_keeping);
@@ -175,7 +152,7 @@ void import_rsa(const Session& session, const std::string& label, const EVP_PKEY
         .number(CKA_KEY_TYPE, CKK_RSA)
         .bytes(CKA_MODULUS, modulus.view())
         .bytes(CKA_PUBLIC_EXPONENT, exponent.view());
-    describe_public(public_key, label);
+    describe_public_half(public_key, label);
     Template private_key;
     private_key.number(CKA_CLASS, CKO_PRIVATE_KEY)
         .number(CKA_KEY_TYPE, CKK_RSA)
@@ -187,7 +164,7 @@ void import_rsa(const Session& session, const std::string& label, const EVP_PKEY
         .bytes(CKA_EXPONENT_1, dp.view())
         .bytes(CKA_EXPONENT_2, dq.view())
         .bytes(CKA_COEFFICIENT, coefficient.view());
-    describe_private(private_key, label);
+    describe_private_half(private_key, label);
     ObjectGuard made_private(session, create(session, private_key));
     const auto made_public = create(session, public_key);
     keep(session, made_public, made_private.release(), label, before_keeping);
@@ -205,15 +182,15 @@ void make_authority_key(const Session& session, std::string_view name, Authority
     Template public_key;
     if (ec) {
         public_key.bytes(CKA_EC_PARAMS,
-                         type == AuthorityKeyType::ec_p256 ? ByteView(kCurveP256) : ByteView(kCurveP384));
+                         type == AuthorityKeyType::ec_p256 ? ByteView(kP256Params) : ByteView(kCurveP384));
     } else {
         public_key
             .number(CKA_MODULUS_BITS, type == AuthorityKeyType::rsa_3072 ? kShorterModulus : kLongerModulus)
             .bytes(CKA_PUBLIC_EXPONENT, kExponent);
     }
-    describe_public(public_key, label);
+    describe_public_half(public_key, label);
     Template private_key;
-    describe_private(private_key, label);
+    describe_private_half(private_key, label);
     CK_MECHANISM mechanism{ec ? CKM_EC_KEY_PAIR_GEN : CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0};
     CK_OBJECT_HANDLE made_public = CK_INVALID_HANDLE;
     CK_OBJECT_HANDLE made_private = CK_INVALID_HANDLE;

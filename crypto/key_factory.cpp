@@ -9,13 +9,11 @@
 #include "crypto/key_names.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
+#include "crypto/signing_pair.hpp"
 
 namespace coffer::crypto {
 
 namespace {
-
-// DER of the OID 1.2.840.10045.3.1.7 (prime256v1; SEC 2, 2.4.2).
-constexpr std::array<std::uint8_t, 10> kP256 = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
 CK_OBJECT_HANDLE generate_key(const Session& session, CK_MECHANISM_TYPE type, Template& key) {
     CK_MECHANISM mechanism{type, nullptr, 0};
@@ -151,24 +149,10 @@ void KeyFactory::make_audit_generation(std::uint32_t generation) {
         throw Error(fmt::format("the token holds {} already", audit_key_label(key.generation)));
     }
     Template public_key;
-    public_key.bytes(CKA_EC_PARAMS, kP256)
-        .text(CKA_LABEL, label)
-        .text(CKA_ID, label)
-        .boolean(CKA_TOKEN, true)
-        .boolean(CKA_PRIVATE, false)
-        .boolean(CKA_VERIFY, true)
-        .boolean(CKA_ENCRYPT, false)
-        .boolean(CKA_WRAP, false);
+    public_key.bytes(CKA_EC_PARAMS, kP256Params);
+    describe_public_half(public_key, label);
     Template private_key;
-    private_key.text(CKA_LABEL, label)
-        .text(CKA_ID, label)
-        .boolean(CKA_TOKEN, true)
-        .boolean(CKA_PRIVATE, true)
-        .boolean(CKA_SENSITIVE, true)
-        .boolean(CKA_EXTRACTABLE, false)
-        .boolean(CKA_SIGN, true)
-        .boolean(CKA_DECRYPT, false)
-        .boolean(CKA_UNWRAP, false);
+    describe_private_half(private_key, label);
     CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
     CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
     CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;

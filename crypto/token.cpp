@@ -126,6 +126,14 @@ void Token::refresh_keys() {
     data_keys_.keep_only(generations());
 }
 
+template <class Change>
+void Token::change_keys(const Change& change) {
+    static_cast<void>(require_live());
+    const auto session = writing_session();
+    change(session);
+    refresh_keys();
+}
+
 namespace {
 /// Whoever is logged in as the user cannot mark a key as trusted, and without that it could not be used.
 void refuse_where_trust_is_needed(const Profile& profile) {
@@ -155,38 +163,23 @@ void Token::make_generation(std::string_view name, const MasterKeyRef& ref) {
 }
 
 void Token::destroy_generation(const MasterKeyRef& ref) {
-    static_cast<void>(require_live());
-    const auto session = writing_session();
-    destroy_master_key(session, ref);
-    refresh_keys();
+    change_keys([&](const Session& session) { destroy_master_key(session, ref); });
 }
 
 void Token::make_seal_generation(std::uint32_t generation) {
-    static_cast<void>(require_live());
-    const auto session = writing_session();
-    KeyFactory(session).make_seal_generation(generation);
-    refresh_keys();
+    change_keys([&](const Session& session) { KeyFactory(session).make_seal_generation(generation); });
 }
 
 void Token::destroy_seal_generation(std::uint32_t generation) {
-    static_cast<void>(require_live());
-    const auto session = writing_session();
-    destroy_seal_key(session, generation);
-    refresh_keys();
+    change_keys([&](const Session& session) { destroy_seal_key(session, generation); });
 }
 
 void Token::make_audit_generation(std::uint32_t generation) {
-    static_cast<void>(require_live());
-    const auto session = writing_session();
-    KeyFactory(session).make_audit_generation(generation);
-    refresh_keys();
+    change_keys([&](const Session& session) { KeyFactory(session).make_audit_generation(generation); });
 }
 
 void Token::destroy_audit_generation(std::uint32_t generation) {
-    static_cast<void>(require_live());
-    const auto session = writing_session();
-    destroy_audit_key(session, generation);
-    refresh_keys();
+    change_keys([&](const Session& session) { destroy_audit_key(session, generation); });
 }
 
 void Token::go_stale() noexcept {

@@ -84,6 +84,9 @@ private:
     [[nodiscard]] LiveToken& require_live();
     /// A session that may make and destroy token objects.
     [[nodiscard]] Session writing_session() const;
+    /// Calls `change` with a session that may write, and reads the keys back.
+    template <class Change>
+    void change_keys(const Change& change);
     void go_stale() noexcept;
     void leave_libp11() noexcept;
 

@@ -11,6 +11,7 @@
 #include "crypto/data_key.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/seal_form.hpp"
+#include "crypto/signing_pair.hpp"
 #include "hsm-config/coffer_hsm/probe_keys.hpp"
 #include "hsm-config/coffer_hsm/profile_text.hpp"
 
@@ -272,11 +273,8 @@ Verdict probe_hmac(const Session& session) {
 }
 
 Verdict probe_ecdsa(const Session& session) {
-    // DER of the OID of P-256 (SEC 2, 2.4.2).
-    static constexpr std::array<std::uint8_t, 10> kP256 = {0x06, 0x08, 0x2a, 0x86, 0x48,
-                                                           0xce, 0x3d, 0x03, 0x01, 0x07};
     crypto::Template public_key;
-    public_key.bytes(CKA_EC_PARAMS, kP256).boolean(CKA_TOKEN, false).boolean(CKA_VERIFY, true);
+    public_key.bytes(CKA_EC_PARAMS, crypto::kP256Params).boolean(CKA_TOKEN, false).boolean(CKA_VERIFY, true);
     crypto::Template private_key;
     private_key.boolean(CKA_TOKEN, false)
         .boolean(CKA_PRIVATE, true)
