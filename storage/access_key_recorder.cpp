@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "storage/blocking.hpp"
+
 namespace coffer::storage {
 
 AccessKeyRecorder::AccessKeyRecorder(Database& database, std::chrono::milliseconds flush_interval)
@@ -35,15 +37,8 @@ void AccessKeyRecorder::flush(Deadline deadline) {
         const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kFlushBatchRows, rest.size()));
         const std::vector<AccessKeyUse> batch(cut, rest.end());
         try {
-            static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-                database_.write<Done>(
-                    {.priority = Priority::rewrap, .deadline = deadline},
-                    [batch](WriteTransaction& tx) {
-                        AccessKeyUses::record(tx, batch);
-                        return Done{};
-                    },
-                    std::move(done));
-            }));
+            write_and_wait(database_, {.priority = Priority::rewrap, .deadline = deadline},
+                           [&batch](WriteTransaction& tx) { AccessKeyUses::record(tx, batch); });
         } catch (const std::exception&) {
             // Kept; the database's own observer knows what is wrong.
             for (const auto& use : rest) record(use.access_key_id, use.used, use.service, use.region);

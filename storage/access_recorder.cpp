@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/blocking.hpp"
+
 namespace coffer::storage {
 
 namespace {
@@ -135,15 +137,8 @@ void AccessRecorder::flush(Deadline deadline) {
         const std::vector<SecretRepository::Access> batch(cut, rest.end());
         rest.erase(cut, rest.end());
         try {
-            static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-                database_.write<Done>(
-                    {.priority = Priority::rewrap, .deadline = deadline},
-                    [batch](WriteTransaction& tx) {
-                        SecretRepository::record_accesses(tx, batch);
-                        return Done{};
-                    },
-                    std::move(done));
-            }));
+            write_and_wait(database_, {.priority = Priority::rewrap, .deadline = deadline},
+                           [&batch](WriteTransaction& tx) { SecretRepository::record_accesses(tx, batch); });
         } catch (const Error&) {
             return;  // kept; the database's own observer knows what is wrong
         }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/blocking.hpp"
+
 namespace coffer::storage {
 
 UsageRecorder::UsageRecorder(Database& database, std::string node, UsageRecorderConfig config)
@@ -38,15 +40,8 @@ bool UsageRecorder::flush(DailyCounts& counts, Adds adds, Deadline deadline) {
         const auto cut = rest.end() - static_cast<std::ptrdiff_t>(std::min(kFlushBatchRows, rest.size()));
         const std::vector<UsageCount> batch(cut, rest.end());
         try {
-            static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-                database_.write<Done>(
-                    {.priority = Priority::rewrap, .deadline = deadline},
-                    [batch, adds, node = node_](WriteTransaction& tx) {
-                        adds(tx, node, batch);
-                        return Done{};
-                    },
-                    std::move(done));
-            }));
+            write_and_wait(database_, {.priority = Priority::rewrap, .deadline = deadline},
+                           [&](WriteTransaction& tx) { adds(tx, node_, batch); });
         } catch (const std::exception&) {
             // Back to the others, since then counted; the database's own observer knows what is wrong.
             for (const auto& kept : rest) counts.add(kept.key, kept.part, kept.day, kept.tally);

@@ -6,6 +6,7 @@
 
 #include "daemon/iam/access_key_rewrap.hpp"
 #include "daemon/keys/key_set.hpp"
+#include "storage/blocking.hpp"
 #include "storage/rewrap_repository.hpp"
 
 namespace coffer::keys {
@@ -14,13 +15,6 @@ using storage::MasterKeyRepository;
 using storage::WriteTransaction;
 
 namespace {
-
-template <class T>
-T run_write(storage::Database& database, Deadline deadline, UniqueFunction<T(WriteTransaction&)> job) {
-    return wait_for<T>([&](Completion<T> done) {
-        database.write<T>({Priority::write, deadline}, std::move(job), std::move(done));
-    });
-}
 
 std::vector<storage::RetiredGeneration> as_retired(const Uuid& key,
                                                    const std::vector<std::uint32_t>& generations) {
@@ -92,24 +86,21 @@ RetirementResult retire_generations(
     const RetirementParts& parts, const Uuid& key, std::vector<std::uint32_t> generations, bool whole,
     Deadline deadline, const std::function<void(WriteTransaction&, const RetirementResult&)>& event) {
     const auto retired = as_retired(key, generations);
-    static_cast<void>(run_write<Done>(parts.database, deadline, [&retired](WriteTransaction& tx) {
-        MasterKeyRepository::retire(tx, retired);
-        return Done{};
-    }));
+    storage::write_and_wait(parts.database, {Priority::write, deadline},
+                            [&retired](WriteTransaction& tx) { MasterKeyRepository::retire(tx, retired); });
     const auto take_back = [&](const std::vector<std::uint32_t>& kept) {
         take_retirement_back(parts.database, as_retired(key, kept), deadline);
     };
     RetirementResult result;
     try {
-        static_cast<void>(run_write<Done>(parts.database, deadline, [](WriteTransaction& tx) {
-            MasterKeyRepository::wait_for_writers(tx);
-            return Done{};
-        }));
-        result = run_write<RetirementResult>(parts.database, deadline, [&](WriteTransaction& tx) {
-            auto taken = take_out(tx, parts, key, generations, whole);
-            event(tx, taken);
-            return taken;
-        });
+        storage::write_and_wait(parts.database, {Priority::write, deadline},
+                                [](WriteTransaction& tx) { MasterKeyRepository::wait_for_writers(tx); });
+        result =
+            storage::write_and_wait(parts.database, {Priority::write, deadline}, [&](WriteTransaction& tx) {
+                auto taken = take_out(tx, parts, key, generations, whole);
+                event(tx, taken);
+                return taken;
+            });
     } catch (...) {
         // Whoever writes under them again may: nothing was destroyed. Where this does not go either, the
         // keeper sees generations that are registered and retired, and takes that back.
@@ -136,7 +127,7 @@ RetirementResult retire_generations(
 
 void take_retirement_back(storage::Database& database,
                           const std::vector<storage::RetiredGeneration>& generations, Deadline deadline) {
-    static_cast<void>(run_write<Done>(database, deadline, [&](WriteTransaction& tx) {
+    storage::write_and_wait(database, {Priority::write, deadline}, [&](WriteTransaction& tx) {
         const auto keys = MasterKeyRepository::lock(tx);
         auto there = generations;
         std::erase_if(there, [&](const auto& each) {
@@ -145,14 +136,13 @@ void take_retirement_back(storage::Database& database,
             });
         });
         MasterKeyRepository::unretire(tx, there);
-        return Done{};
-    }));
+    });
 }
 
 void destroy_in_token(const RetirementParts& parts, const std::vector<crypto::MasterKeyRef>& refs,
                       Deadline deadline) {
     if (refs.empty()) return;
-    static_cast<void>(run_write<Done>(parts.database, deadline, [&](WriteTransaction& tx) {
+    storage::write_and_wait(parts.database, {Priority::write, deadline}, [&](WriteTransaction& tx) {
         MasterKeyRepository::lock_token(tx);
         const auto keys = MasterKeyRepository::load(tx);
         for (const auto& ref : refs) {
@@ -161,8 +151,7 @@ void destroy_in_token(const RetirementParts& parts, const std::vector<crypto::Ma
             });
             if (!registered) parts.hsm.key_changes().destroy_generation(ref, tx.deadline());
         }
-        return Done{};
-    }));
+    });
 }
 
 }  // namespace coffer::keys

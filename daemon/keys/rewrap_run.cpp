@@ -8,6 +8,7 @@
 
 #include "daemon/iam/access_key_rewrap.hpp"
 #include "daemon/keys/key_set.hpp"
+#include "storage/blocking.hpp"
 #include "storage/master_key_repository.hpp"
 
 namespace coffer::keys {
@@ -33,14 +34,12 @@ JobOptions RewrapRun::patient() const {
 
 template <class T>
 T RewrapRun::read(UniqueFunction<T(storage::ReadTransaction&)> job) const {
-    return wait_for<T>(
-        [&](Completion<T> done) { parts_.database.read<T>(patient(), std::move(job), std::move(done)); });
+    return storage::read_and_wait(parts_.database, patient(), std::move(job));
 }
 
 template <class T>
 T RewrapRun::write(UniqueFunction<T(storage::WriteTransaction&)> job) const {
-    return wait_for<T>(
-        [&](Completion<T> done) { parts_.database.write<T>(patient(), std::move(job), std::move(done)); });
+    return storage::write_and_wait(parts_.database, patient(), std::move(job));
 }
 
 void RewrapRun::wait(std::chrono::milliseconds time, const std::stop_token& stop) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/secrets/errors.hpp"
+#include "storage/blocking.hpp"
 #include "storage/master_key_repository.hpp"
 
 namespace coffer::keys {
@@ -112,12 +113,9 @@ void tell_seal_generations(storage::WriteTransaction& tx, const KeyTools& tools)
 }
 
 void seal_under_active(crypto::Hsm& hsm, storage::Database& database, Deadline deadline) {
-    using Keys = std::vector<StoredSealKey>;
-    const auto told = wait_for<Keys>([&](Completion<Keys> done) {
-        database.read<Keys>(
-            {Priority::read, deadline},
-            [](storage::ReadTransaction& tx) { return SealKeyRepository::keys(tx); }, std::move(done));
-    });
+    const auto told =
+        storage::read_and_wait(database, {Priority::read, deadline},
+                               [](storage::ReadTransaction& tx) { return SealKeyRepository::keys(tx); });
     hsm.seals().told(newest_told(told));
     hsm.seals().seal_under(newest_active(told));
 }

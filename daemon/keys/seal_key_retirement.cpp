@@ -10,6 +10,7 @@
 #include "daemon/keys/token_key_retirement.hpp"
 #include "daemon/keys/told_seal_keys.hpp"
 #include "daemon/secrets/errors.hpp"
+#include "storage/blocking.hpp"
 
 namespace coffer::keys {
 
@@ -126,16 +127,11 @@ v1::RetireKeyGenerationsResponse KeyService::retire_seal_key(Context call,
 void KeyService::reopen_reseal(Context call, const std::map<std::uint32_t, std::int64_t>& rows,
                                std::uint32_t newest) {
     if (rows.empty() || rows.begin()->first >= newest) return;
-    static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-        parts_.database.write<Done>(
-            {Priority::write, call.deadline},
-            [&](storage::WriteTransaction& tx) {
-                const auto progress = ResealRepository::progress(tx, newest);
-                if (progress && progress->ended) ResealRepository::reopen(tx, newest);
-                return Done{};
-            },
-            std::move(done));
-    }));
+    storage::write_and_wait(parts_.database, {Priority::write, call.deadline},
+                            [newest](storage::WriteTransaction& tx) {
+                                const auto progress = ResealRepository::progress(tx, newest);
+                                if (progress && progress->ended) ResealRepository::reopen(tx, newest);
+                            });
     parts_.changed();
 }
 

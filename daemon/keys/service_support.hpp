@@ -3,6 +3,7 @@
 
 #include "daemon/keys/service.hpp"
 #include "daemon/secrets/request_record.hpp"
+#include "storage/blocking.hpp"
 
 namespace coffer::keys {
 
@@ -25,9 +26,7 @@ inline void keep_generation(v1::RetireKeyGenerationsResponse& response, std::uin
 
 template <class T>
 T KeyService::read(Context call, UniqueFunction<T(storage::ReadTransaction&)> job) const {
-    return wait_for<T>([&](Completion<T> done) {
-        parts_.database.read<T>({Priority::rotation, call.deadline}, std::move(job), std::move(done));
-    });
+    return storage::read_and_wait(parts_.database, {Priority::rotation, call.deadline}, std::move(job));
 }
 
 template <class T>
@@ -38,9 +37,8 @@ T KeyService::write(Context call, UniqueFunction<T(storage::WriteTransaction&)> 
             secrets::store_change(call, tx);
             return result;
         };
-    T result = wait_for<T>([&](Completion<T> done) {
-        parts_.database.write<T>({Priority::write, call.deadline}, std::move(recorded), std::move(done));
-    });
+    T result =
+        storage::write_and_wait(parts_.database, {Priority::write, call.deadline}, std::move(recorded));
     call.record->committed = true;
     return result;
 }

@@ -5,6 +5,7 @@
 #include "daemon/keys/audit_generations.hpp"
 #include "daemon/keys/seal_generations.hpp"
 #include "daemon/keys/token_key_retirement.hpp"
+#include "storage/blocking.hpp"
 #include "storage/master_key_repository.hpp"
 
 namespace coffer::keys {
@@ -19,53 +20,37 @@ constexpr std::chrono::seconds kTokenKeyPatience{30};
 /// A stop does not wait long for a database that is away.
 constexpr std::chrono::seconds kFarewellPatience{2};
 
-Deadline token_key_deadline() {
-    return std::chrono::steady_clock::now() + kTokenKeyPatience;
+JobOptions token_key_options() {
+    return {Priority::rotation, std::chrono::steady_clock::now() + kTokenKeyPatience};
 }
 
-void write_token_keys(storage::Database& database, Deadline deadline,
-                      const std::function<void(storage::WriteTransaction&)>& job) {
-    static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-        database.write<Done>(
-            {Priority::rotation, deadline},
-            [&job](storage::WriteTransaction& tx) {
-                job(tx);
-                return Done{};
-            },
-            std::move(done));
-    }));
-}
+using Generations = std::vector<std::uint32_t>;
 
-/// The generations of `told` that are in use and those that `held` has: whether they differ.
+/// Those of `told` that are retired, or are not.
 template <class Key>
-bool differs(const std::vector<Key>& told, const std::vector<std::uint32_t>& held) {
-    std::vector<std::uint32_t> wanted;
+Generations told_generations(const std::vector<Key>& told, bool retired) {
+    Generations generations;
     for (const auto& key : told) {
-        if (!key.retired) wanted.push_back(key.generation);
+        if (key.retired == retired) generations.push_back(key.generation);
     }
-    return wanted != held;
+    return generations;
 }
 
-std::vector<std::uint32_t> held_audit_keys(crypto::Hsm& hsm) {
-    std::vector<std::uint32_t> generations;
+Generations held_audit_keys(crypto::Hsm& hsm) {
+    Generations generations;
     for (const auto& key : hsm.audit_key().generations()) generations.push_back(key.generation);
     return generations;
 }
 
-bool contains(const std::vector<std::uint32_t>& generations, std::uint32_t generation) {
+bool contains(const Generations& generations, std::uint32_t generation) {
     return std::ranges::find(generations, generation) != generations.end();
 }
 
 }  // namespace
 
 TokenKeyKeeper::Told TokenKeyKeeper::load() const {
-    return wait_for<Told>([&](Completion<Told> done) {
-        parts_.database.read<Told>(
-            {Priority::rotation, token_key_deadline()},
-            [](storage::ReadTransaction& tx) {
-                return Told{TokenKeyRepository::audit_keys(tx), SealKeyRepository::keys(tx)};
-            },
-            std::move(done));
+    return storage::read_and_wait(parts_.database, token_key_options(), [](storage::ReadTransaction& tx) {
+        return Told{TokenKeyRepository::audit_keys(tx), SealKeyRepository::keys(tx)};
     });
 }
 
@@ -73,13 +58,13 @@ void TokenKeyKeeper::look() {
     told_ = load();
     auto& hsm = parts_.hsm;
     hsm.seals().told(newest_told(told_.seal_keys));
-    if (differs(told_.audit_keys, held_audit_keys(hsm)) ||
-        differs(told_.seal_keys, hsm.seals().generations())) {
-        hsm.key_changes().refresh(token_key_deadline());
+    if (told_generations(told_.audit_keys, false) != held_audit_keys(hsm) ||
+        told_generations(told_.seal_keys, false) != hsm.seals().generations()) {
+        hsm.key_changes().refresh(token_key_options().deadline);
     }
     tell_missing();
     if (!has_untold(told_.audit_keys, hsm) && !has_untold_seal_key(told_.seal_keys, hsm)) return;
-    write_token_keys(parts_.database, token_key_deadline(), [this](storage::WriteTransaction& tx) {
+    storage::write_and_wait(parts_.database, token_key_options(), [this](storage::WriteTransaction& tx) {
         tell_audit_generations(tx, {parts_.hsm, parts_.clock});
         tell_seal_generations(tx, {parts_.hsm, parts_.clock});
     });
@@ -88,16 +73,13 @@ void TokenKeyKeeper::look() {
 
 std::set<std::pair<TokenKey, std::uint32_t>> TokenKeyKeeper::not_held() const {
     std::set<std::pair<TokenKey, std::uint32_t>> missing;
-    const auto audit_keys = held_audit_keys(parts_.hsm);
-    for (const auto& key : told_.audit_keys) {
-        if (!key.retired && !contains(audit_keys, key.generation))
-            missing.emplace(TokenKey::audit, key.generation);
-    }
-    const auto seal_keys = parts_.hsm.seals().generations();
-    for (const auto& key : told_.seal_keys) {
-        if (!key.retired && !contains(seal_keys, key.generation))
-            missing.emplace(TokenKey::seal, key.generation);
-    }
+    const auto look = [&missing](TokenKey key, const Generations& in_use, const Generations& held) {
+        for (const auto generation : in_use) {
+            if (!contains(held, generation)) missing.emplace(key, generation);
+        }
+    };
+    look(TokenKey::audit, told_generations(told_.audit_keys, false), held_audit_keys(parts_.hsm));
+    look(TokenKey::seal, told_generations(told_.seal_keys, false), parts_.hsm.seals().generations());
     return missing;
 }
 
@@ -130,7 +112,7 @@ void TokenKeyKeeper::tell_holder() {
     // What keys were derived from, not what the token shows by now.
     const std::pair holder{derived_.back(), parts_.hsm.seals().sealing_generation()};
     if (told_holder_ == holder && now - told_at_ < kHolderTold) return;
-    write_token_keys(parts_.database, token_key_deadline(), [&](storage::WriteTransaction& tx) {
+    storage::write_and_wait(parts_.database, token_key_options(), [&](storage::WriteTransaction& tx) {
         SealKeyRepository::put_holder(tx, parts_.node, holder.first, holder.second, parts_.clock.now());
     });
     told_holder_ = holder;
@@ -139,7 +121,7 @@ void TokenKeyKeeper::tell_holder() {
 
 /// The next look, which the change in the database causes, goes over to it.
 void TokenKeyKeeper::activate_if_all_know(std::uint32_t generation) {
-    write_token_keys(parts_.database, token_key_deadline(), [&](storage::WriteTransaction& tx) {
+    storage::write_and_wait(parts_.database, token_key_options(), [&](storage::WriteTransaction& tx) {
         MasterKeyRepository::lock_token(tx);
         if (nodes_without(SealKeyRepository::holders(tx), generation).empty())
             SealKeyRepository::activate(tx, generation, parts_.clock.now());
@@ -147,8 +129,8 @@ void TokenKeyKeeper::activate_if_all_know(std::uint32_t generation) {
 }
 
 void TokenKeyKeeper::say_goodbye() {
-    write_token_keys(
-        parts_.database, std::chrono::steady_clock::now() + kFarewellPatience,
+    storage::write_and_wait(
+        parts_.database, {Priority::rotation, std::chrono::steady_clock::now() + kFarewellPatience},
         [this](storage::WriteTransaction& tx) { SealKeyRepository::stop_holder(tx, parts_.node); });
 }
 
@@ -160,8 +142,9 @@ void TokenKeyKeeper::tell_signer() {
         told_signer_->generation == signer->generation && signer->seen < told_signer_->seen + kSignerTold) {
         return;
     }
-    write_token_keys(parts_.database, token_key_deadline(),
-                     [&](storage::WriteTransaction& tx) { TokenKeyRepository::put_signer(tx, *signer); });
+    storage::write_and_wait(parts_.database, token_key_options(), [&](storage::WriteTransaction& tx) {
+        TokenKeyRepository::put_signer(tx, *signer);
+    });
     told_signer_ = signer;
 }
 
@@ -175,22 +158,18 @@ void TokenKeyKeeper::finish_retirements() {
         return key.marked_seconds_ago && *key.marked_seconds_ago >= kLeftBehind.count();
     });
     if (left_behind) {
-        write_token_keys(parts_.database, token_key_deadline(), [](storage::WriteTransaction& tx) {
+        storage::write_and_wait(parts_.database, token_key_options(), [](storage::WriteTransaction& tx) {
             SealKeyRepository::unmark_left_behind(tx, kLeftBehind);
         });
     }
-    const auto audit_keys = held_audit_keys(parts_.hsm);
-    for (const auto& key : told_.audit_keys) {
-        if (key.retired && contains(audit_keys, key.generation))
-            destroy_in_token({parts_.hsm, parts_.database}, TokenKey::audit, key.generation,
-                             token_key_deadline());
-    }
-    const auto seal_keys = parts_.hsm.seals().generations();
-    for (const auto& key : told_.seal_keys) {
-        if (key.retired && contains(seal_keys, key.generation))
-            destroy_in_token({parts_.hsm, parts_.database}, TokenKey::seal, key.generation,
-                             token_key_deadline());
-    }
+    const auto destroy = [this](TokenKey key, const Generations& retired, const Generations& held) {
+        for (const auto generation : retired) {
+            if (!contains(held, generation)) continue;
+            destroy_in_token({parts_.hsm, parts_.database}, key, generation, token_key_options().deadline);
+        }
+    };
+    destroy(TokenKey::audit, told_generations(told_.audit_keys, true), held_audit_keys(parts_.hsm));
+    destroy(TokenKey::seal, told_generations(told_.seal_keys, true), parts_.hsm.seals().generations());
 }
 
 }  // namespace coffer::keys

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "storage/blocking.hpp"
 #include "storage/master_key_repository.hpp"
 #include "storage/token_key_repository.hpp"
 
@@ -14,13 +15,6 @@ using storage::SealKeyRepository;
 using storage::WriteTransaction;
 
 namespace {
-
-template <class T>
-T write_retirement(storage::Database& database, Deadline deadline, UniqueFunction<T(WriteTransaction&)> job) {
-    return wait_for<T>([&](Completion<T> done) {
-        database.write<T>({Priority::write, deadline}, std::move(job), std::move(done));
-    });
-}
 
 /// Whether `generation` is retired. Throws IntegrityError when the database says so and Coffer did not: a key
 /// that is destroyed takes all backups with it.
@@ -73,7 +67,7 @@ SealRetirement count_and_retire(WriteTransaction& tx, const std::vector<std::uin
 
 void destroy_in_token(const TokenKeyRetirementParts& parts, TokenKey key, std::uint32_t generation,
                       Deadline deadline) {
-    static_cast<void>(write_retirement<Done>(parts.database, deadline, [&](WriteTransaction& tx) {
+    storage::write_and_wait(parts.database, {Priority::write, deadline}, [&](WriteTransaction& tx) {
         MasterKeyRepository::lock_token(tx);
         if (key == TokenKey::seal) {
             if (is_retired(tx, SealKeyRepository::keys(tx), "seal", generation))
@@ -81,8 +75,7 @@ void destroy_in_token(const TokenKeyRetirementParts& parts, TokenKey key, std::u
         } else if (is_retired(tx, storage::TokenKeyRepository::audit_keys(tx), "audit", generation)) {
             parts.hsm.key_changes().destroy_audit_generation(generation, tx.deadline());
         }
-        return Done{};
-    }));
+    });
 }
 
 SealRetirement retire_seal_generations(
@@ -90,30 +83,30 @@ SealRetirement retire_seal_generations(
     const std::function<void(WriteTransaction&, const SealRetirement&)>& event) {
     const auto retirement = Uuid::random();
     using Numbers = std::vector<std::uint32_t>;
-    const auto marked = write_retirement<Numbers>(database, deadline, [&](WriteTransaction& tx) {
-        Numbers own;
-        for (const auto number : generations) {
-            if (SealKeyRepository::mark(tx, number, retirement)) own.push_back(number);
-        }
-        return own;
-    });
+    const auto marked =
+        storage::write_and_wait(database, {Priority::write, deadline}, [&](WriteTransaction& tx) {
+            Numbers own;
+            for (const auto number : generations) {
+                if (SealKeyRepository::mark(tx, number, retirement)) own.push_back(number);
+            }
+            return own;
+        });
     SealRetirement result;
     try {
         if (!marked.empty()) {
-            result = write_retirement<SealRetirement>(database, deadline, [&](WriteTransaction& tx) {
-                auto counted = count_and_retire(tx, marked, retirement, force);
-                if (!counted.retired.empty()) event(tx, counted);
-                return counted;
-            });
+            result =
+                storage::write_and_wait(database, {Priority::write, deadline}, [&](WriteTransaction& tx) {
+                    auto counted = count_and_retire(tx, marked, retirement, force);
+                    if (!counted.retired.empty()) event(tx, counted);
+                    return counted;
+                });
         }
     } catch (...) {
         // What is under them may be written again: nothing was destroyed. Where this does not go either, a
         // keeper ends the attempt that was left behind.
         try {
-            static_cast<void>(write_retirement<Done>(database, deadline, [&](WriteTransaction& tx) {
-                SealKeyRepository::unmark(tx, retirement);
-                return Done{};
-            }));
+            storage::write_and_wait(database, {Priority::write, deadline},
+                                    [&](WriteTransaction& tx) { SealKeyRepository::unmark(tx, retirement); });
         } catch (const std::exception&) {
         }
         throw;

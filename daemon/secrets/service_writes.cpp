@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/base/outcome.hpp"
+#include "storage/blocking.hpp"
 
 namespace coffer::secrets {
 
@@ -25,9 +25,7 @@ void ServiceWrites::run(Job job, ServiceAction action, JobOptions options) const
     };
     Event event;
     try {
-        event = wait_for<Event>([&](Completion<Event> done) {
-            database_.write<Event>(options, std::move(whole), std::move(done));
-        });
+        event = storage::write_and_wait(database_, options, std::move(whole));
     } catch (...) {
         for (const auto& id : *stored) trail->abandon_action(id);
         throw;
