@@ -53,15 +53,24 @@ std::vector<Statement> adding_statements() {
     };
 }
 
-/// `rotations`: a query of key and number, which exist for some keys and some that have no requests.
-std::string sum_by(const char* column, const std::string& rotations) {
+/// Requests of an operation have no rotations: those are the functions'.
+std::string sum_by_operation() {
     return fmt::format(
-        "SELECT key, coalesce(r.count, 0)::bigint, coalesce(r.errors, 0)::bigint, coalesce(o.count, "
-        "0)::bigint "
-        "FROM (SELECT {0} AS key, sum(count) AS count, sum(errors) AS errors FROM usage_requests "
-        "WHERE {1} GROUP BY 1) r FULL JOIN ({2}) o USING (key) "
-        "ORDER BY 2 DESC, 4 DESC, key LIMIT $3::bigint",
-        column, kRange, rotations);
+        "SELECT operation, sum(count)::bigint, sum(errors)::bigint, 0::bigint FROM usage_requests WHERE {} "
+        "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $3::bigint",
+        kRange);
+}
+
+/// Some have requests, some have rotations.
+std::string sum_by_principal() {
+    return fmt::format(
+        "SELECT principal, coalesce(r.count, 0)::bigint, coalesce(r.errors, 0)::bigint, "
+        "coalesce(o.count, 0)::bigint FROM "
+        "(SELECT principal, sum(count) AS count, sum(errors) AS errors FROM usage_requests WHERE {0} "
+        "GROUP BY 1) r FULL JOIN "
+        "(SELECT principal, sum(count) AS count FROM usage_rotations WHERE {0} GROUP BY 1) o "
+        "USING (principal) ORDER BY 2 DESC, 4 DESC, 1 LIMIT $3::bigint",
+        kRange);
 }
 
 Statement snapshot_statement() {
@@ -123,8 +132,6 @@ void add(WriteTransaction& tx, const char* statement, const std::string& node,
 
 std::vector<Statement> usage_statements() {
     auto statements = adding_statements();
-    const auto rotations_by_principal = fmt::format(
-        "SELECT principal AS key, sum(count) AS count FROM usage_rotations WHERE {} GROUP BY 1", kRange);
     const std::vector<Statement> others{
         {"usage_claim_day",
          "INSERT INTO usage_days (day, node) VALUES (date '1970-01-01' + $1::int, $2) "
@@ -149,8 +156,8 @@ std::vector<Statement> usage_statements() {
          fmt::format("SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(errors), 0)::bigint, "
                      "coalesce(sum(rotations), 0)::bigint FROM usage_tags WHERE tag_key = '' AND {}",
                      kRange)},
-        {"usage_by_principal", sum_by("principal", rotations_by_principal)},
-        {"usage_by_operation", sum_by("operation", "SELECT ''::text AS key, 0 AS count WHERE false")},
+        {"usage_by_principal", sum_by_principal()},
+        {"usage_by_operation", sum_by_operation()},
         {"usage_by_tag",
          fmt::format("SELECT tag_value, coalesce(s.secrets, 0)::bigint, coalesce(s.scheduled, 0)::bigint, "
                      "coalesce(r.requests, 0)::bigint, coalesce(r.errors, 0)::bigint, "
