@@ -60,6 +60,18 @@ void sync_all(int fd, std::string_view name) {
     if (::fsync(fd) != 0) throw FileError("fsync", name, errno);
 }
 
+void replace_file(const std::filesystem::path& file, std::string_view content, mode_t mode) {
+    auto beside = file;
+    beside += ".new";
+    {
+        const auto out = open_file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+        if (::fchmod(out.get(), mode) != 0) throw FileError("fchmod", beside.string(), errno);
+        write_at(out.get(), content, 0, beside.string());
+        sync_data(out.get(), beside.string());
+    }
+    if (::rename(beside.c_str(), file.c_str()) != 0) throw FileError("rename", beside.string(), errno);
+}
+
 void truncate_file(int fd, std::uint64_t size, std::string_view name) {
     while (::ftruncate(fd, static_cast<off_t>(size)) != 0) {
         if (errno != EINTR) throw FileError("truncate", name, errno);

@@ -42,6 +42,9 @@ void write_at(int fd, std::string_view bytes, std::uint64_t offset, std::string_
 void sync_data(int fd, std::string_view name);
 /// fsync(2), for directories. Throws FileError.
 void sync_all(int fd, std::string_view name);
+/// Replaces `file` in one step, so that whoever opens it reads all of the old or all of the new content. Its
+/// mode is `mode`, whatever the umask is. The folder is not synced. Throws FileError.
+void replace_file(const std::filesystem::path& file, std::string_view content, mode_t mode = kFileMode);
 /// ftruncate(2). Throws FileError.
 void truncate_file(int fd, std::uint64_t size, std::string_view name);
 /// The size of an open file, in bytes. Throws FileError.

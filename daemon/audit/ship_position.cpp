@@ -1,9 +1,5 @@
 #include "daemon/audit/ship_position.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <sstream>
 
 #include "daemon/audit/journal_directory.hpp"
@@ -49,14 +45,7 @@ std::optional<JournalPosition> load_position(const std::filesystem::path& file, 
 }
 
 void save_position(const std::filesystem::path& file, Uuid journal, const JournalPosition& position) {
-    auto temporary = file;
-    temporary += ".new";
-    {
-        const auto out = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, kFileMode);
-        write_at(out.get(), encode(journal, position), 0, temporary.string());
-        sync_data(out.get(), temporary.string());
-    }
-    if (::rename(temporary.c_str(), file.c_str()) != 0) throw FileError("rename", temporary.string(), errno);
+    replace_file(file, encode(journal, position));
 }
 
 }  // namespace coffer::audit

@@ -1,21 +1,15 @@
 #include "daemon/certificates/list_keeper.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <system_error>
 #include <utility>
 
-#include "daemon/base/fd.hpp"
-#include "daemon/base/thread_name.hpp"
+#include "daemon/audit/posix_file.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/service_writes.hpp"
+#include "storage/blocking.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::certificates {
@@ -89,65 +83,26 @@ bool is_content_of(const std::filesystem::path& file, const Bytes& list) {
     return Bytes(std::istreambuf_iterator<char>(in), {}) == list;
 }
 
-/// Replaces the file in one step, so that whoever reads it reads a whole list.
-void replace_file(const std::filesystem::path& file, const Bytes& content) {
-    const auto fail = [&](const char* what) {
-        throw Error(file.string() + " cannot be " + what + ": " + std::generic_category().message(errno));
-    };
-    auto beside = file;
-    beside += ".new";
-    {
-        constexpr ::mode_t kReadable = 0644;
-        const Fd out(
-            ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kReadable));
-        // A web server reads it, whatever the umask is.
-        if (!out || ::fchmod(out.get(), kReadable) != 0) fail("written");
-        std::size_t done = 0;
-        while (done < content.size()) {
-            const auto size = ::write(out.get(), content.data() + done, content.size() - done);
-            if (size < 0 && errno == EINTR) continue;
-            if (size < 0) fail("written");
-            done += static_cast<std::size_t>(size);
-        }
-        if (::fsync(out.get()) != 0) fail("written");
+void write_list(const std::filesystem::path& file, const Bytes& list) {
+    // A web server reads it, whatever the umask is.
+    constexpr ::mode_t kReadable = 0644;
+    try {
+        audit::replace_file(file, as_text(list), kReadable);
+    } catch (const audit::FileError& error) {
+        throw Error(file.string() + " cannot be written: " + error.what());
     }
-    if (::rename(beside.c_str(), file.c_str()) != 0) fail("replaced");
 }
 
 }  // namespace
 
 ListKeeper::ListKeeper(KeeperParts parts, KeeperEvents events) : parts_(parts), events_(std::move(events)) {}
 
-ListKeeper::~ListKeeper() {
-    stop();
-}
-
 void ListKeeper::start() {
     if (parts_.lists.authorities().empty()) return;
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
-    name_thread(thread_, "crl");
-}
-
-void ListKeeper::stop() {
-    thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
-}
-
-void ListKeeper::wake() noexcept {
-    {
-        const std::lock_guard lock(mutex_);
-        woken_ = true;
-    }
-    wake_.notify_all();
-}
-
-void ListKeeper::run(const std::stop_token& stop) {
-    for (unsigned round = 0; !stop.stop_requested(); ++round) {
-        run_once(round % kSweepEvery == 0 ? Look::at_everything : Look::at_lists);
-        std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, stop, kInterval, [this] { return woken_; });
-        woken_ = false;
-    }
+    thread_.start("crl", [this, round = 0U](const std::stop_token&) mutable {
+        run_once(round++ % kSweepEvery == 0 ? Look::at_everything : Look::at_lists);
+        return kInterval;
+    });
 }
 
 void ListKeeper::tell_failure(const std::string& authority, const std::string& reason) {
@@ -171,23 +126,19 @@ void ListKeeper::run_once(Look look) {
 }
 
 ListKeeper::Page ListKeeper::superseded_page(const Authority& authority, const std::string& after) const {
-    return wait_for<Page>([&](Completion<Page> done) {
-        parts_.database.read<Page>(
-            list_options(),
-            [name = authority.name(), after, now = parts_.clock.now()](storage::ReadTransaction& tx) {
-                Page page;
-                const auto found = CertificateRepository::superseded(tx, name, now, after, kSupersededAtOnce);
-                if (found.size() == kSupersededAtOnce) page.last = found.back().serial;
-                // The labels are under the secret's seal: a table that was altered revokes nothing.
-                for (const auto& each : found) {
-                    auto secret = secret_of(tx, each);
-                    if (secret && !is_needed(*secret, each.version)) {
-                        page.candidates.push_back({each, std::move(*secret)});
-                    }
-                }
-                return page;
-            },
-            std::move(done));
+    return storage::read_and_wait(parts_.database, list_options(), [&](storage::ReadTransaction& tx) {
+        Page page;
+        const auto found = CertificateRepository::superseded(tx, authority.name(), parts_.clock.now(), after,
+                                                             kSupersededAtOnce);
+        if (found.size() == kSupersededAtOnce) page.last = found.back().serial;
+        // The labels are under the secret's seal: a table that was altered revokes nothing.
+        for (const auto& each : found) {
+            auto secret = secret_of(tx, each);
+            if (secret && !is_needed(*secret, each.version)) {
+                page.candidates.push_back({each, std::move(*secret)});
+            }
+        }
+        return page;
     });
 }
 
@@ -219,15 +170,9 @@ std::vector<ListKeeper::Gone> ListKeeper::superseded(const Authority& authority)
 }
 
 void ListKeeper::look_after(const Authority& authority, Look look) {
-    using Stored = std::optional<storage::StoredRevocationList>;
-    const auto stored = wait_for<Stored>([&](Completion<Stored> done) {
-        parts_.database.read<Stored>(
-            list_options(),
-            [name = authority.name()](storage::ReadTransaction& tx) {
-                return CertificateRepository::list_of(tx, name);
-            },
-            std::move(done));
-    });
+    const auto stored = storage::read_and_wait(
+        parts_.database, list_options(),
+        [&](storage::ReadTransaction& tx) { return CertificateRepository::list_of(tx, authority.name()); });
     // One that is not the authority's is reported when the next one is made.
     const bool good = stored && parts_.lists.adopt(authority, stored->list);
     auto gone = look == Look::at_everything ? superseded(authority) : std::vector<Gone>();
@@ -301,7 +246,7 @@ void ListKeeper::write_file(const Authority& authority) {
             parts_.lists.adopt_made(authority, der_of(there.get()));
             written = parts_.lists.newest(authority.name()).value_or(written);
         }
-        replace_file(file, written);
+        write_list(file, written);
     }
     const std::lock_guard lock(mutex_);
     files_.insert_or_assign(authority.name(), times_of(parse_crl(written).get()).this_update);

@@ -2,17 +2,15 @@
 // Keeps revocation lists fresh, in the database and in files, and revokes what was superseded.
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "daemon/base/round_thread.hpp"
 #include "daemon/certificates/revocation_lists.hpp"
 #include "daemon/secrets/audit_trail.hpp"
 #include "storage/database.hpp"
@@ -54,14 +52,13 @@ public:
 
     /// What `parts` refers to must outlive it. Nothing is begun before start().
     ListKeeper(KeeperParts parts, KeeperEvents events);
-    ~ListKeeper();
     ListKeeper(const ListKeeper&) = delete;
     ListKeeper& operator=(const ListKeeper&) = delete;
 
     void start();
-    void stop();
+    void stop() { thread_.stop(); }
     /// There may be something to do. Returns at once.
-    void wake() noexcept;
+    void wake() noexcept { thread_.wake(); }
     /// One look, on the calling thread; for tests and the thread itself. Failures are told, not thrown.
     enum class Look : std::uint8_t { at_lists, at_everything };
     void run_once(Look look = Look::at_everything);
@@ -82,7 +79,6 @@ private:
         std::string reason;
         std::chrono::steady_clock::time_point told;
     };
-    void run(const std::stop_token& stop);
     void look_after(const Authority& authority, Look look);
     void tell_failure(const std::string& authority, const std::string& reason);
     void sign_next(const Authority& authority, std::vector<Gone> gone);
@@ -99,10 +95,8 @@ private:
     const KeeperEvents events_;
     std::map<std::string, Failure> failures_;  ///< by authority; the thread's own
     mutable std::mutex mutex_;
-    std::condition_variable_any wake_;
-    bool woken_ = false;
-    std::map<std::string, Timestamp> files_;
-    std::jthread thread_;
+    std::map<std::string, Timestamp> files_;  ///< by authority
+    RoundThread thread_;                      // last: it uses the others
 };
 
 }  // namespace coffer::certificates

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <sstream>
 
 #include "daemon/audit/digest.hpp"
@@ -72,16 +70,7 @@ std::optional<SeenManifest> SeenManifestFile::load() const {
 }
 
 void SeenManifestFile::save(const SeenManifest& seen) const {
-    auto temporary = file_;
-    temporary += ".new";
-    {
-        const auto out = audit::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, audit::kFileMode);
-        audit::write_at(out.get(), encode(seen), 0, temporary.string());
-        audit::sync_data(out.get(), temporary.string());
-    }
-    if (std::rename(temporary.c_str(), file_.c_str()) != 0) {
-        throw audit::FileError("rename", temporary.string(), errno);
-    }
+    audit::replace_file(file_, encode(seen));
     const auto folder = file_.parent_path();
     const auto directory = audit::open_file(folder, O_RDONLY | O_DIRECTORY);
     audit::sync_all(directory.get(), folder.string());

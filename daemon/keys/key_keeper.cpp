@@ -4,8 +4,8 @@
 #include <boost/json/array.hpp>
 #include <set>
 
-#include "daemon/base/thread_name.hpp"
 #include "daemon/keys/key_set.hpp"
+#include "storage/blocking.hpp"
 
 namespace coffer::keys {
 
@@ -22,13 +22,6 @@ Deadline keeper_deadline() {
     return std::chrono::steady_clock::now() + kKeeperPatience;
 }
 
-template <class T>
-T keeper_write(storage::Database& database, UniqueFunction<T(storage::WriteTransaction&)> job) {
-    return wait_for<T>([&](Completion<T> done) {
-        database.write<T>({Priority::rotation, keeper_deadline()}, std::move(job), std::move(done));
-    });
-}
-
 bool is_registered(const storage::StoredMasterKeys& keys, const RetiredGeneration& generation) {
     return std::ranges::any_of(keys.generations, [&](const auto& key) {
         return key.id == generation.id && key.generation == generation.generation;
@@ -42,11 +35,11 @@ bool is_due(const std::optional<Timestamp>& time, Timestamp now) {
 }  // namespace
 
 KeyKeeper::KeyKeeper(KeeperParts parts, KeyEvents events)
-    : parts_(std::move(parts)),
-      events_(std::move(events)),
-      token_keys_(parts_, events_),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {
-    name_thread(thread_, "keys");
+    : parts_(std::move(parts)), events_(std::move(events)), token_keys_(parts_, events_) {
+    thread_.start("keys", [this](const std::stop_token&) -> std::chrono::milliseconds {
+        run_once();
+        return signer_is_behind() ? kSoon : kInterval;
+    });
     listener_.emplace(parts_.database.config(), storage::kMasterKeyChannel,
                       storage::ChangeEvents{.listening = [this] { wake(); },
                                             .lost = [] {},
@@ -59,29 +52,9 @@ KeyKeeper::~KeyKeeper() {
 
 void KeyKeeper::stop() {
     listener_.reset();
-    thread_.request_stop();
-    if (!thread_.joinable()) return;
-    thread_.join();
+    if (!thread_.stop()) return;
     // Nobody waits for a node that has said that it stops.
     guarded("saying that this node stops", [this] { token_keys_.say_goodbye(); });
-}
-
-void KeyKeeper::wake() {
-    {
-        const std::lock_guard lock(mutex_);
-        woken_ = true;
-    }
-    wake_.notify_all();
-}
-
-void KeyKeeper::run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        run_once();
-        const std::chrono::seconds pause = signer_is_behind() ? kSoon : kInterval;
-        std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, stop, pause, [this] { return woken_; });
-        woken_ = false;
-    }
 }
 
 template <class Work>
@@ -132,17 +105,13 @@ void KeyKeeper::look_after_master_keys() {
 }
 
 KeyKeeper::Seen KeyKeeper::load() const {
-    return wait_for<Seen>([&](Completion<Seen> done) {
-        parts_.database.read<Seen>(
-            {Priority::rotation, keeper_deadline()},
-            [](storage::ReadTransaction& tx) {
-                Seen seen;
-                // In this order: what is retired in between is not taken for unknown.
-                seen.keys = MasterKeyRepository::load(tx);
-                seen.retired = MasterKeyRepository::retired(tx);
-                return seen;
-            },
-            std::move(done));
+    const JobOptions options{Priority::rotation, keeper_deadline()};
+    return storage::read_and_wait(parts_.database, options, [](storage::ReadTransaction& tx) {
+        Seen seen;
+        // In this order: what is retired in between is not taken for unknown.
+        seen.keys = MasterKeyRepository::load(tx);
+        seen.retired = MasterKeyRepository::retired(tx);
+        return seen;
     });
 }
 
@@ -165,17 +134,17 @@ void KeyKeeper::bring_token_up_to_date(const Seen& seen) {
                    seen.retired.end();
     });
     if (!unknown) return;
-    static_cast<void>(keeper_write<Done>(parts_.database, [this](storage::WriteTransaction& tx) {
-        const auto added = register_unknown(tx, {parts_.hsm, parts_.clock});
-        if (parts_.leave_event && !added.empty()) {
-            boost::json::array names;
-            for (const auto& key : added) {
-                names.emplace_back("alias/" + key.name + " generation " + std::to_string(key.generation));
+    storage::write_and_wait(
+        parts_.database, {Priority::rotation, keeper_deadline()}, [this](storage::WriteTransaction& tx) {
+            const auto added = register_unknown(tx, {parts_.hsm, parts_.clock});
+            if (parts_.leave_event && !added.empty()) {
+                boost::json::array names;
+                for (const auto& key : added) {
+                    names.emplace_back("alias/" + key.name + " generation " + std::to_string(key.generation));
+                }
+                parts_.leave_event(tx, {"RegisterMasterKeys", "cofferd", {}, {{"keys", std::move(names)}}});
             }
-            parts_.leave_event(tx, {"RegisterMasterKeys", "cofferd", {}, {{"keys", std::move(names)}}});
-        }
-        return Done{};
-    }));
+        });
 }
 
 void KeyKeeper::tell_missing(const Seen& seen) {
@@ -220,8 +189,9 @@ void KeyKeeper::rotate_if_due(const Seen& seen) {
     for (const auto& [id, settings] : seen.keys.settings) {
         if (!is_due(settings.next_rotation, parts_.clock.now()) || settings.deletion_due) continue;
         using Made = std::optional<storage::StoredMasterKey>;
-        const auto made =
-            keeper_write<Made>(parts_.database, [this, id = id](storage::WriteTransaction& tx) -> Made {
+        const auto made = storage::write_and_wait(
+            parts_.database, {Priority::rotation, keeper_deadline()},
+            [this, id = id](storage::WriteTransaction& tx) -> Made {
                 MasterKeyRepository::lock_token(tx);
                 const auto locked = MasterKeyRepository::lock(tx);
                 if (!is_due(settings_of(locked, id).next_rotation, parts_.clock.now())) return std::nullopt;

@@ -4,15 +4,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 
+#include "daemon/base/round_thread.hpp"
 #include "daemon/keys/generations.hpp"
 #include "daemon/keys/keeper_parts.hpp"
 #include "daemon/keys/retirement.hpp"
@@ -39,7 +38,7 @@ public:
     KeyKeeper(const KeyKeeper&) = delete;
     KeyKeeper& operator=(const KeyKeeper&) = delete;
 
-    void wake();
+    void wake() noexcept { thread_.wake(); }
     /// One look, on the calling thread; for tests and the thread itself. Failures are told, not thrown.
     void run_once();
     /// Registered generations that this node's token does not hold.
@@ -53,7 +52,6 @@ private:
         storage::StoredMasterKeys keys;
         std::vector<storage::RetiredGeneration> retired;
     };
-    void run(const std::stop_token& stop);
     [[nodiscard]] Seen load() const;
     void bring_token_up_to_date(const Seen& seen);
     void look_again(const Seen& seen);
@@ -76,10 +74,7 @@ private:
     std::atomic<std::size_t> missing_count_{0};
     TokenKeyKeeper token_keys_;
     std::map<std::string, std::string> last_failures_;  ///< by what failed
-    std::mutex mutex_;
-    std::condition_variable_any wake_;
-    bool woken_ = false;
-    std::jthread thread_;
+    RoundThread thread_;
     std::optional<storage::ChangeListener> listener_;  // last: it wakes the thread
 };
 

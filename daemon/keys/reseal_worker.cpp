@@ -1,7 +1,7 @@
 #include "daemon/keys/reseal_worker.hpp"
 
-#include "daemon/base/thread_name.hpp"
 #include "daemon/keys/seal_generations.hpp"
+#include "storage/blocking.hpp"
 #include "storage/iam_repository.hpp"
 #include "storage/master_key_repository.hpp"
 #include "storage/secret_repository.hpp"
@@ -32,50 +32,24 @@ JobOptions reseal_options() {
 }  // namespace
 
 ResealWorker::ResealWorker(ResealParts parts, std::uint32_t per_second, ResealEvents events)
-    : parts_(std::move(parts)),
-      events_(std::move(events)),
-      limiter_(per_second),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {
-    name_thread(thread_, "reseal");
+    : parts_(std::move(parts)), events_(std::move(events)), limiter_(per_second) {
+    thread_.start("reseal", [this](const std::stop_token& stop) { return round(stop); });
 }
 
-ResealWorker::~ResealWorker() {
-    stop();
-}
-
-void ResealWorker::stop() {
-    thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
-}
-
-void ResealWorker::wake() {
-    {
-        const std::lock_guard lock(mutex_);
-        woken_ = true;
+std::chrono::milliseconds ResealWorker::round(const std::stop_token& stop) {
+    try {
+        static_cast<void>(run_once(stop));
+        counters_.paused = false;
+    } catch (const std::exception& error) {
+        if (!counters_.paused.exchange(true)) events_.paused(error.what());
     }
-    wake_.notify_all();
+    counters_.running = false;
+    return kLookInterval;
 }
 
-void ResealWorker::run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        try {
-            static_cast<void>(run_once(stop));
-            counters_.paused = false;
-        } catch (const std::exception& error) {
-            if (!counters_.paused.exchange(true)) events_.paused(error.what());
-        }
-        counters_.running = false;
-        std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, stop, kLookInterval, [this] { return woken_; });
-        woken_ = false;
-    }
-}
-
-template <class T>
-T ResealWorker::write(UniqueFunction<T(storage::WriteTransaction&)> job) const {
-    return wait_for<T>([&](Completion<T> done) {
-        parts_.database.write<T>(reseal_options(), std::move(job), std::move(done));
-    });
+template <class Job>
+auto ResealWorker::write(Job job) const {
+    return storage::write_and_wait(parts_.database, reseal_options(), std::move(job));
 }
 
 /// For what could not be sealed anew: whichever node tried it last.
@@ -89,15 +63,11 @@ bool ResealWorker::run_once(const std::stop_token& stop) {
         std::uint32_t generation = 0;
         std::optional<storage::ResealProgress> progress;
     };
-    const auto look = wait_for<Look>([&](Completion<Look> done) {
-        parts_.database.read<Look>(
-            reseal_options(),
-            [](storage::ReadTransaction& tx) {
-                const auto generation = newest_active(SealKeyRepository::keys(tx));
-                return Look{generation, ResealRepository::progress(tx, generation)};
-            },
-            std::move(done));
-    });
+    const auto look =
+        storage::read_and_wait(parts_.database, reseal_options(), [](storage::ReadTransaction& tx) {
+            const auto generation = newest_active(SealKeyRepository::keys(tx));
+            return Look{generation, ResealRepository::progress(tx, generation)};
+        });
     // Generation 1 has none before it; and what this node cannot seal under, others do.
     if (look.generation <= 1) return true;
     if (parts_.hsm.seals().sealing_generation() != look.generation) return false;
@@ -105,7 +75,7 @@ bool ResealWorker::run_once(const std::stop_token& stop) {
         if (look.progress->failed == 0) return true;
         if (is_too_early(*look.progress)) return false;
     }
-    const bool mine = write<bool>([&](storage::WriteTransaction& tx) {
+    const bool mine = write([&](storage::WriteTransaction& tx) {
         // It counts all rows.
         if (!look.progress) ResealRepository::begin(tx, look.generation, parts_.clock.now());
         if (look.progress && look.progress->ended) ResealRepository::reopen(tx, look.generation);
@@ -128,11 +98,10 @@ bool ResealWorker::pass(std::uint32_t generation, const std::stop_token& stop) {
     constexpr int kPassesMax = 10;
     for (int number = 0; number < kPassesMax; ++number) {
         const auto before = counters_.done.load();
-        static_cast<void>(write<Done>([&](storage::WriteTransaction& tx) {
+        write([&](storage::WriteTransaction& tx) {
             advance(tx, generation, ResealRepository::position(tx, generation), 0);
             ResealRepository::clear_failures(tx);
-            return Done{};
-        }));
+        });
         const bool whole = through(generation, stop, &ResealWorker::reseal_secrets) &&
                            through(generation, stop, &ResealWorker::reseal_principals) &&
                            through(generation, stop, &ResealWorker::reseal_key_set);
@@ -142,7 +111,7 @@ bool ResealWorker::pass(std::uint32_t generation, const std::stop_token& stop) {
             std::int64_t rows = 0;
             bool ended = false;
         };
-        const auto left = write<Left>([&](storage::WriteTransaction& tx) {
+        const auto left = write([&](storage::WriteTransaction& tx) {
             Left found;
             for (const auto& [older, count] : SealKeyRepository::count_rows(tx)) {
                 if (older < generation) found.rows += count;
@@ -169,7 +138,7 @@ bool ResealWorker::pass(std::uint32_t generation, const std::stop_token& stop) {
 bool ResealWorker::through(std::uint32_t generation, const std::stop_token& stop,
                            Batch (ResealWorker::*batch)(storage::WriteTransaction&, std::uint32_t) const) {
     while (!stop.stop_requested()) {
-        const auto result = write<Batch>([&](storage::WriteTransaction& tx) {
+        const auto result = write([&](storage::WriteTransaction& tx) {
             auto done = (this->*batch)(tx, generation);
             for (const auto& failure : done.failures) ResealRepository::add_failure(tx, failure);
             if (done.done > 0) leave_event(tx, generation, done.done);

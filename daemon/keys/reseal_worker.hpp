@@ -2,15 +2,14 @@
 // The thread that seals every row anew that is sealed under an older generation than the one in use.
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <stop_token>
 #include <string>
-#include <thread>
 
 #include "crypto/hsm.hpp"
+#include "daemon/base/round_thread.hpp"
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/keys/rate_limiter.hpp"
 #include "daemon/secrets/service_action.hpp"
@@ -60,17 +59,16 @@ public:
 
     /// What `parts` refers to must outlive it. At most `per_second` rows a second; 0: no limit.
     ResealWorker(ResealParts parts, std::uint32_t per_second, ResealEvents events);
-    ~ResealWorker();
     ResealWorker(const ResealWorker&) = delete;
     ResealWorker& operator=(const ResealWorker&) = delete;
 
     /// Looks at once whether there is something to do.
-    void wake();
+    void wake() noexcept { thread_.wake(); }
     /// One look on the calling thread, for tests. True when nothing is left to be sealed anew.
     bool run_once(const std::stop_token& stop = {});
     [[nodiscard]] const ResealCounters& counters() const noexcept { return counters_; }
     /// Ends after the batch at hand.
-    void stop();
+    void stop() { thread_.stop(); }
 
 private:
     /// What a batch did.
@@ -81,7 +79,7 @@ private:
         iam::DirectoryPtr directory{};  ///< put in force once it is committed
     };
 
-    void run(const std::stop_token& stop);
+    std::chrono::milliseconds round(const std::stop_token& stop);
     [[nodiscard]] bool is_too_early(const storage::ResealProgress& progress) const;
     /// Goes through everything once. False when it was stopped.
     bool pass(std::uint32_t generation, const std::stop_token& stop);
@@ -94,18 +92,15 @@ private:
     void advance(storage::WriteTransaction& tx, std::uint32_t generation, const std::optional<Uuid>& position,
                  std::int64_t done) const;
     void leave_event(storage::WriteTransaction& tx, std::uint32_t generation, std::int64_t rows) const;
-    template <class T>
-    [[nodiscard]] T write(UniqueFunction<T(storage::WriteTransaction&)> job) const;
+    template <class Job>
+    auto write(Job job) const;
 
     const ResealParts parts_;
     const ResealEvents events_;
     RateLimiter limiter_;
     ResealCounters counters_;
     std::mutex round_mutex_;  ///< one look at a time
-    std::mutex mutex_;
-    std::condition_variable_any wake_;
-    bool woken_ = false;
-    std::jthread thread_;  // last: it uses the others
+    RoundThread thread_;      // last: it uses the others
 };
 
 }  // namespace coffer::keys

@@ -1,7 +1,7 @@
 #include "daemon/keys/rewrap_worker.hpp"
 
-#include "daemon/base/thread_name.hpp"
 #include "daemon/keys/key_set.hpp"
+#include "storage/blocking.hpp"
 
 namespace coffer::keys {
 
@@ -22,26 +22,8 @@ RewrapWorker::RewrapWorker(RewrapParts parts, RewrapOptions options, std::uint32
     : parts_(std::move(parts)),
       options_(std::move(options)),
       events_(std::move(events)),
-      limiter_(per_second),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {
-    name_thread(thread_, "rewrap");
-}
-
-RewrapWorker::~RewrapWorker() {
-    stop();
-}
-
-void RewrapWorker::stop() {
-    thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
-}
-
-void RewrapWorker::wake() {
-    {
-        const std::lock_guard lock(mutex_);
-        woken_ = true;
-    }
-    wake_.notify_all();
+      limiter_(per_second) {
+    thread_.start("rewrap", [this](const std::stop_token& stop) { return round(stop); });
 }
 
 bool RewrapWorker::may_try(const crypto::MasterKeyRef& to) const {
@@ -52,12 +34,9 @@ bool RewrapWorker::may_try(const crypto::MasterKeyRef& to) const {
 
 bool RewrapWorker::run_once(const std::stop_token& stop) {
     const std::lock_guard one_at_a_time(round_mutex_);
-    const auto keys = wait_for<storage::StoredMasterKeys>([&](Completion<storage::StoredMasterKeys> done) {
-        parts_.database.read<storage::StoredMasterKeys>(
-            look_options(),
-            [](storage::ReadTransaction& tx) { return storage::MasterKeyRepository::load(tx); },
-            std::move(done));
-    });
+    const auto keys = storage::read_and_wait(
+        parts_.database, look_options(),
+        [](storage::ReadTransaction& tx) { return storage::MasterKeyRepository::load(tx); });
     bool all_done = true;
     for (const auto& key : key_ids(keys)) {
         const crypto::MasterKeyRef to{crypto::MasterKeyId(key), newest_of(keys, key)};
@@ -68,15 +47,9 @@ bool RewrapWorker::run_once(const std::stop_token& stop) {
             continue;
         }
         if (failed_at_.contains(to)) {
-            static_cast<void>(wait_for<Done>([&](Completion<Done> done) {
-                parts_.database.write<Done>(
-                    look_options(),
-                    [&key](storage::WriteTransaction& tx) {
-                        RewrapRepository::begin_again(tx, key);
-                        return Done{};
-                    },
-                    std::move(done));
-            }));
+            storage::write_and_wait(parts_.database, look_options(), [&key](storage::WriteTransaction& tx) {
+                RewrapRepository::begin_again(tx, key);
+            });
         }
         const auto name = name_of(keys, key);
         events_.begun(name, to.generation);
@@ -92,18 +65,14 @@ bool RewrapWorker::run_once(const std::stop_token& stop) {
     return all_done;
 }
 
-void RewrapWorker::run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        try {
-            run_once(stop);
-            counters_.paused = false;
-        } catch (const std::exception& error) {
-            if (!counters_.paused.exchange(true)) events_.paused(error.what());
-        }
-        std::unique_lock lock(mutex_);
-        wake_.wait_for(lock, stop, kLookInterval, [this] { return woken_; });
-        woken_ = false;
+std::chrono::milliseconds RewrapWorker::round(const std::stop_token& stop) {
+    try {
+        static_cast<void>(run_once(stop));
+        counters_.paused = false;
+    } catch (const std::exception& error) {
+        if (!counters_.paused.exchange(true)) events_.paused(error.what());
     }
+    return kLookInterval;
 }
 
 }  // namespace coffer::keys

@@ -1,12 +1,11 @@
 #pragma once
 // The thread that wraps anew whatever is under older generations than the newest of its master key.
 
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <stop_token>
-#include <thread>
 
+#include "daemon/base/round_thread.hpp"
 #include "daemon/keys/rewrap_run.hpp"
 #include "storage/master_key_repository.hpp"
 
@@ -27,20 +26,19 @@ public:
 
     /// What `parts` refers to must outlive it.
     RewrapWorker(RewrapParts parts, RewrapOptions options, std::uint32_t per_second, RewrapEvents events);
-    ~RewrapWorker();
     RewrapWorker(const RewrapWorker&) = delete;
     RewrapWorker& operator=(const RewrapWorker&) = delete;
 
     /// Looks at once whether there is something to do.
-    void wake();
+    void wake() noexcept { thread_.wake(); }
     /// One look on the calling thread, for tests. True when everything is under the newest generations.
     bool run_once(const std::stop_token& stop = {});
     [[nodiscard]] const RewrapCounters& counters() const noexcept { return counters_; }
     /// Ends after the batch at hand.
-    void stop();
+    void stop() { thread_.stop(); }
 
 private:
-    void run(const std::stop_token& stop);
+    std::chrono::milliseconds round(const std::stop_token& stop);
     [[nodiscard]] bool may_try(const crypto::MasterKeyRef& to) const;
 
     const RewrapParts parts_;
@@ -50,10 +48,7 @@ private:
     RewrapCounters counters_;
     std::mutex round_mutex_;  ///< one look at a time
     std::map<crypto::MasterKeyRef, std::chrono::steady_clock::time_point> failed_at_;
-    std::mutex mutex_;
-    std::condition_variable_any wake_;
-    bool woken_ = false;
-    std::jthread thread_;  // last: it uses the others
+    RoundThread thread_;  // last: it uses the others
 };
 
 }  // namespace coffer::keys
