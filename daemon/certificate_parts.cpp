@@ -5,8 +5,7 @@
 
 #include "daemon/rotation/secret_fields.hpp"
 #include "daemon/secrets/labels.hpp"
-#include "daemon/secrets/payloads.hpp"
-#include "storage/secret_repository.hpp"
+#include "daemon/secrets/open_version.hpp"
 
 namespace coffer::daemon {
 
@@ -62,37 +61,19 @@ public:
         for (const auto label : {secrets::kCurrent, secrets::kPrevious, secrets::kPending}) {
             const auto* version = secrets::holder_of(secret.versions, label);
             if (version == nullptr || !version->kind) continue;
-            const auto value = open(secret, *version);
+            constexpr std::chrono::seconds kPatience{30};
+            const JobOptions options{Priority::rotation, std::chrono::steady_clock::now() + kPatience};
+            const auto value = secrets::open_version(hsm_, database_, secret, *version, options);
+            if (!value) throw Error("the version is gone");
             // Whatever the fields are called; and a value that is PEM itself.
             rotation::SecretFields::visit_texts(
-                value, [&](std::string_view, std::string_view text) { add_serials(text, serials); });
-            add_serials(value.text(), serials);
+                *value, [&](std::string_view, std::string_view text) { add_serials(text, serials); });
+            add_serials(value->text(), serials);
         }
         return serials;
     }
 
 private:
-    [[nodiscard]] crypto::SecretBytes open(const storage::StoredSecret& secret,
-                                           const storage::StoredVersion& version) const {
-        constexpr std::chrono::seconds kPatience{30};
-        const JobOptions options{Priority::rotation, std::chrono::steady_clock::now() + kPatience};
-        using Payload = std::optional<storage::StoredPayload>;
-        const auto payload = wait_for<Payload>([&](Completion<Payload> done) {
-            database_.read<Payload>(
-                options,
-                [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
-                    return storage::SecretRepository::payload(tx, id, version);
-                },
-                std::move(done));
-        });
-        if (!payload) throw Error("the version is gone");
-        crypto::PayloadIdentity identity{secret.arn, version.id.value(),
-                                         secrets::to_payload_kind(*version.kind)};
-        return wait_for<crypto::SecretBytes>([&](Completion<crypto::SecretBytes> done) {
-            hsm_.envelope().open(std::move(identity), secrets::to_sealed(*payload), options, std::move(done));
-        });
-    }
-
     crypto::Hsm& hsm_;
     storage::Database& database_;
 };

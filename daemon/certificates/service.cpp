@@ -5,10 +5,10 @@
 #include <map>
 #include <set>
 
-#include "daemon/base/await.hpp"
 #include "daemon/certificates/distinguished_name.hpp"
+#include "daemon/secrets/call_transactions.hpp"
 #include "daemon/secrets/errors.hpp"
-#include "daemon/secrets/request_record.hpp"
+#include "daemon/secrets/named_secret.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
 #include "storage/secret_repository.hpp"
 
@@ -170,28 +170,12 @@ awaitable<void> CertificateService::perform(Call call, std::shared_ptr<const v1:
 
 template <class T>
 awaitable<T> CertificateService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
-    const JobOptions options{Priority::write, call->deadline};
-    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
-        parts_.database.read<T>(options, std::move(job), std::move(done));
-    };
-    co_return co_await await_completion<T>(std::move(start));
+    return secrets::read_for<T>(parts_.database, std::move(call), Priority::write, std::move(job));
 }
 
 template <class T>
 awaitable<T> CertificateService::write(Call call, UniqueFunction<T(storage::WriteTransaction&)> job) {
-    UniqueFunction<T(storage::WriteTransaction&)> recorded =
-        [call, job = std::move(job)](storage::WriteTransaction& tx) mutable {
-            T result = job(tx);
-            secrets::store_change(*call, tx);
-            return result;
-        };
-    const JobOptions options{Priority::write, call->deadline};
-    auto start = [this, options, job = std::move(recorded)](Completion<T> done) mutable {
-        parts_.database.write<T>(options, std::move(job), std::move(done));
-    };
-    auto result = co_await await_completion<T>(std::move(start));
-    call->record->committed = true;
-    co_return result;
+    return secrets::write_for<T>(parts_.database, std::move(call), std::move(job));
 }
 
 v1::ListCertificateAuthoritiesResponse CertificateService::list_authorities(
@@ -271,20 +255,10 @@ awaitable<v1::ListCertificatesResponse> CertificateService::list_certificates(
 }
 
 awaitable<CertificateService::Rows> CertificateService::require_of_secret(Call call, std::string secret_id) {
-    using Found = std::optional<StoredSecret>;
-    const auto ref = secrets::SecretRef::parse(secret_id, parts_.node);
-    UniqueFunction<Found(storage::ReadTransaction&)> job = [name = ref.name()](storage::ReadTransaction& tx) {
-        return storage::SecretRepository::find(tx, name);
-    };
-    auto found = co_await read<Found>(call, std::move(job));
-    if (found && !ref.matches(found->arn)) found.reset();
-    secrets::Target target{found ? found->arn : secrets::arn_without_suffix(parts_.node, ref.name()),
-                           ref.text(), found ? &*found : nullptr};
-    if (found) target.shown = found->arn;
-    if (found) call->record->concerns(found->arn);
+    const secrets::NamedSecretParts named{parts_.database, parts_.node, authorization_};
     const secrets::Facts facts;
-    authorization_.require(*call, Action::coffer_revoke_certificate, target, facts);
-    if (!found) throw secrets::secret_not_found();
+    const auto found = co_await secrets::require_named_secret(named, call, std::move(secret_id),
+                                                              Action::coffer_revoke_certificate, facts);
     CertificateRepository::Filter filter;
     filter.secret_arn = found->arn;
     filter.ends_after = parts_.clock.now();

@@ -6,6 +6,7 @@
 #include "daemon/base/await.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/named_secret.hpp"
 #include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
 #include "daemon/secrets/service_support.hpp"
@@ -229,47 +230,21 @@ awaitable<void> RotationService::perform(Call call, std::shared_ptr<const v1::Re
 
 template <class T>
 awaitable<T> RotationService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
-    const JobOptions options{Priority::write, call->deadline};
-    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
-        parts_.database.read<T>(options, std::move(job), std::move(done));
-    };
-    co_return co_await await_completion<T>(std::move(start));
+    return secrets::read_for<T>(parts_.database, std::move(call), Priority::write, std::move(job));
 }
 
 template <class T>
 awaitable<T> RotationService::write(Call call, UniqueFunction<T(storage::WriteTransaction&)> job) {
-    UniqueFunction<T(storage::WriteTransaction&)> recorded =
-        [call, job = std::move(job)](storage::WriteTransaction& tx) mutable {
-            T result = job(tx);
-            secrets::store_change(*call, tx);
-            return result;
-        };
-    const JobOptions options{Priority::write, call->deadline};
-    auto start = [this, options, job = std::move(recorded)](Completion<T> done) mutable {
-        parts_.database.write<T>(options, std::move(job), std::move(done));
-    };
-    auto result = co_await await_completion<T>(std::move(start));
-    call->record->committed = true;
-    co_return result;
+    return secrets::write_for<T>(parts_.database, std::move(call), std::move(job));
 }
 
 awaitable<RotationService::Secret> RotationService::require_secret(Call call, std::string secret_id,
                                                                    Action action, secrets::Facts facts) {
-    using Found = std::optional<StoredSecret>;
-    const auto ref = secrets::SecretRef::parse(secret_id, node_);
-    UniqueFunction<Found(storage::ReadTransaction&)> job = [name = ref.name()](storage::ReadTransaction& tx) {
-        return SecretRepository::find(tx, name);
-    };
-    auto found = co_await read<Found>(call, std::move(job));
-    if (found && !ref.matches(found->arn)) found.reset();
-    secrets::Target target{found ? found->arn : secrets::arn_without_suffix(node_, ref.name()), ref.text(),
-                           found ? &*found : nullptr};
-    if (found) target.shown = found->arn;
-    if (found) call->record->concerns(found->arn);
-    authorization_.require(*call, action, target, facts);
-    if (!found) throw secrets::secret_not_found();
+    const secrets::NamedSecretParts parts{parts_.database, node_, authorization_};
+    auto found = co_await secrets::require_named_secret(parts, std::move(call), std::move(secret_id), action,
+                                                        std::move(facts));
     secrets::refuse_deleted(*found);
-    co_return std::make_shared<const StoredSecret>(std::move(*found));
+    co_return found;
 }
 
 awaitable<RotationService::Secret> RotationService::require_rotating(Call call, std::string secret_id,

@@ -8,8 +8,10 @@
 
 #include "daemon/audit/digest.hpp"
 #include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/open_version.hpp"
 #include "daemon/secrets/payloads.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
+#include "storage/blocking.hpp"
 #include "storage/rotation_repository.hpp"
 #include "storage/secret_repository.hpp"
 
@@ -17,7 +19,6 @@ namespace coffer::rotation {
 
 using crypto::SecretBytes;
 using storage::SecretRepository;
-using storage::StoredPayload;
 using storage::StoredSecret;
 using storage::StoredVersion;
 using storage::VersionId;
@@ -32,19 +33,11 @@ constexpr std::chrono::milliseconds kLongestPause{2'000};
 constexpr std::chrono::seconds kLastPatience{20};
 constexpr std::chrono::seconds kLeastPatience{5};
 
-template <class T>
-T read(const RotationParts& parts, Deadline deadline, UniqueFunction<T(storage::ReadTransaction&)> job) {
-    return wait_for<T>([&](Completion<T> done) {
-        parts.database.read<T>({Priority::rotation, deadline}, std::move(job), std::move(done));
-    });
-}
-
 std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::string& name,
                                         Deadline deadline) {
-    using Found = std::optional<StoredSecret>;
-    return read<Found>(parts, deadline, [name](storage::ReadTransaction& tx) -> Found {
-        return SecretRepository::find(tx, name);
-    });
+    return storage::read_and_wait(
+        parts.database, {Priority::rotation, deadline},
+        [&name](storage::ReadTransaction& tx) { return SecretRepository::find(tx, name); });
 }
 
 }  // namespace
@@ -71,18 +64,8 @@ Deadline StoredValues::patience() const {
 }
 
 std::optional<SecretBytes> StoredValues::open(const StoredSecret& secret, const StoredVersion& version) {
-    using Payload = std::optional<StoredPayload>;
-    if (!version.kind) return std::nullopt;
-    const auto payload = read<Payload>(
-        parts_, patience(), [id = secret.id, version = version.id](storage::ReadTransaction& tx) -> Payload {
-            return SecretRepository::payload(tx, id, version);
-        });
-    if (!payload) return std::nullopt;
-    crypto::PayloadIdentity identity{secret.arn, version.id.value(), secrets::to_payload_kind(*version.kind)};
-    return wait_for<SecretBytes>([&](Completion<SecretBytes> done) {
-        parts_.hsm.envelope().open(std::move(identity), secrets::to_sealed(*payload),
-                                   {Priority::rotation, patience()}, std::move(done));
-    });
+    return secrets::open_version(parts_.hsm, parts_.database, secret, version,
+                                 {Priority::rotation, patience()});
 }
 
 std::optional<SecretBytes> StoredValues::labelled(const std::string& name, std::string_view label) {

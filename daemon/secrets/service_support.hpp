@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "daemon/base/await.hpp"
+#include "daemon/secrets/call_transactions.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
@@ -24,29 +25,13 @@ void require_quotas(storage::StoredSecret& secret, Timestamp now);
 
 template <class T>
 boost::asio::awaitable<T> SecretsService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
-    const JobOptions options{Priority::read, call->deadline};
-    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
-        parts_.database.read<T>(options, std::move(job), std::move(done));
-    };
-    co_return co_await await_completion<T>(std::move(start));
+    return read_for<T>(parts_.database, std::move(call), Priority::read, std::move(job));
 }
 
 template <class T>
 boost::asio::awaitable<T> SecretsService::write(Call call,
                                                 UniqueFunction<T(storage::WriteTransaction&)> job) {
-    const JobOptions options{Priority::write, call->deadline};
-    UniqueFunction<T(storage::WriteTransaction&)> recorded =
-        [call, job = std::move(job)](storage::WriteTransaction& tx) mutable {
-            T result = job(tx);
-            store_change(*call, tx);
-            return result;
-        };
-    auto start = [this, options, job = std::move(recorded)](Completion<T> done) mutable {
-        parts_.database.write<T>(options, std::move(job), std::move(done));
-    };
-    auto result = co_await await_completion<T>(std::move(start));
-    call->record->committed = true;
-    co_return result;
+    return write_for<T>(parts_.database, std::move(call), std::move(job));
 }
 
 /// Runs `edit` on the secret as it was seen, and stores what it changed. Nothing, and nothing stored, when it

@@ -1,6 +1,6 @@
 #include "daemon/usage/service.hpp"
 
-#include "daemon/base/await.hpp"
+#include "daemon/secrets/call_transactions.hpp"
 #include "daemon/secrets/errors.hpp"
 
 namespace coffer::usage {
@@ -75,11 +75,7 @@ void UsageService::require(const secrets::CallContext& call, access::Action acti
 
 template <class T>
 awaitable<T> UsageService::read(secrets::Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {
-    const JobOptions options{Priority::rotation, call->deadline};
-    auto start = [this, options, job = std::move(job)](Completion<T> done) mutable {
-        database_.read<T>(options, std::move(job), std::move(done));
-    };
-    co_return co_await await_completion<T>(std::move(start));
+    return secrets::read_for<T>(database_, std::move(call), Priority::rotation, std::move(job));
 }
 
 awaitable<v1::GetUsageResponse> UsageService::get_usage(secrets::Call call, v1::GetUsageRequest request) {
