@@ -116,7 +116,7 @@ public:
     virtual void run(Step step, const StepContext& context, SecretValues& values) = 0;
     /// What would stand in the way of a rotation now. Changes nothing.
     [[nodiscard]] virtual std::vector<Check> check(const StepContext& context, SecretValues& values) = 0;
-    /// Whether its values end: then renew_by() says when.
+    /// Whether its values may end: then renew_by() says when, and is asked.
     [[nodiscard]] virtual bool renews() const noexcept { return false; }
     /// When `value` has to be replaced at the latest, whatever the schedule says; nothing where it never has
     /// to. Does not block, and changes nothing.

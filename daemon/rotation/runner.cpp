@@ -273,6 +273,7 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             StoredValues values(parts_, task, context.deadline, &stops_);
             function.function->run(task.step, context, values);
             if (task.step == Step::finish) {
+                if (!function.function->renews()) break;
                 if (const auto value = values.pending()) renew_by = function.function->renew_by(*value);
                 break;
             }
@@ -463,7 +464,8 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             action_of("TestRotationStarted", secret, task), soon());
     }
     std::optional<std::string> problem;
-    const auto renew_by = function.function->renew_by(values.current());
+    std::optional<Timestamp> renew_by;
+    if (function.function->renews()) renew_by = function.function->renew_by(values.current());
     try {
         // A try that was cut off may have left it there.
         if (!values.pending()) values.put_pending(values.current());

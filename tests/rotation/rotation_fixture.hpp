@@ -34,7 +34,7 @@ public:
     /// Until when values are good, by their texts; the others do not end.
     std::map<std::string, Timestamp> ends;
     bool always_ends = false;
-    [[nodiscard]] bool renews() const noexcept override { return always_ends; }
+    [[nodiscard]] bool renews() const noexcept override { return always_ends || !ends.empty(); }
     [[nodiscard]] std::optional<Timestamp> renew_by(const crypto::SecretBytes& value) const override {
         const auto found = ends.find(std::string(value.text()));
         return found == ends.end() ? std::nullopt : std::optional(found->second);
