@@ -77,10 +77,9 @@ bool is_access_key_id(std::string_view id) {
 
 /// Who is counted for the limits of a principal. Of a session whoever began it: its name is the caller's to
 /// choose.
-std::string limited_as(const iam::Credential& credential) {
-    const auto& session = credential.session;
-    if (!session) return credential.rights ? credential.rights->principal.arn : credential.access_key_id;
-    return session->origin.empty() ? session->issuer_id : session->origin;
+const std::string& limited_as(const access::Caller& caller) {
+    if (!caller.session) return caller.principal;
+    return caller.session->origin.empty() ? caller.session->issuer_id : caller.session->origin;
 }
 
 /// Whether a signature is there to be checked, a good one or not.
@@ -169,7 +168,7 @@ awaitable<void> FrontDoor::authenticate(std::shared_ptr<const HttpRequest> reque
         throw RequestRefused(error_names::kExpiredToken, std::string(kExpiredToken));
     }
     iam::set_caller(credential, arrival->caller);
-    arrival->admit(limited_as(credential));
+    arrival->admit(limited_as(arrival->caller));
     credentials_.used(credential, scope.service, region_);
 }
 

@@ -41,3 +41,20 @@ login_of() {
 db_secret() { # USER PASSWORD
   printf '{"engine":"postgres","host":"localhost","port":%s,"dbname":"postgres","username":"%s","password":"%s"}' "$target_port" "$1" "$2"
 }
+
+# The functions "one-user" and "two-users" for it, as add_functions takes them.
+target_functions() {
+  cat <<CONF
+
+[[rotation_function]]
+name = "one-user"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+
+[[rotation_function]]
+name = "two-users"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+admin_secret = "target/admin"
+CONF
+}

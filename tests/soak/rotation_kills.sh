@@ -13,23 +13,10 @@ kills=${1:-100}
 bring_up
 # shellcheck source=../end-to-end/target_server.sh
 . "$(dirname "$0")/../end-to-end/target_server.sh"
-add_functions <<CONF
-
-[[rotation_function]]
-name = "one-user"
-kind = "postgresql"
-ca_file = "$target/server.crt"
-
-[[rotation_function]]
-name = "two-users"
-kind = "postgresql"
-ca_file = "$target/server.crt"
-admin_secret = "target/admin"
-
-[[rotation_function]]
-name = "random"
-kind = "random"
-CONF
+{
+  target_functions
+  printf '\n[[rotation_function]]\nname = "random"\nkind = "random"\n'
+} | add_functions
 appliance restart >/dev/null
 take_environment
 start_proxy "$target_port"

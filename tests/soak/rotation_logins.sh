@@ -15,19 +15,7 @@ rotations=${1:-50}
 bring_up
 # shellcheck source=../end-to-end/target_server.sh
 . "$(dirname "$0")/../end-to-end/target_server.sh"
-add_functions <<CONF
-
-[[rotation_function]]
-name = "one-user"
-kind = "postgresql"
-ca_file = "$target/server.crt"
-
-[[rotation_function]]
-name = "two-users"
-kind = "postgresql"
-ca_file = "$target/server.crt"
-admin_secret = "target/admin"
-CONF
+target_functions | add_functions
 appliance restart >/dev/null
 take_environment
 
