@@ -7,15 +7,9 @@
 . "$(dirname "$0")/support.sh"
 # shellcheck source=nodes.sh
 . "$(dirname "$0")/nodes.sh"
+# shellcheck source=token_support.sh
+. "$(dirname "$0")/token_support.sh"
 
-setting() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$state/etc/cofferd.toml"; }
-hsm() { # hsm COMMAND [OPTIONS]
-  # shellcheck disable=SC2046  # lines of NAME=VALUE
-  as_owner env $(cat "$state/etc/environment") "$build/bin/coffer-hsm" "$1" --module "$(setting module)" \
-    --token "$(setting token)" --profile "$state/etc/profile.toml" --token-dir "$state/token/$token" \
-    --pin-file "$state/token/pin" "${@:2}"
-}
-audit_keys() { hsm list | grep -o 'coffer/audit/[0-9]*' | sort -u | tr '\n' ' '; }
 key="$dir/audit-public.pem"
 first="$dir/audit"
 second="$state/second/audit"
@@ -31,13 +25,13 @@ start_load
 wait_until "writes go on" load_goes_on
 expect_contains "the audit key is listed" alias/coffer/audit "$(coffer key list)"
 expect_contains "and the seal key" alias/coffer/seal "$(coffer key list)"
-expect_equal "one generation to begin with" "coffer/audit/1 " "$(audit_keys)"
+expect_equal "one generation to begin with" "coffer/audit/1" "$(keys_in_token coffer/audit/)"
 
 # ---- a rotation under load -------------------------------------------------------------------------------------
 
 expect_contains "all nodes go over" "generation 2 of the audit key signs the journals of all nodes" \
   "$(coffer key rotate --audit --wait)"
-expect_equal "the token holds both" "coffer/audit/1 coffer/audit/2 " "$(audit_keys)"
+expect_equal "the token holds both" "coffer/audit/1 coffer/audit/2" "$(keys_in_token coffer/audit/)"
 wait_until "writes go on" load_goes_on
 for journal in "$first" "$second"; do
   found=$(verify "$journal")
@@ -46,7 +40,7 @@ for journal in "$first" "$second"; do
 done
 expect_contains "coffer-hsm init leaves it alone" "exists" "$(hsm init | grep 'audit key')"
 expect_contains "the old key goes at once" "generation 1 was destroyed" "$(coffer key retire --audit)"
-expect_equal "the token holds the new one alone" "coffer/audit/2 " "$(audit_keys)"
+expect_equal "the token holds the new one alone" "coffer/audit/2" "$(keys_in_token coffer/audit/)"
 expect_contains "coffer-hsm finds what it needs" "audit key" "$(hsm check --rate-ms 0 2>&1 | grep "Coffer's keys")"
 
 # ---- a node that is away ----------------------------------------------------------------------------------------
@@ -59,7 +53,7 @@ expect_refused "the key of a journal that has not gone over stays" "signs the jo
 start_node second
 retires() { coffer key retire --audit; }
 wait_until "it goes over when it starts, and the old key can go" retires
-expect_equal "the token holds the newest alone" "coffer/audit/3 " "$(audit_keys)"
+expect_equal "the token holds the newest alone" "coffer/audit/3" "$(keys_in_token coffer/audit/)"
 stop_node second
 stop_load
 appliance down >/dev/null

@@ -5,6 +5,8 @@
 . "$(dirname "$0")/support.sh"
 # shellcheck source=rotation_support.sh
 . "$(dirname "$0")/rotation_support.sh"
+# shellcheck source=token_support.sh
+. "$(dirname "$0")/token_support.sh"
 
 appliance up --build "$build" --token "$token" --runner
 take_environment
@@ -14,19 +16,6 @@ take_environment
 ca="$work/ca"
 install -d -m 755 "$ca"
 [ "$(id -u)" -ne 0 ] || chown coffer:coffer "$ca"
-setting() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$state/etc/cofferd.toml" | head -n 1; }
-hsm() { # COMMAND... then its options
-  ( set -a
-    # shellcheck source=/dev/null
-    . "$state/etc/environment"
-    set +a
-    as_owner "$build/bin/coffer-hsm" "$@" --module "$(setting module)" --token-uri "$token_uri" --profile "$state/etc/profile.toml" \
-      --token-dir "$state/token/$token" --pin-file "$state/token/pin" )
-}
-case "$token" in
-  softhsm2) token_uri='pkcs11:token=coffer' ;;
-  nss) token_uri='pkcs11:token=NSS%20Certificate%20DB' ;;
-esac
 expect_refused "a subject that is none" "ATTRIBUTE=VALUE" \
   hsm ca create --name issuing --subject Example --self-signed --days 365 --out "$ca/issuing.pem"
 expect_contains "an authority is made in the token" "key coffer/ca/issuing: made" \

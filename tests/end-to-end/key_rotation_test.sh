@@ -7,22 +7,16 @@
 . "$(dirname "$0")/support.sh"
 # shellcheck source=nodes.sh
 . "$(dirname "$0")/nodes.sh"
+# shellcheck source=token_support.sh
+. "$(dirname "$0")/token_support.sh"
 
 versions=${1:-3000}
-setting() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$state/etc/cofferd.toml"; }
-# The generations of master keys that the token holds, a line each.
-token_keys() {
-  # shellcheck disable=SC2046  # lines of NAME=VALUE
-  as_owner env $(cat "$state/etc/environment") "$build/bin/coffer-hsm" list --module "$(setting module)" \
-    --token "$(setting token)" --profile "$state/etc/profile.toml" --token-dir "$state/token/$token" \
-    --pin-file "$state/token/pin" | grep -o 'coffer/master/[^ ]*' | sort
-}
 under() { sql "SELECT count(*) FROM secret_versions WHERE key_generation = $1"; }
 describe() { coffer key describe --output json | tr -d '\n'; }
 rewrapped() { sql "SELECT coalesce(sum(done), 0) FROM rewrap_slices"; }
 
 bring_up
-expect_contains "one generation to begin with" coffer/master/default/1 "$(token_keys)"
+expect_contains "one generation to begin with" coffer/master/default/1 "$(keys_in_token coffer/master/)"
 key_id=$(coffer iam create-access-key --user-name admin --output json | sed -n 's/.*"AccessKeyId": "\([A-Z0-9]*\)".*/\1/p')
 start_load
 while [ "$(under 1)" -lt "$versions" ]; do
@@ -43,7 +37,7 @@ start_node second
 on_second() { on_node second "$@"; }
 
 expect_contains "a rotation makes a generation" "generation 2 writes from now on" "$(coffer key rotate)"
-expect_contains "the token holds it" coffer/master/default/2 "$(token_keys)"
+expect_contains "the token holds it" coffer/master/default/2 "$(keys_in_token coffer/master/)"
 printf 'new' | coffer put rotation/new >/dev/null
 expect_equal "new writes use it at once" 2 "$(sql "SELECT key_generation FROM secret_versions v JOIN secrets s
   ON s.id = v.secret_id WHERE s.name = 'rotation/new'")"
@@ -79,7 +73,7 @@ expect_refused "nor is an older one enough" "older than the end" coffer key reti
 sleep 1.1 # times of backups are seconds
 expect_contains "with a proven backup it goes" "generation 1 was destroyed" \
   "$(coffer key retire --backup-proven "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"
-expect_equal "the token holds one key fewer" coffer/master/default/2 "$(token_keys)"
+expect_equal "the token holds one key fewer" coffer/master/default/2 "$(keys_in_token coffer/master/)"
 expect_contains "every data key opens without it" "all open" "$(coffer key verify --values)"
 expect_equal "the other node reads without it" new "$(on_second get rotation/new)"
 expect_contains "and finds every data key" "all open" "$(on_second key verify)"
@@ -112,7 +106,7 @@ sql "UPDATE secret_versions SET wrapped_key = set_byte(wrapped_key, 3, get_byte(
   WHERE secret_id = (SELECT id FROM secrets WHERE name = 'rotation/new')" >/dev/null
 expect_refused "verify names what does not open" "secret:rotation/new" coffer key verify
 coffer key create other >/dev/null
-expect_contains "a second key" coffer/master/other/1 "$(token_keys)"
+expect_contains "a second key" coffer/master/other/1 "$(keys_in_token coffer/master/)"
 expect_refused "the default key is not deleted" "is the default key" coffer key schedule-deletion default
 expect_contains "another one is, in some days" "destroyed on" "$(coffer key schedule-deletion other --days 7)"
 cannot_write() { ! printf x | coffer create-secret --name rotation/other --kms-key-id alias/other --secret-string file:///dev/stdin; }

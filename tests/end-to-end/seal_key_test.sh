@@ -7,15 +7,10 @@
 . "$(dirname "$0")/support.sh"
 # shellcheck source=nodes.sh
 . "$(dirname "$0")/nodes.sh"
+# shellcheck source=token_support.sh
+. "$(dirname "$0")/token_support.sh"
 
 secrets=${1:-400}
-setting() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$state/etc/cofferd.toml"; }
-seal_keys() {
-  # shellcheck disable=SC2046  # lines of NAME=VALUE
-  as_owner env $(cat "$state/etc/environment") "$build/bin/coffer-hsm" list --module "$(setting module)" \
-    --token "$(setting token)" --profile "$state/etc/profile.toml" --token-dir "$state/token/$token" \
-    --pin-file "$state/token/pin" | grep -o 'coffer/seal/[0-9]*' | sort -u | tr '\n' ' '
-}
 sealed_under() {
   sql "SELECT count(*) FROM (SELECT seal FROM secrets UNION ALL SELECT seal FROM iam_entities UNION ALL SELECT seal FROM
        iam_manifest UNION ALL SELECT seal FROM set_seals) s WHERE seal_generation(seal) = $1"
@@ -39,10 +34,10 @@ expect_contains "a session begins" seal/1 "$(in_session get-secret-value --secre
 sql "CREATE TABLE kept AS SELECT id, seal, revision FROM secrets WHERE name = 'seal/1'" >/dev/null
 start_load
 wait_until "writes go on" load_goes_on
-expect_equal "one generation to begin with" "coffer/seal/1 " "$(seal_keys)"
+expect_equal "one generation to begin with" "coffer/seal/1" "$(keys_in_token coffer/seal/)"
 
 expect_contains "a rotation makes a generation" "generation 2 of the seal key was made" "$(coffer key rotate --seal)"
-expect_equal "the token holds both" "coffer/seal/1 coffer/seal/2 " "$(seal_keys)"
+expect_equal "the token holds both" "coffer/seal/1 coffer/seal/2" "$(keys_in_token coffer/seal/)"
 begun() { [ "$(sealed_under 2)" -gt 0 ]; }
 wait_until "rows are sealed under it" begun
 expect_contains "the session lives on" value-2 "$(in_session get-secret-value --secret-id seal/2)"
@@ -63,7 +58,7 @@ expect_refused "the old key stays while sessions of before live" "live until" co
 stop_load
 stop_node second
 expect_contains "by force it goes" "generation 1 was destroyed" "$(coffer key retire --seal --force)"
-expect_equal "the token holds the new one alone" "coffer/seal/2 " "$(seal_keys)"
+expect_equal "the token holds the new one alone" "coffer/seal/2" "$(keys_in_token coffer/seal/)"
 expect_contains "values are read without it" value-6 "$(coffer get seal/6)"
 appliance down >/dev/null
 appliance up >/dev/null
