@@ -96,6 +96,9 @@ struct StepContext {
     /// Set when the node stops, or has lost the rotation: a step that waits long looks at it, and throws
     /// RotationLost then. May be null.
     const std::atomic<bool>* ended = nullptr;
+    /// Of setSecret: the same try made the value, so that the target cannot have it unless another node was
+    /// faster. False after an outcome that nobody learned.
+    bool value_is_new = false;
 };
 
 /// One thing that was looked at before a rotation.

@@ -99,9 +99,11 @@ bool LoginFunction::previous_logs_in_as(const std::string& user, SecretValues& v
 
 void LoginFunction::set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                             const SecretFields& pending) {
-    // A try whose end was not seen may have set it.
-    if (logs_in(pending, context.deadline)) return;
+    // A try whose end was not seen may have set it. No other one begins with a login that must fail: servers
+    // log those, and lock users out for them.
+    if (!context.value_is_new && logs_in(pending, context.deadline)) return;
     if (change_own(current, pending, context.deadline)) return;
+    if (context.value_is_new && logs_in(pending, context.deadline)) return;
     // A label that was moved back by hand: the server still has the password before.
     if (const auto value = values.previous()) {
         const auto previous = SecretFields::parse(*value);
@@ -119,7 +121,7 @@ void LoginFunction::set_own(const StepContext& context, SecretValues& values, co
 
 void LoginFunction::set_other(const StepContext& context, SecretValues& values, const SecretFields& current,
                               const SecretFields& pending) {
-    const bool is_set = logs_in(pending, context.deadline);
+    const bool is_set = !context.value_is_new && logs_in(pending, context.deadline);
     if (is_set && !product_.copies_rights) return;
     if (!logs_in(current, context.deadline)) {
         throw StepFailed(Kind::retry,

@@ -136,7 +136,7 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
     }
     const auto deadline = context.deadline;
     // A try whose end was not seen may have set it; whether it was saved is not known then.
-    const bool is_set = log_in(to, deadline).has_value();
+    const bool is_set = !context.value_is_new && log_in(to, deadline).has_value();
     if (!is_set && !log_in(current, deadline)) {
         throw StepFailed(Kind::retry,
                          "the Redis server refuses the passwords of AWSPENDING and AWSCURRENT: add that of "

@@ -264,12 +264,18 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
     ++task.attempt;
     task.last_attempt = parts_.clock.now();
     save(task, std::move(started));
+    const auto* before = secrets::find_version(secret.versions, *task.version);
+    const bool makes_value = task.step == Step::create && (before == nullptr || !before->kind);
     std::optional<Timestamp> renew_by;
     try {
         while (true) {
             if (ended) throw RotationLost("the node stops, or was not heard of for too long");
-            const StepContext context{secret.arn, secret.name, task.version->value(),
-                                      std::chrono::steady_clock::now() + function.timeout, &ended};
+            const StepContext context{.secret_arn = secret.arn,
+                                      .secret_name = secret.name,
+                                      .token = task.version->value(),
+                                      .deadline = std::chrono::steady_clock::now() + function.timeout,
+                                      .ended = &ended,
+                                      .value_is_new = makes_value && task.step == Step::set};
             StoredValues values(parts_, task, context.deadline, &stops_);
             function.function->run(task.step, context, values);
             if (task.step == Step::finish) {

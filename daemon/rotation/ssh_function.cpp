@@ -122,7 +122,7 @@ void SshFunction::set(const StepContext& context, SecretValues& values, const cr
     auto login = SecretFields::parse(values.current());
     require_same_account(login, to, "the pending version");
     // A try whose end was not seen may have set it.
-    if (log_in(to, context.deadline)) return;
+    if (!context.value_is_new && log_in(to, context.deadline)) return;
     auto session = log_in(login, context.deadline);
     if (!session) {
         // A label that was moved back by hand.

@@ -68,6 +68,8 @@ expect_equal "and logs in" "App \"x\" o'brien" "$(login_of db/one)"
 [ "$(field_of db/one password)" != old-1 ] || fail "the password is the old one"
 if grep -qF "$(field_of db/one password)" "$target/log"; then fail "the new password is in the target's log"; fi
 what "the server's log has only a verifier of the password"
+if holds "password authentication failed" <"$target/log"; then fail "a rotation begins with a login that has to fail"; fi
+what "no login was refused"
 
 # ---- two users that take turns ------------------------------------------------------------------------------------------------
 

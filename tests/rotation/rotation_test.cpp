@@ -61,6 +61,42 @@ TEST_F(RotationTest, ARepeatedRequestDoesNotRotateTwice) {
     EXPECT_EQ(function().created, 1);
 }
 
+TEST_F(RotationTest, SetSecretIsToldWhetherTheTargetCanHaveTheValueAlready) {
+    const auto name = stored("old");
+    std::vector<bool> told;
+    bool away = true;
+    function().on_step = [&](Step step, const StepContext& context, SecretValues& values) {
+        if (step == Step::create && !values.pending()) {
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        }
+        if (step != Step::set) {
+            EXPECT_FALSE(context.value_is_new) << step_name(step);
+            return;
+        }
+        told.push_back(context.value_is_new);
+        if (std::exchange(away, false)) throw StepFailed(StepFailed::Kind::retry, "the answer was lost");
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::minutes(1));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+    EXPECT_THAT(told, ElementsAre(true, false)) << "the first try may have reached the target";
+
+    // One that somebody stored as AWSPENDING may have been set by them.
+    told.clear();
+    v1::PutSecretValueRequest put;
+    put.set_secret_id(name);
+    put.set_client_request_token(fresh_token());
+    put.set_secret_string("by hand");
+    put.add_version_stages("AWSPENDING");
+    call(put);
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "by hand");
+    EXPECT_THAT(told, ElementsAre(false));
+}
+
 TEST_F(RotationTest, ASecondOneIsRefusedWhileTheFirstIsNotComplete) {
     const auto name = stored("old");
     rotate(name);
