@@ -11,8 +11,8 @@ namespace coffer::storage {
 std::vector<Statement> outbox_statements() {
     return {
         {"outbox_store",
-         "INSERT INTO audit_outbox (event_id, node, event, mac, generation) VALUES ($1::uuid, $2, $3, "
-         "$4::bytea, $5::int)"},
+         "INSERT INTO audit_outbox (event_id, node, event, mac, generation, secrets) VALUES ($1::uuid, $2, "
+         "$3, $4::bytea, $5::int, $6::text[])"},
         {"outbox_pending",
          "SELECT event_id::text, node, event, mac, generation FROM audit_outbox WHERE node = $1 "
          "AND stored <= now() - $2::bigint * interval '1 millisecond' ORDER BY generation IN "
@@ -24,7 +24,8 @@ std::vector<Statement> outbox_statements() {
 
 void AuditOutbox::store(WriteTransaction& tx, const OutboxRow& row) {
     tx.sql().exec_prepared("outbox_store", row.event_id.text(), storable("node", row.node),
-                           storable("event", row.event), binary(row.mac), row.generation);
+                           storable("event", row.event), binary(row.mac), row.generation,
+                           text_array(tx.changed_secrets()));
     tx.event_stored();
 }
 

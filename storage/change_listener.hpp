@@ -28,6 +28,7 @@ inline constexpr std::string_view kSecretChannel = "coffer_secret_changed";
 inline constexpr std::string_view kIamChannel = "coffer_iam_changed";
 inline constexpr std::string_view kMasterKeyChannel = "coffer_master_keys_changed";
 
+/// Of secrets it also looks once a second for changes of nodes that may have died before they told.
 /// Reconnects by itself until it is destroyed. A connection that died silently is noticed by a heartbeat,
 /// within kHeartbeatInterval + kHeartbeatTimeout.
 class ChangeListener {
@@ -48,6 +49,7 @@ private:
 
     const std::string conninfo_;
     const std::string listen_;
+    const std::string heartbeat_;
     const std::chrono::milliseconds connect_timeout_;
     const ChangeEvents events_;
     std::atomic<bool> stopping_{false};

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <pqxx/result>
 #include <random>
 #include <stdexcept>
 #include <thread>
 
 #include "storage/commit_outcome.hpp"
+#include "storage/sql_values.hpp"
 #include "storage/statements.hpp"
 
 namespace coffer::storage {
@@ -29,6 +31,10 @@ constexpr const char* kTooLate = "the deadline passed before the database had do
 
 std::chrono::milliseconds left_until(Deadline deadline) {
     return std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+}
+
+void tell(pqxx::transaction_base& sql, const std::vector<std::string>& changed) {
+    if (!changed.empty()) sql.exec_prepared("tell_changed", json_list(changed));
 }
 
 /// A short, random wait after a conflict, so that the same transactions do not meet again.
@@ -168,6 +174,7 @@ void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
         timeout = std::max(left, std::chrono::milliseconds(1));
     }
     std::vector<std::string> changed;
+    bool told = false;
     std::string transaction_id;
     try {
         WriteBlock sql(*connection_, timeout);
@@ -179,12 +186,26 @@ void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
         if (context_.config.changes_need_events && tx.lacks_event()) {
             throw std::logic_error("a change of sealed rows has no audit event");
         }
+        told = !tx.names_changes();
+        if (told) tell(sql, changed);
         if (Clock::now() >= deadline) throw DeadlineExceeded(kTooLate);
         sql.commit();
     } catch (const CommitInDoubt&) {
         if (!settle_doubt(changed, transaction_id, deadline)) throw;
     }
     announce(changed);
+    if (!told) tell_others(changed);
+}
+
+void DatabaseSession::tell_others(const std::vector<std::string>& changed) noexcept {
+    if (changed.empty() || !connection_ || !connection_->is_open()) return;
+    try {
+        StatementByStatement sql(*connection_);
+        tell(sql, changed);
+        sql.commit();
+    } catch (const std::exception&) {
+        // The change is committed all the same.
+    }
 }
 
 bool DatabaseSession::settle_doubt(const std::vector<std::string>& changed, const std::string& transaction_id,

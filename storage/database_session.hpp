@@ -63,7 +63,10 @@ private:
     void attempt_write(TransactionJob& job, Deadline deadline);
     [[nodiscard]] bool settle_doubt(const std::vector<std::string>& changed,
                                     const std::string& transaction_id, Deadline deadline);
+    /// To this node's cache.
     void announce(const std::vector<std::string>& changed);
+    /// To the other nodes, after a commit. What fails here is told by the event (migration 0017).
+    void tell_others(const std::vector<std::string>& changed) noexcept;
     void connect(Deadline deadline);
     /// Throws unless the job may run again.
     void recover(const Failure& failure, int attempts, Deadline deadline);

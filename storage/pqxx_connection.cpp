@@ -34,7 +34,7 @@ namespace {
 std::string session_setup(const DatabaseConfig& config) {
     return fmt::format(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};"
-        "SET coffer.node = 'on'; SET plan_cache_mode = force_generic_plan; SET jit = off;"
+        "SET coffer.node = 'tells'; SET plan_cache_mode = force_generic_plan; SET jit = off;"
         "SET timezone = 'UTC'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;"
         "SELECT set_config('synchronous_commit', 'on', false)"
         " WHERE current_setting('synchronous_commit') = 'off';"

@@ -9,6 +9,7 @@
 #include <pqxx/transaction_base>
 #include <stdexcept>
 
+#include "storage/change_listener.hpp"
 #include "storage/secret_rows.hpp"
 #include "storage/secret_seal.hpp"
 #include "storage/sql_values.hpp"
@@ -118,6 +119,9 @@ std::vector<Statement> secret_statements() {
         {"secret_wrapped_keys",
          "SELECT wrapped_key FROM secret_versions WHERE secret_id = $1::uuid AND wrapped_key IS NOT NULL "
          "ORDER BY created, version_id"},
+        {"tell_changed",
+         fmt::format("SELECT pg_notify('{}', c.name) FROM json_array_elements_text($1::json) AS c(name)",
+                     kSecretChannel)},
         {"secret_count", "SELECT count(*) FROM secrets"},
         {"secret_due",
          fmt::format("SELECT name FROM secrets WHERE purge_due <= {} ORDER BY purge_due, id LIMIT $2::bigint",

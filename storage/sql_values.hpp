@@ -59,6 +59,21 @@ namespace coffer::storage {
     return boost::json::serialize(entries);
 }
 
+/// Texts as a parameter of type text[]. None may have a NUL.
+[[nodiscard]] inline std::string text_array(const std::vector<std::string>& texts) {
+    std::string array = "{";
+    for (const auto& text : texts) {
+        if (array.size() > 1) array += ',';
+        array += '"';
+        for (const char c : text) {
+            if (c == '"' || c == '\\') array += '\\';
+            array += c;
+        }
+        array += '"';
+    }
+    return array + '}';
+}
+
 /// Bytes as a binary parameter; empty stays empty and is not NULL.
 [[nodiscard]] inline pqxx::binarystring binary(ByteView bytes) {
     return {bytes.data(), bytes.size()};

@@ -70,14 +70,20 @@ public:
     void row_sealed(SealedRow row) { sealed_rows_.push_back(std::move(row)); }
     [[nodiscard]] const std::vector<SealedRow>& sealed_rows() const noexcept { return sealed_rows_; }
 
-    /// The event of all of that was stored along (audit_outbox.hpp).
-    void event_stored() noexcept { has_event_ = true; }
+    /// The event of all of that was stored along (audit_outbox.hpp), with the names of the secrets.
+    void event_stored() noexcept {
+        has_event_ = true;
+        named_ = changed_.size();
+    }
+    /// Whether a stored event names every secret that it changes.
+    [[nodiscard]] bool names_changes() const noexcept { return named_ == changed_.size(); }
     /// Whether it changes sealed rows and has no event of that.
     [[nodiscard]] bool lacks_event() const noexcept { return !sealed_rows_.empty() && !has_event_; }
 
 private:
     std::vector<SealedRow> sealed_rows_;
     bool has_event_ = false;
+    std::size_t named_ = 0;
     std::vector<std::string> changed_;
     std::unordered_map<SecretId, StoredSecret> locked_;
 };

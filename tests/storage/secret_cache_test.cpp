@@ -9,6 +9,8 @@
 #include <future>
 #include <thread>
 
+#include "storage/audit_outbox.hpp"
+#include "storage/pg_connection.hpp"
 #include "tests/storage/cutting_proxy.hpp"
 #include "tests/storage/storage_fixture.hpp"
 
@@ -177,6 +179,59 @@ TEST_F(SecretCacheTest, ChangeThroughAnotherNodeIsSeen) {
     });
     wait_until([&] { return cache.peek("app/db") == nullptr; }, "the purge to be heard of");
     EXPECT_FALSE(find_in(cache, "app/db"));
+}
+
+/// The event of a change, as its transaction stores it.
+OutboxRow event_of_change() {
+    return {Uuid::random(), "other-node", "{}", Bytes(32, 1)};
+}
+
+TEST_F(SecretCacheTest, AChangeThatLeavesAnEventIsToldRightAfterItsCommit) {
+    SecretCache cache(database(), {});
+    wait_until_listening(cache);
+    const auto other_node = open(1);
+    ASSERT_TRUE(find_in(cache, "app/db"));
+    auto told = PgConnection::connect(config().conninfo, std::chrono::steady_clock::now() + 10s);
+    static_cast<void>(told.exec("LISTEN coffer_secret_changed", std::chrono::steady_clock::now() + 10s));
+    const auto row = event_of_change();
+    write_now<Done>(*other_node, [&](WriteTransaction& tx) {
+        auto secret = SecretRepository::lock(tx, "app/db").value();
+        secret.description = "changed";
+        SecretRepository::update(tx, secret, {});
+        AuditOutbox::store(tx, row);
+        return Done{};
+    });
+    std::vector<std::string> names;
+    const auto hear = [&] {
+        names.clear();
+        told.wait_for_notifications(std::chrono::steady_clock::now() + 5s,
+                                    [&](const std::string& name) { names.push_back(name); });
+    };
+    hear();
+    EXPECT_EQ(names, std::vector<std::string>{"app/db"});
+    wait_until([&] { return cache.peek("app/db") == nullptr; }, "the change to be heard of");
+    EXPECT_EQ(find_in(cache, "app/db")->description, "changed");
+
+    // Whoever takes the event away tells once more: the node may have died before it told.
+    write_now<Done>(*other_node, [&](WriteTransaction& tx) {
+        AuditOutbox::remove(tx, {row.event_id});
+        return Done{};
+    });
+    hear();
+    EXPECT_EQ(names, std::vector<std::string>{"app/db"});
+}
+
+TEST_F(SecretCacheTest, AChangeWhoseNodeDiedBeforeItToldIsSeenByItsEvent) {
+    SecretCache cache(database(), {});
+    wait_until_listening(cache);
+    ASSERT_TRUE(find_in(cache, "app/db"));
+    // What such a node leaves behind. The row was not sealed anew, so who reads it says so.
+    by_hand(
+        "SET coffer.node = 'tells'; UPDATE secrets SET description = 'x' WHERE name = 'app/db'; "
+        "INSERT INTO audit_outbox (event_id, node, event, mac, secrets) VALUES (gen_random_uuid(), 'dead', "
+        "'{}', '', '{app/db}')");
+    wait_until([&] { return cache.peek("app/db") == nullptr; }, "the change to be found");
+    EXPECT_THROW(static_cast<void>(find_in(cache, "app/db")), IntegrityError);
 }
 
 TEST_F(SecretCacheTest, ChangeByHandIsFoundOut) {
