@@ -110,6 +110,8 @@ check_build() {
       "build first: cmake --preset release -DCOFFER_TESTS=OFF -DCOFFER_BENCH=OFF && cmake --build --preset release" \
       "or name another build folder with --build"
   done
+  [ -e "$build/share/lambda_runner.py" ] || fail "$build/share/lambda_runner.py is not there" \
+    "a build folder has it beside bin; name a whole one with --build"
 }
 
 # Whether this user may look at all, before anything is said to be missing.

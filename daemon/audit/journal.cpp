@@ -91,6 +91,13 @@ public:
 
     [[nodiscard]] std::optional<std::string> refusal() const { return writer_->refusal(); }
 
+    void require_room() {
+        const auto reason = writer_->refusal();
+        if (!reason) return;
+        writer_->count_refused();
+        throw AuditUnavailable(*reason);
+    }
+
     [[nodiscard]] JournalStatus status() const {
         auto status = writer_->status();
         status.signed_sequence = checkpointer_->signed_sequence();
@@ -189,6 +196,9 @@ void Journal::append_json(std::string json, Admission admission, Completion<Rece
 
 std::optional<std::string> Journal::refusal() const {
     return impl_->refusal();
+}
+void Journal::require_room() {
+    impl_->require_room();
 }
 JournalStatus Journal::status() const {
     return impl_->status();

@@ -80,9 +80,12 @@ public:
     /// The same for an event that is a line of JSON already: from the outbox of changes.
     void append_json(std::string json, Admission admission, Completion<Receipt> done);
 
-    /// Why a request's event would be refused now; nothing when it would be taken. To be asked before an
-    /// operation is begun, so that none is carried out that cannot be recorded. Cheap.
+    /// Why a request's event would be refused now; nothing when it would be taken. Cheap.
     [[nodiscard]] std::optional<std::string> refusal() const;
+
+    /// Throws AuditUnavailable while a request's event would be refused, and counts it as refused. To be
+    /// called before an operation is begun, so that none is carried out that cannot be recorded. Cheap.
+    void require_room();
 
     [[nodiscard]] JournalStatus status() const;
     [[nodiscard]] const std::filesystem::path& directory() const noexcept;

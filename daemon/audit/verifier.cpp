@@ -407,6 +407,7 @@ private:
         finding.kind = FindingKind::cut_off;
         finding.sequence = report_.last_sequence + 1;
         finding.file = file_;
+        finding.offset = last_segment_bytes_;
         finding.event_id_before = last_event_id_;
         finding.message = checkpoint.journal.text() != report_.journal
                               ? name + " is of another journal, " + checkpoint.journal.text()

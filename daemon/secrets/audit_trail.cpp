@@ -218,8 +218,7 @@ LeaveEvent leave_event(std::shared_ptr<const OutboxRows> rows, EventMaker maker)
 // ---- requests -------------------------------------------------------------------------------------------
 
 void AuditTrail::require_room(bool operator_action) const {
-    if (operator_action) return;
-    if (const auto refusal = journal_.refusal()) throw audit::AuditUnavailable(*refusal);
+    if (!operator_action) journal_.require_room();
 }
 
 void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool operator_action) {

@@ -304,14 +304,18 @@ TEST_F(JournalTest, TheDirectoryTakenAwayAndPutBack) {
     EXPECT_THROW((void)append(*journal, sample_event("b")), AuditUnavailable);
     EXPECT_TRUE(journal->refusal());
     EXPECT_THROW((void)append(*journal, sample_event("c")), AuditUnavailable);
+    for (int i = 0; i < 3; ++i) EXPECT_THROW(journal->require_room(), AuditUnavailable);
     EXPECT_FALSE(journal->status().available);
+    EXPECT_EQ(journal->status().refused, 5U) << "two events, and three requests before they were begun";
     std::filesystem::rename(folder_.path() / "away", directory_);
     ASSERT_TRUE(observer_->wait_for_line("available"));
     while (journal->refusal()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_NO_THROW(journal->require_room());
     (void)append(*journal, sample_event("d"));
     journal->close();
     EXPECT_THAT(own_events(),
                 ElementsAre("JournalOpened", "JournalSegmentLost", "JournalResumed", "JournalClosed"));
+    EXPECT_THAT(read_file(segment(2)), HasSubstr("\"refusedRequests\":5"));
     expect_good();
 }
 

@@ -173,6 +173,7 @@ TEST_F(VerifyTest, FindsEveryTailThatWasCut) {
         if (size > 0 && good[size - 1] == '\n') {
             EXPECT_EQ(report.findings.front().kind, FindingKind::cut_off) << size;
             EXPECT_EQ(report.findings.front().sequence, report.last_sequence + 1);
+            EXPECT_EQ(report.findings.front().offset, size) << "where the end is";
         }
     }
 }

@@ -140,7 +140,8 @@ void print_table(const VerifyReport& report) {
     }
 }
 
-void print_table(const DatabaseReport& report) {
+/// `proven`: the journals are what was written.
+void print_table(const DatabaseReport& report, bool proven) {
     std::cout << "database: " << report.rows << " sealed rows compared\n";
     for (const auto& note : report.notes) std::cout << "note: " << terminal_text(note) << "\n";
     for (const auto& finding : report.findings) {
@@ -150,7 +151,8 @@ void print_table(const DatabaseReport& report) {
         if (!finding.event_time.empty()) std::cout << "  time             " << finding.event_time << "\n";
     }
     if (report.findings.empty()) {
-        std::cout << "GOOD: every sealed row of the database is as its last event left it\n";
+        std::cout << (proven ? "GOOD: every sealed row of the database is as its last event left it\n"
+                             : "every sealed row that was compared is as these journals say\n");
     }
 }
 
@@ -171,6 +173,22 @@ std::vector<std::filesystem::path> journals_of(const VerifyCommand& command) {
     return directories;
 }
 
+/// A journal that is not what was written proves nothing about the database; what it says is shown all the
+/// same, since whoever has to put things right needs both. Nothing where it cannot be read.
+Compared compare(const VerifyCommand& command, VerifyReport& report) {
+    if (report.good()) return compare_with_database(journals_of(command), command.conninfo);
+    try {
+        auto database = compare_with_database(journals_of(command), command.conninfo);
+        database.notes.emplace_back(
+            "the journals have findings: what they say of rows is no proof, and events that are gone show as "
+            "changes without an event");
+        return database;
+    } catch (const Error& error) {
+        report.notes.push_back("the database was not compared: " + std::string(error.what()));
+        return std::nullopt;
+    }
+}
+
 }  // namespace
 
 int run_verify(const VerifyCommand& command) {
@@ -180,15 +198,12 @@ int run_verify(const VerifyCommand& command) {
     auto report = verify_journal(command.directory, keys, options);
     verify_others(command, keys, report);
     Compared database;
-    // A journal that is not what was written proves nothing about the database.
-    if (!command.conninfo.empty() && report.good()) {
-        database = compare_with_database(journals_of(command), command.conninfo);
-    }
+    if (!command.conninfo.empty()) database = compare(command, report);
     if (command.output == Output::json) {
         print_json(report, database);
     } else {
         print_table(report);
-        if (database) print_table(*database);
+        if (database) print_table(*database, report.good());
     }
     return is_good(report, database) ? kExitGood : kExitFound;
 }
