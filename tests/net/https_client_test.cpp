@@ -260,8 +260,8 @@ TEST_F(HttpsClientTest, HeadersHaveALimit) {
 
 TEST_F(HttpsClientTest, EndlessHeaders) {
     const auto refused = HasSubstr("header limit exceeded");
-    EXPECT_THAT(error_of({{kOk}, "X: y\r\n"}), refused);  // each field in a record of its own
-    EXPECT_THAT(error_of({{kOk}, "X: y\r\nX:"}), refused);
+    EXPECT_THAT(error_of({{kOk}, "X: y\r\n"}), refused);        // each field in a record of its own
+    EXPECT_THAT(error_of({{kOk + "X"}, ": y\r\nX"}), refused);  // a record ends in the next field's name
     EXPECT_THAT(error_of({{kOk + "X: "}, "y"}), refused);
     EXPECT_THAT(error_of({{kOk + "X: y"}, "\r\n z"}), refused);  // folded lines (RFC 9112, section 5.2)
     EXPECT_THAT(error_of({{"HTTP/1.1 200 "}, "reason "}), refused);
