@@ -11,8 +11,12 @@ namespace http = boost::beast::http;
 
 namespace {
 
+constexpr unsigned kLeastStatus = 100;  // RFC 9110, section 15
 constexpr unsigned kFinalStatus = 200;
 constexpr unsigned kSwitchingProtocols = 101;
+/// "0" and two ends of lines: so much must come yet whatever has come of chunks. Beast asserts that the last
+/// one is not in smaller pieces.
+constexpr std::size_t kLastChunkBytes = 5;
 
 [[noreturn]] void refuse(http::error error) {
     throw BadAnswer(http::make_error_code(error).message());
@@ -47,8 +51,9 @@ private:
 
     void on_request_impl(http::verb /*method*/, Text /*text*/, Text /*target*/, int /*version*/,
                          ErrorCode& /*error*/) override {}
-    void on_response_impl(int status, Text /*reason*/, int /*version*/, ErrorCode& /*error*/) override {
+    void on_response_impl(int status, Text /*reason*/, int /*version*/, ErrorCode& error) override {
         status_ = static_cast<unsigned>(status);
+        if (status_ < kLeastStatus) error = http::error::bad_status;
     }
     void on_field_impl(http::field /*field*/, Text /*name*/, Text /*value*/, ErrorCode& /*error*/) override {}
     void on_header_impl(ErrorCode& /*error*/) override {}
@@ -89,6 +94,7 @@ bool AnswerReader::take(std::size_t count) {
     bool whole = false;
     while (!whole && used < held_) {
         const bool is_header = !parser_->is_header_done();
+        if (!is_header && parser_->chunked() && held_ - used < kLastChunkBytes) break;
         boost::beast::error_code error;
         const auto parsed = parser_->put(boost::asio::buffer(&bytes[used], held_ - used), error);
         used += parsed;

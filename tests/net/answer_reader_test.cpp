@@ -39,6 +39,7 @@ const std::vector<Sample> kSamples{
     {"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
      "3;a=b;c=\"d;\\\"e\"\r\nhel\r\n002\r\nlo\r\n0;last\r\nX-Sum: 1\r\nX-Other: 2\r\n\r\n",
      200, "hello"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n", 200,
      "0123456789"},
     {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"

@@ -229,9 +229,10 @@ TEST_F(HttpsClientTest, WhatIsNotHttp) {
     for (const std::string& answer :
          {std::string("garbage\r\n\r\n"), std::string("SSH-2.0-x\r\n"), std::string(64, '\0'),
           std::string("HTTP/2.0 200 OK\r\n\r\n"), std::string("HTTP/1.1 20 OK\r\n\r\n"),
-          std::string("HTTP/1.1 2000 OK\r\n\r\n"), kOk + "no colon\r\n\r\n", kOk + "A : b\r\n\r\n",
-          kOk + "Content-Length: -1\r\n\r\n", kOk + "Content-Length: 1x\r\n\r\n", kChunked + "x\r\n",
-          kChunked + "-1\r\n", kChunked + "1\r\nab\r\n0\r\n\r\n", kChunked + "fffffffffffffffff\r\n"}) {
+          std::string("HTTP/1.1 2000 OK\r\n\r\n"), std::string("HTTP/1.1 099 OK\r\n\r\n"),
+          kOk + "no colon\r\n\r\n", kOk + "A : b\r\n\r\n", kOk + "Content-Length: -1\r\n\r\n",
+          kOk + "Content-Length: 1x\r\n\r\n", kChunked + "x\r\nabc", kChunked + "-1\r\nabc",
+          kChunked + "1\r\nab\r\n0\r\n\r\n", kChunked + "fffffffffffffffff\r\n"}) {
         error_of({{answer}});
     }
 }
