@@ -78,7 +78,7 @@ rotation::TextTemplate template_of(const std::string& what, const std::string& t
 rotation::ApiCall api_call(const server::ApiFunctionSection& section, const server::ApiCallSection& call,
                            const std::string& name, const std::vector<std::string>& scopes) {
     rotation::ApiCall made;
-    made.method = boost::beast::http::string_to_verb(call.method);
+    made.method = call.method;
     const auto base = section.url.target == "/" ? std::string() : section.url.target;
     made.path = template_of(name + ".path", base + call.path, scopes);
     auto headers = call.headers;

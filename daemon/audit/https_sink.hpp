@@ -6,7 +6,7 @@
 #include <string>
 
 #include "daemon/audit/sink.hpp"
-#include "daemon/net/tls_connection.hpp"
+#include "daemon/net/https_client.hpp"
 
 namespace coffer::audit {
 
@@ -18,7 +18,7 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept override { return name_; }
     void deliver(std::span<const ShippedRecord> records) override;
-    void cancel() noexcept override { connection_.cancel(); }
+    void cancel() noexcept override { client_.cancel(); }
 
 private:
     /// Sends one request; the status of the answer.
@@ -26,7 +26,7 @@ private:
 
     const std::string name_;
     const std::string path_;
-    net::TlsConnection connection_;
+    net::HttpsClient client_;
 };
 
 }  // namespace coffer::audit

@@ -3,15 +3,22 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+#include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace coffer::net {
 
@@ -39,7 +46,43 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-TlsConnection::TlsConnection(TlsTarget target) : target_(std::move(target)), tls_(ssl::context::tls_client) {
+class TlsConnection::Impl {
+public:
+    using Stream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
+    using Done = std::function<void(error_code)>;
+
+    explicit Impl(TlsTarget target);
+    ~Impl() { close(); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    void connect();
+    [[nodiscard]] bool is_open() const noexcept { return stream_ != nullptr; }
+    void close() noexcept;
+    void cancel() noexcept;
+    /// Runs one asynchronous operation to its end: `start(stream, done)` begins it and has it call `done`
+    /// with its error. `what` names it in errors. A failure closes the connection. Throws ConnectionError.
+    void run(std::string_view what, std::chrono::milliseconds limit,
+             const std::function<void(Stream&, Done)>& start);
+    [[noreturn]] void fail(std::string_view what, std::string_view why);
+    void watch_peer();
+    [[nodiscard]] bool peer_has_closed();
+    [[nodiscard]] const TlsTarget& target() const noexcept { return target_; }
+
+private:
+    [[noreturn]] void fail(std::string_view what, const error_code& error);
+    void watch_more();
+
+    const TlsTarget target_;
+    asio::io_context io_;
+    ssl::context tls_;
+    std::unique_ptr<Stream> stream_;
+    std::string scrap_;  // what a peer sends that need not send anything
+    std::shared_ptr<bool> peer_closed_;
+    std::atomic<bool> cancelled_{false};
+};
+
+TlsConnection::Impl::Impl(TlsTarget target) : target_(std::move(target)), tls_(ssl::context::tls_client) {
     tls_.set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
     tls_.set_verify_mode(ssl::verify_peer);
     if (target_.ca_file.empty()) {
@@ -52,11 +95,7 @@ TlsConnection::TlsConnection(TlsTarget target) : target_(std::move(target)), tls
     load(target_.key_file, [this](const auto& file) { tls_.use_private_key_file(file, ssl::context::pem); });
 }
 
-TlsConnection::~TlsConnection() {
-    close();
-}
-
-void TlsConnection::close() noexcept {
+void TlsConnection::Impl::close() noexcept {
     if (!stream_) return;
     error_code ignored;
     stream_->next_layer().socket().close(ignored);
@@ -69,7 +108,7 @@ void TlsConnection::close() noexcept {
     stream_.reset();
 }
 
-void TlsConnection::cancel() noexcept {
+void TlsConnection::Impl::cancel() noexcept {
     cancelled_ = true;
     try {
         asio::post(io_, [this] {
@@ -79,17 +118,19 @@ void TlsConnection::cancel() noexcept {
     }
 }
 
-void TlsConnection::fail(std::string_view what, const error_code& error) {
+void TlsConnection::Impl::fail(std::string_view what, std::string_view why) {
     close();
     const auto place = target_.host + ":" + std::to_string(target_.port);
     if (cancelled_) throw ConnectionError(place + ": stopped");
-    if (error == boost::beast::error::timeout)
-        throw ConnectionError(place + ": " + std::string(what) + ": timed out");
-    throw ConnectionError(place + ": " + std::string(what) + ": " + error.message());
+    throw ConnectionError(place + ": " + std::string(what) + ": " + std::string(why));
 }
 
-void TlsConnection::run(std::string_view what, std::chrono::milliseconds limit,
-                        const std::function<void(Stream&, Done)>& start) {
+void TlsConnection::Impl::fail(std::string_view what, const error_code& error) {
+    fail(what, error == boost::beast::error::timeout ? "timed out" : error.message());
+}
+
+void TlsConnection::Impl::run(std::string_view what, std::chrono::milliseconds limit,
+                              const std::function<void(Stream&, Done)>& start) {
     if (!stream_) throw ConnectionError(target_.host + ": not connected");
     std::optional<error_code> result;
     stream_->next_layer().expires_after(limit);
@@ -103,7 +144,7 @@ void TlsConnection::run(std::string_view what, std::chrono::milliseconds limit,
     stream_->next_layer().expires_never();
 }
 
-void TlsConnection::connect() {
+void TlsConnection::Impl::connect() {
     close();
     if (cancelled_) throw ConnectionError(target_.host + ": stopped");
     stream_ = std::make_unique<Stream>(io_, tls_);
@@ -128,19 +169,12 @@ void TlsConnection::connect() {
     peer_closed_ = std::make_shared<bool>(false);
 }
 
-void TlsConnection::write(std::string_view bytes) {
-    run("write", target_.io_timeout, [&](Stream& stream, Done done) {
-        asio::async_write(stream, asio::buffer(bytes.data(), bytes.size()),
-                          [done = std::move(done)](error_code e, std::size_t) { done(e); });
-    });
-}
-
-void TlsConnection::watch_peer() {
+void TlsConnection::Impl::watch_peer() {
     scrap_.resize(kScrapBytes);
     watch_more();
 }
 
-void TlsConnection::watch_more() {
+void TlsConnection::Impl::watch_more() {
     stream_->async_read_some(asio::buffer(scrap_),
                              [this, closed = peer_closed_](error_code error, std::size_t) {
                                  if (error) {
@@ -151,11 +185,73 @@ void TlsConnection::watch_more() {
                              });
 }
 
-bool TlsConnection::peer_has_closed() {
+bool TlsConnection::Impl::peer_has_closed() {
     if (!stream_) return true;
     io_.restart();
     io_.poll();
     return *peer_closed_;
+}
+
+TlsConnection::TlsConnection(TlsTarget target) : impl_(std::make_unique<Impl>(std::move(target))) {}
+TlsConnection::~TlsConnection() = default;
+
+void TlsConnection::connect() {
+    impl_->connect();
+}
+
+bool TlsConnection::is_open() const noexcept {
+    return impl_->is_open();
+}
+
+void TlsConnection::close() noexcept {
+    impl_->close();
+}
+
+void TlsConnection::cancel() noexcept {
+    impl_->cancel();
+}
+
+void TlsConnection::write(std::span<const std::string_view> parts, std::chrono::milliseconds limit) {
+    std::vector<asio::const_buffer> buffers;
+    buffers.reserve(parts.size());
+    for (const auto part : parts) buffers.emplace_back(part.data(), part.size());
+    impl_->run("write", limit, [&](Impl::Stream& stream, Impl::Done done) {
+        asio::async_write(stream, buffers,
+                          [done = std::move(done)](error_code error, std::size_t) { done(error); });
+    });
+}
+
+void TlsConnection::write(std::string_view bytes) {
+    write(std::span(&bytes, 1), target().io_timeout);
+}
+
+std::size_t TlsConnection::read_some(std::span<std::uint8_t> room, std::string_view what,
+                                     std::chrono::milliseconds limit) {
+    std::size_t size = 0;
+    impl_->run(what, limit, [&](Impl::Stream& stream, Impl::Done done) {
+        stream.async_read_some(asio::buffer(room.data(), room.size()),
+                               [&size, done = std::move(done)](error_code error, std::size_t read) {
+                                   size = read;
+                                   done(error == asio::error::eof ? error_code{} : error);
+                               });
+    });
+    return size;
+}
+
+void TlsConnection::fail(std::string_view what, std::string_view why) {
+    impl_->fail(what, why);
+}
+
+void TlsConnection::watch_peer() {
+    impl_->watch_peer();
+}
+
+bool TlsConnection::peer_has_closed() {
+    return impl_->peer_has_closed();
+}
+
+const TlsTarget& TlsConnection::target() const noexcept {
+    return impl_->target();
 }
 
 }  // namespace coffer::net

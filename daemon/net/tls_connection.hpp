@@ -2,16 +2,11 @@
 // A TLS client: verifies the peer, and every wait has a limit. Synchronous towards its one user; only
 // cancel() may come from another thread.
 
-#include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,8 +35,6 @@ struct TlsTarget {
 
 class TlsConnection {
 public:
-    using Stream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
-
     /// Reads the files; connects nothing yet. Throws ConnectionError that names the file.
     explicit TlsConnection(TlsTarget target);
     ~TlsConnection();
@@ -51,36 +44,34 @@ public:
     /// Resolves (as long as the system's resolver takes), connects and shakes hands, TLS 1.2 or newer. Throws
     /// ConnectionError.
     void connect();
-    [[nodiscard]] bool is_open() const noexcept { return stream_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept;
     void close() noexcept;
     /// Ends what is under way, and everything later. Thread-safe.
     void cancel() noexcept;
 
-    /// Runs one asynchronous operation to its end: `start(stream, done)` begins it and has it call `done`
-    /// with its error. `what` names it in errors. A failure closes the connection. Throws ConnectionError.
-    using Done = std::function<void(boost::system::error_code)>;
-    void run(std::string_view what, std::chrono::milliseconds limit,
-             const std::function<void(Stream&, Done)>& start);
-    /// Writes all of `bytes`. Throws ConnectionError.
+    /// Writes all of `parts`, one behind the other, within `limit`. A failure closes the connection. Throws
+    /// ConnectionError.
+    void write(std::span<const std::string_view> parts, std::chrono::milliseconds limit);
+    /// Writes all of `bytes`, within io_timeout. Throws ConnectionError.
     void write(std::string_view bytes);
+    /// Waits for bytes, `limit` at most; how many have been put into `room`, which is not empty. 0: the peer
+    /// has ended its stream as TLS says that it must (close_notify). Everything else closes the connection;
+    /// `what` names the step in errors. Throws ConnectionError.
+    [[nodiscard]] std::size_t read_some(std::span<std::uint8_t> room, std::string_view what,
+                                        std::chrono::milliseconds limit);
+    /// Closes the connection, for what the peer sent. Throws ConnectionError "HOST:PORT: WHAT: WHY".
+    [[noreturn]] void fail(std::string_view what, std::string_view why);
+
     /// Watches for the peer's end, of peers that never say anything else. To be called once after connect().
     void watch_peer();
     /// Whether the peer has closed the connection, as far as watch_peer() has seen. Does not wait.
     [[nodiscard]] bool peer_has_closed();
 
-    [[nodiscard]] const TlsTarget& target() const noexcept { return target_; }
+    [[nodiscard]] const TlsTarget& target() const noexcept;
 
 private:
-    [[noreturn]] void fail(std::string_view what, const boost::system::error_code& error);
-    void watch_more();
-
-    const TlsTarget target_;
-    boost::asio::io_context io_;
-    boost::asio::ssl::context tls_;
-    std::unique_ptr<Stream> stream_;
-    std::string scrap_;  // what a peer sends that need not send anything
-    std::shared_ptr<bool> peer_closed_;
-    std::atomic<bool> cancelled_{false};
+    class Impl;  // Asio and Beast, which cost seconds to compile, stay out of the header
+    const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace coffer::net

@@ -15,7 +15,7 @@ namespace coffer::rotation {
 
 /// One call of the API.
 struct ApiCall {
-    boost::beast::http::verb method = boost::beast::http::verb::get;
+    std::string method = "GET";
     TextTemplate path;
     std::map<std::string, TextTemplate> headers;
     std::string content_type;  ///< empty: there is no body

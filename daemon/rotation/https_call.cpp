@@ -1,56 +1,47 @@
 #include "daemon/rotation/https_call.hpp"
 
 #include <algorithm>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-#include <optional>
 
-#include "daemon/net/tls_connection.hpp"
+#include "daemon/net/https_client.hpp"
 
 namespace coffer::rotation {
 
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using net::TlsConnection;
 using std::chrono::milliseconds;
 
 namespace {
 
-constexpr unsigned kHttp11 = 11;
-constexpr std::uint16_t kHttpsPort = 443;
 constexpr std::size_t kAnswerBytesMax = 64UL * 1024;
-constexpr std::uint32_t kAnswerHeaderBytesMax = 16U * 1024;
-constexpr unsigned kFinalStatus = 200;
-constexpr int kInterimAnswersMost = 5;
-
-milliseconds left(Deadline deadline) {
-    const auto time = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
-    return std::max(time, milliseconds(1));
-}
 
 net::TlsTarget tls_target(const HttpsServer& server, Deadline deadline) {
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
     net::TlsTarget target;
     target.host = server.host;
     target.port = server.port;
     target.ca_file = server.ca_file;
-    target.connect_timeout = target.io_timeout = left(deadline);
+    target.connect_timeout = target.io_timeout = std::max(left, milliseconds(1));
     return target;
 }
 
-using Request = http::request<http::span_body<const std::uint8_t>>;
+char small_letter(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
-Request message_of(const HttpsServer& server, const HttpsRequest& asked) {
-    Request message(asked.method, asked.target.text(), kHttp11);
-    message.set(http::field::host,
-                server.port == kHttpsPort ? server.host : server.host + ":" + std::to_string(server.port));
-    message.set(http::field::user_agent, "cofferd");
-    message.set(http::field::accept, "application/json");
-    for (const auto& header : asked.headers) message.set(header.name, header.value.text());
-    message.keep_alive(false);
+/// Refers to `asked`.
+net::HttpsRequest message_of(const HttpsRequest& asked) {
+    net::HttpsRequest message;
+    message.method = asked.method;
+    message.target = asked.target.text();
+    const auto set = [&message](std::string_view name, std::string_view value) {
+        std::erase_if(message.fields, [&](const net::HttpsField& field) {
+            return std::ranges::equal(field.name, name, {}, small_letter, small_letter);
+        });
+        message.fields.push_back({name, value});
+    };
+    set("Accept", "application/json");
+    for (const auto& header : asked.headers) set(header.name, header.value.text());
     if (!asked.content_type.empty()) {
-        message.set(http::field::content_type, asked.content_type);
-        message.body() = {asked.body.view().data(), asked.body.size()};
-        message.prepare_payload();
+        set("Content-Type", asked.content_type);
+        message.body = asked.body.view();
     }
     return message;
 }
@@ -64,46 +55,29 @@ HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Deadlin
         // What the answer needs is there before anything is sent.
         HttpsAnswer answer;
         answer.body = crypto::SecretBytes(kAnswerBytesMax);
-        const auto message = message_of(server, request);
-        TlsConnection connection(tls_target(server, deadline));
-        connection.connect();
-        before();
-        sent = true;
-        connection.run("write", left(deadline), [&](TlsConnection::Stream& stream, TlsConnection::Done done) {
-            http::async_write(
-                stream, message,
-                [done = std::move(done)](beast::error_code error, std::size_t) { done(error); });
-        });
-        beast::flat_buffer buffer;
-        std::optional<http::response_parser<http::span_body<std::uint8_t>>> parser;
-        // An answer may come behind others that only say that it will (RFC 9110, section 15.2).
-        for (int interim = 0; !parser || parser->get().result_int() < kFinalStatus; ++interim) {
-            if (interim > kInterimAnswersMost)
-                throw net::ConnectionError("the server does not come to its answer");
-            parser.emplace();
-            parser->header_limit(kAnswerHeaderBytesMax);
-            parser->body_limit(kAnswerBytesMax);
-            const auto room = answer.body.writable();
-            parser->get().body() = {room.data(), room.size()};
-            connection.run("read the answer", left(deadline),
-                           [&](TlsConnection::Stream& stream, TlsConnection::Done done) {
-                               http::async_read(stream, buffer, *parser,
-                                                [done = std::move(done)](beast::error_code error,
-                                                                         std::size_t) { done(error); });
-                           });
-        }
-        answer.status = parser->get().result_int();
-        answer.body.truncate(kAnswerBytesMax - parser->get().body().size());
+        auto message = message_of(request);
+        message.deadline = deadline;
+        message.before_sending = [&] {
+            before();
+            sent = true;
+        };
+        net::HttpsClient client(tls_target(server, deadline));
+        client.connect();
+        const auto got = client.exchange(message, answer.body.writable());
+        answer.status = got.status;
+        answer.body.truncate(got.body_bytes);
         return answer;
     } catch (const net::ConnectionError& error) {
         throw CallFailed(sent, error.what());
+    } catch (const net::UnsendableRequest& error) {
+        throw StepFailed(StepFailed::Kind::hopeless, error.what());
     }
 }
 
 void reach(const HttpsServer& server, Deadline deadline) {
     try {
-        TlsConnection connection(tls_target(server, deadline));
-        connection.connect();
+        net::HttpsClient client(tls_target(server, deadline));
+        client.connect();
     } catch (const net::ConnectionError& error) {
         throw CallFailed(false, error.what());
     }

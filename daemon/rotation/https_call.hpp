@@ -1,7 +1,6 @@
 #pragma once
 // One HTTPS request of a rotation function, and its answer: both may have secrets in them.
 
-#include <boost/beast/http/verb.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -28,9 +27,10 @@ struct HttpsHeader {
 };
 
 struct HttpsRequest {
-    boost::beast::http::verb method = boost::beast::http::verb::get;
+    std::string method = "GET";
     /// Path and query, percent-encoded.
     crypto::SecretBytes target;
+    /// Besides those that every call has; one of the same name takes the place of the one before.
     std::vector<HttpsHeader> headers;
     std::string content_type;  ///< empty: there is no body
     crypto::SecretBytes body;
@@ -56,7 +56,7 @@ private:
 
 /// Connects, asks, and closes the connection. Redirections are not followed. An answer has at most 64 KiB.
 /// `before` is called when the server is connected and proven, and nothing has been sent yet. Throws
-/// CallFailed, and what `before` throws.
+/// CallFailed, StepFailed (hopeless) for what cannot be a request, and what `before` throws.
 [[nodiscard]] HttpsAnswer call(
     const HttpsServer& server, const HttpsRequest& request, Deadline deadline,
     const std::function<void()>& before = [] {});

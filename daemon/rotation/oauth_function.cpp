@@ -84,7 +84,7 @@ HttpsRequest OauthFunction::request(const StepContext& /*context*/, SecretValues
                                     const SecretBytes& current) {
     const auto fields = SecretFields::parse(current);
     HttpsRequest request;
-    request.method = boost::beast::http::verb::post;
+    request.method = "POST";
     request.target = SecretBytes::copy_of(std::string_view(settings_.token_path));
     request.content_type = "application/x-www-form-urlencoded";
     Form form;

@@ -1,8 +1,6 @@
 #include "daemon/rotation/redis_session.hpp"
 
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 
 #include "daemon/net/tls_connection.hpp"
@@ -56,15 +54,11 @@ RedisSession RedisSession::connect(const std::string& host, std::uint16_t port,
 }
 
 RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Deadline deadline) {
-    using Stream = net::TlsConnection::Stream;
-    using Done = net::TlsConnection::Done;
     const auto command = redis_command(words);
-    std::array<char, kReadBytes> piece{};
+    const auto text = command.text();
+    std::array<std::uint8_t, kReadBytes> piece{};
     try {
-        connection_->run("write", left_until(deadline), [&](Stream& stream, Done done) {
-            boost::asio::async_write(stream, boost::asio::buffer(command.view().data(), command.size()),
-                                     [done = std::move(done)](auto error, std::size_t) { done(error); });
-        });
+        connection_->write(std::span(&text, 1), left_until(deadline));
         std::size_t looked_at = 0;
         std::size_t least = 0;
         while (true) {
@@ -79,15 +73,9 @@ RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Dead
                 }
                 looked_at = received_.size();
             }
-            std::size_t size = 0;
-            connection_->run("read", left_until(deadline), [&](Stream& stream, Done done) {
-                stream.async_read_some(boost::asio::buffer(piece),
-                                       [&size, done = std::move(done)](auto error, std::size_t read) {
-                                           size = read;
-                                           done(error);
-                                       });
-            });
-            received_.append(piece.data(), size);
+            const auto size = connection_->read_some(piece, "read", left_until(deadline));
+            if (size == 0) connection_->fail("read", "the server has ended the connection");
+            received_.append(reinterpret_cast<const char*>(piece.data()), size);
         }
     } catch (const net::ConnectionError& error) {
         throw away(error);

@@ -2,22 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
 #include <utility>
 
 #include "daemon/base/thread_name.hpp"
+#include "daemon/net/https_client.hpp"
 #include "daemon/sts/strict_json.hpp"
 
 namespace coffer::sts {
-
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-
-namespace {
-constexpr unsigned kHttpVersion = 11;
-constexpr std::uint32_t kAnswerHeaderBytesMax = 16U * 1024;
-}  // namespace
 
 FetchedKeys::FetchedKeys(FetchedKeysConfig config, const Clock& clock, FetchedKeysEvents events)
     : config_(std::move(config)), clock_(clock), events_(std::move(events)), fetching_(true) {
@@ -132,37 +123,20 @@ void FetchedKeys::fetch(const std::stop_token& stop) {
 }
 
 std::string FetchedKeys::get(const std::stop_token& stop) const {
-    net::TlsConnection connection(config_.address);
-    const std::stop_callback cancel(stop, [&connection] { connection.cancel(); });
-    connection.connect();
-    const auto& target = connection.target();
-    http::request<http::empty_body> request(http::verb::get, config_.path, kHttpVersion);
-    request.set(http::field::host,
-                target.port == 443 ? target.host : fmt::format("{}:{}", target.host, target.port));
-    request.set(http::field::user_agent, "cofferd");
-    request.set(http::field::accept, "application/jwk-set+json, application/json");
-    request.keep_alive(false);
-    using Stream = net::TlsConnection::Stream;
-    using Finish = net::TlsConnection::Done;
-    connection.run("write", target.io_timeout, [&](Stream& stream, Finish finish) {
-        http::async_write(
-            stream, request,
-            [finish = std::move(finish)](beast::error_code error, std::size_t) { finish(error); });
-    });
-    beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(kAnswerHeaderBytesMax);
-    parser.body_limit(WebKeySet::kBytesMax);
-    connection.run("read the answer", target.io_timeout, [&](Stream& stream, Finish finish) {
-        http::async_read(
-            stream, buffer, parser,
-            [finish = std::move(finish)](beast::error_code error, std::size_t) { finish(error); });
-    });
+    net::HttpsClient client(config_.address);
+    const std::stop_callback cancel(stop, [&client] { client.cancel(); });
+    client.connect();
+    net::HttpsRequest request;
+    request.target = config_.path;
+    request.fields = {{"Accept", "application/jwk-set+json, application/json"}};
+    std::string body(WebKeySet::kBytesMax, '\0');
+    const auto answer = client.exchange(request, {reinterpret_cast<std::uint8_t*>(body.data()), body.size()});
     // Redirections are not followed: the address is the one that the operator trusts.
-    if (parser.get().result_int() != 200) {
-        throw KeySourceError(fmt::format("answered with the status {}", parser.get().result_int()));
+    if (answer.status != 200) {
+        throw KeySourceError(fmt::format("answered with the status {}", answer.status));
     }
-    return std::move(parser.get().body());
+    body.resize(answer.body_bytes);
+    return body;
 }
 
 }  // namespace coffer::sts

@@ -8,6 +8,8 @@
 #include <boost/asio/streambuf.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <cstdlib>
+#include <sstream>
 
 #include "pki.hpp"
 
@@ -18,7 +20,7 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 PeerFiles::PeerFiles(const std::filesystem::path& folder, const std::string& server_name) : folder_(folder) {
-    const TestCa ca("audit test CA of " + server_name);
+    const TestCa ca("test CA of " + server_name);
     CertificateSpec spec;
     spec.common_names = {server_name};
     spec.alternative_names = {{GEN_DNS, server_name}};
@@ -40,6 +42,12 @@ TlsPeer::TlsPeer(const PeerFiles& files, PeerMode mode, std::deque<unsigned> sta
     acceptor_.listen();
     port_ = acceptor_.local_endpoint().port();
     thread_ = std::thread([this] { run(); });
+}
+
+TlsPeer::TlsPeer(const PeerFiles& files, std::deque<ScriptedAnswer> script)
+    : TlsPeer(files, PeerMode::script) {
+    const std::lock_guard lock(mutex_);
+    script_ = std::move(script);
 }
 
 TlsPeer::~TlsPeer() {
@@ -81,6 +89,7 @@ void TlsPeer::serve(Stream& stream) {
     stream.handshake(asio::ssl::stream_base::server);
     if (mode_ == PeerMode::syslog) return serve_syslog(stream);
     if (mode_ == PeerMode::https) return serve_https(stream);
+    if (mode_ == PeerMode::script) return serve_script(stream);
     std::string sink(4096, '\0');
     while (true) (void)stream.read_some(asio::buffer(sink));
 }
@@ -111,13 +120,50 @@ void TlsPeer::serve_https(Stream& stream) {
             statuses_.pop_front();
         }
         if (status == 200) {
-            for (auto& line : lines_of(request.body())) add(std::move(line));
+            std::istringstream lines(request.body());
+            for (std::string line; std::getline(lines, line);) add(line);
         }
         http::response<http::string_body> response(static_cast<http::status>(status), 11);
         response.prepare_payload();
         http::write(stream, response);
         if (i == close_after_) return;
     }
+}
+
+void TlsPeer::serve_script(Stream& stream) {
+    std::string received;
+    while (true) {
+        const auto head = asio::read_until(stream, asio::dynamic_buffer(received), "\r\n\r\n");
+        constexpr std::string_view kLength = "\r\nContent-Length: ";
+        std::size_t size = head;
+        if (const auto at = received.find(kLength); at < head)
+            size += std::strtoul(received.c_str() + at + kLength.size(), nullptr, 10);
+        if (received.size() < size)
+            asio::read(stream, asio::dynamic_buffer(received),
+                       asio::transfer_exactly(size - received.size()));
+        add(received.substr(0, size));
+        received.erase(0, size);
+        const auto answer = next_answer();
+        for (const auto& piece : answer.pieces) asio::write(stream, asio::buffer(piece));
+        while (!answer.endless.empty()) {
+            std::this_thread::sleep_for(answer.pause);
+            asio::write(stream, asio::buffer(answer.endless));
+        }
+        using End = ScriptedAnswer::End;
+        if (answer.end == End::cut) return;
+        // Its own close_notify, and then the client's or the connection's end.
+        if (answer.end == End::close_notify) return stream.shutdown();
+        char byte = 0;
+        while (answer.end == End::silence) (void)stream.read_some(asio::buffer(&byte, 1));
+    }
+}
+
+ScriptedAnswer TlsPeer::next_answer() {
+    const std::lock_guard lock(mutex_);
+    if (script_.empty()) throw std::runtime_error("a request that the script has no answer for");
+    auto answer = std::move(script_.front());
+    script_.pop_front();
+    return answer;
 }
 
 void TlsPeer::add(std::string text) {
