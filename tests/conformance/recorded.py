@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Asks a running appliance, through its AWS door, what AWS itself was once asked, and compares the answers member by
-member with those that were recorded of AWS.
+"""Asks a running appliance what AWS itself was once asked, and compares the answers member by member with those that
+were recorded of AWS.
 
-    recorded.py                      AWS_* say where and as whom
+    recorded.py                      by signed HTTPS; AWS_* say where and as whom
+    recorded.py --door native --coffer PROGRAM
+                                     by the command; COFFER_* say where the daemon is
     recorded.py --recordings FILE    where they are; by default ../shared/aws/recorded-responses.json beside the project
     recorded.py --only TEXT          recordings whose name has TEXT; --list names them all, with what is skipped
 
@@ -12,11 +14,12 @@ the project. Exit code 0 when every answer is as recorded, 1 when not, 2 for bad
 
 import argparse
 import base64
+import concurrent.futures
+import itertools
 import json
 import pathlib
 import re
 import sys
-import time
 
 import comparison
 import doors
@@ -26,8 +29,9 @@ PROJECT = HERE.parent.parent
 
 # A rotation function of the appliance's configuration that is content with any value.
 ROTATION_FUNCTION = "arn:aws:lambda:us-east-1:111122223333:function:recorded"
-# For what happens behind an answer. The bound is there to end a wait that has none, not to measure.
-PATIENCE_SECONDS = 60
+
+# Recordings at a time.
+WORKERS = 4
 
 # The account that the recordings name, and what their placeholders stand for.
 RECORDED_ACCOUNT = "111111111111"
@@ -45,7 +49,9 @@ FORMS = [
 class Placeholders:
     """What the placeholders of one recording stand for here: the same each time, and no two of a kind the same."""
 
-    def __init__(self, variables):
+    def __init__(self, variables, moment):
+        """`moment` is the pattern of a time at the door that is asked."""
+        self.moment = moment
         self.values = {}
         for i in range(1, 10):
             self.values[f"<version_uuid:{i}>"] = self.values[f"<uuid:{i}>"] = variables[f"token{i}"]
@@ -104,7 +110,7 @@ def expected(recorded, placeholders):
     if isinstance(recorded, list):
         return [expected(value, placeholders) for value in recorded]
     if recorded == "datetime":
-        return "<number>"
+        return placeholders.moment
     return placeholders.filled_in(recorded) if isinstance(recorded, str) else recorded
 
 
@@ -129,6 +135,9 @@ def compare(recorded, answer, placeholders):
         error = FAILED.fullmatch(recorded).groupdict()
         placeholders.learn(error["message"], answer.message)
         return comparison.check({"fails": expected(error, placeholders)}, answer)
+    if "Metadata" in recorded and answer.status is None:
+        return comparison.check({"fails": {"code": recorded["Error"]["__type"], "message": recorded["Error"]["Message"]}},
+                                answer)
     if "Metadata" in recorded:
         return (comparison.check({"fails": {"code": recorded["Error"]["__type"],
                                             "status": recorded["Metadata"]["StatusCode"]}}, answer)
@@ -138,34 +147,15 @@ def compare(recorded, answer, placeholders):
         error = {"code": recorded["Error"]["Code"], "message": recorded["Error"]["Message"], "status": status}
         wrong = comparison.check({"fails": expected(error, placeholders)}, answer)
         # An error that the service's model knows has a member Message; others may spell it as they like.
-        if not wrong and "Message" in recorded:
+        if not wrong and "Message" in recorded and answer.body is not None:
             message = placeholders.filled_in(recorded["Message"])
             wrong = comparison.difference(message, answer.body.get("Message"), "Message")
         return wrong
     members = {name: value for name, value in recorded.items() if name != "ResponseMetadata"}
-    if answer.status != status:
+    if answer.code or answer.status not in (None, status):
         return f"the status is {answer.status} and not {status}: {answer}"
     placeholders.learn(members, answer.members)
     return comparison.difference(expected(members, placeholders), as_recorded(answer.members, members))
-
-
-def ask(door, step, variables):
-    """The answer to a step's request; asked again as long as it does not hold what the step waits for."""
-    request = comparison.filled_in(step["with"], variables)
-    wanted = comparison.filled_in(step.get("until", {}), variables)
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        answer = door.call(step["call"], request)
-        if answer.code or all(holds(answer, path, value) for path, value in wanted.items()) or time.monotonic() > end:
-            return request, answer
-        time.sleep(0.1)
-
-
-def holds(answer, path, value):
-    try:
-        return comparison.kept(answer, path) == value
-    except (KeyError, IndexError):
-        return False
 
 
 def run(door, sequence, name, answers):
@@ -173,10 +163,11 @@ def run(door, sequence, name, answers):
     variables = comparison.fresh_variables()
     variables.update(name1=variables["name"] + "-1", name2=variables["name"] + "-2", rotation_function=ROTATION_FUNCTION)
     variables.update(sequence["recordings"][name])
-    placeholders = Placeholders(variables)
+    placeholders = Placeholders(variables, "<number>" if door.name == "aws" else "<moment>")
     compared = set()
     for number, step in enumerate(sequence["steps"], 1):
-        request, answer = ask(door, step, variables)
+        request = comparison.filled_in(step["with"], variables)
+        answer = doors.ask(door, step["call"], request, comparison.filled_in(step.get("until", {}), variables))
         where = f"step {number}, {step['call']} {comparison.shortened(request)}"
         for variable, path in step.get("keep", {}).items():
             variables[variable] = comparison.kept(answer, path)
@@ -197,6 +188,12 @@ def run(door, sequence, name, answers):
     return [f"no request asks for {', '.join(left)}"] if left else []
 
 
+def run_group(door, group):
+    """The recordings' names with what went wrong."""
+    return [(name, run(door, sequence, name, answers) if sequence else ["recorded/*.json has no requests for it"])
+            for name, sequence, answers in group]
+
+
 def load_sequences():
     """The sequences by the names of their recordings."""
     result = {}
@@ -211,6 +208,8 @@ def load_sequences():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--door", choices=["native", "aws"], default="aws")
+    parser.add_argument("--coffer", default="coffer", metavar="PROGRAM")
     parser.add_argument("--recordings", type=pathlib.Path, metavar="FILE",
                         default=PROJECT.parent / "shared" / "aws" / "recorded-responses.json")
     parser.add_argument("--only", default="", metavar="TEXT")
@@ -228,15 +227,24 @@ def main():
             why = sequences.get(name, {}).get("skipped")
             print(f"{name}  skipped: {why}" if why else name)
         return 0
-    door = doors.AwsDoor()
-    failures = skipped = compared = 0
+    door = doors.NativeDoor(options.coffer) if options.door == "native" else doors.AwsDoor()
+    failures = skipped = unsaid = 0
+    # Recordings of one name of a secret one after another, the others at the same time.
+    groups = {}
     for name, answers in recordings.items():
         sequence = sequences.get(name)
         if sequence and "skipped" in sequence:
             skipped += 1
             continue
-        compared += 1
-        wrong = run(door, sequence, name, answers) if sequence else ["recorded/*.json has no requests for it"]
+        if sequence and door.name not in sequence.get("doors", [door.name]):
+            unsaid += 1
+            continue
+        secret = sequence["recordings"][name].get("name", name) if sequence else name
+        groups.setdefault(secret, []).append((name, sequence, answers))
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+        outcomes = list(itertools.chain(*workers.map(lambda group: run_group(door, group), groups.values())))
+    compared = len(outcomes)
+    for name, wrong in outcomes:
         if wrong:
             failures += 1
             print(f"FAILED  {name}", *wrong, sep="\n    ")
@@ -244,7 +252,8 @@ def main():
         for name in set(sequences) - set(recordings):
             failures += 1
             print(f"FAILED  {name}\n    there is no such recording")
-    print(f"aws: {compared - failures} of {compared} recordings answered as AWS did; {skipped} more are skipped")
+    print(f"{door.name}: {compared - failures} of {compared} recordings answered as AWS did; {skipped} more are skipped"
+          + (f", {unsaid} cannot be asked through this door" if unsaid else ""))
     return 1 if failures or not recordings else 0
 
 
