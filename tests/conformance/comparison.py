@@ -48,7 +48,8 @@ def filled_in(value, variables):
         if set(value) == {"<json>"}:
             return json.dumps(filled_in(value["<json>"], variables))
         if set(value) == {"<list of>", "<times>"}:
-            return [value["<list of>"].replace("#", str(i)) for i in range(1, value["<times>"] + 1)]
+            template = json.dumps(filled_in(value["<list of>"], variables))
+            return [json.loads(template.replace("#", str(i))) for i in range(1, value["<times>"] + 1)]
         return {filled_in(name, variables): filled_in(item, variables) for name, item in value.items()}
     return value
 
@@ -57,16 +58,20 @@ def as_seconds(value):
     """A time as the doors write it: a number, or the command's ISO 8601. None when it is neither."""
     if isinstance(value, (int, float)):
         return float(value)
-    try:
-        return datetime.datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError):
-        return None
+    for read in (float, lambda text: datetime.datetime.fromisoformat(text).timestamp()):
+        try:
+            return read(value)
+        except (TypeError, ValueError):
+            pass
+    return None
 
 
 def difference(expected, actual, where="answer"):
     """None when `actual` is as expected, else what is not."""
     if isinstance(expected, str) and expected.startswith("<") and expected.endswith(">"):
         return pattern_difference(expected, actual, where)
+    if isinstance(expected, dict) and set(expected) == {"<in any order>"}:
+        return unordered_difference(expected["<in any order>"], actual, where)
     if isinstance(expected, dict):
         if not isinstance(actual, dict):
             return f"{where} is {actual!r} and no object"
@@ -99,6 +104,19 @@ def difference(expected, actual, where="answer"):
     return f"{where} is {actual!r} and not {expected!r}"
 
 
+def unordered_difference(expected, actual, where):
+    """The expected items must tell each other's answers apart: each takes the first that is as it says."""
+    if not isinstance(actual, list) or len(expected) != len(actual):
+        return f"{where} is {actual!r} and not {expected!r}"
+    left = list(actual)
+    for item in expected:
+        found = next((one for one in left if difference(item, one) is None), None)
+        if found is None:
+            return f"{where} has nothing that is {item!r}: {left!r}"
+        left.remove(found)
+    return None
+
+
 def pattern_difference(pattern, actual, where):
     if pattern == "<any>":
         return None
@@ -115,6 +133,9 @@ def pattern_difference(pattern, actual, where):
         seconds = as_seconds(actual)
         near = seconds is not None and abs(seconds - due) <= TIME_TOLERANCE
         return None if near else f"{where} is {actual!r} and not {pattern}"
+    if pattern.startswith("<after "):
+        before, seconds = as_seconds(pattern[len("<after "):-1]), as_seconds(actual)
+        return None if seconds is not None and seconds > before else f"{where} is {actual!r} and not {pattern}"
     if pattern == "<today>":
         seconds = as_seconds(actual)
         return None if seconds is not None and seconds % DAY == 0 and 0 <= now - seconds < DAY + TIME_TOLERANCE \

@@ -19,8 +19,13 @@ FUNCTION = "arn:aws:lambda:us-east-1:111122223333:function:"
 
 # Who calls in some cases, with what they may do.
 CALLERS = {
-    # Creates secrets, and does nothing else with them.
-    "maker": ["secretsmanager:CreateSecret"],
+    "limited": [
+        {"Effect": "Allow", "Resource": "*", "Action": [
+            "secretsmanager:CreateSecret", "secretsmanager:BatchGetSecretValue", "secretsmanager:RotateSecret",
+            "secretsmanager:ValidateResourcePolicy"]},
+        {"Effect": "Allow", "Resource": "*", "Action": ["secretsmanager:TagResource", "secretsmanager:UntagResource"],
+         "Condition": {"StringEquals": {"aws:ResourceTag/owner": "limited"}}},
+    ],
 }
 
 
@@ -35,8 +40,8 @@ def main():
         return subprocess.run([options.coffer, *arguments], capture_output=True, text=True, check=True).stdout
 
     callers = {}
-    for name, actions in CALLERS.items():
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+    for name, statements in CALLERS.items():
+        policy = {"Version": "2012-10-17", "Statement": statements}
         coffer("iam", "create-user", "--user-name", name)
         coffer("iam", "add-user-identity", "--user-name", name,
                "--identity", f"Kind=spiffe,Value=spiffe://coffer.local/{name}")
