@@ -13,12 +13,17 @@ PATTERNS = {
 # How long ago a <time> may be, and how far ahead one of a deletion, in seconds.
 TIME_TOLERANCE = 600
 DAY = 24 * 60 * 60
-# Errors of the service's model. Their text is in `Message`, that of the others in `message`. Source: the model of
-# 2017-10-17 and a body that was recorded of AWS.
+# Errors of the service's model: their text is in `Message`. Source: the model of 2017-10-17 and a body that was recorded of
+# AWS.
 MODELLED_ERRORS = {
     "DecryptionFailure", "EncryptionFailure", "InternalServiceError", "InvalidNextTokenException",
     "InvalidParameterException", "InvalidRequestException", "LimitExceededException", "MalformedPolicyDocumentException",
     "PreconditionNotMetException", "PublicPolicyException", "ResourceExistsException", "ResourceNotFoundException",
+}
+# Errors before the service: theirs is in `message`, as raw answers of AWS's JSON 1.1 services in public reports have it.
+FRONT_ERRORS = {
+    "IncompleteSignatureException", "InvalidSignatureException", "MissingAuthenticationTokenException",
+    "SerializationException", "UnrecognizedClientException", "ValidationException",
 }
 
 
@@ -175,9 +180,8 @@ def form_difference(answer):
         return f"the x-amzn-RequestId is {answer.headers.get('x-amzn-RequestId')!r}"
     if "Date" not in answer.headers:
         return "there is no Date"
-    if answer.code and answer.message is not None:
-        name = "Message" if answer.code in MODELLED_ERRORS else "message"
-        if name not in answer.body:
+    for codes, name in [(MODELLED_ERRORS, "Message"), (FRONT_ERRORS, "message")]:
+        if answer.code in codes and name not in answer.body:
             return f"the error's text is not in {name}: {answer.body!r}"
     return None
 
