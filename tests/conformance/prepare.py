@@ -4,8 +4,8 @@ key. Writes a JSON file for `run.py --prepared`; it holds an access key, and onl
 
     prepare.py --appliance DIR --coffer PROGRAM --output FILE
 
-COFFER_* say where the daemon is and are an administrator's. It is run once in an appliance. The functions `random` and `broken` must be in the
-configuration already (README.md).
+COFFER_* say where the daemon is and are an administrator's. It is run once in an appliance; the functions of functions.toml
+must be in the configuration already.
 """
 
 import argparse

@@ -34,16 +34,23 @@ class Outcome:
         self.wrong, self.requests, self.differences = [], 0, 0
 
 
+def asked(step, door):
+    return door in step.get("doors", [door])
+
+
 def run_case(door, case, prepared):
     outcome = Outcome()
     variables = {**comparison.fresh_variables(), **prepared}
     for number, step in enumerate(case["steps"], 1):
-        if door.name not in step.get("doors", [door.name]):
+        if not asked(step, door.name):
             continue
-        step = {key: comparison.filled_in(value, variables) for key, value in step.items()}
-        how = {key: step[name] for key, name in [("caller", "as"), ("signed", "signed")] if name in step}
-        answer = doors.ask(door, step["call"], step.get("with", {}), step.get("until", {}), **how)
-        outcome.requests += 1
+        for turn in range(1, step.get("times", 1) + 1):
+            variables["turn"] = str(turn)
+            request = comparison.filled_in(step.get("with", {}), variables)
+            how = {key: step[name] for key, name in [("caller", "as"), ("signed", "signed")] if name in step}
+            answer = doors.ask(door, step["call"], request, comparison.filled_in(step.get("until", {}), variables), **how)
+            outcome.requests += 1
+        step = comparison.filled_in(step, variables)
         wrong = comparison.check(step, answer)
         if "differs" in step:
             outcome.differences += 1
@@ -51,8 +58,7 @@ def run_case(door, case, prepared):
                 "it answers as AWS does: what is said under `differs` is not so any more"
         wrong = wrong or comparison.form_difference(answer)
         if wrong:
-            request = comparison.shortened(step.get("with", {}))
-            outcome.wrong = [f"step {number}, {step['call']} {request}:", f"    {wrong}"]
+            outcome.wrong = [f"step {number}, {step['call']} {comparison.shortened(request)}:", f"    {wrong}"]
             break
         for name, path in step.get("keep", {}).items():
             variables[name] = comparison.kept(answer, path)
@@ -84,6 +90,7 @@ def main():
     if options.prepared:
         made = json.loads(options.prepared.read_text(encoding="utf-8"))
         callers, prepared = made["callers"], made["variables"]
+    cases = [(name, case) for name, case in cases if any(asked(step, options.door) for step in case["steps"])]
     runnable = [(name, case) for name, case in cases if options.prepared or not case.get("prepared")]
     unprepared = len(cases) - len(runnable)
     door = doors.NativeDoor(options.coffer, callers) if options.door == "native" else doors.AwsDoor(callers)
