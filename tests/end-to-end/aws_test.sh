@@ -83,7 +83,8 @@ expect_equal "a password" 20 "$(sm get-random-password --password-length 20 --qu
 
 # ---- boto3 -----------------------------------------------------------------------------------------------------
 
-expect_contains "boto3" "took a secret through its life" "$(/usr/bin/python3 "$clients/boto3_life.py" boto3)"
+life=$(/usr/bin/python3 "$clients/boto3_life.py" boto3)
+expect_contains "$life" "took a secret through its life" "$life"
 coffer iam create-role --role-name app --assume-role-policy-document \
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/demo"},"Action":"sts:AssumeRole"}]}' >/dev/null
 coffer iam attach-role-policy --role-name app --policy-arn arn:aws:iam::aws:policy/SecretsManagerReadWrite
