@@ -41,6 +41,11 @@ expect_equal "a failure has its error" ResourceNotFoundException \
 if grep -rqF -- "$value" "$journal"; then fail "a secret value is in the journal"; fi
 what "no secret value is in the journal"
 
+kill -HUP "$(daemon_pid)"
+reload_is_recorded() { events --action ReloadFiles | holds '"done":true'; }
+wait_until "a reload is on record" reload_is_recorded
+what "a reload is on record"
+
 appliance client eve >/dev/null
 eve() { COFFER_CERT_FILE="$state/tls/eve.crt" COFFER_KEY_FILE="$state/tls/eve.key" "$@"; }
 expect_refused "a stranger is refused" "no user or role" eve coffer get audit/a
