@@ -468,6 +468,15 @@ void Appliance::reload() {
     service_manager_.reloading();
     const bool keys = reload_keys(*identity_providers_, *log_);
     const bool done = server_->reload() && keys;
+    {
+        const std::lock_guard lock(state_mutex_);
+        if (visible_audit_ != nullptr) {
+            visible_audit_->note({.name = "ReloadFiles",
+                                  .invoked_by = "cofferd",
+                                  .details = {{"signal", "SIGHUP"}, {"done", done}},
+                                  .source = "coffer"});
+        }
+    }
     if (server::has_changed(config_)) {
         log_->warning(
             "the configuration file has changed since the start, and only a restart takes it; "

@@ -142,7 +142,7 @@ private:
     std::string starting_ = "starting";  ///< what is being waited for; empty once all is served
     const crypto::Hsm* visible_hsm_ = nullptr;
     const storage::Database* visible_database_ = nullptr;
-    const AuditParts* visible_audit_ = nullptr;
+    AuditParts* visible_audit_ = nullptr;
     const CertificateParts* visible_certificates_ = nullptr;
 };
 

@@ -93,13 +93,14 @@ AuditParts::AuditParts(const server::Config& config, std::shared_ptr<const secre
       database_keep_for_(config.audit.database ? std::optional(config.audit.database_keep_for)
                                                : std::nullopt),
       rows_(std::move(rows)),
+      maker_(event_maker(config, clock)),
       journal_(audit::Journal::open(journal_config(config), std::make_shared<CheckpointSigner>(hsm),
                                     std::make_shared<JournalRecorder>(metrics_, log_), clock)),
       outbox_(std::make_unique<secrets::ChangeOutbox>(database, *journal_, *rows_,
                                                       outbox_events(metrics_, log_))) {
     outbox_->open(deadline);
-    trail_ = std::make_unique<secrets::AuditTrail>(*journal_, *outbox_, *rows_, event_maker(config, clock));
-    refusals_ = std::make_unique<secrets::RefusalJournal>(*journal_, event_maker(config, clock), clock);
+    trail_ = std::make_unique<secrets::AuditTrail>(*journal_, *outbox_, *rows_, maker_);
+    refusals_ = std::make_unique<secrets::RefusalJournal>(*journal_, maker_, clock);
     start_sinks(config);
     retention_ = std::jthread([this](const std::stop_token& stop) { keep_retention(stop); });
     name_thread(retention_, "audit-retain");
@@ -128,6 +129,20 @@ void AuditParts::start_sinks(const server::Config& config) {
     if (const auto& https = config.audit.https) {
         start(std::make_unique<audit::HttpsSink>("https", target_of(*https), https->path));
     }
+}
+
+void AuditParts::note(const secrets::ServiceAction& action) {
+    journal_->append(
+        maker_.of_service(action), audit::Admission::operator_action,
+        [log = log_, name = action.name](const Outcome<audit::Receipt>& outcome) {
+            if (outcome.has_value()) return;
+            try {
+                std::rethrow_exception(outcome.error());
+            } catch (const std::exception& error) {
+                log->error("what the daemon did could not be journaled",
+                           {{"event", std::string_view(name)}, {"reason", std::string_view(error.what())}});
+            }
+        });
 }
 
 storage::AuditSigner AuditParts::signer() const {

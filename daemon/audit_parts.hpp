@@ -49,6 +49,9 @@ public:
     [[nodiscard]] storage::AuditSigner signer() const;
     [[nodiscard]] std::vector<audit::ShipperStatus> sinks() const;
 
+    /// Journals what the daemon itself did, in its own time. Does not wait; the log tells when it fails.
+    void note(const secrets::ServiceAction& action);
+
     /// To be called when nobody asks for anything any more, while database and token are still there.
     void close();
 
@@ -67,6 +70,7 @@ private:
     const std::optional<std::chrono::milliseconds>
         database_keep_for_;  ///< nothing: no events are copied there
     const std::shared_ptr<const secrets::OutboxRows> rows_;
+    const secrets::EventMaker maker_;
     std::unique_ptr<audit::Journal> journal_;
     std::unique_ptr<secrets::ChangeOutbox> outbox_;
     std::unique_ptr<secrets::AuditTrail> trail_;

@@ -134,8 +134,12 @@ std::vector<Statement> usage_statements() {
     auto statements = adding_statements();
     const std::vector<Statement> others{
         {"usage_claim_day",
-         "INSERT INTO usage_days (day, node) VALUES (date '1970-01-01' + $1::int, $2) "
-         "ON CONFLICT (day) DO NOTHING"},
+         fmt::format(
+             "INSERT INTO usage_days AS d (day, node, taken) VALUES (date '1970-01-01' + $1::int, $2, {}) "
+             "ON CONFLICT (day) DO UPDATE SET node = excluded.node, taken = excluded.taken "
+             "WHERE d.taken <= excluded.taken - interval '{} minutes'",
+             sql_time("$3"), UsageRepository::kCountEvery.count())},
+        {"usage_forget_count", "DELETE FROM usage_secrets WHERE day = date '1970-01-01' + $1::int"},
         snapshot_statement(),
         {"usage_forget",
          "WITH d AS (DELETE FROM usage_days WHERE day < date '1970-01-01' + $1::int) "
@@ -172,8 +176,8 @@ std::vector<Statement> usage_statements() {
         // min() reads one entry of the primary key.
         {"usage_since", "SELECT min(day) - date '1970-01-01' FROM usage_requests"},
         {"usage_operations",
-         "SELECT DISTINCT regexp_replace(principal, '^(arn:aws:sts::[0-9]+:assumed-role/[^/]+)/.*$', '\\1'), "
-         "operation FROM usage_requests WHERE day >= date '1970-01-01' + $1::int AND count > errors"},
+         "SELECT DISTINCT principal, operation FROM usage_requests "
+         "WHERE day >= date '1970-01-01' + $1::int AND count > errors"},
     };
     statements.insert(statements.end(), others.begin(), others.end());
     return statements;
@@ -194,13 +198,15 @@ void UsageRepository::add_rotations(WriteTransaction& tx, const std::string& nod
     add(tx, "usage_add_rotations", node, counts);
 }
 
-bool UsageRepository::take_snapshot(WriteTransaction& tx, const std::string& node, Timestamp day) {
+bool UsageRepository::take_snapshot(WriteTransaction& tx, const std::string& node, Timestamp now) {
+    const auto day = now.day();
     // A second node waits here until the first one's count is committed, and then has nothing to do.
-    const auto claimed = tx.sql().exec_prepared("usage_claim_day", days_of(day), node);
+    const auto claimed = tx.sql().exec_prepared("usage_claim_day", days_of(day), node, now.millis());
     if (claimed.affected_rows() == 0) return false;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(tx.deadline() -
                                                                             std::chrono::steady_clock::now());
     tx.sql().exec(fmt::format("SET LOCAL statement_timeout = {}", std::max<std::int64_t>(left.count(), 1)));
+    tx.sql().exec_prepared("usage_forget_count", days_of(day));
     tx.sql().exec_prepared("usage_snapshot", days_of(day), kMostTagValues, kMostTagKeys);
     return true;
 }

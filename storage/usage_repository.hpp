@@ -97,9 +97,12 @@ public:
     static void add_rotations(WriteTransaction& tx, const std::string& node,
                               const std::vector<UsageCount>& counts);
 
-    /// Counts the secrets of `day`, as they are now, unless that was done for the day already, by whichever
-    /// node. True when it did. Reads the whole table of secrets: let it take as long as its deadline.
-    static bool take_snapshot(WriteTransaction& tx, const std::string& node, Timestamp day);
+    /// A day's secrets are counted so often, and the last count is the day's.
+    static constexpr std::chrono::minutes kCountEvery{60};
+    /// Counts the secrets for the day of `now`, as they are, unless that was done within kCountEvery, by
+    /// whichever node. True when it did. Reads the whole table of secrets: let it take as long as its
+    /// deadline.
+    static bool take_snapshot(WriteTransaction& tx, const std::string& node, Timestamp now);
 
     /// Removes what is older than `day`.
     static void forget_before(WriteTransaction& tx, Timestamp day);

@@ -126,20 +126,17 @@ public:
                 "wrong.",
                 "Look into the audit journal before you take anything away.");
         }
-        for (const auto& [name, user] : work_.records().users) judge(*user, arn_of(work_.account(), *user));
-        for (const auto& [name, role] : work_.records().roles) {
-            judge(*role, fmt::format("arn:aws:sts::{}:assumed-role/{}", work_.account(), name));
-        }
+        for (const auto& [name, user] : work_.records().users) judge(*user);
+        for (const auto& [name, role] : work_.records().roles) judge(*role);
     }
 
 private:
-    /// `counted_as` is the principal that the counts have, without the name of a session.
     template <class Record>
-    void judge(const Record& record, const std::string& counted_as) {
+    void judge(const Record& record) {
         const auto standing = work_.directory().standing({Record::kKind, record.name});
         if (!standing || !standing->rights || record.created.millis() > from_.millis()) return;
         const auto arn = arn_of(work_.account(), record);
-        const auto used = uses_.find(counted_as);
+        const auto used = uses_.find(arn);
         if (used == uses_.end()) {
             add(arn, Severity::warning, "UNUSED_PRINCIPAL", fmt::format("It was served nothing {}.", period_),
                 "Find out whether it is needed; disable it or delete it.");

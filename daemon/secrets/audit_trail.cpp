@@ -156,6 +156,7 @@ audit::Event EventMaker::of_service(const ServiceAction& action) const {
     event.user_identity.invoked_by = action.invoked_by;
     event.time = clock_.now();
     event.name = action.name;
+    if (!action.source.empty()) event.source = action.source;
     event.region = identity_.region;
     event.type = audit::EventType::service_event;
     event.resources = resources_of(action.resources, identity_.account);

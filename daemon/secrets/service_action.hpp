@@ -17,6 +17,7 @@ struct ServiceAction {
     std::string invoked_by;                ///< the part of Coffer that acts, e.g. "purge worker"
     std::vector<std::string> resources{};  ///< ARNs
     boost::json::object details{};
+    std::string source{};  ///< eventSource, where it is not AWS Secrets Manager's
 };
 
 /// Stores the event of what a transaction did where the journal is not at hand: before it is open, or in a

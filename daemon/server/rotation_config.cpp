@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/case_conv.hpp>
 #include <boost/url/parse.hpp>
+#include <map>
 #include <set>
 #include <span>
 #include <string_view>
@@ -132,6 +134,17 @@ OauthFunctionSection read_oauth(TableReader& reader) {
     return function;
 }
 
+/// Header fields of calls. What frames a request is the client's own.
+void read_headers(TableReader& reader, std::map<std::string, std::string>& headers) {
+    static constexpr std::array<std::string_view, 3> kOwn{"content-length", "transfer-encoding",
+                                                          "connection"};
+    reader.read_text_map("headers", headers);
+    for (const auto& [name, text] : headers) {
+        if (std::ranges::find(kOwn, boost::algorithm::to_lower_copy(name)) != kOwn.end())
+            reader.complain("headers", "'" + name + "' cannot be given: cofferd sets it");
+    }
+}
+
 ApiCallSection read_call(const toml::table& table, const std::string& name, std::string_view method,
                          ConfigProblems& problems) {
     static constexpr std::array<std::string_view, 5> kMethods{"GET", "POST", "PUT", "PATCH", "DELETE"};
@@ -142,7 +155,7 @@ ApiCallSection read_call(const toml::table& table, const std::string& name, std:
     if (reader.read_text("path", call.path, Need::required) && !call.path.starts_with('/')) {
         reader.complain("path", "must begin with '/'");
     }
-    reader.read_text_map("headers", call.headers);
+    read_headers(reader, call.headers);
     reader.read_text("json", call.json);
     reader.read_text("form", call.form);
     if (reader.has("json") && reader.has("form"))
@@ -159,7 +172,7 @@ ApiFunctionSection read_api(TableReader& reader, ConfigProblems& problems) {
     read_https_url(reader, "url", function.url, Need::required);
     reader.read_path("ca_file", function.ca_file);
     reader.read_text("admin_secret", function.admin_secret);
-    reader.read_text_map("headers", function.headers);
+    read_headers(reader, function.headers);
     if (const auto* table = reader.find_table("create", Need::required)) {
         function.create = read_call(*table, "create", "POST", problems);
     }

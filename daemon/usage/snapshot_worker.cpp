@@ -31,21 +31,22 @@ void SnapshotWorker::stop() {
 
 bool SnapshotWorker::run_once() {
     const std::lock_guard one_at_a_time(round_mutex_);
-    const auto today = clock_.now().day();
-    if (last_day_ && today <= *last_day_) return false;
+    const auto now = clock_.now();
+    if (last_ && now.day() == last_->day() && now < *last_ + storage::UsageRepository::kCountEvery)
+        return false;
     try {
         const bool counted = wait_for<bool>([&](Completion<bool> done) {
             database_.write<bool>(
                 {Priority::rewrap, std::chrono::steady_clock::now() + kPatience},
-                [today, node = node_](storage::WriteTransaction& tx) {
-                    if (!storage::UsageRepository::take_snapshot(tx, node, today)) return false;
+                [now, node = node_](storage::WriteTransaction& tx) {
+                    if (!storage::UsageRepository::take_snapshot(tx, node, now)) return false;
                     storage::UsageRepository::forget_before(
-                        tx, Timestamp::from_millis(today.millis() - kKeepDays * kMillisPerDay));
+                        tx, Timestamp::from_millis(now.day().millis() - kKeepDays * kMillisPerDay));
                     return true;
                 },
                 std::move(done));
         });
-        last_day_ = today;
+        last_ = now;
         if (counted) events_.counted();
         return counted;
     } catch (const std::exception& error) {

@@ -47,7 +47,7 @@ private:
     const std::chrono::milliseconds interval_;
     const Events events_;
     std::mutex round_mutex_;  ///< one round at a time
-    std::optional<Timestamp> last_day_;
+    std::optional<Timestamp> last_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::jthread thread_;  // last: it uses the others

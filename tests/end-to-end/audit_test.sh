@@ -12,7 +12,7 @@ key="$dir/audit-public.pem"
 events() { "$audit" search "$journal" "$@" --output json; }
 count_of() { events "$@" | wc -l; }
 verify() { "$audit" verify "$journal" --public-key "$key" "$@"; }
-verify_database() { "$audit" verify "$journal" --public-key "$key" --against-database "$conninfo"; }
+verify_database() { "$audit" verify "$journal" --public-key "$key" --against-database "$conninfo" "$@"; }
 field() { /usr/bin/python3 -c 'import json,sys
 value = json.loads(sys.stdin.readline())
 for part in sys.argv[1].split("."):
@@ -40,6 +40,11 @@ expect_equal "a failure has its error" ResourceNotFoundException \
   "$(events --action GetSecretValue --secret audit/missing | field errorCode)"
 if grep -rqF -- "$value" "$journal"; then fail "a secret value is in the journal"; fi
 what "no secret value is in the journal"
+
+kill -HUP "$(daemon_pid)"
+reload_is_recorded() { events --action ReloadFiles | holds '"done":true'; }
+wait_until "a reload is on record" reload_is_recorded
+what "a reload is on record"
 
 appliance client eve >/dev/null
 eve() { COFFER_CERT_FILE="$state/tls/eve.crt" COFFER_KEY_FILE="$state/tls/eve.key" "$@"; }
@@ -80,6 +85,12 @@ put_back() { # SCHEMA TABLES...: as they were, children last
 put_back yesterday secrets secret_versions staging_labels
 expect_refused "a secret that was put back is found" "was put back to an earlier state: it has revision 0, the last that was made is 1 ('audit/a')" \
   verify_database
+# It is changed after that, as life goes on: its events and its changes agree no more.
+printf 'newest' | coffer put audit/a >/dev/null
+verify_database --output json >"$work/found.json" || true
+printf 'newest of all' | coffer put audit/a >/dev/null
+expect_refused "which is found as long as nobody says that it is known" "has 4 events for its 3 changes" verify_database
+expect_contains "and not told again then" "but for what is known" "$(verify_database --known "$work/found.json")"
 put_back yesterday iam_entities iam_manifest
 expect_refused "and so are users" "iam_manifest manifest was put back to an earlier state" verify_database
 # The daemon believes no such users, when it starts again.

@@ -25,9 +25,16 @@ expect_equal "four reads, one with an error" 4,1 "$(reads)"
 expect_equal "their cost: 4 / 10,000 * 0.05" 0.00002 \
   "$(coffer usage --by operation --format csv | tr -d '\r' | sed -n 's/^GetSecretValue,//p' | cut -d, -f5)"
 expect_contains "by principal" arn:aws:iam::111122223333:user/admin "$(coffer usage --by principal)"
+coffer iam create-role --role-name reader --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+  "Principal":{"AWS":"arn:aws:iam::111122223333:user/admin"},"Action":"sts:AssumeRole"}]}' >/dev/null
+coffer iam put-role-policy --role-name reader --policy-name p --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+  "Action":"secretsmanager:DescribeSecret","Resource":"*"}]}' >/dev/null
+coffer --role arn:aws:iam::111122223333:role/reader describe-secret --secret-id usage/a >/dev/null
+role_is_counted() { holds arn:aws:iam::111122223333:role/reader < <(coffer usage --by principal); }
+wait_until "a session counts for its role" role_is_counted
 expect_contains "as JSON" '"Currency": "USD"' "$(coffer usage --format json)"
 expect_refused "a month that is none" ValidationException coffer usage --month 2026-13
-# Secrets are counted at the daemon's first start of a day, when there were none.
+# Secrets are counted at the daemon's start, when there were none, and every hour.
 expect_equal "the secrets were counted today" 1 "$(sql "SELECT count(*) FROM usage_days")"
 
 expect_contains "nothing is unused yet" "every secret was read or created" "$(coffer unused --days 1 2>&1)"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets (clang, preset fuzz) and runs each for an equal share of the time.
 #
-#   tests/fuzz/run.sh SECONDS [--build-dir DIR] [--corpus DIR] [TARGET...]
+#   tests/fuzz/run.sh SECONDS [--build-dir DIR] [--built] [--corpus DIR] [TARGET...]
 #
-# SECONDS is for all of them together. --corpus keeps what the fuzzers find in DIR, for long runs; without it
+# SECONDS is for all of them together. --built takes the programs as they are. --corpus keeps what the fuzzers find in DIR, for long runs; without it
 # the corpora are made afresh and thrown away. TARGET is e.g. frame; without one all are run. An input that
 # breaks a target is left in the current folder as crash-…: run the target with that file to see it again.
 set -euo pipefail
@@ -11,11 +11,12 @@ set -euo pipefail
 usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 build_dir=$source_dir/build/fuzz
-seconds='' corpus='' targets=()
+seconds='' corpus='' built='' targets=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h|--help) usage; exit 0 ;;
     --build-dir) build_dir=$2; shift ;;
+    --built) built=yes ;;
     --corpus) corpus=$2; shift ;;
     -*) echo "run.sh: unknown option '$1' (try --help)" >&2; exit 2 ;;
     *) if [ -z "$seconds" ]; then seconds=$1; else targets+=("$1"); fi ;;
@@ -24,8 +25,10 @@ while [ $# -gt 0 ]; do
 done
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: SECONDS must be a whole number, 1 or more (try --help)" >&2; exit 2; }
 
-cmake -S "$source_dir" --preset fuzz -B "$build_dir" >/dev/null
-cmake --build "$build_dir" --target fuzzers
+if [ -z "$built" ]; then
+  cmake -S "$source_dir" --preset fuzz -B "$build_dir" >/dev/null
+  cmake --build "$build_dir" --target fuzzers
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

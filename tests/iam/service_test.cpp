@@ -673,7 +673,7 @@ TEST_F(UnusedTest, IsFoundByPrincipalAndAction) {
     counted(10, alice_, "DescribeSecret", 3, 3);  // never served
     counted(91, alice_, "PutSecretValue", 7);     // too long ago
     counted(100, bob_, "GetSecretValue", 7);
-    counted(5, "arn:aws:sts::111122223333:assumed-role/app/7", "GetSecretValue", 1);
+    counted(5, "arn:aws:iam::111122223333:role/app", "GetSecretValue", 1);
     const auto found = lint();
     EXPECT_EQ(said_of(found, alice_),
               "UNUSED_ACTIONS Its policies allow 2 actions that it did not use in the last 90 days: "

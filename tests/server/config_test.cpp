@@ -604,6 +604,10 @@ TEST(Config, RotationFunctionsThatAreNone) {
     EXPECT_THAT(with_create("path = \"/k\", method = \"GET\", json = \"{}\""),
                 HasSubstr("a GET has no body"));
     EXPECT_THAT(with_create("path = \"/k\", bodi = \"\""), HasSubstr("bodi"));
+    EXPECT_THAT(with_create("path = \"/k\", headers = { CONNECTION = \"close\" }"),
+                HasSubstr("'CONNECTION' cannot be given"));
+    EXPECT_THAT(problem(api + "headers = { Content-Length = \"1\" }"),
+                HasSubstr("'Content-Length' cannot be given"));
 }
 
 // ---- certificates

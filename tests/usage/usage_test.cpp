@@ -142,7 +142,7 @@ TEST_F(UsageTest, SecretDaysByTag) {
     EXPECT_EQ(usage().total().secret_days(), 8);
 }
 
-TEST_F(UsageTest, ADayIsCountedOnceWhoeverComesFirst) {
+TEST_F(UsageTest, AnHourIsCountedOnceWhoeverComesFirst) {
     add("a", {});
     EXPECT_TRUE(count_on(3));
     add("b", {});
@@ -151,6 +151,13 @@ TEST_F(UsageTest, ADayIsCountedOnceWhoeverComesFirst) {
     EXPECT_FALSE(second->run_once());
     EXPECT_EQ(usage().total().secret_days(), 1);
     EXPECT_EQ(by_hand("SELECT string_agg(node, ',') FROM usage_days WHERE day = '2026-11-03'"), "n1");
+    clock_.millis += 3'599'999;
+    EXPECT_FALSE(second->run_once());
+    clock_.millis += 1;
+    EXPECT_TRUE(second->run_once()) << "the last count of a day is the day's";
+    EXPECT_FALSE(worker_->run_once());
+    EXPECT_EQ(usage().total().secret_days(), 2);
+    EXPECT_EQ(usage().counted_days(), 1);
 }
 
 TEST_F(UsageTest, ManyNodesAtOnce) {

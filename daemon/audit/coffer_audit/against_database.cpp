@@ -78,9 +78,13 @@ bool counts_changes(const std::string& table) {
     return table == "secrets" || table == "iam_manifest";
 }
 
+std::int64_t changes_of(const RowState& state) {
+    return state.revision - state.first_revision + 1;
+}
+
 /// Whether each change between the first and the last that events tell of has one event.
 std::string gap(const RowKey& key, const RowState& state) {
-    const auto changes = state.revision - state.first_revision + 1;
+    const auto changes = changes_of(state);
     if (!counts_changes(key.first) || changes == state.events) return {};
     return "has " + std::to_string(state.events) + " events for its " + std::to_string(changes) +
            " changes from revision " + std::to_string(state.first_revision) + " to " +
@@ -100,7 +104,10 @@ std::vector<RowFinding> compare(const DatabaseSnapshot& snapshot, const RowState
             add(key, wrong + named(row), state);
     }
     for (const auto& [key, state] : states.rows()) {
-        if (const auto wrong = gap(key, state); !wrong.empty()) add(key, wrong, &state);
+        if (const auto wrong = gap(key, state); !wrong.empty()) {
+            add(key, wrong, &state);
+            findings.back().surplus = state.events - changes_of(state);
+        }
         // Rows of iam_entities are covered by the manifest, which lists them.
         if (key.first == "iam_entities" || state.seal.empty() || snapshot.rows.contains(key)) continue;
         add(key, "is gone from the database, and no event tells of its removal", &state);

@@ -3,6 +3,7 @@
 // removed or added, even where each is sealed correctly.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct RowFinding {
     std::string message;   ///< one sentence
     std::string event_id;  ///< of the last event about it; may be empty
     std::string event_time;
+    /// Of a row that has another number of events than of changes: how many more. It stays what it is when
+    /// more changes come, each with its event.
+    std::optional<std::int64_t> surplus{};
 };
 
 struct DatabaseReport {

@@ -31,6 +31,7 @@ struct VerifyCommand {
     std::vector<std::string> heads;
     std::string conninfo;                    ///< of the database to compare with; empty: none
     std::vector<std::string> more_journals;  ///< of the other nodes, for that
+    std::string known;  ///< what an earlier verification found of rows, as JSON; may be empty
     Output output = Output::table;
 };
 [[nodiscard]] int run_verify(const VerifyCommand& command);

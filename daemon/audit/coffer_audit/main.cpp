@@ -58,6 +58,12 @@ void add_verify(CLI::App& app, VerifyCommand& options) {
         ->take_all()
         ->expected(1)
         ->needs(database);
+    command
+        .add_option("--known", options.known,
+                    "what an earlier verification found (its --output json): findings about rows that are in "
+                    "it are not told again")
+        ->type_name("FILE")
+        ->needs(database);
     add_output(command, options.output);
     command.footer(
         "Exit codes: 0 good, 1 something is wrong, 2 wrong usage, 3 could not be read.\n"

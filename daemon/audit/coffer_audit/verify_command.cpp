@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <iostream>
+#include <set>
 
 #include "daemon/audit/coffer_audit/against_database.hpp"
 #include "daemon/audit/coffer_audit/commands.hpp"
@@ -15,9 +16,10 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kKeyFileBytesMax = 64 * 1024;
+constexpr std::size_t kReportBytesMax = 64 * 1024 * 1024;
 
-std::string read_required(const std::string& file) {
-    auto text = read_small_file(file, kKeyFileBytesMax);
+std::string read_required(const std::string& file, std::size_t bytes_max = kKeyFileBytesMax) {
+    auto text = read_small_file(file, bytes_max);
     if (!text) throw Error("there is no file " + file);
     return *text;
 }
@@ -62,12 +64,44 @@ json::object to_object(const Finding& finding) {
 }
 
 json::object to_object(const RowFinding& finding) {
-    return {{"kind", "row"},
-            {"message", finding.table + " " + finding.key + " " + finding.message},
-            {"table", finding.table},
-            {"key", finding.key},
-            {"eventID", finding.event_id},
-            {"eventTime", finding.event_time}};
+    json::object object{{"kind", "row"},
+                        {"message", finding.table + " " + finding.key + " " + finding.message},
+                        {"table", finding.table},
+                        {"key", finding.key},
+                        {"eventID", finding.event_id},
+                        {"eventTime", finding.event_time}};
+    if (finding.surplus) object["surplusEvents"] = *finding.surplus;
+    return object;
+}
+
+/// What makes two findings about rows the same, whenever they were made.
+std::string identity_of(const json::object& finding) {
+    const auto* surplus = finding.if_contains("surplusEvents");
+    const auto* table = finding.if_contains("table");
+    const auto* key = finding.if_contains("key");
+    const auto* message = finding.if_contains("message");
+    if (table == nullptr || key == nullptr || message == nullptr) return {};
+    return json::serialize(json::array{*table, *key, surplus == nullptr ? *message : json::value(*surplus)});
+}
+
+/// Takes out of the report what `file` says as well.
+void leave_out_known(const std::string& file, DatabaseReport& report) {
+    boost::system::error_code error;
+    const auto read = json::parse(read_required(file, kReportBytesMax), error);
+    const auto* object = error ? nullptr : read.if_object();
+    const auto* findings = object == nullptr ? nullptr : object->if_contains("findings");
+    if (findings == nullptr || !findings->is_array()) {
+        throw Error(file + ": is not what verify --output json prints");
+    }
+    std::set<std::string> known;
+    for (const auto& finding : findings->get_array()) {
+        if (const auto* row = finding.if_object()) known.insert(identity_of(*row));
+    }
+    const auto left_out = std::erase_if(report.findings, [&](const RowFinding& finding) {
+        return known.contains(identity_of(to_object(finding)));
+    });
+    if (left_out == 0) return;
+    report.notes.push_back(std::to_string(left_out) + " findings about rows are known from " + file);
 }
 
 /// What the database was found to be, where it was asked for.
@@ -140,8 +174,8 @@ void print_table(const VerifyReport& report) {
     }
 }
 
-/// `proven`: the journals are what was written.
-void print_table(const DatabaseReport& report, bool proven) {
+/// `proven`: the journals are what was written. `known`: some findings may have been left out.
+void print_table(const DatabaseReport& report, bool proven, bool known) {
     std::cout << "database: " << report.rows << " sealed rows compared\n";
     for (const auto& note : report.notes) std::cout << "note: " << terminal_text(note) << "\n";
     for (const auto& finding : report.findings) {
@@ -151,8 +185,9 @@ void print_table(const DatabaseReport& report, bool proven) {
         if (!finding.event_time.empty()) std::cout << "  time             " << finding.event_time << "\n";
     }
     if (report.findings.empty()) {
-        std::cout << (proven ? "GOOD: every sealed row of the database is as its last event left it\n"
-                             : "every sealed row that was compared is as these journals say\n");
+        std::cout << (proven ? "GOOD: every sealed row of the database is as its last event left it"
+                             : "every sealed row that was compared is as these journals say")
+                  << (known ? ", but for what is known\n" : "\n");
     }
 }
 
@@ -199,11 +234,12 @@ int run_verify(const VerifyCommand& command) {
     verify_others(command, keys, report);
     Compared database;
     if (!command.conninfo.empty()) database = compare(command, report);
+    if (database && !command.known.empty()) leave_out_known(command.known, *database);
     if (command.output == Output::json) {
         print_json(report, database);
     } else {
         print_table(report);
-        if (database) print_table(*database, report.good());
+        if (database) print_table(*database, report.good(), !command.known.empty());
     }
     return is_good(report, database) ? kExitGood : kExitFound;
 }
