@@ -93,8 +93,8 @@ class AwsDoor:
         return answer_of(self.session.send(unsent.prepare()))
 
     def sign(self, request, credentials, otherwise):
-        if "access_key_id" in otherwise:
-            credentials = self.credentials_class(otherwise["access_key_id"], credentials.secret_key)
+        credentials = self.credentials_class(otherwise.get("access_key_id", credentials.access_key), credentials.secret_key,
+                                             otherwise.get("session_token", credentials.token))
         signer = self.auth.SigV4Auth(credentials, otherwise.get("service", "secretsmanager"),
                                      otherwise.get("region", self.region))
         if "seconds" not in otherwise:
