@@ -1,81 +1,22 @@
 #include "client/coffer/iam_configuration.hpp"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
-#include <algorithm>
-#include <boost/json/value.hpp>
 #include <fstream>
 #include <memory>
-#include <sstream>
-#include <vector>
 
+#include "client/coffer/access_files.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/iam.hpp"
 #include "client/coffer/json_output.hpp"
-#include "client/coffer/json_request.hpp"
-#include "client/coffer/parameter.hpp"
+#include "proto/utf8.hpp"
 
 namespace coffer::cli {
 
 namespace {
 
 namespace fs = std::filesystem;
-namespace json = boost::json;
-
-// ---- reading ----------------------------------------------------------------------------------------------
-
-std::vector<fs::path> files_in(const fs::path& folder) {
-    std::error_code error;
-    if (!fs::is_directory(folder, error)) {
-        throw UsageError(
-            fmt::format("-f must be a folder with JSON or TOML files; {} is none", folder.string()));
-    }
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-        const auto extension = entry.path().extension();
-        if (entry.is_regular_file() && (extension == ".json" || extension == ".toml"))
-            files.push_back(entry.path());
-    }
-    if (error) throw Failure(fmt::format("{} cannot be read: {}", folder.string(), error.message()));
-    if (files.empty())
-        throw UsageError(fmt::format("there is no *.json or *.toml file in {}", folder.string()));
-    std::sort(files.begin(), files.end());
-    return files;
-}
-
-json::value parse_toml(const std::string& text, const fs::path& file) {
-    try {
-        std::ostringstream out;
-        out << toml::json_formatter(toml::parse(text));
-        return parse_json(out.str(), file.string());
-    } catch (const toml::parse_error& error) {
-        throw UsageError(fmt::format("{}:{}:{}: {}", file.string(), error.source().begin.line,
-                                     error.source().begin.column, std::string(error.description())));
-    }
-}
-
-json::value parse_file(const fs::path& file) {
-    const auto bytes = read_file(file);
-    const std::string text(bytes.text());
-    return file.extension() == ".toml" ? parse_toml(text, file) : parse_json(text, file.string());
-}
-
-void add_file(const fs::path& file, v1::AccessConfiguration& configuration) {
-    const auto value = parse_file(file);
-    const auto* object = value.if_object();
-    const auto has = [&](const char* member) { return object != nullptr && object->contains(member); };
-    const auto name = file.string();
-    if (has("UserName")) return fill_message(*configuration.add_users(), value, name, Scalars::as_json);
-    if (has("GroupName")) return fill_message(*configuration.add_groups(), value, name, Scalars::as_json);
-    if (has("RoleName")) return fill_message(*configuration.add_roles(), value, name, Scalars::as_json);
-    if (has("ListenerName")) {
-        return fill_message(*configuration.add_listeners(), value, name, Scalars::as_json);
-    }
-    if (has("PolicyName")) return fill_message(*configuration.add_policies(), value, name, Scalars::as_json);
-    fill_message(configuration, value, name, Scalars::as_json);
-}
 
 // ---- writing ----------------------------------------------------------------------------------------------
 
@@ -96,14 +37,26 @@ struct ApplyOptions {
     bool prune = false;
 };
 
-v1::ApplyAccessConfigurationResponse apply(Context& context, const v1::AccessConfiguration& configuration,
+v1::ApplyAccessConfigurationResponse apply(Context& context, const AccessFiles& files,
                                            const ApplyOptions& options, bool dry_run) {
     v1::Request request;
     auto& message = *request.mutable_apply_access_configuration();
-    *message.mutable_configuration() = configuration;
+    *message.mutable_configuration() = files.configuration();
     message.set_dry_run(dry_run);
     message.set_prune(options.prune);
-    return std::move(*context.call(std::move(request)).mutable_apply_access_configuration());
+    try {
+        return std::move(*context.call(std::move(request)).mutable_apply_access_configuration());
+    } catch (const ServiceFailure& error) {
+        throw ServiceFailure(
+            error.operation(), error.secret(),
+            {error.code(), error.name(), files.located(error.what()), error.retryable(), error.request_id()});
+    }
+}
+
+/// What others wrote must not move a terminal's cursor.
+std::string for_terminal(const std::string& text) {
+    constexpr std::size_t kCharactersMax = 1024 * 1024;
+    return proto::printable(text, kCharactersMax);
 }
 
 char sign_of(const std::string& action) {
@@ -115,21 +68,48 @@ std::string changes(int count) {
     return fmt::format("{} change{}", count, count == 1 ? "" : "s");
 }
 
+/// A line for each statement, and other member of a document, that is taken away or added.
+std::string worded_document(const v1::AccessDifference& difference) {
+    std::string text = fmt::format("    {}:\n", for_terminal(difference.member()));
+    for (const auto& line : difference.removed()) text += fmt::format("    - {}\n", for_terminal(line));
+    for (const auto& line : difference.added()) text += fmt::format("    + {}\n", for_terminal(line));
+    if (difference.removed().empty() && difference.added().empty())
+        text += "      the same statements, written otherwise\n";
+    return text;
+}
+
+}  // namespace
+
+std::string worded(const v1::ApplyAccessConfigurationResponse& response) {
+    std::string text;
+    for (const auto& change : response.changes()) {
+        text += fmt::format("{} {} {}{}\n", sign_of(change.action()), change.action(),
+                            for_terminal(change.entity()),
+                            change.detail().empty() ? "" : ": " + for_terminal(change.detail()));
+        for (const auto& difference : change.differences()) {
+            if (difference.is_policy_document()) text += worded_document(difference);
+        }
+        if (change.differences_omitted()) {
+            text +=
+                "    not all of it is shown: the answer is full. Look at fewer files at a time for the "
+                "rest\n";
+        }
+    }
+    return text;
+}
+
+namespace {
+
 void run_apply(Context& context, const ApplyOptions& options) {
-    const auto configuration = read_configuration(options.folder);
-    const auto difference = apply(context, configuration, options, true);
+    const AccessFiles files(options.folder);
+    const auto difference = apply(context, files, options, true);
     const bool as_json = !context.options().output.empty();
     if (as_json && options.dry_run) {
         context.show("ApplyAccessConfiguration", difference);
         if (!difference.would_be_refused().empty()) throw Failure(difference.would_be_refused());
         return;
     }
-    if (!as_json) {
-        for (const auto& change : difference.changes()) {
-            print(fmt::format("{} {} {}{}\n", sign_of(change.action()), change.action(), change.entity(),
-                              change.detail().empty() ? "" : ": " + change.detail()));
-        }
-    }
+    if (!as_json) print(worded(difference));
     if (difference.changes().empty() && !as_json) return print("Nothing to change.\n");
     if (!difference.would_be_refused().empty()) {
         throw Failure(fmt::format("{} Nothing was changed.", difference.would_be_refused()));
@@ -137,7 +117,7 @@ void run_apply(Context& context, const ApplyOptions& options) {
     if (options.dry_run)
         return print(
             fmt::format("{}; nothing was changed (--dry-run).\n", changes(difference.changes_size())));
-    const auto done = apply(context, configuration, options, false);
+    const auto done = apply(context, files, options, false);
     if (as_json) return context.show("ApplyAccessConfiguration", done);
     print(fmt::format("{} in force, revision {}.\n",
                       changes(done.changes_size()) + (done.changes_size() == 1 ? " is" : " are"),
@@ -147,9 +127,7 @@ void run_apply(Context& context, const ApplyOptions& options) {
 }  // namespace
 
 v1::AccessConfiguration read_configuration(const fs::path& folder) {
-    v1::AccessConfiguration configuration;
-    for (const auto& file : files_in(folder)) add_file(file, configuration);
-    return configuration;
+    return AccessFiles(folder).configuration();
 }
 
 void write_configuration(const v1::AccessConfiguration& configuration, const fs::path& folder, bool over) {

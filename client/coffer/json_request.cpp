@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
-#include <boost/json/stream_parser.hpp>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -38,29 +37,6 @@ std::string member_names(const Descriptor& type) {
     throw UsageError(fmt::format("{} must be {}", path, wanted));
 }
 
-/// "line 3, column 7", counted from 1, columns in bytes.
-std::string place(std::string_view text, std::size_t at) {
-    const auto before = text.substr(0, at);
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const auto line_start = before.rfind('\n');
-    return fmt::format("line {}, column {}", line,
-                       at - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1);
-}
-
-/// Never shows the text: it may hold a secret value.
-std::string what_is_wrong(std::string_view text, std::size_t at, const json::error_code& error) {
-    if (at >= text.size()) return "it ends in the middle; a quote, a bracket or a brace is not closed";
-    const char found = text[at];
-    const auto before = at == 0 ? std::string_view::npos : text.find_last_not_of(" \t\r\n", at - 1);
-    const char last = before == std::string_view::npos ? '\0' : text[before];
-    if ((found == '}' || found == ']') && last == ',') return "a comma before it is one too many";
-    if (found == '\'') return "names and texts stand in double quotes";
-    if (error == json::error::syntax && (last == '"' || last == '}' || last == ']'))
-        return "a comma, a colon or a closing bracket is missing";
-    if (error == json::error::syntax) return "a value, or a name in double quotes, was expected";
-    return error.message();
-}
-
 std::optional<std::int64_t> to_integer(const json::value& value, Scalars scalars) {
     if (value.is_int64()) return value.get_int64();
     if (scalars == Scalars::as_json || !value.is_string()) return std::nullopt;
@@ -79,8 +55,18 @@ std::optional<bool> to_flag(const json::value& value, Scalars scalars) {
     return std::nullopt;
 }
 
-std::string to_bytes(const FieldDescriptor& field, const json::value& value, std::string_view path) {
-    if (limits(field).json() && value.is_object()) return json::serialize(value);
+/// How values are taken.
+struct Reading {
+    Scalars scalars = Scalars::as_json;
+    /// What the values stand in, where it is known.
+    const JsonText* text = nullptr;
+};
+
+std::string to_bytes(const FieldDescriptor& field, const json::value& value, std::string_view path,
+                     const Reading& reading) {
+    if (limits(field).json() && value.is_object()) {
+        return reading.text != nullptr ? reading.text->dense(value) : json::serialize(value);
+    }
     if (!value.is_string()) wrong_type(path, is_text(field) ? "a string" : "a string in base64");
     const std::string_view text = value.get_string();
     if (!is_text(field)) return std::string(from_base64(text, path).text());
@@ -88,37 +74,50 @@ std::string to_bytes(const FieldDescriptor& field, const json::value& value, std
     return std::string(text);
 }
 
+void fill(Message& message, const json::value& object, std::string_view path, const Reading& reading);
+
 /// Sets or, for a repeated field, adds one value.
 void put_one(Message& message, const FieldDescriptor& field, const json::value& value, std::string_view path,
-             Scalars scalars) {
+             const Reading& reading) {
     const Reflection& reflection = *message.GetReflection();
     const bool add = field.is_repeated();
     switch (field.cpp_type()) {
         case FieldDescriptor::CPPTYPE_MESSAGE:
-            return fill_message(*(add ? reflection.AddMessage(&message, &field)
-                                      : reflection.MutableMessage(&message, &field)),
-                                value, path, scalars);
+            return fill(*(add ? reflection.AddMessage(&message, &field)
+                              : reflection.MutableMessage(&message, &field)),
+                        value, path, reading);
         case FieldDescriptor::CPPTYPE_BOOL: {
-            const auto flag = to_flag(value, scalars);
+            const auto flag = to_flag(value, reading.scalars);
             if (!flag) wrong_type(path, "true or false");
             return reflection.SetBool(&message, &field, *flag);
         }
         case FieldDescriptor::CPPTYPE_INT64: {
-            const auto number = to_integer(value, scalars);
+            const auto number = to_integer(value, reading.scalars);
             if (!number) wrong_type(path, "a whole number");
             return reflection.SetInt64(&message, &field, *number);
         }
         default: {
-            std::string bytes = to_bytes(field, value, path);
+            std::string bytes = to_bytes(field, value, path, reading);
             return add ? reflection.AddString(&message, &field, std::move(bytes))
                        : reflection.SetString(&message, &field, std::move(bytes));
         }
     }
 }
 
-}  // namespace
+void put_all(Message& message, const FieldDescriptor& field, const json::value& value, std::string_view path,
+             const Reading& reading) {
+    const auto* array = value.if_array();
+    if (!field.is_repeated()) return put_one(message, field, value, path, reading);
+    if (array == nullptr) {
+        if (reading.scalars == Scalars::as_json) wrong_type(path, "a list");
+        return put_one(message, field, value, path, reading);
+    }
+    for (std::size_t i = 0; i < array->size(); ++i) {
+        put_one(message, field, (*array)[i], fmt::format("{}[{}]", path, i), reading);
+    }
+}
 
-void fill_message(Message& message, const json::value& object, std::string_view path, Scalars scalars) {
+void fill(Message& message, const json::value& object, std::string_view path, const Reading& reading) {
     const Descriptor& type = *message.GetDescriptor();
     const auto* members = object.if_object();
     if (members == nullptr) wrong_type(path, "a structure with the members " + member_names(type));
@@ -129,37 +128,27 @@ void fill_message(Message& message, const json::value& object, std::string_view 
                                          std::string(member.key()), member_names(type)));
         }
         if (member.value().is_null()) continue;
-        fill_field(message, *field, member.value(), fmt::format("{}.{}", path, field->json_name()), scalars);
+        put_all(message, *field, member.value(), fmt::format("{}.{}", path, field->json_name()), reading);
     }
+}
+
+}  // namespace
+
+void fill_message(Message& message, const json::value& object, std::string_view path, Scalars scalars) {
+    fill(message, object, path, {scalars, nullptr});
+}
+
+void fill_message(Message& message, const JsonText& text, const json::value& object, std::string_view path) {
+    fill(message, object, path, {Scalars::as_json, &text});
 }
 
 void fill_field(Message& message, const FieldDescriptor& field, const json::value& value,
                 std::string_view path, Scalars scalars) {
-    const auto* array = value.if_array();
-    if (!field.is_repeated()) return put_one(message, field, value, path, scalars);
-    if (array == nullptr) {
-        if (scalars == Scalars::as_json) wrong_type(path, "a list");
-        return put_one(message, field, value, path, scalars);
-    }
-    for (std::size_t i = 0; i < array->size(); ++i) {
-        put_one(message, field, (*array)[i], fmt::format("{}[{}]", path, i), scalars);
-    }
+    put_all(message, field, value, path, {scalars, nullptr});
 }
 
 json::value parse_json(std::string_view text, std::string_view what) {
-    json::stream_parser parser;
-    json::error_code error;
-    auto at = parser.write_some(text.data(), text.size(), error);
-    if (!error && text.find_first_not_of(" \t\r\n", at) != std::string_view::npos) {
-        throw UsageError(fmt::format("{} is not JSON: {}: something follows the end of the value", what,
-                                     place(text, text.find_first_not_of(" \t\r\n", at))));
-    }
-    if (!error) parser.finish(error);
-    if (error) {
-        throw UsageError(
-            fmt::format("{} is not JSON: {}: {}", what, place(text, at), what_is_wrong(text, at, error)));
-    }
-    return parser.release();
+    return JsonText(text, what).take();
 }
 
 }  // namespace coffer::cli

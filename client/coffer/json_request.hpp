@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <string_view>
 
+#include "client/coffer/json_text.hpp"
 #include "client/coffer/schema.hpp"
 
 namespace coffer::cli {
@@ -21,11 +22,16 @@ enum class Scalars : bool {
 void fill_message(google::protobuf::Message& message, const boost::json::value& object, std::string_view path,
                   Scalars scalars);
 
+/// The same for `object`, a value of `text`. A policy document that is an object there becomes text.dense()
+/// of it, so that a place in the document can be found again in the text.
+void fill_message(google::protobuf::Message& message, const JsonText& text, const boost::json::value& object,
+                  std::string_view path);
+
 /// Sets one field (adds to it, when it is repeated and `value` is no array).
 void fill_field(google::protobuf::Message& message, const FieldDescriptor& field,
                 const boost::json::value& value, std::string_view path, Scalars scalars);
 
-/// Parses JSON text; `what` is named in errors ("--tags", "the file x.json"). Throws UsageError.
+/// The value of JSON text, read as strictly as JsonText reads it; `what` is named in errors ("--tags").
 [[nodiscard]] boost::json::value parse_json(std::string_view text, std::string_view what);
 
 }  // namespace coffer::cli

@@ -23,10 +23,25 @@ std::string milliseconds_since(Clock::time_point start) {
     return fmt::format("{:.1f} ms", static_cast<double>(passed.count()) / kMicrosPerMilli);
 }
 
+/// What stands after "user/" or "assumed-role/" in an ARN.
+std::string name_in(const std::string& arn) {
+    const auto slash = arn.find('/');
+    return slash == std::string::npos ? arn : arn.substr(slash + 1);
+}
+
 void run_whoami(Context& context) {
     const Progress progress("connecting");
     const auto config = context.config();
-    const auto hello = context.client().hello();
+    auto hello = context.client().hello();
+    // The connection is the certificate's; requests are made as the role, or in the session.
+    if (!config.role.empty() || !context.options().session_file.empty()) {
+        v1::Request request;
+        request.mutable_get_caller_identity();
+        const auto caller = context.call_quietly(std::move(request)).get_caller_identity();
+        hello.set_arn(caller.arn());
+        hello.set_principal(name_in(caller.arn()));
+        hello.set_account(caller.account());
+    }
     if (context.options().output == "json" || context.options().output == "text") {
         boost::json::object object;
         object["Principal"] = hello.principal();

@@ -2,15 +2,16 @@
 // configuration brought into force, in one transaction, with the difference told.
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <set>
 
+#include "daemon/iam/access_difference.hpp"
 #include "daemon/iam/checks.hpp"
 #include "daemon/iam/identities.hpp"
 #include "daemon/iam/limits.hpp"
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/page.hpp"
+#include "daemon/secrets/request_record.hpp"
 
 namespace coffer::iam {
 
@@ -18,6 +19,8 @@ using access::Action;
 using access::DocumentKind;
 
 namespace {
+
+constexpr std::string_view kDocument = "document";
 
 // ---- what is in force, as a configuration -----------------------------------------------------------------
 
@@ -132,68 +135,6 @@ void read(const v1::RoleConfiguration& message, Role& role) {
 
 // ---- differences ------------------------------------------------------------------------------------------
 
-/// Whether two documents are the same JSON, however they are laid out.
-bool same_json(const std::string& a, const std::string& b) {
-    if (a == b) return true;
-    boost::json::error_code error_a;
-    boost::json::error_code error_b;
-    const auto value_a = boost::json::parse(a, error_a);
-    const auto value_b = boost::json::parse(b, error_b);
-    return !error_a && !error_b && value_a == value_b;
-}
-
-/// Collects what differs between two states of one record, as text.
-class Difference {
-public:
-    void text(std::string_view name, const std::string& was, const std::string& is) {
-        if (was != is) add(fmt::format("{}: {} -> {}", name, shown(was), shown(is)));
-    }
-    void document(std::string_view name, const std::string& was, const std::string& is) {
-        if (!same_json(was, is)) add(fmt::format("{}: changed", name));
-    }
-    void list(std::string_view name, std::vector<std::string> was, std::vector<std::string> is) {
-        std::sort(was.begin(), was.end());
-        std::sort(is.begin(), is.end());
-        std::string parts;
-        each_missing(is, was, [&](const std::string& text) { parts += " +" + text; });
-        each_missing(was, is, [&](const std::string& text) { parts += " -" + text; });
-        if (!parts.empty()) add(fmt::format("{}:{}", name, parts));
-    }
-    void policies(const InlinePolicies& was, const InlinePolicies& is) {
-        std::string parts;
-        for (const auto& [name, text] : is) {
-            const auto before = was.find(name);
-            if (before == was.end())
-                parts += " +" + name;
-            else if (!same_json(before->second, text))
-                parts += " ~" + name;
-        }
-        for (const auto& [name, text] : was) {
-            if (!is.contains(name)) parts += " -" + name;
-        }
-        if (!parts.empty()) add("inline policies:" + parts);
-    }
-
-    [[nodiscard]] bool none() const noexcept { return text_.empty(); }
-    [[nodiscard]] const std::string& all() const noexcept { return text_; }
-
-private:
-    void add(const std::string& line) {
-        if (!text_.empty()) text_ += "; ";
-        text_ += line;
-    }
-    static std::string shown(const std::string& text) { return text.empty() ? "none" : text; }
-    template <class Visit>
-    static void each_missing(const std::vector<std::string>& from, const std::vector<std::string>& in,
-                             Visit visit) {
-        for (const auto& text : from) {
-            if (!std::binary_search(in.begin(), in.end(), text)) visit(text);
-        }
-    }
-
-    std::string text_;
-};
-
 std::vector<std::string> texts_of(const std::vector<Tag>& tags) {
     std::vector<std::string> texts;
     for (const auto& tag : tags) texts.push_back(tag.key + "=" + tag.value);
@@ -206,14 +147,14 @@ std::vector<std::string> texts_of(const std::vector<Identity>& identities) {
     return texts;
 }
 
-void compare_holders(Difference& difference, const Holder& was, const Holder& is) {
+void compare_holders(AccessDifference& difference, const Holder& was, const Holder& is) {
     difference.text("path", was.path, is.path);
     difference.list("attached policies", was.attached, is.attached);
     difference.policies(was.inline_policies, is.inline_policies);
 }
 
 template <class Record>
-void compare_principals(Difference& difference, const Record& was, const Record& is) {
+void compare_principals(AccessDifference& difference, const Record& was, const Record& is) {
     compare_holders(difference, was, is);
     difference.list("identities", texts_of(was.identities), texts_of(is.identities));
     difference.text("permissions boundary", was.boundary.value_or(""), is.boundary.value_or(""));
@@ -221,7 +162,7 @@ void compare_principals(Difference& difference, const Record& was, const Record&
 }
 
 template <class Record>
-void compare_suspensions(Difference& difference, const Record& was, const Record& is) {
+void compare_suspensions(AccessDifference& difference, const Record& was, const Record& is) {
     const auto expiry = [](const Record& record) {
         return record.expires ? access::format_iso_time(*record.expires) : "never";
     };
@@ -229,22 +170,22 @@ void compare_suspensions(Difference& difference, const Record& was, const Record
     difference.text("expires", expiry(was), expiry(is));
 }
 
-Difference compare(const User& was, const User& is) {
-    Difference difference;
+AccessDifference compare(const User& was, const User& is) {
+    AccessDifference difference;
     compare_principals(difference, was, is);
     difference.list("groups", was.groups, is.groups);
     compare_suspensions(difference, was, is);
     return difference;
 }
 
-Difference compare(const Group& was, const Group& is) {
-    Difference difference;
+AccessDifference compare(const Group& was, const Group& is) {
+    AccessDifference difference;
     compare_holders(difference, was, is);
     return difference;
 }
 
-Difference compare(const Role& was, const Role& is) {
-    Difference difference;
+AccessDifference compare(const Role& was, const Role& is) {
+    AccessDifference difference;
     compare_principals(difference, was, is);
     difference.document("trust policy", was.trust, is.trust);
     difference.text("description", was.description, is.description);
@@ -254,9 +195,21 @@ Difference compare(const Role& was, const Role& is) {
     return difference;
 }
 
-Difference compare(const ListenerPolicy& was, const ListenerPolicy& is) {
-    Difference difference;
-    difference.document("document", was.document, is.document);
+AccessDifference compare(const ManagedPolicy& was, const ManagedPolicy& is) {
+    const auto document = [](const ManagedPolicy& policy) {
+        return policy.versions.empty() ? std::string() : policy.current().document;
+    };
+    AccessDifference difference;
+    difference.text("path", was.path, is.path);
+    difference.text("description", was.description, is.description);
+    difference.list("tags", texts_of(was.tags), texts_of(is.tags));
+    difference.document(kDocument, document(was), document(is));
+    return difference;
+}
+
+AccessDifference compare(const ListenerPolicy& was, const ListenerPolicy& is) {
+    AccessDifference difference;
+    difference.document(kDocument, was.document, is.document);
     return difference;
 }
 
@@ -265,37 +218,31 @@ Difference compare(const ListenerPolicy& was, const ListenerPolicy& is) {
 class Application {
 public:
     Application(Work& work, v1::ApplyAccessConfigurationResponse& response)
-        : work_(work), response_(response) {}
+        : work_(work), changes_(response) {}
 
     void policy(const v1::PolicyConfiguration& message) {
         const auto& name = message.policy_name();
-        claim({IamKind::policy, name});
+        const IamKey key{IamKind::policy, name};
+        claim(key);
         const auto* was = work_.records().find<ManagedPolicy>(name);
         ManagedPolicy policy = was != nullptr ? *was : fresh_policy(name);
-        policy.path = message.has_path() ? message.path() : "/";
-        policy.description = message.description();
-        policy.tags = tags_of(message.tags());
-        Difference difference;
-        if (was != nullptr) {
-            difference.text("path", was->path, policy.path);
-            difference.text("description", was->description, policy.description);
-            difference.list("tags", texts_of(was->tags), texts_of(policy.tags));
-            difference.document("document", was->current().document, message.policy_document());
-            if (difference.none()) return;
-        }
-        check_policy(message.policy_document(), DocumentKind::identity);
-        check_tags(policy.tags);
-        if (was == nullptr || !same_json(was->current().document, message.policy_document())) {
-            add_version(policy, message.policy_document());
-        }
-        policy.updated = work_.now();
-        tell<ManagedPolicy>(name, was != nullptr, difference);
-        work_.draft().put(std::move(policy));
+        naming(key, [&] {
+            policy.path = message.has_path() ? message.path() : "/";
+            policy.description = message.description();
+            policy.tags = tags_of(message.tags());
+            check_tags(policy.tags);
+            // Before it is compared: of members that come twice, a comparison would see one.
+            check_document(kDocument, message.policy_document(), DocumentKind::identity);
+            if (was == nullptr || !same_json(was->current().document, message.policy_document()))
+                add_version(policy, message.policy_document());
+            keep(key, was, std::move(policy));
+        });
     }
 
     template <class Record, class Message>
     void record(const std::string& name, const Message& message) {
-        claim({Record::kKind, name});
+        const IamKey key{Record::kKind, name};
+        claim(key);
         const auto* was = work_.records().find<Record>(name);
         Record record;
         if (was != nullptr) {
@@ -304,15 +251,11 @@ public:
             record.name = name;
             begin(record);
         }
-        read(message, record);
-        Difference difference;
-        if (was != nullptr) {
-            difference = compare(*was, record);
-            if (difference.none()) return;
-        }
-        tell<Record>(name, was != nullptr, difference);
-        if constexpr (std::is_same_v<Record, ListenerPolicy>) record.updated = work_.now();
-        work_.draft().put(std::move(record));
+        naming(key, [&] {
+            read(message, record);
+            check_documents(record);
+            keep(key, was, std::move(record));
+        });
     }
 
     /// Deletes what the configuration does not have.
@@ -326,9 +269,18 @@ public:
             if (key.kind == Record::kKind && !wanted_.contains(key)) extra.push_back(key.name);
         }
         for (const auto& name : extra) {
-            add("delete", IamKey{Record::kKind, name}, "");
+            const auto* was = work_.records().find<Record>(name);
+            add("delete", IamKey{Record::kKind, name},
+                was == nullptr ? AccessDifference() : compare(*was, Record()));
             work_.draft().erase<Record>(name);
         }
+    }
+
+    /// What the request's event tells of the changes: who was given what, with the documents that are now in
+    /// force. Within CloudTrail's limit of the member, and with the count of what is not told for it.
+    void tell_event(std::optional<boost::json::object>& parameters) const {
+        if (!parameters) parameters.emplace();
+        changes_.tell(*parameters);
     }
 
     /// That the whole is consistent: every record is valid, and refers to what is there.
@@ -337,34 +289,19 @@ public:
         for (const auto kind :
              {IamKind::user, IamKind::group, IamKind::role, IamKind::policy, IamKind::listener})
             check_count(records, kind);
-        for (const auto& [name, listener] : records.listeners) {
-            if (wanted_.contains({IamKind::listener, name})) {
-                check_policy(listener->document, DocumentKind::listener);
-            }
-        }
         for (const auto& [name, group] : records.groups) {
-            if (wanted_.contains({IamKind::group, name})) check_inline_policies(*group);
-            check_attached(records, work_.account(), "Group", group->attached);
+            naming({IamKind::group, name}, [&, &group = group] {
+                check_attached(records, work_.account(), "Group", group->attached);
+            });
         }
         for (const auto& [name, role] : records.roles) {
-            if (wanted_.contains({IamKind::role, name})) {
-                check_policy(role->trust, DocumentKind::trust);
-                check_inline_policies(*role);
-                check_tags(role->tags);
-                check_identities(records, {IamKind::role, name}, role->identities);
-            }
-            check_attached(records, work_.account(), "Role", role->attached);
-            check_boundary(records, work_.account(), role->boundary);
+            naming({IamKind::role, name}, [&, &role = role] { check_principal("Role", *role); });
         }
         for (const auto& [name, user] : records.users) {
-            if (wanted_.contains({IamKind::user, name})) {
-                check_inline_policies(*user);
-                check_tags(user->tags);
-                check_identities(records, {IamKind::user, name}, user->identities);
-            }
-            check_attached(records, work_.account(), "User", user->attached);
-            check_boundary(records, work_.account(), user->boundary);
-            check_groups(records, user->groups);
+            naming({IamKind::user, name}, [&, &user = user] {
+                check_principal("User", *user);
+                check_groups(records, user->groups);
+            });
         }
     }
 
@@ -415,24 +352,68 @@ private:
         policy.default_version = policy.versions.back().number;
     }
 
-    template <class Record>
-    void tell(const std::string& name, bool update, const Difference& difference) {
-        const IamKey key{Record::kKind, name};
-        const bool fault = work_.records().faults.contains(key);
-        if (!update && !fault && name_taken<Record>(work_.records(), name))
-            throw already_exists<Record>(name);
-        add(fault ? "repair" : update ? "update" : "create", key, difference.all());
+    /// Does what is about an entity, and names it in what is refused: the client finds it in its files by
+    /// that.
+    template <class Action>
+    static void naming(const std::string& what, Action action) {
+        try {
+            action();
+        } catch (const ServiceError& error) {
+            throw ServiceError(error.code(), fmt::format("{}: {}", what, error.what()), error.retryable());
+        }
+    }
+    template <class Action>
+    static void naming(const IamKey& key, Action action) {
+        naming(storage::describe(key), std::move(action));
     }
 
-    void add(const std::string& action, const IamKey& key, const std::string& detail) {
-        auto& change = *response_.add_changes();
-        change.set_action(action);
-        change.set_entity(fmt::format("{} {}", storage::iam_kind_name(key.kind), key.name));
-        if (!detail.empty()) change.set_detail(detail);
+    static void check_document(std::string_view member, const std::string& text, DocumentKind kind) {
+        naming(std::string(member), [&] { check_policy(text, kind); });
+    }
+    static void check_documents(const ListenerPolicy& policy) {
+        check_document(kDocument, policy.document, DocumentKind::listener);
+    }
+    template <class Record>
+    static void check_documents(const Record& record) {
+        if constexpr (std::is_same_v<Record, Role>)
+            check_document("trust policy", record.trust, DocumentKind::trust);
+        for (const auto& [name, text] : record.inline_policies)
+            check_document(fmt::format("inline policy '{}'", name), text, DocumentKind::identity);
+        check_inline_policies(record);
+    }
+
+    template <class Record>
+    void check_principal(std::string_view holder, const Record& record) const {
+        const auto& records = work_.records();
+        const IamKey key{Record::kKind, record.name};
+        if (wanted_.contains(key)) {
+            check_tags(record.tags);
+            check_identities(records, key, record.identities);
+        }
+        check_attached(records, work_.account(), holder, record.attached);
+        check_boundary(records, work_.account(), record.boundary);
+    }
+
+    /// Puts the record into the draft when it is another than `was`; null: there is none.
+    template <class Record>
+    void keep(const IamKey& key, const Record* was, Record record) {
+        const auto difference = compare(was != nullptr ? *was : Record(), record);
+        if (was != nullptr && difference.none()) return;
+        const bool fault = work_.records().faults.contains(key);
+        if (was == nullptr && !fault && name_taken<Record>(work_.records(), key.name))
+            throw already_exists<Record>(key.name);
+        add(fault ? "repair" : was != nullptr ? "update" : "create", key, difference);
+        if constexpr (std::is_same_v<Record, ListenerPolicy> || std::is_same_v<Record, ManagedPolicy>)
+            record.updated = work_.now();
+        work_.draft().put(std::move(record));
+    }
+
+    void add(const std::string& action, const IamKey& key, const AccessDifference& difference) {
+        changes_.add(action, fmt::format("{} {}", storage::iam_kind_name(key.kind), key.name), difference);
     }
 
     Work& work_;
-    v1::ApplyAccessConfigurationResponse& response_;
+    AccessChanges changes_;
     std::set<IamKey> wanted_;
 };
 
@@ -483,6 +464,8 @@ v1::ApplyAccessConfigurationResponse apply_access_configuration(
         application.prune<ManagedPolicy>();
         application.prune<ListenerPolicy>();
     }
+    // Before it is looked at as a whole: what was refused is told as well.
+    if (!request.dry_run()) application.tell_event(work.call().record->parameters);
     application.check();
     application.require_caller_stays();
     return response;

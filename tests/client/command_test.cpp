@@ -145,6 +145,12 @@ protected:
             }
             response.mutable_describe_secret()->set_name(found->first);
             if (found->second.deleted) response.mutable_describe_secret()->set_deleted_date(1523477145);
+        } else if (request.has_get_caller_identity()) {
+            auto& caller = *response.mutable_get_caller_identity();
+            caller.set_account("111122223333");
+            caller.set_arn(request.session_token() == "token-7"
+                               ? "arn:aws:sts::111122223333:assumed-role/deploy/build-7"
+                               : "arn:aws:iam::111122223333:user/tester");
         } else if (request.has_tag_resource()) {
             return session.respond(request, v1::LIMIT_EXCEEDED,
                                    "A secret can have at most 50 tags; this request would make 51.", false);
@@ -600,6 +606,14 @@ TEST_F(CommandTest, ExecGivesFieldsToAProgram) {
 TEST_F(CommandTest, WhoamiAndPing) {
     EXPECT_THAT(run("$COFFER whoami").out, AllOf(HasSubstr("tester"), HasSubstr("111122223333")));
     EXPECT_THAT(run("$COFFER whoami --output json").out, HasSubstr("\"Principal\": \"tester\""));
+    // Who requests are made as, as for get-caller-identity.
+    const auto session = pki.folder() / "session.json";
+    std::ofstream(session) << R"({"Credentials":{"SessionToken":"token-7"}})";
+    for (const std::string output : {"table", "json", "text"}) {
+        EXPECT_THAT(run("$COFFER whoami --output " + output + " --session " + session.string()).out,
+                    AllOf(HasSubstr("arn:aws:sts::111122223333:assumed-role/deploy/build-7"),
+                          HasSubstr("deploy/build-7"), Not(HasSubstr("tester"))));
+    }
     EXPECT_THAT(run("$COFFER ping --count 2").out,
                 AllOf(HasSubstr("request 2: answered"), Not(HasSubstr("request 3"))));
 }

@@ -286,6 +286,52 @@ TEST_F(RequestTest, WhatIsWrongIsNamed) {
                 HasSubstr("longer than 1048576 bytes"));
 }
 
+// Of two members with one name, none is taken: RFC 8259, section 4, leaves to the reader what they mean.
+// Columns are counted in the texts.
+TEST_F(RequestTest, AMemberThatComesTwiceIsRefusedWhereverJsonIsTaken) {
+    const auto twice = [&](const std::string& verb, std::vector<std::string> arguments,
+                           std::string_view member, int line = 1) {
+        const auto text = arguments.back();
+        const auto start = text.rfind('\n') + 1;  // 0 when there is none
+        const auto place =
+            "line " + std::to_string(line) + ", column " + std::to_string(text.rfind(member) - start + 1);
+        const auto option = arguments[arguments.size() - 2];
+        for (const auto& given : {text, "file://" + file("given.json", text)}) {
+            arguments.back() = given;
+            EXPECT_THAT(refusal(verb, arguments),
+                        AllOf(testing::StartsWith(option + ": " + place + ": "), HasSubstr("comes twice")));
+        }
+    };
+    twice("create-secret", {"--cli-input-json", R"({"Name":"a","Description":"d","Name":"b"})"}, R"("Name")");
+    twice("create-secret", {"--cli-input-json", "{\"Name\":\"a\",\n \"N\\u0061me\":\"b\"}"}, "\"N\\u0061", 2);
+    twice(
+        "put-user-policy",
+        {"--cli-input-json",
+         R"({"UserName":"u","PolicyName":"p","PolicyDocument":{"Statement":[{"Effect":"Deny","Action":"*","Effect":"Allow"}]}})"},
+        R"("Effect")");
+    twice("tag-resource",
+          {"--secret-id", "s", "--tags", R"([{"Key":"a","Value":"b"},{"Key":"c","Key":"d"}])"}, R"("Key")");
+    twice("tag-resource", {"--secret-id", "s", "--tags", R"({"Key":"a","Key":"b"})"}, R"("Key")");
+    twice("rotate-secret", {"--secret-id", "s", "--rotation-rules", R"({"Duration":"2h","Duration":"3h"})"},
+          R"("Duration")");
+    twice("add-user-identity", {"--user-name", "u", "--identity", R"({"Kind":"spiffe","Kind":"subject"})"},
+          R"("Kind")");
+    twice("list-secrets", {"--filters", R"([{"Key":"name","Values":["a"],"Values":["b"]}])"}, R"("Values")");
+    EXPECT_THAT(refusal("tag-resource", {"--secret-id", "s", "--tags", "Key=a,Key=b"}),
+                HasSubstr("another name than 'Key'"));
+    // A value is not shown: it may be secret.
+    EXPECT_THAT(refusal("create-secret",
+                        {"--cli-input-json",
+                         "file://" + file("r.json", R"({"SecretString":"s3cret","SecretString":"s4cret"})")}),
+                AllOf(HasSubstr("column 26"), testing::Not(HasSubstr("cret\""))));
+    // A secret's value is opaque: what is in its text is nobody's business here.
+    EXPECT_EQ(parse("create-secret",
+                    {"--name", "a", "--secret-string", "file://" + file("value", R"({"a":1,"a":2})")})
+                  .create_secret()
+                  .secret_string(),
+              R"({"a":1,"a":2})");
+}
+
 // The results of the AWS CLI's own parser for the same texts.
 TEST(Shorthand, IsWhatTheAwsCliMakesOfIt) {
     const std::vector<std::pair<std::string, std::string>> cases{

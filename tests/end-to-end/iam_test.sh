@@ -86,6 +86,27 @@ expect_contains "with its policy" "secretsmanager:ListSecrets" "$(iam get-group-
 rm -r "$work/access/more"
 expect_contains "prune deletes what is not there any more" "- delete group ops" "$(iam apply -f "$work/access" --prune)"
 
+mkdir "$work/more"
+cat >"$work/more/zed.json" <<'JSON'
+{"UserName":"zed","InlinePolicies":[{"PolicyName":"p","PolicyDocument":{"Version":"2012-10-17",
+ "Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Effect":"Allow"}]}}]}
+JSON
+expect_refused "a Deny that an Allow would replace is refused with its place" "zed.json: line 2, column 60" iam apply -f "$work/more"
+expect_refused "and nothing is in force" NoSuchEntity iam get-user --user-name zed
+sed -i 's/,"Effect":"Allow"//; s/Deny/deny/' "$work/more/zed.json"
+expect_refused "what the daemon refuses has its place in the file" "zed.json:2:25: user 'zed': inline policy 'p': Invalid effect" \
+  iam apply -f "$work/more"
+sed -i 's/deny/Allow/' "$work/more/zed.json"
+expect_contains "what a new user may do is shown" '+ {"Effect":"Allow","Action":"*","Resource":"*"}' "$(iam apply -f "$work/more" --dry-run)"
+iam apply -f "$work/more" >/dev/null
+journal_tells() {
+  coffer audit search --action ApplyAccessConfiguration --outcome success --output json |
+    grep '"entity":"user zed"' | grep -qF '"policyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\"'
+}
+wait_until "the journal tells who was given what" journal_tells
+iam delete-user-policy --user-name zed --policy-name p
+iam delete-user --user-name zed
+
 # ---- psql -------------------------------------------------------------------------------------------------------
 
 is_denied() { ! with alice coffer get iam/a; }

@@ -44,6 +44,7 @@ public:
                   const std::string& caller = "root") {
         Draft draft(directory_->records());
         const auto context = context_of(caller);
+        last_record = context.record;
         Work work(*directory_, context, node, now, draft);
         auto response = operation(work, request);
         store(draft);
@@ -70,6 +71,9 @@ public:
 
     NodeFacts node{"eu-test-1", {}};
     Timestamp now = Timestamp::from_millis(1'790'000'000'000);  // 2026-09-21T14:13:20Z
+
+    /// What was noted down about the last request.
+    std::shared_ptr<secrets::RequestRecord> last_record;
 
     /// What a request of that user comes with.
     [[nodiscard]] secrets::CallContext context_of(const std::string& caller) const;

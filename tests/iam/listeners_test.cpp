@@ -183,7 +183,7 @@ TEST_F(Listeners, AreAppliedAndExportedAndPruned) {
         }
         return lines;
     };
-    EXPECT_THAT(apply(), ElementsAre("create listener public"));
+    EXPECT_THAT(apply(), ElementsAre("create listener public: document: new"));
     EXPECT_THAT(apply(), IsEmpty());
     const auto exported =
         world_.call(get_access_configuration, v1::GetAccessConfigurationRequest()).configuration();
@@ -194,7 +194,7 @@ TEST_F(Listeners, AreAppliedAndExportedAndPruned) {
     *request.mutable_configuration() = exported;
     request.mutable_configuration()->clear_listeners();
     request.set_prune(true);
-    EXPECT_THAT(apply(), ElementsAre("delete listener public"));
+    EXPECT_THAT(apply(), ElementsAre("delete listener public: document: deleted"));
 }
 
 }  // namespace
