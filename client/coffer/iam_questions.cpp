@@ -65,19 +65,74 @@ bool as_columns(const Context& context) {
     return context.options().output.empty();
 }
 
-void show_grants(const google::protobuf::RepeatedPtrField<v1::AccessGrant>& grants, bool principals) {
-    if (grants.empty()) return say(principals ? "Nobody can.\n" : "Nothing.\n");
-    Columns columns({principals ? "principal" : "action", principals ? "allowed by" : "resource",
-                     principals ? "statement" : "allowed by"});
-    for (const auto& grant : grants) {
-        if (principals) {
-            columns.add({grant.principal(), grant.policy(), grant.statement()});
+using Grants = google::protobuf::RepeatedPtrField<v1::AccessGrant>;
+
+/// "aws:SourceIp IpAddress 127.0.0.1 or 10.0.0.0/8"
+std::string condition_text(const v1::AccessDependency& condition) {
+    if (!condition.has_operator_name()) return condition.key() + " in its Resource";
+    return fmt::format("{} {} {}", condition.key(), condition.operator_name(),
+                       fmt::join(condition.values(), " or "));
+}
+
+/// What one statement hangs on.
+struct OpenStatement {
+    const v1::AccessDependency* first = nullptr;
+    std::string conditions;
+};
+
+std::vector<OpenStatement> open_statements(const v1::AccessGrant& grant) {
+    std::vector<OpenStatement> out;
+    for (const auto& each : grant.depends_on()) {
+        const bool same = !out.empty() && out.back().first->policy() == each.policy() &&
+                          out.back().first->statement() == each.statement() &&
+                          out.back().first->effect() == each.effect();
+        if (same) {
+            out.back().conditions += " and " + condition_text(each);
         } else {
-            columns.add(
-                {grant.action(), grant.resource(), fmt::format("{}, {}", grant.policy(), grant.statement())});
+            out.push_back({&each, condition_text(each)});
         }
     }
-    print(columns.text());
+    return out;
+}
+
+/// The Allows of one type of policy are alternatives, everything else must be so.
+std::string dependency_text(const v1::AccessGrant& grant) {
+    std::string out;
+    std::string last_type;
+    for (const auto& [first, conditions] : open_statements(grant)) {
+        const bool denies = first->effect() == "Deny";
+        if (!out.empty()) out += !denies && last_type == first->policy_type() ? " or " : "; ";
+        last_type = denies ? std::string() : first->policy_type();
+        out += denies ? fmt::format("not when {} ({} of {})", conditions, first->statement(), first->policy())
+                      : conditions;
+    }
+    return out;
+}
+
+void show_grants(const Grants& grants, const Grants& conditional, bool principals) {
+    if (grants.empty() && conditional.empty()) return say(principals ? "Nobody can.\n" : "Nothing.\n");
+    if (!grants.empty()) {
+        Columns columns({principals ? "principal" : "action", principals ? "allowed by" : "resource",
+                         principals ? "statement" : "allowed by"});
+        for (const auto& grant : grants) {
+            if (principals) {
+                columns.add({grant.principal(), grant.policy(), grant.statement()});
+            } else {
+                columns.add({grant.action(), grant.resource(),
+                             fmt::format("{}, {}", grant.policy(), grant.statement())});
+            }
+        }
+        print(columns.text());
+    }
+    if (conditional.empty()) return;
+    print(fmt::format("{}As the request turns out to be (--context KEY=VALUE says more of it):\n",
+                      grants.empty() ? "" : "\n"));
+    for (const auto& grant : conditional) {
+        print(fmt::format(
+            "{}: {}, {}\n    depends on: {}\n",
+            principals ? grant.principal() : fmt::format("{} on {}", grant.action(), grant.resource()),
+            grant.policy(), grant.statement(), dependency_text(grant)));
+    }
 }
 
 // ---- simulate ---------------------------------------------------------------------------------------------
@@ -117,7 +172,7 @@ void add_simulate(CLI::App& iam, Commands& commands) {
     verb->add_option("--principal", asked->principal, "a user's name, role/NAME, or an ARN")->required();
     add_list(*verb, "--action", asked->actions, "what would be done; secretsmanager: may be left out")
         ->required();
-    add_list(*verb, "--resource", asked->resources, "a secret's name, an ARN, or * (*)");
+    add_list(*verb, "--resource", asked->resources, "a secret's name, role/NAME, an ARN, or * (*)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
     add_listener_option(*verb, asked->listener);
     commands.push_back({verb, [asked](Context& context) { run_simulate(context, *asked); }, true});
@@ -135,9 +190,10 @@ struct WhoQuestion {
 void add_who_can(CLI::App& iam, Commands& commands) {
     auto asked = std::make_shared<WhoQuestion>();
     auto* verb = add_verb(iam, "who-can", "List who may do something, and by which statement",
-                          {"coffer iam who-can GetSecretValue app/db", "coffer iam who-can iam:CreateUser"});
+                          {"coffer iam who-can GetSecretValue app/db", "coffer iam who-can iam:CreateUser",
+                           "coffer iam who-can sts:AssumeRole role/deploy"});
     verb->add_option("action", asked->action, "what; secretsmanager: may be left out")->required();
-    verb->add_option("resource", asked->resource, "a secret's name, an ARN, or * (*)");
+    verb->add_option("resource", asked->resource, "a secret's name, role/NAME, an ARN, or * (*)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
     add_listener_option(*verb, asked->listener);
     commands.push_back({verb,
@@ -149,7 +205,8 @@ void add_who_can(CLI::App& iam, Commands& commands) {
                             put_listener(asked->listener, *request.mutable_who_can());
                             const auto response = context.call(std::move(request));
                             if (!as_columns(context)) return context.show("WhoCan", response.who_can());
-                            show_grants(response.who_can().grants(), true);
+                            show_grants(response.who_can().grants(), response.who_can().conditional_grants(),
+                                        true);
                         },
                         true});
 }
@@ -167,7 +224,7 @@ void add_what_can(CLI::App& iam, Commands& commands) {
                           {"coffer iam what-can alice", "coffer iam what-can role/app --resource app/db"});
     verb->add_option("principal", asked->principal, "a user's name, role/NAME, or an ARN")->required();
     add_list(*verb, "--resource", asked->resources,
-             "secrets' names, ARNs or * (* and the first 1000 secrets)");
+             "secrets' names, role/NAME, ARNs or * (* and the first 1000 secrets)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
     add_listener_option(*verb, asked->listener);
     commands.push_back({verb,
@@ -180,12 +237,20 @@ void add_what_can(CLI::App& iam, Commands& commands) {
                             put_listener(asked->listener, what);
                             const auto response = context.call(std::move(request));
                             if (!as_columns(context)) return context.show("WhatCan", response.what_can());
-                            show_grants(response.what_can().grants(), false);
+                            show_grants(response.what_can().grants(),
+                                        response.what_can().conditional_grants(), false);
                         },
                         true});
 }
 
 // ---- lint -------------------------------------------------------------------------------------------------
+
+/// With a full stop, which not all have.
+std::string sentence(std::string text) {
+    const auto last = text.empty() ? '.' : text.back();
+    if (last != '.' && last != '?' && last != '!') text += '.';
+    return text;
+}
 
 void run_lint(Context& context, std::int64_t unused_days) {
     v1::Request request;
@@ -196,7 +261,8 @@ void run_lint(Context& context, std::int64_t unused_days) {
     for (const auto& finding : response.lint_policies().findings()) {
         print(fmt::format("{}{}: {} {}: {} {}\n", finding.policy(),
                           finding.has_line() ? fmt::format(":{}:{}", finding.line(), finding.column()) : "",
-                          finding.severity(), finding.code(), finding.message(), finding.advice()));
+                          finding.severity(), finding.code(), sentence(finding.message()),
+                          sentence(finding.advice())));
     }
     if (response.lint_policies().has_used_since()) {
         say(fmt::format("Uses are counted since {}.\n", utc_date(response.lint_policies().used_since())));

@@ -311,6 +311,22 @@ ActionSet matching_actions(std::string_view pattern) {
     return set;
 }
 
+bool brings_tags(Action action) noexcept {
+    switch (action) {
+        case Action::create_secret:
+        case Action::sts_assume_role:
+        case Action::sts_assume_role_with_web_identity:
+        case Action::sts_set_source_identity:
+        case Action::iam_create_user:
+        case Action::iam_create_role:
+        case Action::iam_create_policy:
+        case Action::kms_create_key:
+            return true;
+        default:
+            return action_info(action).level == AccessLevel::tagging;
+    }
+}
+
 bool key_applies(const ActionInfo& action, Key key) noexcept {
     const auto i = static_cast<std::size_t>(key);
     if (i < kFirstServiceKey || i >= kSingleKeys) return true;

@@ -200,6 +200,16 @@ struct ActionInfo {
 /// The actions that a pattern with `*` and `?` names, without regard to case.
 [[nodiscard]] ActionSet matching_actions(std::string_view pattern);
 
+/// Whether the role that the request is for has to agree, by its trust policy: AssumeRole and what goes with
+/// it. No other action on a role is decided by that policy.
+[[nodiscard]] constexpr bool asks_trust_policy(Action action) noexcept {
+    return action == Action::sts_assume_role || action == Action::sts_assume_role_with_web_identity ||
+           action == Action::sts_tag_session || action == Action::sts_set_source_identity;
+}
+
+/// Whether requests for `action` may bring tags or take them away (aws:RequestTag, aws:TagKeys).
+[[nodiscard]] bool brings_tags(Action action) noexcept;
+
 /// Whether requests for `action` may carry `key`. Families of tags go with all.
 [[nodiscard]] bool key_applies(const ActionInfo& action, Key key) noexcept;
 

@@ -90,4 +90,14 @@ bool ArnPattern::resolves(const RequestContext& request) const noexcept {
                                       [&](const Pattern& pattern) { return pattern.resolves(request); });
 }
 
+bool ArnPattern::may_resolve(const RequestContext& request) const noexcept {
+    return !variables_ || std::all_of(patterns_->begin(), patterns_->end(),
+                                      [&](const Pattern& pattern) { return pattern.may_resolve(request); });
+}
+
+void ArnPattern::collect_open(const RequestContext& request, std::vector<KeyRef>& out) const {
+    if (!variables_) return;
+    for (const auto& pattern : *patterns_) pattern.collect_open(request, out);
+}
+
 }  // namespace coffer::access

@@ -30,6 +30,10 @@ public:
     [[nodiscard]] bool has_variables() const noexcept { return variables_; }
     /// Whether all variables have values.
     [[nodiscard]] bool resolves(const RequestContext& request) const noexcept;
+    /// Whether each variable that has no value is one that the question leaves open.
+    [[nodiscard]] bool may_resolve(const RequestContext& request) const noexcept;
+    /// The variables that the question leaves open.
+    void collect_open(const RequestContext& request, std::vector<KeyRef>& out) const;
 
 private:
     enum class Form : std::uint8_t {

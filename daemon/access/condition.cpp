@@ -62,12 +62,19 @@ bool any_has_variables(const Patterns& patterns) noexcept {
     return std::any_of(patterns.begin(), patterns.end(), [](const auto& p) { return p.has_variables(); });
 }
 
+std::vector<std::string> texts_of(const ConditionEntry& entry) {
+    std::vector<std::string> texts;
+    texts.reserve(entry.values.size());
+    for (const auto& value : entry.values) texts.push_back(value.text);
+    return texts;
+}
+
 }  // namespace
 
 Condition::Condition(const ConditionEntry& entry, LanguageVersion version)
     : op_(entry.op),
       key_(entry.key.key),
-      names_(std::make_shared<const Names>(Names{entry.key, entry.op_name.text})) {
+      names_(std::make_shared<const Names>(Names{entry.key, entry.op_name.text, texts_of(entry)})) {
     read_values(entry, version == LanguageVersion::v2012 && takes_variables(entry.op.comparison));
 }
 
@@ -222,6 +229,34 @@ bool Condition::lacks_variable(const RequestContext& request) const {
     if (const auto* arns = std::get_if<Arns>(&values_))
         return std::any_of(arns->begin(), arns->end(), unresolved);
     return false;
+}
+
+bool Condition::may_hold(const RequestContext& request) const {
+    if (request.is_open(names_->key)) return true;
+    const auto may_resolve = [&](const auto& pattern) { return pattern.may_resolve(request); };
+    if (has_variables_ && lacks_variable(request)) {
+        if (const auto* texts = std::get_if<Texts>(&values_)) return std::ranges::all_of(*texts, may_resolve);
+        return std::ranges::all_of(std::get<Arns>(values_), may_resolve);
+    }
+    return hangs_on_open(request) || holds(request);
+}
+
+bool Condition::hangs_on_open(const RequestContext& request) const {
+    if (request.is_open(names_->key)) return true;
+    if (!has_variables_) return false;
+    std::vector<KeyRef> open;
+    collect_open(request, open);
+    return !open.empty();
+}
+
+void Condition::collect_open(const RequestContext& request, std::vector<KeyRef>& out) const {
+    if (request.is_open(names_->key)) out.push_back(names_->key);
+    if (!has_variables_) return;
+    const auto collect = [&](const auto& patterns) {
+        for (const auto& pattern : patterns) pattern.collect_open(request, out);
+    };
+    if (const auto* texts = std::get_if<Texts>(&values_)) collect(*texts);
+    if (const auto* arns = std::get_if<Arns>(&values_)) collect(*arns);
 }
 
 }  // namespace coffer::access

@@ -30,7 +30,16 @@ public:
     /// key is absent.
     [[nodiscard]] bool lacks_variable(const RequestContext& request) const;
 
+    /// Of a question that leaves keys open: whether it can be true at all.
+    [[nodiscard]] bool may_hold(const RequestContext& request) const;
+    /// Whether it is true or not as those keys turn out to be. Only where may_hold().
+    [[nodiscard]] bool hangs_on_open(const RequestContext& request) const;
+    /// The keys that it hangs on: its own, those of variables.
+    void collect_open(const RequestContext& request, std::vector<KeyRef>& out) const;
+
     [[nodiscard]] const KeyRef& key() const noexcept { return names_->key; }
+    /// As the policy has them.
+    [[nodiscard]] const std::vector<std::string>& values() const noexcept { return names_->values; }
     [[nodiscard]] const std::string& op_name() const noexcept { return names_->op; }
     [[nodiscard]] bool has_variables() const noexcept { return has_variables_; }
 
@@ -55,6 +64,7 @@ private:
     struct Names {
         KeyRef key;
         std::string op;
+        std::vector<std::string> values;
     };
 
     [[nodiscard]] std::span<const std::string> values_of_key(const RequestContext& request) const noexcept;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "daemon/access/ascii.hpp"
+#include "daemon/base/edit_distance.hpp"
 
 namespace coffer::access {
 namespace {
@@ -35,8 +37,8 @@ constexpr std::array<KeyInfo, kSingleKeys> kKeys{{
     {Key::source_vpc, "aws:SourceVpc", KeyType::string, false, KeyPresence::never},
     {Key::source_vpc_arn, "aws:SourceVpcArn", KeyType::arn, false, KeyPresence::never},
     {Key::source_vpce, "aws:SourceVpce", KeyType::string, false, KeyPresence::sometimes},
-    {Key::source_arn, "aws:SourceArn", KeyType::arn, false, KeyPresence::sometimes},
-    {Key::source_account, "aws:SourceAccount", KeyType::string, false, KeyPresence::sometimes},
+    {Key::source_arn, "aws:SourceArn", KeyType::arn, false, KeyPresence::never},
+    {Key::source_account, "aws:SourceAccount", KeyType::string, false, KeyPresence::never},
     {Key::source_org_id, "aws:SourceOrgID", KeyType::string, false, KeyPresence::never},
     {Key::source_org_paths, "aws:SourceOrgPaths", KeyType::string, true, KeyPresence::never},
     {Key::secure_transport, "aws:SecureTransport", KeyType::boolean, false, KeyPresence::always},
@@ -64,12 +66,12 @@ constexpr std::array<KeyInfo, kSingleKeys> kKeys{{
     {Key::sm_version_stage, "secretsmanager:VersionStage", KeyType::string, false, KeyPresence::sometimes},
     {Key::sm_resource_rotation_lambda_arn, "secretsmanager:resource/AllowRotationLambdaArn", KeyType::arn,
      false, KeyPresence::sometimes},
-    {Key::sm_resource_type, "secretsmanager:resource/Type", KeyType::string, false, KeyPresence::sometimes},
-    {Key::sm_type, "secretsmanager:Type", KeyType::string, false, KeyPresence::sometimes},
+    {Key::sm_resource_type, "secretsmanager:resource/Type", KeyType::string, false, KeyPresence::never},
+    {Key::sm_type, "secretsmanager:Type", KeyType::string, false, KeyPresence::never},
     {Key::sm_rotation_lambda_arn, "secretsmanager:RotationLambdaARN", KeyType::arn, false,
      KeyPresence::sometimes},
     {Key::sm_external_rotation_role_arn, "secretsmanager:ExternalSecretRotationRoleArn", KeyType::arn, false,
-     KeyPresence::sometimes},
+     KeyPresence::never},
     {Key::sm_modify_rotation_rules, "secretsmanager:ModifyRotationRules", KeyType::boolean, false,
      KeyPresence::sometimes},
     {Key::sm_rotate_immediately, "secretsmanager:RotateImmediately", KeyType::boolean, false,
@@ -83,7 +85,7 @@ constexpr std::array<KeyInfo, kSingleKeys> kKeys{{
     {Key::sm_secret_primary_region, "secretsmanager:SecretPrimaryRegion", KeyType::string, false,
      KeyPresence::sometimes},
     {Key::sm_add_replica_regions, "secretsmanager:AddReplicaRegions", KeyType::string, true,
-     KeyPresence::sometimes},
+     KeyPresence::never},
     {Key::sm_force_overwrite_replica, "secretsmanager:ForceOverwriteReplicaSecret", KeyType::boolean, false,
      KeyPresence::sometimes},
     {Key::sts_role_session_name, "sts:RoleSessionName", KeyType::string, false, KeyPresence::sometimes},
@@ -93,7 +95,7 @@ constexpr std::array<KeyInfo, kSingleKeys> kKeys{{
     {Key::sts_transitive_tag_keys, "sts:TransitiveTagKeys", KeyType::string, true, KeyPresence::sometimes},
     {Key::iam_policy_arn, "iam:PolicyARN", KeyType::arn, false, KeyPresence::sometimes},
     {Key::iam_permissions_boundary, "iam:PermissionsBoundary", KeyType::arn, false, KeyPresence::sometimes},
-    {Key::iam_passed_to_service, "iam:PassedToService", KeyType::string, false, KeyPresence::sometimes},
+    {Key::iam_passed_to_service, "iam:PassedToService", KeyType::string, false, KeyPresence::never},
 }};
 
 consteval bool keys_in_order() {
@@ -143,6 +145,38 @@ KeyRef find_key(std::string_view name) {
                                   [&](const KeyInfo& info) { return equals_ignore_case(info.name, name); });
     if (row != kKeys.end()) return {row->key, {}, std::string(name)};
     return {Key::other, to_lower(name), std::string(name)};
+}
+
+bool is_provider_key(const KeyRef& key) noexcept {
+    if (key.key != Key::other) return false;
+    const auto colon = key.written.rfind(':');
+    return colon != std::string::npos &&
+           std::string_view(key.written).substr(0, colon).find('.') != std::string_view::npos;
+}
+
+std::string nearest_key(std::string_view name) {
+    constexpr std::size_t kLongest = 128;
+    if (name.size() > kLongest) return {};
+    std::vector<std::string> names;
+    std::vector<std::string> lower;
+    const auto add = [&](std::string key) {
+        lower.push_back(to_lower(key));
+        names.push_back(std::move(key));
+    };
+    for (const auto& info : kKeys) {
+        if (info.presence != KeyPresence::never) add(std::string(info.name));
+    }
+    for (const auto& family : kFamilies) add(std::string(family.prefix) + "KEY");
+    const auto word = to_lower(name);
+    const auto near = nearest_word(word, lower);
+    const auto found = std::find(lower.begin(), lower.end(), near);
+    if (!near.empty() && found != lower.end()) return names[static_cast<std::size_t>(found - lower.begin())];
+    // "SourceIp" for "aws:SourceIp": the prefix was left out, or another one written.
+    const auto bare = word.substr(word.find(':') == std::string::npos ? 0 : word.find(':') + 1);
+    for (std::size_t i = 0; i < lower.size(); ++i) {
+        if (lower[i].substr(lower[i].find(':') + 1) == bare) return names[i];
+    }
+    return {};
 }
 
 }  // namespace coffer::access

@@ -95,7 +95,7 @@ inline constexpr std::size_t kSingleKeys = static_cast<std::size_t>(Key::princip
 /// What a key's values mean; decides which operators make sense.
 enum class KeyType : std::uint8_t { string, numeric, boolean, date, ip, arn };
 
-/// Whether requests to Coffer carry the key.
+/// Whether requests to Coffer carry the key. `never`: AWS has it, and no request here does.
 enum class KeyPresence : std::uint8_t { always, sometimes, never };
 
 struct KeyInfo {
@@ -128,5 +128,12 @@ struct KeyRef {
 /// The key of that name; names that are in no table become `other`. Linear in the table: for parsing, not
 /// for decisions.
 [[nodiscard]] KeyRef find_key(std::string_view name);
+
+/// Whether `key` is one of an identity provider ("issuer.example/path:sub") rather than of a service.
+[[nodiscard]] bool is_provider_key(const KeyRef& key) noexcept;
+
+/// The name of a key that is spelt nearly so, for "did you mean"; empty when none is. A family of tags is
+/// named with "KEY" for the tag's key. For messages: compares with every name.
+[[nodiscard]] std::string nearest_key(std::string_view name);
 
 }  // namespace coffer::access

@@ -29,6 +29,8 @@ enum class DocumentKind : std::uint8_t {
     listener
 };
 
+inline constexpr std::size_t kDocumentKinds = 6;
+
 /// "identity-based policy", "resource-based policy", ..., as AWS's messages name them.
 [[nodiscard]] std::string_view kind_name(DocumentKind kind) noexcept;
 

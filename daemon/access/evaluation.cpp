@@ -1,6 +1,8 @@
 #include "daemon/access/evaluation.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bitset>
 
 namespace coffer::access {
 namespace {
@@ -21,7 +23,9 @@ void consult(const Policy& policy, const RequestContext& request, StatementScope
     for (const auto& statement : policy.statements()) {
         const bool allows = statement.effect() == Effect::allow;
         if (allows && verdict.allowed_as == PrincipalMatch::direct) continue;
-        const auto as = statement.applies(request, scope);
+        const auto as = scope.open == OpenStatements::keys_absent
+                            ? statement.applies(request, scope)
+                            : statement.applies_in_question(request, scope);
         if (as == PrincipalMatch::none) continue;
         if (!allows) {
             verdict.deny_policy = &policy;
@@ -59,21 +63,32 @@ bool is_same_account(const RequestContext& request) {
     return principal.type == PrincipalType::service || principal.account == request.resource_account();
 }
 
+/// What is assumed of the statements that hang on open keys.
+struct Assumption {
+    OpenStatements everywhere = OpenStatements::keys_absent;
+    /// Parts in which none of them applies, whatever `everywhere` says.
+    std::bitset<kDocumentKinds> silent;
+
+    [[nodiscard]] OpenStatements of(DocumentKind part) const noexcept {
+        return silent[static_cast<std::size_t>(part)] ? OpenStatements::none_apply : everywhere;
+    }
+};
+
 /// One pass over all policies, then the rules.
 class Evaluation {
 public:
-    Evaluation(const RequestContext& request, const PolicySet& policies)
-        : request_(request), policies_(policies), scope_{policies.boundary != nullptr} {}
+    Evaluation(const RequestContext& request, const PolicySet& policies, const Assumption& assumption = {})
+        : request_(request), policies_(policies), assumption_(assumption) {}
 
     Decision decide() {
         // The order in which a Deny is looked for is the order in which it is reported.
-        consult(policies_.identity, request_, scope_, identity_);
+        consult(policies_.identity, request_, scope(DocumentKind::identity), identity_);
         if (identity_.deny != nullptr) return denied(identity_, DocumentKind::identity);
-        resource_ = consult_one(policies_.resource, request_, scope_);
+        resource_ = consult_one(policies_.resource, request_, scope(DocumentKind::resource));
         if (resource_.deny != nullptr) return denied(resource_, resource_kind());
-        boundary_ = consult_one(policies_.boundary, request_, scope_);
+        boundary_ = consult_one(policies_.boundary, request_, scope(DocumentKind::boundary));
         if (boundary_.deny != nullptr) return denied(boundary_, DocumentKind::boundary);
-        consult(policies_.session, request_, scope_, session_);
+        consult(policies_.session, request_, scope(DocumentKind::session), session_);
         if (session_.deny != nullptr) return denied(session_, DocumentKind::session);
         if (const auto refused = by_listener()) return *refused;
         if (lacks_web_identity()) return lacking(DocumentKind::trust);
@@ -89,12 +104,16 @@ private:
         return {Outcome::allow, part, verdict.allow_policy, verdict.allow};
     }
 
+    [[nodiscard]] StatementScope scope(DocumentKind part) const {
+        return {policies_.boundary != nullptr, assumption_.of(part)};
+    }
+
     /// What the listener's policies have against it.
     [[nodiscard]] std::optional<Decision> by_listener() const {
         const Policy* silent = nullptr;
         for (const auto* policy : {policies_.listener, policies_.stored_listener}) {
             if (policy == nullptr) continue;
-            const auto verdict = consult_one(policy, request_, scope_);
+            const auto verdict = consult_one(policy, request_, scope(DocumentKind::listener));
             if (verdict.deny != nullptr) return denied(verdict, DocumentKind::listener);
             if (verdict.allow == nullptr && silent == nullptr) silent = policy;
         }
@@ -106,11 +125,7 @@ private:
         return policies_.resource != nullptr ? policies_.resource->kind() : DocumentKind::resource;
     }
     /// What is asked of the role itself, which has to agree.
-    [[nodiscard]] bool needs_trust() const {
-        const auto action = request_.action();
-        return action == Action::sts_assume_role || action == Action::sts_assume_role_with_web_identity ||
-               action == Action::sts_tag_session || action == Action::sts_set_source_identity;
-    }
+    [[nodiscard]] bool needs_trust() const { return asks_trust_policy(request_.action()); }
     /// Nobody else has a token of an identity provider to show.
     [[nodiscard]] bool lacks_web_identity() const {
         return request_.action() == Action::sts_assume_role_with_web_identity &&
@@ -153,7 +168,7 @@ private:
 
     const RequestContext& request_;
     const PolicySet& policies_;
-    StatementScope scope_;
+    Assumption assumption_;
     Verdict identity_;
     Verdict resource_;
     Verdict boundary_;
@@ -172,10 +187,49 @@ PolicyExplanation explain_policy(const Policy& policy, DocumentKind part, const 
     return out;
 }
 
-std::string describe_match(const Statement& statement, const Statement::Match& match) {
+/// "the key aws:SourceIp is not in the question (--context aws:SourceIp=...)", with what to do about it.
+std::string missing_from_question(const KeyRef& key) {
+    const auto* hint = key.key == Key::source_vpce ? "--listener NAME" : nullptr;
+    return "the key " + key.written + " is not in the question (" +
+           (hint != nullptr ? std::string(hint) : "--context " + key.written + "=...") + ")";
+}
+
+/// What is wrong with a condition that is false.
+std::string describe_false(const Condition& condition, const RequestContext& request) {
+    const auto& key = condition.key();
+    if (request.is_open(key)) return missing_from_question(key);
+    const auto text = "the condition " + condition.op_name() + " on " + key.written + " is false";
+    return request.values(key).empty() ? text + ", the key is absent" : text;
+}
+
+/// The keys that a statement which applies as things stand would ask for as well.
+std::string describe_open(const Statement& statement, const RequestContext& request) {
+    std::vector<KeyRef> keys = statement.open_in_resource(request);
+    for (const auto* condition : statement.open_conditions(request)) condition->collect_open(request, keys);
+    std::string out;
+    for (const auto& key : keys) out += (out.empty() ? ", as far as " : ", ") + missing_from_question(key);
+    return out;
+}
+
+std::string describe_missing_variable(const Statement::Match& match, const RequestContext& request,
+                                      const Statement& statement) {
+    std::vector<KeyRef> open = statement.open_in_resource(request);
+    if (match.condition != nullptr) {
+        open.clear();
+        match.condition->collect_open(request, open);
+    }
+    return "a policy variable has no value" +
+           (match.condition == nullptr ? std::string(" in its Resource")
+                                       : " in the condition on " + match.condition->key().written) +
+           (open.empty() ? std::string() : ": " + missing_from_question(open.front()));
+}
+
+std::string describe_match(const Statement& statement, const Statement::Match& match,
+                           const RequestContext& request) {
     switch (match.result) {
         case StatementResult::applies:
-            return statement.effect() == Effect::allow ? "allows" : "denies";
+            return (statement.effect() == Effect::allow ? "allows" : "denies") +
+                   describe_open(statement, request);
         case StatementResult::other_action:
             return "is about other actions";
         case StatementResult::other_principal:
@@ -183,12 +237,9 @@ std::string describe_match(const Statement& statement, const Statement::Match& m
         case StatementResult::other_resource:
             return "is about other resources";
         case StatementResult::condition_false:
-            return "does not apply: the condition " + match.condition->op_name() + " on " +
-                   match.condition->key().written + " is false";
+            return "does not apply: " + describe_false(*match.condition, request);
         case StatementResult::variable_missing:
-            return "does not apply: a policy variable has no value" +
-                   (match.condition == nullptr ? std::string(" in its Resource")
-                                               : " in the condition on " + match.condition->key().written);
+            return "does not apply: " + describe_missing_variable(match, request, statement);
     }
     return "";
 }
@@ -209,6 +260,95 @@ std::string_view outcome_name(Outcome outcome) noexcept {
 
 Decision decide(const RequestContext& request, const PolicySet& policies) {
     return Evaluation(request, policies).decide();
+}
+
+namespace {
+
+constexpr std::array kParts{DocumentKind::resource, DocumentKind::identity, DocumentKind::session,
+                            DocumentKind::boundary, DocumentKind::listener};
+
+void collect_open(const Policy* policy, DocumentKind part, Effect effect, const RequestContext& request,
+                  StatementScope scope, std::vector<Dependency>& out) {
+    if (policy == nullptr || !policy->actions()[static_cast<std::size_t>(request.action())]) return;
+    for (const auto& statement : policy->statements()) {
+        if (statement.effect() != effect || !statement.prospect(request, scope).open) continue;
+        for (const auto* condition : statement.open_conditions(request)) {
+            out.push_back({policy, part, &statement, condition, condition->key()});
+        }
+        for (const auto& key : statement.open_in_resource(request)) {
+            out.push_back({policy, part, &statement, nullptr, key});
+        }
+    }
+}
+
+/// The open statements of one part, all of its policies.
+void collect_open(const PolicySet& policies, DocumentKind part, Effect effect, const RequestContext& request,
+                  std::vector<Dependency>& out) {
+    const StatementScope scope{policies.boundary != nullptr};
+    const auto add = [&](const Policy* policy) { collect_open(policy, part, effect, request, scope, out); };
+    switch (part) {
+        case DocumentKind::identity:
+            for (const auto& policy : policies.identity) add(policy.get());
+            return;
+        case DocumentKind::session:
+            for (const auto& policy : policies.session) add(policy.get());
+            return;
+        case DocumentKind::boundary:
+            return add(policies.boundary);
+        case DocumentKind::listener:
+            add(policies.listener);
+            return add(policies.stored_listener);
+        case DocumentKind::resource:
+        case DocumentKind::trust:
+            return add(policies.resource);
+    }
+}
+
+}  // namespace
+
+Prospect prospect(const RequestContext& request, const PolicySet& policies) {
+    Prospect out{decide(request, policies), {}};
+    Assumption assumption{OpenStatements::denies_apply, {}};
+    if (Evaluation(request, policies, assumption).decide().allowed()) return out;
+    assumption.everywhere = OpenStatements::allows_apply;
+    out.decision = Evaluation(request, policies, assumption).decide();
+    if (!out.decision.allowed()) return out;
+    // Of the Allows that hang on open keys, those without which it would not do.
+    for (const auto part : kParts) {
+        const auto i = static_cast<std::size_t>(part);
+        assumption.silent.set(i);
+        const auto without = Evaluation(request, policies, assumption).decide();
+        if (without.allowed()) {
+            out.decision = without;
+            continue;
+        }
+        assumption.silent.reset(i);
+        collect_open(policies, part, Effect::allow, request, out.depends_on);
+    }
+    for (const auto part : kParts) collect_open(policies, part, Effect::deny, request, out.depends_on);
+    return out;
+}
+
+std::vector<KeyRef> open_keys(const RequestContext& request, const PolicySet& policies) {
+    std::vector<Dependency> found;
+    for (const auto part : kParts) {
+        collect_open(policies, part, Effect::allow, request, found);
+        collect_open(policies, part, Effect::deny, request, found);
+    }
+    std::vector<KeyRef> keys;
+    for (const auto& each : found) {
+        std::vector<KeyRef> of_this{each.key};
+        if (each.condition != nullptr) {
+            of_this.clear();
+            each.condition->collect_open(request, of_this);
+        }
+        for (auto& key : of_this) {
+            if (std::ranges::none_of(keys, [&](const KeyRef& known) { return known.same_as(key); })) {
+                keys.push_back(std::move(key));
+            }
+        }
+    }
+    return keys;
 }
 
 std::string describe(const Decision& decision) {
@@ -264,7 +404,7 @@ std::string format_explanation(const RequestContext& request, const Explanation&
         for (const auto& statement : policy.statements) {
             out += "  " + statement.statement->label() + " (line " +
                    std::to_string(statement.statement->at().line) + ") " +
-                   describe_match(*statement.statement, statement.match) + '\n';
+                   describe_match(*statement.statement, statement.match, request) + '\n';
         }
     }
     return out;

@@ -63,6 +63,35 @@ struct Decision {
 /// Decides. Pure; takes memory only where policy variables are. Linear in the statements about the action.
 [[nodiscard]] Decision decide(const RequestContext& request, const PolicySet& policies);
 
+/// A condition that a question leaves undecided, since the question does not say the key. Refers to the
+/// policies.
+struct Dependency {
+    const Policy* policy = nullptr;
+    DocumentKind part = DocumentKind::identity;
+    const Statement* statement = nullptr;
+    /// Null: the key stands as a variable in the statement's Resource.
+    const Condition* condition = nullptr;
+    /// The condition's key; else the variable's.
+    KeyRef key;
+};
+
+/// What is decided when a question leaves keys open.
+struct Prospect {
+    /// As good for the caller as those keys can make it.
+    Decision decision;
+    /// What that hangs on: the open conditions of the Allows of each kind of policy that it needs, of which
+    /// one statement's must all hold, and of each Deny, one of which must not. Empty when it is decided so
+    /// whatever those keys are.
+    std::vector<Dependency> depends_on;
+};
+
+/// Decides a question whose request leaves keys open (RequestContext::leave_open()). Each open condition is
+/// taken by itself: two that exclude each other are not noticed.
+[[nodiscard]] Prospect prospect(const RequestContext& request, const PolicySet& policies);
+
+/// The keys that statements about the request ask for and that the question leaves open, each once.
+[[nodiscard]] std::vector<KeyRef> open_keys(const RequestContext& request, const PolicySet& policies);
+
 /// What decided, in a few words: "Allow-Statement 'Read' of the identity-based policy alice/inline-1", "no
 /// resource-based policy allows it".
 [[nodiscard]] std::string describe(const Decision& decision);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "daemon/access/actions.hpp"
+#include "daemon/access/arn.hpp"
 #include "daemon/access/ascii.hpp"
 #include "daemon/access/finding_list.hpp"
 #include "daemon/access/values.hpp"
@@ -120,6 +121,39 @@ void check_date(const StatementDocument& statement, const ConditionEntry& entry,
                  "Remove the statement, or set a later date");
 }
 
+/// Whether the complete ARN of some secret matches the text.
+bool can_be_secret_arn(const std::string& text, Comparison comparison) {
+    constexpr std::string_view kArn = "arn:";
+    constexpr std::string_view kSecret = "secret:";
+    const bool by_parts = comparison == Comparison::arn_like;
+    const bool wildcards = by_parts || comparison == Comparison::string_like;
+    const auto wildcard = text.find_first_of("*?");
+    if (wildcard != std::string::npos && !wildcards) return false;
+    if (wildcards && text.find_first_not_of('*') == std::string::npos) return true;
+    if (!can_end_in_suffix(text)) return false;
+    if (!by_parts && wildcard < kArn.size()) return kArn.starts_with(text.substr(0, wildcard));
+    const auto arn = split_arn(text);
+    if (!arn) return !by_parts && wildcard != std::string::npos && text.starts_with(kArn);
+    const auto resource = arn->resource();
+    const auto literal = resource.substr(0, std::min(resource.find_first_of("*?"), kSecret.size()));
+    const bool is_secret = kSecret.starts_with(literal) && (literal.size() < resource.size());
+    const bool any_service = arn->service().find_first_of("*?") != std::string_view::npos;
+    return is_secret && (any_service || arn->service() == "secretsmanager");
+}
+
+/// Values of SecretId that no ARN of a secret is like: names, ARNs without the random characters.
+void check_secret_id(const ConditionEntry& entry, const Located& value, FindingList& findings) {
+    const auto comparison = entry.op.comparison;
+    const bool text = comparison <= Comparison::string_like;
+    const bool by_parts = comparison == Comparison::arn_like;
+    if ((!text && !by_parts) || value.text.find("${") != std::string::npos) return;
+    if (can_be_secret_arn(value.text, comparison)) return;
+    findings.add(Severity::error, "VALUE_NEVER_MATCHES", value.at,
+                 "\"" + value.text + "\" is never the value of " + entry.key.written +
+                     ", which is the complete ARN of the secret, however the request spelt it",
+                 "Write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-?????? with ArnLike");
+}
+
 void check_value(const StatementDocument& statement, const ConditionEntry& entry, const Located& value,
                  const FindingOptions& options, FindingList& findings) {
     const bool equals = entry.op.comparison == Comparison::string_equals ||
@@ -131,6 +165,7 @@ void check_value(const StatementDocument& statement, const ConditionEntry& entry
             "For " + entry.op_name.text + " the characters * and ? in \"" + value.text + "\" are themselves",
             "Use StringLike or StringNotLike");
     }
+    if (entry.key.key == Key::sm_secret_id) check_secret_id(entry, value, findings);
     if (is_date(entry.op.comparison)) check_date(statement, entry, value, options, findings);
     if (entry.op.comparison == Comparison::ip_address) {
         const auto range = parse_ip_range(value.text);

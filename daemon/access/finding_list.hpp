@@ -34,6 +34,9 @@ void check_actions(const StatementDocument& statement, FindingList& findings);
 /// Patterns that match nothing, in this account or anywhere.
 void check_resources(const PolicyDocument& document, const StatementDocument& statement,
                      const FindingOptions& options, FindingList& findings);
+/// Whether the resource part of a pattern (with `*` and `?`, after "secret:") can end as the ARN of a secret
+/// does, in a hyphen and six letters or digits.
+[[nodiscard]] bool can_end_in_suffix(std::string_view pattern) noexcept;
 /// Keys, operators and values that do not go together.
 void check_conditions(const StatementDocument& statement, const ActionSet& actions,
                       const FindingOptions& options, FindingList& findings);
@@ -43,8 +46,6 @@ void check_variables(const PolicyDocument& document, const StatementDocument& st
 /// Identity providers: that they exist, and that not all of their tokens are taken.
 void check_web_identities(const StatementDocument& statement, const ActionSet& actions,
                           const FindingOptions& options, FindingList& findings);
-/// Whether `key` is one of an identity provider ("issuer.example/path:sub") rather than of a service.
-[[nodiscard]] bool is_provider_key(const KeyRef& key) noexcept;
 /// Letters that look like others.
 void check_lookalikes(const StatementDocument& statement, FindingList& findings);
 /// The actions that a statement is about.

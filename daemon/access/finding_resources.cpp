@@ -13,20 +13,6 @@ constexpr std::string_view kSecretPrefix = "secret:";
 /// The hyphen and the six random characters that every secret's ARN ends in.
 constexpr std::size_t kSuffix = 7;
 
-/// Whether the end of a pattern can be a hyphen and six letters or digits. Where a `*` or a variable stands
-/// in its last seven places, it can.
-bool can_end_in_suffix(std::string_view pattern) {
-    if (pattern.ends_with('}')) return true;
-    for (std::size_t i = 0; i < kSuffix; ++i) {
-        if (i == pattern.size()) return false;
-        const char c = pattern[pattern.size() - 1 - i];
-        if (c == '*' || c == '}') return true;
-        const bool fits = c == '?' || (i + 1 == kSuffix ? c == '-' : is_alphanumeric(c));
-        if (!fits) return false;
-    }
-    return true;
-}
-
 bool part_can_be(std::string_view pattern, const std::string& value) {
     return value.empty() || glob_matches(to_glob(pattern), value);
 }
@@ -67,6 +53,19 @@ void check_secret(const Arn& arn, const Located& value, FindingList& findings) {
 }
 
 }  // namespace
+
+// Where a `*` or a variable stands in its last seven places, it can.
+bool can_end_in_suffix(std::string_view pattern) noexcept {
+    if (pattern.ends_with('}')) return true;
+    for (std::size_t i = 0; i < kSuffix; ++i) {
+        if (i == pattern.size()) return false;
+        const char c = pattern[pattern.size() - 1 - i];
+        if (c == '*' || c == '}') return true;
+        const bool fits = c == '?' || (i + 1 == kSuffix ? c == '-' : is_alphanumeric(c));
+        if (!fits) return false;
+    }
+    return true;
+}
 
 void check_resources(const PolicyDocument& document, const StatementDocument& statement,
                      const FindingOptions& options, FindingList& findings) {

@@ -70,13 +70,6 @@ void check_provider_principal(const StatementDocument& statement, const ActionSe
 
 }  // namespace
 
-bool is_provider_key(const KeyRef& key) noexcept {
-    if (key.key != Key::other) return false;
-    const auto colon = key.written.rfind(':');
-    return colon != std::string::npos &&
-           std::string_view(key.written).substr(0, colon).find('.') != std::string_view::npos;
-}
-
 void check_web_identities(const StatementDocument& statement, const ActionSet& actions,
                           const FindingOptions& options, FindingList& findings) {
     if (statement.principal && !statement.principal->negated) {

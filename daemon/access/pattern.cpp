@@ -78,6 +78,18 @@ bool Pattern::resolves(const RequestContext& request) const noexcept {
                        [&](const Variable& variable) { return value_of(variable, request).has_value(); });
 }
 
+bool Pattern::may_resolve(const RequestContext& request) const noexcept {
+    return std::all_of(variables_.begin(), variables_.end(), [&](const Variable& variable) {
+        return value_of(variable, request).has_value() || request.is_open(variable.key);
+    });
+}
+
+void Pattern::collect_open(const RequestContext& request, std::vector<KeyRef>& out) const {
+    for (const auto& variable : variables_) {
+        if (request.is_open(variable.key)) out.push_back(variable.key);
+    }
+}
+
 bool Pattern::expand(const RequestContext& request, std::string& out) const {
     out += head_;
     for (const auto& variable : variables_) {

@@ -33,6 +33,12 @@ public:
     /// Whether every variable has exactly one value, or none and a default. Takes no memory.
     [[nodiscard]] bool resolves(const RequestContext& request) const noexcept;
 
+    /// Whether each variable that has no value is one that the question leaves open
+    /// (RequestContext::is_open()).
+    [[nodiscard]] bool may_resolve(const RequestContext& request) const noexcept;
+    /// The variables that the question leaves open, with a default or without.
+    void collect_open(const RequestContext& request, std::vector<KeyRef>& out) const;
+
     /// Appends the whole to `out` as a glob, each variable replaced by its value, in which nothing is a
     /// wildcard. False when it does not resolve.
     [[nodiscard]] bool expand(const RequestContext& request, std::string& out) const;

@@ -3,6 +3,7 @@
 // principals and the resources with their policies.
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +25,15 @@ struct ResourcePolicies {
     /// The complete ARN, or "*".
     std::string arn;
     std::vector<Tag> tags;
+    /// Its own policy; of a role its trust policy, which has a say where asks_trust_policy().
     const Policy* policy = nullptr;
+    /// Of a secret.
+    std::optional<std::string> rotation_function{};
+    /// Of a secret that CreateSecret would make: the name.
+    std::optional<std::string> new_name{};
+
+    /// What has a say in that action.
+    [[nodiscard]] const Policy* policy_for(Action action) const noexcept;
 };
 
 /// The policies of the listener that is asked about; null for none. Refers to what others own.
@@ -42,15 +51,21 @@ struct Grant {
     std::size_t resource = 0;
     Action action = Action::get_secret_value;
     Decision decision;
+    /// Not empty: only when these conditions turn out so (Prospect::depends_on).
+    std::vector<Dependency> depends_on{};
 };
 
-/// The principals that may do `action` to `resource`.
+/// Sets what a question says of itself, the keys of the resource, and leaves those open that a real request
+/// may have besides (RequestContext::is_open()). Called before the keys are set that the one who asks gives.
+void set_question_keys(RequestContext& request, const ResourcePolicies& resource);
+
+/// The principals that may do `action` to `resource`, or may as the keys turn out that are not set.
 [[nodiscard]] std::vector<Grant> who_can(Action action, const ResourcePolicies& resource,
                                          std::span<const PrincipalPolicies> principals,
                                          const ListenerPair& listener, const PrepareRequest& prepare);
 
-/// Everything that `principal` may do to the resources: the actions that suit each (those of its type to a
-/// secret, those without a resource to "*").
+/// Everything that `principal` may do to the resources, or may as those keys turn out: the actions that suit
+/// each (those of its type to a secret, those without a resource to "*").
 [[nodiscard]] std::vector<Grant> what_can(const PrincipalPolicies& principal,
                                           std::span<const ResourcePolicies> resources,
                                           const ListenerPair& listener, const PrepareRequest& prepare);

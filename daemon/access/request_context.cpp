@@ -70,6 +70,7 @@ RequestContext::RequestContext(const RequestContext& that)
       resource_(that.resource_),
       arn_(split_arn(resource_)),
       slots_(that.slots_),
+      open_(that.open_),
       pool_(that.pool_),
       source_address_(that.source_address_),
       principal_tags_(that.principal_tags_),
@@ -130,6 +131,7 @@ void RequestContext::set_named(std::string_view name, std::span<const std::strin
             break;
         default:
             set(key.key, values);
+            if (values.empty()) open_.single.reset(static_cast<std::size_t>(key.key));
             return;
     }
     std::erase_if(others_, [&](const auto& entry) { return entry.first == key.name; });
@@ -172,6 +174,22 @@ std::span<const std::string> RequestContext::values(const KeyRef& key) const noe
             return {};
         default:
             return values(key.key);
+    }
+}
+
+bool RequestContext::is_open(const KeyRef& key) const noexcept {
+    if (!values(key).empty()) return false;
+    switch (key.key) {
+        case Key::principal_tag:
+            return open_.principal_tags;
+        case Key::resource_tag:
+            return open_.resource_tags;
+        case Key::request_tag:
+            return open_.request_tags;
+        case Key::other:
+            return open_.claims && is_provider_key(key);
+        default:
+            return open_.single[static_cast<std::size_t>(key.key)];
     }
 }
 

@@ -2,6 +2,7 @@
 // What a request is decided on: who, what, on which resource, and the values of the condition keys.
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,6 +19,17 @@
 #include "daemon/base/time.hpp"
 
 namespace coffer::access {
+
+/// The keys that a question about access does not say, although a request may have them. Of a real request
+/// there are none: what it has not is absent.
+struct OpenKeys {
+    std::bitset<kSingleKeys> single;
+    bool principal_tags = false;
+    bool resource_tags = false;
+    bool request_tags = false;
+    /// Claims of identity providers.
+    bool claims = false;
+};
 
 /// The request context of AWS. Filled in by one thread; may then be read by any number. A key that was not
 /// set, or set to no value at all, is absent; one that was set to the empty text is not. What the caller's
@@ -40,7 +52,8 @@ public:
     void set(Key key, std::span<const std::string> values);
     void set_boolean(Key key, bool value) { set(key, value ? "true" : "false"); }
     /// Gives the key of that name its values: a key of the table, a tag ("aws:ResourceTag/team"; the first
-    /// value counts), or one that is in no table. For simulations.
+    /// value counts), or one that is in no table. For simulations. With no values the key is absent, and no
+    /// longer open.
     void set_named(std::string_view name, std::span<const std::string> values);
     /// aws:CurrentTime and aws:EpochTime.
     void set_time(Timestamp now);
@@ -51,6 +64,11 @@ public:
     void set_request_tags(std::vector<Tag> tags);
     /// For UntagResource, which brings keys alone.
     void set_tag_keys(std::span<const std::string> keys) { set(Key::tag_keys, keys); }
+
+    /// Which keys may have values besides those that are set. For questions.
+    void leave_open(const OpenKeys& keys) { open_ = keys; }
+    /// Whether `key` is one of them and was not set since: a real request may have it, with any value.
+    [[nodiscard]] bool is_open(const KeyRef& key) const noexcept;
 
     [[nodiscard]] const Principal& principal() const noexcept { return *principal_; }
     [[nodiscard]] Action action() const noexcept { return action_; }
@@ -93,6 +111,7 @@ private:
     std::string resource_;
     std::optional<Arn> arn_;
     std::array<Slot, kSingleKeys> slots_{};
+    OpenKeys open_;
     std::vector<std::string> pool_;
     /// When aws:SourceIp is one address.
     std::optional<IpRange> source_address_;

@@ -137,6 +137,45 @@ PrincipalMatch Statement::applies(const RequestContext& request, StatementScope 
     return lacking_condition(request) == nullptr ? principal : PrincipalMatch::none;
 }
 
+PrincipalMatch Statement::applies_in_question(const RequestContext& request, StatementScope scope) const {
+    const auto found = prospect(request, scope);
+    if (!found.open) return found.principal;
+    const auto counts =
+        effect_ == Effect::allow ? OpenStatements::allows_apply : OpenStatements::denies_apply;
+    return scope.open == counts ? found.principal : PrincipalMatch::none;
+}
+
+Statement::Prospect Statement::prospect(const RequestContext& request, StatementScope scope) const {
+    if (!actions_[static_cast<std::size_t>(request.action())]) return {};
+    Prospect out{match_principal(request.principal(), scope), false};
+    if (out.principal == PrincipalMatch::none) return {};
+    const bool resolves = std::all_of(resources_.begin(), resources_.end(), [&](const ArnPattern& pattern) {
+        return pattern.may_resolve(request);
+    });
+    if (!resolves) return {};
+    out.open = resource_variables_ && !open_in_resource(request).empty();
+    if (!out.open && !match_resource(request)) return {};
+    for (const auto& condition : conditions_) {
+        if (!condition.may_hold(request)) return {};
+        out.open = out.open || condition.hangs_on_open(request);
+    }
+    return out;
+}
+
+std::vector<const Condition*> Statement::open_conditions(const RequestContext& request) const {
+    std::vector<const Condition*> out;
+    for (const auto& condition : conditions_) {
+        if (condition.hangs_on_open(request)) out.push_back(&condition);
+    }
+    return out;
+}
+
+std::vector<KeyRef> Statement::open_in_resource(const RequestContext& request) const {
+    std::vector<KeyRef> out;
+    for (const auto& pattern : resources_) pattern.collect_open(request, out);
+    return out;
+}
+
 Statement::Match Statement::match(const RequestContext& request, StatementScope scope) const {
     if (!actions_[static_cast<std::size_t>(request.action())]) return {};
     Match match;

@@ -38,10 +38,24 @@ enum class StatementResult : std::uint8_t {
     variable_missing
 };
 
+/// How statements count that apply or not as the open keys of a question turn out
+/// (RequestContext::is_open()).
+enum class OpenStatements : std::uint8_t {
+    /// Those keys are absent, as in a real request, which leaves nothing open.
+    keys_absent,
+    /// None of them applies.
+    none_apply,
+    /// Every Allow of them, no Deny: as good for the caller as can be.
+    allows_apply,
+    /// Every Deny of them, no Allow: as bad.
+    denies_apply
+};
+
 /// What else, besides the request, a statement depends on.
 struct StatementScope {
     /// AWS: NotPrincipal with Deny always denies callers that have a permissions boundary.
     bool caller_has_boundary = false;
+    OpenStatements open = OpenStatements::keys_absent;
 };
 
 /// Immutable; thread-safe.
@@ -60,6 +74,24 @@ public:
     /// How it means the caller if it applies, and `none` if it does not: what decisions need. The same as
     /// match(), with the cheap questions first.
     [[nodiscard]] PrincipalMatch applies(const RequestContext& request, StatementScope scope) const;
+
+    /// The same for a question: as `scope.open` has it.
+    [[nodiscard]] PrincipalMatch applies_in_question(const RequestContext& request,
+                                                     StatementScope scope) const;
+
+    /// What a statement comes to when a question leaves keys open.
+    struct Prospect {
+        /// How it means the caller if it applies; `none` when it does not, whatever those keys are.
+        PrincipalMatch principal = PrincipalMatch::none;
+        /// Whether that hangs on them.
+        bool open = false;
+    };
+    [[nodiscard]] Prospect prospect(const RequestContext& request, StatementScope scope) const;
+
+    /// The conditions that hang on open keys.
+    [[nodiscard]] std::vector<const Condition*> open_conditions(const RequestContext& request) const;
+    /// The open keys that stand as variables in its Resource.
+    [[nodiscard]] std::vector<KeyRef> open_in_resource(const RequestContext& request) const;
 
     [[nodiscard]] Effect effect() const noexcept { return effect_; }
     [[nodiscard]] const ActionSet& actions() const noexcept { return actions_; }

@@ -115,6 +115,13 @@ void check_action(const Located& value) {
                  "\"",
              value.at);
     }
+    const bool is_ascii = std::all_of(value.text.begin(), value.text.end(),
+                                      [](char c) { return static_cast<unsigned char>(c) < 0x80U; });
+    if (!is_ascii) {
+        fail("Invalid Action: \"" + value.text +
+                 "\" has a character that is not ASCII, though it may look so; type the name anew",
+             value.at);
+    }
     if (!is_vendor(vendor)) fail("Vendor " + std::string(vendor) + " is not valid", value.at);
     const auto name = std::string_view(value.text).substr(colon + 1);
     const bool valid = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include "daemon/access/access_denied.hpp"
 #include "daemon/access/caller_keys.hpp"
+#include "daemon/access/denial.hpp"
 #include "daemon/access/evaluation.hpp"
 #include "daemon/access/request_context.hpp"
 #include "daemon/audit/event_filter.hpp"
@@ -210,10 +210,11 @@ AuditEventQuery query_of(const v1::LookupEventsRequest& request) {
 void AuditLookup::require(const secrets::CallContext& call) const {
     const auto& rights = *call.caller.rights;
     access::RequestContext request(rights.principal, access::Action::cloudtrail_lookup_events, "*");
-    access::set_caller_keys(request, call.caller, clock_.now());
+    const auto now = clock_.now();
+    access::set_caller_keys(request, call.caller, now);
     const auto decision = access::decide(request, call.caller.policies(nullptr));
     call.record->statement = access::describe(decision);
-    if (!decision.allowed()) throw access::AccessDenied(access::denial_message(request, decision, "*"));
+    if (!decision.allowed()) access::refuse(request, decision, "*", call.caller, now);
 }
 
 awaitable<AuditEventPage> AuditLookup::search(secrets::Call call, AuditEventQuery query) {

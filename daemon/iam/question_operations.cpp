@@ -8,9 +8,10 @@
 #include "daemon/access/queries.hpp"
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/operations.hpp"
+#include "daemon/iam/question_resources.hpp"
 #include "daemon/iam/suspension.hpp"
+#include "daemon/iam/trust_findings.hpp"
 #include "daemon/iam/unused_access.hpp"
-#include "storage/secret_repository.hpp"
 
 namespace coffer::iam {
 
@@ -19,66 +20,6 @@ using access::DocumentKind;
 using access::Policy;
 
 namespace {
-
-constexpr std::size_t kMostSecrets = 1'000;
-
-// ---- what is asked about ----------------------------------------------------------------------------------
-
-/// A secret, or whatever else an ARN or "*" names. Owns what a ResourcePolicies refers to.
-struct Resource {
-    std::string arn;
-    std::vector<Tag> tags;
-    access::PolicyPtr policy;
-
-    [[nodiscard]] access::ResourcePolicies view() const { return {arn, tags, policy.get()}; }
-};
-
-Resource resource_of(const storage::StoredSecret& secret) {
-    Resource resource{secret.arn, {}, nullptr};
-    for (const auto& tag : secret.tags.value_or(std::vector<storage::Tag>())) {
-        resource.tags.push_back({tag.key, tag.value});
-    }
-    if (secret.resource_policy) {
-        resource.policy =
-            Policy::parse(*secret.resource_policy, secret.arn, {.kind = DocumentKind::resource});
-    }
-    return resource;
-}
-
-/// The name of the secret that `id`, a name or an ARN, means.
-std::string secret_name(const std::string& id) {
-    constexpr std::size_t kSuffix = 7;  // "-AbCdEf"
-    const auto arn = access::split_arn(id);
-    if (!arn) return id;
-    auto name = std::string(arn->resource());
-    if (!name.starts_with("secret:") || name.size() < 2 * kSuffix) return {};
-    return name.substr(kSuffix, name.size() - 2 * kSuffix);
-}
-
-/// A secret by name or ARN, with its tags and its policy; anything else stands for itself.
-Resource find_resource(Work& work, const std::string& id) {
-    if (id.empty() || id == "*") return {"*", {}, nullptr};
-    const auto name = secret_name(id);
-    const bool arn = access::split_arn(id).has_value();
-    if (!name.empty()) {
-        const auto secret = storage::SecretRepository::find(work.database(), name);
-        if (secret && (!arn || secret->arn == id)) return resource_of(*secret);
-    }
-    if (arn) return {id, {}, nullptr};
-    throw ServiceError(v1::RESOURCE_NOT_FOUND,
-                       fmt::format("There is no secret named {}; give its name, a complete ARN, or *.", id));
-}
-
-std::vector<Resource> all_secrets(Work& work) {
-    storage::ListQuery query;
-    query.sort_by = storage::SortKey::name;
-    query.limit = kMostSecrets;
-    std::vector<Resource> resources;
-    for (const auto& secret : storage::SecretRepository::list(work.database(), query).secrets) {
-        resources.push_back(resource_of(secret));
-    }
-    return resources;
-}
 
 /// The action of that name; Secrets Manager's need no prefix.
 Action action_named(const std::string& name) {
@@ -119,9 +60,24 @@ AskedListener listener_of(const Work& work, const Request& request) {
                     asked.name));
 }
 
+/// A key that no request has would give an answer that nothing real agrees with.
+void require_known_key(const std::string& name) {
+    const auto key = access::find_key(name);
+    const auto* info = access::key_info(key.key);
+    if (key.key == access::Key::other && !access::is_provider_key(key)) {
+        const auto near = access::nearest_key(name);
+        throw invalid_input(fmt::format("ContextEntries: there is no condition key {}{}", name,
+                                        near.empty() ? "." : "; did you mean " + near + "?"));
+    }
+    if (info != nullptr && info->presence == access::KeyPresence::never) {
+        throw invalid_input(fmt::format("ContextEntries: {} is in no request here.", name));
+    }
+}
+
 /// The keys that the one who asks gives, the listener and the time.
 access::PrepareRequest context_of(const Work& work, const AskedListener& listener,
                                   const google::protobuf::RepeatedPtrField<v1::ContextEntry>& entries) {
+    for (const auto& entry : entries) require_known_key(entry.context_key_name());
     return [now = work.now(), listener = listener.name, entries](access::RequestContext& request) {
         request.set_time(now);
         request.set_boolean(access::Key::secure_transport, true);
@@ -198,23 +154,27 @@ std::string decision_name(access::Outcome outcome) {
     return "implicitDeny";
 }
 
-v1::EvaluationResult evaluate(const Subject& subject, Action action, const Resource& resource,
+v1::EvaluationResult evaluate(const Subject& subject, Action action, const QuestionResource& resource,
                               const AskedListener& listener, const access::PrepareRequest& prepare) {
     v1::EvaluationResult result;
     result.set_eval_action_name(std::string(access::action_info(action).name));
     result.set_eval_resource_name(resource.arn);
-    const auto& refusal = subject.refusal.empty() ? listener.stored.refusal : subject.refusal;
+    auto refusal = subject.refusal.empty() ? listener.stored.refusal : subject.refusal;
+    if (refusal.empty()) refusal = resource.refusal_of(action);
     if (!refusal.empty()) {
         result.set_eval_decision("implicitDeny");
         result.set_explanation("refused everything: " + refusal);
         return result;
     }
     access::RequestContext request(subject.rights->principal, action, resource.arn);
-    request.set_resource_tags(resource.tags);
+    const auto view = resource.view();
+    access::set_question_keys(request, view);
     prepare(request);
-    const auto explanation = access::explain(
-        request,
-        subject.rights->with(resource.policy.get(), listener.configured.get(), listener.stored.policy.get()));
+    const auto policies = subject.rights->with(view.policy_for(action), listener.configured.get(),
+                                               listener.stored.policy.get());
+    const auto explanation = access::explain(request, policies);
+    for (const auto& key : access::open_keys(request, policies))
+        result.add_missing_context_values(key.written);
     result.set_eval_decision(decision_name(explanation.decision.outcome));
     result.set_explanation(access::format_explanation(request, explanation));
     for (const auto& policy : explanation.policies) {
@@ -231,6 +191,17 @@ v1::EvaluationResult evaluate(const Subject& subject, Action action, const Resou
     return result;
 }
 
+void put_dependency(const access::Dependency& dependency, v1::AccessDependency& message) {
+    message.set_policy(dependency.policy->name());
+    message.set_policy_type(std::string(access::kind_name(dependency.policy->kind())));
+    message.set_statement(dependency.statement->label());
+    message.set_effect(dependency.statement->effect() == access::Effect::allow ? "Allow" : "Deny");
+    message.set_key(dependency.key.written);
+    if (dependency.condition == nullptr) return;
+    message.set_operator_name(dependency.condition->op_name());
+    for (const auto& value : dependency.condition->values()) message.add_values(value);
+}
+
 void put_grant(const access::Grant& grant, const std::string& principal, const std::string& resource,
                v1::AccessGrant& message) {
     message.set_principal(principal);
@@ -238,6 +209,13 @@ void put_grant(const access::Grant& grant, const std::string& principal, const s
     message.set_resource(resource);
     if (grant.decision.policy != nullptr) message.set_policy(grant.decision.policy->name());
     if (grant.decision.statement != nullptr) message.set_statement(grant.decision.statement->label());
+    for (const auto& dependency : grant.depends_on) put_dependency(dependency, *message.add_depends_on());
+}
+
+/// Where a grant goes in the answer.
+template <class Response>
+v1::AccessGrant& add_grant(const access::Grant& grant, Response& response) {
+    return grant.depends_on.empty() ? *response.add_grants() : *response.add_conditional_grants();
 }
 
 /// A policy that comes with the question.
@@ -270,19 +248,19 @@ access::Principal simulated_caller(const Work& work, const v1::SimulateCustomPol
 template <class Request, class Response>
 void simulate(Work& work, const Subject& subject, const AskedListener& listener, const Request& request,
               Response& response) {
-    std::vector<Resource> resources;
-    for (const auto& id : request.resource_arns()) resources.push_back(find_resource(work, id));
-    if (resources.empty()) resources.push_back({"*", {}, nullptr});
-    if (request.has_resource_policy()) {
-        const auto policy = parse_given(request.resource_policy(), "ResourcePolicy", DocumentKind::resource);
-        for (auto& resource : resources) resource.policy = policy;
-    }
     const auto prepare = context_of(work, listener, request.context_entries());
+    const auto given = request.has_resource_policy()
+                           ? parse_given(request.resource_policy(), "ResourcePolicy", DocumentKind::resource)
+                           : nullptr;
+    std::vector<std::string> ids(request.resource_arns().begin(), request.resource_arns().end());
+    if (ids.empty()) ids.emplace_back("*");
     response.set_is_truncated(false);
-    for (const auto& action : request.action_names()) {
-        for (const auto& resource : resources) {
-            *response.add_evaluation_results() =
-                evaluate(subject, action_named(action), resource, listener, prepare);
+    for (const auto& name : request.action_names()) {
+        const auto action = action_named(name);
+        for (const auto& id : ids) {
+            auto resource = find_resource(work, action, id);
+            if (given) resource.policy = given;
+            *response.add_evaluation_results() = evaluate(subject, action, resource, listener, prepare);
         }
     }
 }
@@ -302,20 +280,24 @@ public:
         try {
             for (const auto& finding :
                  access::find_problems(access::parse_policy(text, {.kind = kind}), options_)) {
-                auto& message = *response_.add_findings();
-                message.set_policy(policy);
-                message.set_severity(std::string(access::severity_name(finding.severity)));
-                message.set_code(finding.code);
-                message.set_statement(static_cast<std::int64_t>(finding.statement));
-                if (!finding.sid.empty()) message.set_sid(finding.sid);
-                message.set_line(finding.at.line);
-                message.set_column(finding.at.column);
-                message.set_message(finding.message);
-                message.set_advice(finding.advice);
+                add(policy, finding);
             }
         } catch (const access::MalformedPolicy& error) {
             add(policy, "MALFORMED_POLICY", error.what(), "Put it right.");
         }
+    }
+
+    void add(const std::string& policy, const access::Finding& finding) {
+        auto& message = *response_.add_findings();
+        message.set_policy(policy);
+        message.set_severity(std::string(access::severity_name(finding.severity)));
+        message.set_code(finding.code);
+        message.set_statement(static_cast<std::int64_t>(finding.statement));
+        if (!finding.sid.empty()) message.set_sid(finding.sid);
+        message.set_line(finding.at.line);
+        message.set_column(finding.at.column);
+        message.set_message(finding.message);
+        message.set_advice(finding.advice);
     }
 
     void add(const std::string& about, const std::string& code, const std::string& what,
@@ -374,16 +356,16 @@ v1::SimulateCustomPolicyResponse simulate_custom_policy(Work& work,
 v1::WhoCanResponse who_can(Work& work, const v1::WhoCanRequest& request) {
     work.require(Action::coffer_who_can, "*");
     const auto action = action_named(request.action());
-    const auto resource = find_resource(work, request.resource());
+    const auto resource = find_resource(work, action, request.resource());
     const auto listener = listener_of(work, request);
+    const auto prepare = context_of(work, listener, request.context_entries());
     v1::WhoCanResponse response;
-    if (!listener.stored.refusal.empty()) return response;
+    if (!listener.stored.refusal.empty() || !resource.refusal_of(action).empty()) return response;
     const auto subjects = everybody(work);
     std::vector<access::PrincipalPolicies> principals;
     for (const auto& subject : subjects) principals.push_back(policies_of(*subject.rights));
-    for (const auto& grant : access::who_can(action, resource.view(), principals, listener.pair(),
-                                             context_of(work, listener, request.context_entries()))) {
-        put_grant(grant, subjects[grant.principal].arn, resource.arn, *response.add_grants());
+    for (const auto& grant : access::who_can(action, resource.view(), principals, listener.pair(), prepare)) {
+        put_grant(grant, subjects[grant.principal].arn, resource.arn, add_grant(grant, response));
     }
     return response;
 }
@@ -392,19 +374,22 @@ v1::WhatCanResponse what_can(Work& work, const v1::WhatCanRequest& request) {
     work.require(Action::coffer_what_can, "*");
     const auto subject = subject_at(work, request.policy_source_arn());
     const auto listener = listener_of(work, request);
+    const auto prepare = context_of(work, listener, request.context_entries());
     v1::WhatCanResponse response;
     if (!subject.refusal.empty() || !listener.stored.refusal.empty()) return response;
-    std::vector<Resource> resources;
+    std::vector<QuestionResource> resources;
     for (const auto& id : request.resources()) resources.push_back(find_resource(work, id));
     if (resources.empty()) {
         resources = all_secrets(work);
-        resources.insert(resources.begin(), Resource{"*", {}, nullptr});
+        resources.insert(resources.begin(), QuestionResource{.arn = "*"});
     }
     std::vector<access::ResourcePolicies> views;
     for (const auto& resource : resources) views.push_back(resource.view());
-    for (const auto& grant : access::what_can(policies_of(*subject.rights), views, listener.pair(),
-                                              context_of(work, listener, request.context_entries()))) {
-        put_grant(grant, subject.arn, resources[grant.resource].arn, *response.add_grants());
+    for (const auto& grant :
+         access::what_can(policies_of(*subject.rights), views, listener.pair(), prepare)) {
+        const auto& resource = resources[grant.resource];
+        if (!resource.refusal_of(grant.action).empty()) continue;
+        put_grant(grant, subject.arn, resource.arn, add_grant(grant, response));
     }
     return response;
 }
@@ -436,6 +421,8 @@ v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest
     for (const auto& [name, role] : records.roles) {
         linter.check(arn_of(work.account(), *role), role->trust, DocumentKind::trust);
     }
+    for (const auto& [role, finding] : find_trust_problems(records, work.account()))
+        linter.add(role, finding);
     for (const auto& [name, policy] : records.listeners) {
         linter.check("listener/" + name, policy->document, DocumentKind::listener);
     }

@@ -1,7 +1,7 @@
 #include "daemon/iam/work.hpp"
 
-#include "daemon/access/access_denied.hpp"
 #include "daemon/access/caller_keys.hpp"
+#include "daemon/access/denial.hpp"
 #include "daemon/secrets/request_record.hpp"
 
 namespace coffer::iam {
@@ -10,16 +10,18 @@ using access::Key;
 
 namespace {
 
-/// What comes with Coffer belongs to the account `aws`, as in AWS, and that lets everybody look at it who may
-/// by its own policies.
 const access::Policy* resource_policy_of(const access::RequestContext& request) {
-    static const auto kPublic = access::Policy::parse(
-        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]})",
-        "aws", {.kind = access::DocumentKind::resource});
+    static const auto kPublic = built_in_resource_policy();
     return request.resource_account() == "aws" ? kPublic.get() : nullptr;
 }
 
 }  // namespace
+
+access::PolicyPtr built_in_resource_policy() {
+    return access::Policy::parse(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]})",
+        "aws", {.kind = access::DocumentKind::resource});
+}
 
 access::RequestContext Work::request_for(access::Action action, const std::string& resource) const {
     access::RequestContext request(rights().principal, action, resource);
@@ -41,9 +43,7 @@ void Work::require(access::Action action, const std::string& resource, const Ask
     if (asked.boundary) request.set(Key::iam_permissions_boundary, *asked.boundary);
     const auto decision = access::decide(request, call_.caller.policies(resource_policy_of(request)));
     call_.record->statement = access::describe(decision);
-    if (!decision.allowed()) {
-        throw access::AccessDenied(access::denial_message(request, decision, resource));
-    }
+    if (!decision.allowed()) access::refuse(request, decision, resource, call_.caller, now_);
 }
 
 std::string user_named(const Work& work, const std::string& name) {

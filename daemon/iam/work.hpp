@@ -125,6 +125,10 @@ private:
     std::optional<std::string> distrust_;
 };
 
+/// The policy of what comes with Coffer, which belongs to the account `aws`, as in AWS: everybody may look at
+/// it who may by his own policies.
+[[nodiscard]] access::PolicyPtr built_in_resource_policy();
+
 /// `name`, or that of the user who asks when it is empty. Throws ValidationException when no user asks.
 [[nodiscard]] std::string user_named(const Work& work, const std::string& name);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "daemon/secrets/master_keys.hpp"
+
 namespace coffer::keys {
 
 namespace {
@@ -19,7 +21,7 @@ std::string_view without_kms_arn(std::string_view key_id) {
 }  // namespace
 
 std::string key_arn(const secrets::NodeIdentity& node, const Uuid& key) {
-    return "arn:aws:kms:" + node.region + ":" + node.account + ":key/" + key.text();
+    return secrets::master_key_arn(node, key);
 }
 
 std::optional<Uuid> find_key(const storage::StoredMasterKeys& keys, std::string_view key_id,

@@ -1,9 +1,10 @@
 #include "daemon/secrets/authorization.hpp"
 
-#include "daemon/access/access_denied.hpp"
 #include "daemon/access/caller_keys.hpp"
+#include "daemon/access/denial.hpp"
 #include "daemon/access/evaluation.hpp"
 #include "daemon/access/request_context.hpp"
+#include "daemon/access/secret_keys.hpp"
 #include "daemon/secrets/request_record.hpp"
 
 namespace coffer::secrets {
@@ -43,14 +44,14 @@ void Authorization::require(const CallContext& call, access::Action action, cons
                             const Facts& facts) const {
     const auto& caller = call.caller;
     access::RequestContext request(caller.rights->principal, action, target.arn);
-    access::set_caller_keys(request, caller, clock_.now());
+    const auto now = clock_.now();
+    access::set_caller_keys(request, caller, now);
     access::PolicyPtr resource_policy;
     if (target.secret != nullptr) {
-        request.set(access::Key::sm_secret_id, target.secret->arn);
+        const auto& rotation = target.secret->rotation;
+        access::set_secret_keys(request, target.secret->arn,
+                                rotation ? std::optional(rotation->function) : std::nullopt);
         request.set_resource_tags(tags_of(*target.secret));
-        if (target.secret->rotation) {
-            request.set(access::Key::sm_resource_rotation_lambda_arn, target.secret->rotation->function);
-        }
         if (target.secret->resource_policy) {
             resource_policy = resource_policies_.get(*target.secret->resource_policy, target.secret->arn);
         }
@@ -59,8 +60,7 @@ void Authorization::require(const CallContext& call, access::Action action, cons
     const auto decision = access::decide(request, caller.policies(resource_policy.get()));
     if (target.arn != "*") call.record->concerns(target.arn);
     call.record->statement = access::describe(decision);
-    if (!decision.allowed())
-        throw access::AccessDenied(access::denial_message(request, decision, target.shown));
+    if (!decision.allowed()) access::refuse(request, decision, target.shown, caller, now);
 }
 
 }  // namespace coffer::secrets

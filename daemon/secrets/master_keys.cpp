@@ -105,6 +105,10 @@ void MasterKeys::set_pending_deletion(std::set<Uuid> keys) {
     pending_deletion_ = std::move(keys);
 }
 
+std::string master_key_arn(const NodeIdentity& node, const Uuid& key) {
+    return "arn:aws:kms:" + node.region + ":" + node.account + ":key/" + key.text();
+}
+
 crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_key_id) const {
     const auto key = find(kms_key_id);
     const std::shared_lock lock(mutex_);

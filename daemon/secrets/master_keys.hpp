@@ -11,10 +11,14 @@
 
 #include "crypto/hsm.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/secrets/secret_ref.hpp"
 #include "daemon/secrets/service_action.hpp"
 #include "storage/database.hpp"
 
 namespace coffer::secrets {
+
+/// "arn:aws:kms:REGION:ACCOUNT:key/ID".
+[[nodiscard]] std::string master_key_arn(const NodeIdentity& node, const Uuid& key);
 
 /// Thread-safe.
 class MasterKeys {

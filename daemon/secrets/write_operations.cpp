@@ -60,19 +60,35 @@ v1::CreateSecretResponse created_response(const StoredSecret& secret, const Vers
     return response;
 }
 
-Facts facts_of(const v1::CreateSecretRequest& request) {
+/// The master key as the request names it, and its ARN where there is such a key.
+template <class Request>
+void add_master_key(const Request& request, const ServiceParts& parts, Facts& facts) {
+    if (!request.has_kms_key_id()) return;
+    facts.add(access::Key::sm_kms_key_id, request.kms_key_id());
+    try {
+        const auto key = parts.master_keys.find(request.kms_key_id());
+        facts.add(access::Key::sm_kms_key_arn, master_key_arn(parts.node, key.value()));
+    } catch (const ServiceError&) {
+        return;  // said after it is known whether the caller may ask
+    }
+}
+
+Facts facts_of(const v1::CreateSecretRequest& request, const ServiceParts& parts) {
     Facts facts;
     facts.add(access::Key::sm_name, request.name());
     if (request.has_description()) facts.add(access::Key::sm_description, request.description());
-    if (request.has_kms_key_id()) facts.add(access::Key::sm_kms_key_id, request.kms_key_id());
+    add_master_key(request, parts, facts);
+    if (request.has_force_overwrite_replica_secret()) {
+        facts.add_boolean(access::Key::sm_force_overwrite_replica, request.force_overwrite_replica_secret());
+    }
     if (request.tags_size() > 0) facts.request_tags = policy_tags(request.tags());
     return facts;
 }
 
-Facts facts_of(const v1::UpdateSecretRequest& request) {
+Facts facts_of(const v1::UpdateSecretRequest& request, const ServiceParts& parts) {
     Facts facts;
     if (request.has_description()) facts.add(access::Key::sm_description, request.description());
-    if (request.has_kms_key_id()) facts.add(access::Key::sm_kms_key_id, request.kms_key_id());
+    add_master_key(request, parts, facts);
     return facts;
 }
 
@@ -81,7 +97,7 @@ Facts facts_of(const v1::UpdateSecretRequest& request) {
 void SecretsService::require_creatable(const CallContext& call, const StoredSecret& secret,
                                        const v1::CreateSecretRequest& request) const {
     const Target target{secret.arn, secret.name, nullptr};
-    const auto facts = facts_of(request);
+    const auto facts = facts_of(request, parts_);
     authorization_.require(call, access::Action::create_secret, target, facts);
     // As AWS: who creates with tags needs the right to tag as well.
     if (facts.request_tags) authorization_.require(call, access::Action::tag_resource, target, facts);
@@ -316,8 +332,8 @@ awaitable<v1::UpdateSecretResponse> SecretsService::update_secret(Call call,
     // Encrypting under another key happens outside the transaction; a change in between means once more.
     constexpr int kMaxAttempts = 5;
     for (int attempt = 1;; ++attempt) {
-        const auto secret =
-            co_await require_secret(call, ref, access::Action::update_secret, facts_of(*shared_request));
+        const auto secret = co_await require_secret(call, ref, access::Action::update_secret,
+                                                    facts_of(*shared_request, parts_));
         refuse_deleted(*secret);
         bool moved = false;
         try {

@@ -6,6 +6,7 @@
 #include "daemon/access/access_denied.hpp"
 #include "daemon/access/ascii.hpp"
 #include "daemon/access/caller_keys.hpp"
+#include "daemon/access/denial.hpp"
 #include "daemon/iam/checks.hpp"
 #include "daemon/iam/errors.hpp"
 #include "daemon/iam/messages.hpp"
@@ -98,9 +99,7 @@ public:
         }
         const auto decision = access::decide(context, caller.policies(trust_.get()));
         work_.call.record->statement = access::describe(decision);
-        if (!decision.allowed()) {
-            throw access::AccessDenied(access::denial_message(context, decision, request_.role_arn()));
-        }
+        if (!decision.allowed()) access::refuse(context, decision, request_.role_arn(), caller, work_.now);
     }
 
 private:
@@ -148,7 +147,7 @@ void require_not_forbidden(const StsWork& work) {
         decision.outcome == access::Outcome::implicit_deny && decision.part != access::DocumentKind::listener;
     if (decision.allowed() || silent) return;
     work.call.record->statement = access::describe(decision);
-    throw access::AccessDenied(access::denial_message(context, decision, "*"));
+    access::refuse(context, decision, "*", caller, work.now);
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ TEST(PolicyDocument, MistakesHaveTheirPlace) {
         {R"({"Statement":{"Action":":Get"}})", {1, 24}, "Vendor  is not valid"},
         {R"({"Statement":{"Action":"a:"}})", {1, 24}, "a name that no action can have"},
         {R"({"Statement":{"Action":"a:Get Secret"}})", {1, 24}, "a name that no action can have"},
+        {"{\"Statement\":{\"Action\":\"a:GetV\xD0\xB0lue\"}}", {1, 24}, "not ASCII"},
         {R"({"Statement":{"NotAction":[]}})", {1, 15}, "NotAction must name something"},
         {R"({"Statement":{"NotResource":[]}})", {1, 15}, "NotResource must name something"},
         {R"({"Statement":{"Resource":"app/db"}})", {1, 26}, "must be in ARN format or \"*\""},

@@ -208,6 +208,62 @@ TEST(Findings, ConditionKeys) {
                 IsEmpty());
 }
 
+// AWS, KafkaServiceRolePolicy and the type ARN in the service authorization reference: SecretId is compared
+// as the complete ARN.
+TEST(Findings, ValuesThatAreNeverASecretsArn) {
+    const auto id = [](const std::string& op, const std::string& value) {
+        return codes(with_condition("{\"" + op + R"(":{"secretsmanager:SecretId":")" + value + "\"}}"));
+    };
+    const std::string head = "arn:aws:secretsmanager:us-east-1:111122223333:secret:";
+    for (const auto& [op, value] : std::vector<std::pair<std::string, std::string>>{
+             {"StringEquals", "app/db"},
+             {"StringLike", "app/*"},
+             {"StringLike", "app/db"},
+             {"StringLike", "*app/db"},
+             {"StringEquals", head + "app/db"},
+             {"StringNotEquals", "app/db"},
+             {"ArnEquals", head + "app/db"},
+             {"ArnLike", "arn:aws:s3:us-east-1:111122223333:secret:app/db-??????"},
+             {"ArnLike", "arn:aws:secretsmanager:*:*:app/*"}}) {
+        const auto found = id(op, value);
+        EXPECT_TRUE(found.size() == 1 && found[0].starts_with("VALUE_NEVER_MATCHES")) << op << " " << value;
+    }
+    for (const auto& [op, value] : std::vector<std::pair<std::string, std::string>>{
+             {"StringEquals", head + "app/db-Qw34Er"},
+             {"StringLike", "*app/db-??????"},
+             {"StringLike", "*agree/b-*"},
+             {"StringLike", "arn:*:secret:app/*"},
+             {"StringLike", "*"},
+             {"ArnLike", "arn:*:secretsmanager:*:*:secret:AmazonMSK_*"},
+             {"ArnLike", head + "app/db-??????"},
+             {"ArnLike", head + "${aws:username}/*"}}) {
+        EXPECT_THAT(id(op, value), IsEmpty()) << op << " " << value;
+    }
+}
+
+// docs/policies.md: keys of AWS whose requests are not taken here.
+TEST(Findings, KeysThatNoRequestHas) {
+    const auto of = [](const std::string& action, const std::string& condition) {
+        return codes(one("\"Effect\":\"Allow\",\"Action\":\"" + action +
+                         "\",\n\"Resource\":\"*\",\n\"Condition\":" + condition));
+    };
+    for (const auto& [action, key] : std::vector<std::pair<std::string, std::string>>{
+             {"secretsmanager:CreateSecret", "secretsmanager:Type"},
+             {"secretsmanager:GetSecretValue", "secretsmanager:resource/Type"},
+             {"secretsmanager:RotateSecret", "secretsmanager:ExternalSecretRotationRoleArn"},
+             {"iam:PassRole", "iam:PassedToService"},
+             {"secretsmanager:GetSecretValue", "aws:SourceAccount"}}) {
+        const auto found = of(action, R"({"StringEquals":{")" + key + R"(":"x"}})");
+        EXPECT_TRUE(found.size() == 1 && found[0].starts_with("KEY_NEVER_PRESENT")) << key;
+    }
+    EXPECT_THAT(of("secretsmanager:UpdateSecret",
+                   R"({"ArnLike":{"secretsmanager:KmsKeyArn":"arn:aws:kms:*:*:key/*"}})"),
+                IsEmpty());
+    EXPECT_THAT(of("secretsmanager:CreateSecret",
+                   R"({"Bool":{"secretsmanager:ForceOverwriteReplicaSecret":"false"}})"),
+                IsEmpty());
+}
+
 TEST(Findings, Operators) {
     EXPECT_THAT(codes(with_condition(R"({"IpAddress":{"aws:UserAgent":"10.0.0.0/8"}})")),
                 ElementsAre("TYPE_MISMATCH@4:14"));

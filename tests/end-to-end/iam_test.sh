@@ -48,6 +48,26 @@ iam attach-user-policy --user-name alice --policy-arn "$policy"
 expect_equal "after attach-user-policy it is allowed" value "$(with alice coffer get iam/a)"
 expect_contains "who-can says so" "user/alice" "$(iam who-can GetSecretValue iam/a)"
 expect_contains "simulate says why" "allow" "$(iam simulate --principal alice --action GetSecretValue --resource iam/a)"
+cat >"$work/home.json" <<'POLICY'
+{"Version":"2012-10-17","Statement":[{"Sid":"Home","Effect":"Allow","Action":"secretsmanager:DescribeSecret","Resource":"*",
+  "Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.1"}}}]}
+POLICY
+iam put-user-policy --user-name alice --policy-name home --policy-document "file://$work/home.json"
+expect_contains "who-can says on what it depends" "depends on: aws:SourceIp IpAddress 127.0.0.1" \
+  "$(iam who-can DescribeSecret iam/a)"
+expect_contains "simulate says what was not said" "the key aws:SourceIp is not in the question" \
+  "$(iam simulate --principal alice --action DescribeSecret --resource iam/a)"
+expect_refused "a key that does not exist" "did you mean aws:SourceIp?" \
+  iam who-can DescribeSecret iam/a --context aws:SourceIpp=127.0.0.1
+iam delete-user-policy --user-name alice --policy-name home
+iam create-role --role-name trusting --assume-role-policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"sts:AssumeRole"}]}' >/dev/null
+with alice coffer sts assume-role --role-arn arn:aws:iam::111122223333:role/trusting --role-session-name s1 >/dev/null
+what "alice may assume a role that trusts her"
+expect_contains "who-can says that too" "user/alice" "$(iam who-can sts:AssumeRole role/trusting)"
+expect_contains "and what-can" "sts:AssumeRole" "$(iam what-can alice --resource role/trusting)"
+expect_contains "and simulate" "allowed" "$(iam simulate --principal alice --action sts:AssumeRole --resource role/trusting)"
+iam delete-role --role-name trusting
 iam disable-user --user-name alice
 expect_refused "disabled" "user 'alice' is disabled" with alice coffer get iam/a
 iam enable-user --user-name alice

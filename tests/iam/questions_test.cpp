@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/iam/iam_fixture.hpp"
 
 namespace coffer::iam {
@@ -37,6 +39,31 @@ TEST(Lint, FindsWhatIsNotBelievedAndWhoIsRefusedForIt) {
     EXPECT_THAT(findings, testing::Contains(HasSubstr("group 'ops': NOT_BELIEVED")));
     EXPECT_THAT(findings,
                 testing::Contains(AllOf(HasSubstr("user/alice: PRINCIPAL_REFUSED"), HasSubstr("is gone"))));
+}
+
+TEST(Lint, FindsRolesThatTrustInACircleAndPrincipalsWhoAreNot) {
+    World world;
+    world.user("carol");
+    const auto trusts = [&](const std::string& role, const std::string& principal) {
+        if (world.records().find<Role>(role) == nullptr) world.role(role);
+        v1::UpdateAssumeRolePolicyRequest request;
+        request.set_role_name(role);
+        request.set_policy_document(
+            R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:)" +
+            principal + R"("},"Action":"sts:AssumeRole"}]})");
+        static_cast<void>(world.call(update_assume_role_policy, request));
+    };
+    trusts("c", "user/carol");
+    trusts("a", "role/c");
+    EXPECT_THAT(lint(world), IsEmpty());
+    trusts("b", "role/a");
+    trusts("a", "role/b");
+    EXPECT_THAT(lint(world), testing::UnorderedElementsAre(
+                                 AllOf(HasSubstr("role/a: CYCLIC_TRUST"), HasSubstr("a trusts b trusts a")),
+                                 AllOf(HasSubstr("role/b: CYCLIC_TRUST"), HasSubstr("b trusts a trusts b"))));
+    trusts("b", "user/carole");
+    EXPECT_THAT(lint(world), testing::ElementsAre(
+                                 AllOf(HasSubstr("role/b: UNKNOWN_PRINCIPAL"), HasSubstr("user/carole"))));
 }
 
 // AWS, SimulateCustomPolicy: the policies of the request are the only ones; PolicyInputList.N names them.
@@ -81,6 +108,206 @@ TEST(SimulateCustomPolicy, TheCallersNameIsInVariables) {
     request.set_caller_arn("arn:aws:iam::111122223333:role/app");
     EXPECT_THAT(refusal_of([&] { static_cast<void>(world.call(simulate_custom_policy, request)); }),
                 testing::StartsWith("InvalidInput: CallerArn"));
+}
+
+// ---- AssumeRole, and what is not said ---------------------------------------------------------------------
+
+constexpr const char* kCarol = "arn:aws:iam::111122223333:user/carol";
+constexpr const char* kDeploy = "arn:aws:iam::111122223333:role/deploy";
+
+class Questions : public testing::Test {
+protected:
+    Questions() {
+        world_.user("carol");
+        world_.user("dave");
+        world_.role("deploy");
+    }
+
+    void trust(const std::string& document) {
+        v1::UpdateAssumeRolePolicyRequest request;
+        request.set_role_name("deploy");
+        request.set_policy_document(document);
+        static_cast<void>(world_.call(update_assume_role_policy, request));
+    }
+    static std::string trusts_carol(const std::string& condition = "{}") {
+        return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":")" +
+               std::string(kCarol) + R"("},"Action":"sts:AssumeRole","Condition":)" + condition + "}]}";
+    }
+    void carol_may(const std::string& condition) {
+        const auto document =
+            R"({"Version":"2012-10-17","Statement":[{"Sid":"S","Effect":"Allow","Action":"secretsmanager:*",)"
+            R"("Resource":"*","Condition":)" +
+            condition + "}]}";
+        v1::PutUserPolicyRequest request;
+        request.set_user_name("carol");
+        request.set_policy_name("p");
+        request.set_policy_document(document);
+        static_cast<void>(world_.call(put_user_policy, request));
+    }
+    template <class Request>
+    static void context(Request& request, const std::string& key, const std::string& value) {
+        auto& entry = *request.add_context_entries();
+        entry.set_context_key_name(key);
+        entry.add_context_key_values(value);
+    }
+    /// Users but root, who may do everything; "NAME?" where it depends.
+    std::vector<std::string> who(const std::string& action, const std::string& resource,
+                                 const std::string& key = {}, const std::string& value = {}) {
+        v1::WhoCanRequest request;
+        request.set_action(action);
+        request.set_resource(resource);
+        if (!key.empty()) context(request, key, value);
+        const auto response = world_.call(who_can, request);
+        std::vector<std::string> names;
+        const auto add = [&](const v1::AccessGrant& grant, const char* mark) {
+            auto name = grant.principal().substr(grant.principal().rfind('/') + 1) + mark;
+            if (name != "root") names.push_back(name);
+        };
+        for (const auto& grant : response.grants()) add(grant, "");
+        for (const auto& grant : response.conditional_grants()) add(grant, "?");
+        return names;
+    }
+    v1::EvaluationResult simulated(const std::string& action, const std::string& resource) {
+        v1::SimulatePrincipalPolicyRequest request;
+        request.set_policy_source_arn(kCarol);
+        request.add_action_names(action);
+        request.add_resource_arns(resource);
+        return world_.call(simulate_principal_policy, request).evaluation_results(0);
+    }
+
+    World world_;
+};
+
+TEST_F(Questions, WhoMayAssumeARoleIsInItsTrustPolicy) {
+    trust(trusts_carol());
+    EXPECT_THAT(who("sts:AssumeRole", kDeploy), testing::ElementsAre("carol"));
+    EXPECT_THAT(who("sts:AssumeRole", "role/deploy"), testing::ElementsAre("carol"));
+    EXPECT_THAT(who("sts:AssumeRole", "deploy"), testing::ElementsAre("carol"));
+    EXPECT_THAT(who("iam:GetRole", "role/deploy"), IsEmpty()) << "it says nothing of that";
+    EXPECT_EQ(simulated("sts:AssumeRole", kDeploy).eval_decision(), "allowed");
+    EXPECT_THAT(simulated("sts:AssumeRole", "role/deploy").explanation(), HasSubstr("role trust policy"));
+    v1::WhatCanRequest what;
+    what.set_policy_source_arn(kCarol);
+    what.add_resources(kDeploy);
+    ASSERT_EQ(world_.call(what_can, what).grants_size(), 1);
+    EXPECT_EQ(world_.call(what_can, what).grants(0).action(), "sts:AssumeRole");
+    EXPECT_THAT(refusal_of([&] { who("sts:AssumeRole", "role/deplyo"); }),
+                AllOf(testing::StartsWith("NoSuchEntity"), HasSubstr("deplyo")));
+    v1::DisableRoleRequest disable;
+    disable.set_role_name("deploy");
+    static_cast<void>(world_.call(disable_role, disable));
+    EXPECT_THAT(who("sts:AssumeRole", kDeploy), IsEmpty()) << "nobody can, as long as it is disabled";
+    EXPECT_THAT(simulated("sts:AssumeRole", kDeploy).explanation(), HasSubstr("role 'deploy' is disabled"));
+    EXPECT_EQ(world_.call(what_can, what).grants_size(), 0);
+}
+
+TEST_F(Questions, ATrustPolicyMayHangOnTheSession) {
+    trust(trusts_carol(
+        R"({"StringEquals":{"sts:RoleSessionName":"carol"},"Bool":{"aws:SecureTransport":"true"}})"));
+    EXPECT_THAT(who("sts:AssumeRole", kDeploy), testing::ElementsAre("carol?"));
+    EXPECT_THAT(who("sts:AssumeRole", kDeploy, "sts:RoleSessionName", "carol"),
+                testing::ElementsAre("carol"));
+    EXPECT_THAT(who("sts:AssumeRole", kDeploy, "sts:RoleSessionName", "dave"), IsEmpty());
+    // A key without values is said to be absent.
+    trust(trusts_carol(R"({"Null":{"aws:TagKeys":"true"}})"));
+    EXPECT_THAT(who("sts:AssumeRole", kDeploy), testing::ElementsAre("carol?"));
+    v1::WhoCanRequest untagged;
+    untagged.set_action("sts:AssumeRole");
+    untagged.set_resource(kDeploy);
+    untagged.add_context_entries()->set_context_key_name("aws:TagKeys");
+    const auto response = world_.call(who_can, untagged);
+    ASSERT_EQ(response.grants_size(), 1);
+    EXPECT_EQ(response.grants(0).principal(), kCarol);
+    EXPECT_EQ(response.conditional_grants_size(), 0);
+}
+
+TEST_F(Questions, WhoeverMayOnSomeConditionIsNotLeftOut) {
+    for (const auto& [condition, key, value] : std::vector<std::array<std::string, 3>>{
+             {R"({"IpAddress":{"aws:SourceIp":"127.0.0.1"}})", "aws:SourceIp", "127.0.0.1"},
+             {R"({"StringEquals":{"aws:SourceVpce":"local"}})", "aws:SourceVpce", "local"},
+             {R"({"StringLike":{"aws:UserAgent":"aws-cli/*"}})", "aws:UserAgent", "aws-cli/2"}}) {
+        carol_may(condition);
+        EXPECT_THAT(who("GetSecretValue", "*"), testing::ElementsAre("carol?")) << key;
+        EXPECT_THAT(who("GetSecretValue", "*", key, value), testing::ElementsAre("carol")) << key;
+        EXPECT_THAT(who("GetSecretValue", "*", key, "192.0.2.9"), IsEmpty()) << key;
+        const auto result = simulated("GetSecretValue", "*");
+        EXPECT_EQ(result.eval_decision(), "implicitDeny");
+        EXPECT_THAT(result.explanation(), HasSubstr("the key " + key + " is not in the question"));
+        ASSERT_EQ(result.missing_context_values_size(), 1) << key;
+        EXPECT_EQ(result.missing_context_values(0), key);
+    }
+    v1::WhoCanRequest request;
+    request.set_action("GetSecretValue");
+    const auto grant = world_.call(who_can, request).conditional_grants(0);
+    EXPECT_EQ(grant.statement(), "S");
+    ASSERT_EQ(grant.depends_on_size(), 1);
+    EXPECT_EQ(grant.depends_on(0).operator_name(), "StringLike");
+    EXPECT_EQ(grant.depends_on(0).key(), "aws:UserAgent");
+    EXPECT_EQ(grant.depends_on(0).values(0), "aws-cli/*");
+}
+
+TEST_F(Questions, AKeyThatNoRequestHasIsRefused) {
+    const auto asked = [&](const std::string& key) {
+        return refusal_of([&] { who("GetSecretValue", "*", key, "x"); });
+    };
+    EXPECT_EQ(
+        asked("aws:SourceIpp"),
+        "InvalidInput: ContextEntries: there is no condition key aws:SourceIpp; did you mean aws:SourceIp?");
+    EXPECT_THAT(asked("aws:nosuchkey"), testing::StartsWith("InvalidInput: ContextEntries: there is no"));
+    EXPECT_THAT(asked("aws:MultiFactorAuthPresent"), HasSubstr("in no request here"));
+    EXPECT_EQ(asked("aws:PrincipalTag/team"), "done");
+    EXPECT_EQ(asked("ci.example/realms/x:sub"), "done");
+}
+
+TEST_F(Questions, ASecretThatIsToBeMadeHasAName) {
+    carol_may(R"({"StringLike":{"secretsmanager:Name":"shop/*"}})");
+    EXPECT_THAT(who("CreateSecret", "shop/new"), testing::ElementsAre("carol"));
+    EXPECT_THAT(who("CreateSecret", "stock/new"), IsEmpty());
+    EXPECT_THAT(who("CreateSecret", "*"), testing::ElementsAre("carol?"));
+    EXPECT_THAT(who("ListSecrets", "*"), IsEmpty()) << "ListSecrets has no Name";
+}
+
+// Decided on "*" whatever resource is named: service authorization reference, actions without resource types.
+TEST_F(Questions, AnActionWithoutResourceIsDecidedOnAll) {
+    v1::PutUserPolicyRequest request;
+    request.set_user_name("carol");
+    request.set_policy_name("p");
+    request.set_policy_document(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:ListUsers",)"
+        R"("Resource":"arn:aws:iam::111122223333:user/*"}]})");
+    static_cast<void>(world_.call(put_user_policy, request));
+    EXPECT_THAT(who("iam:ListUsers", "arn:aws:iam::111122223333:user/carol"), IsEmpty());
+}
+
+// ---- refusals ---------------------------------------------------------------------------------------------
+
+// The words of AWS first; then, for who may ask the simulation, what decided, as the audit event has it.
+TEST_F(Questions, ARefusalTellsWhatDecidedToWhoMaySimulate) {
+    const auto put = [&](const std::string& more) {
+        v1::PutUserPolicyRequest request;
+        request.set_user_name("carol");
+        request.set_policy_name("p");
+        request.set_policy_document(
+            R"({"Version":"2012-10-17","Statement":[{"Sid":"NoUsers","Effect":"Deny","Action":"iam:GetUser","Resource":"*"})" +
+            more + "]}");
+        static_cast<void>(world_.call(put_user_policy, request));
+    };
+    v1::GetUserRequest get;
+    get.set_user_name("dave");
+    const auto refused = [&] {
+        return refusal_of([&] { static_cast<void>(world_.call(get_user, get, "carol")); });
+    };
+    const std::string words =
+        "AccessDeniedException: User: arn:aws:iam::111122223333:user/carol is not authorized to perform: "
+        "iam:GetUser on resource: arn:aws:iam::111122223333:user/dave with an explicit deny in an "
+        "identity-based "
+        "policy";
+    put("");
+    EXPECT_EQ(refused(), words);
+    put(R"(,{"Effect":"Allow","Action":"iam:SimulatePrincipalPolicy","Resource":"*"})");
+    EXPECT_EQ(refused(), words + ": NoUsers of the identity-based policy carol/p");
+    put(R"(,{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::111122223333:user/carol"})");
+    EXPECT_EQ(refused(), words) << "the simulation is asked of all";
 }
 
 }  // namespace

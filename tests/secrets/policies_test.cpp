@@ -127,6 +127,38 @@ TEST_F(PoliciesTest, TheStoredArnDecidesHoweverTheSecretIsNamed) {
     EXPECT_EQ(describe(name_), "allowed");
 }
 
+// Service authorization reference, "Condition keys for AWS Secrets Manager": SecretId (an ARN),
+// SecretPrimaryRegion and KmsKeyArn.
+TEST_F(PoliciesTest, TheKeysOfTheSecretAndOfItsMasterKey) {
+    const auto arn = create(name_);
+    alice_may(allow("secretsmanager:GetSecretValue", "*",
+                    R"({"ArnEquals":{"secretsmanager:SecretId":")" + arn + "\"}}"));
+    for (const auto& spelling : {name_, arn, arn.substr(0, arn.size() - 7)})
+        EXPECT_EQ(get(spelling), "allowed");
+    alice_may(allow("secretsmanager:GetSecretValue", "*",
+                    R"({"StringEquals":{"secretsmanager:SecretId":")" + name_ + "\"}}"));
+    EXPECT_THAT(get(name_), HasSubstr("no identity-based policy allows"));
+    alice_may(allow("secretsmanager:GetSecretValue", "*",
+                    R"({"StringEquals":{"secretsmanager:SecretPrimaryRegion":"eu-test-1"}})"));
+    EXPECT_EQ(get(name_), "allowed");
+
+    v1::UpdateSecretRequest update;
+    update.set_secret_id(name_);
+    const auto update_under = [&](const std::string& pattern) {
+        alice_may(allow("secretsmanager:UpdateSecret", "*",
+                        R"({"ArnLike":{"secretsmanager:KmsKeyArn":")" + pattern + "\"}}"));
+        return as_alice(update);
+    };
+    EXPECT_THAT(update_under("arn:aws:kms:*:*:key/*"), HasSubstr("no identity-based policy allows"))
+        << "the request names no key";
+    update.set_kms_key_id("alias/aws/secretsmanager");
+    EXPECT_EQ(update_under("arn:aws:kms:eu-test-1:111122223333:key/*"), "allowed");
+    EXPECT_THAT(update_under("arn:aws:kms:eu-test-1:111122223333:alias/*"),
+                HasSubstr("no identity-based policy allows"));
+    update.set_kms_key_id("alias/no-such-key");
+    EXPECT_THAT(update_under("arn:aws:kms:*:*:key/*"), HasSubstr("no identity-based policy allows"));
+}
+
 TEST_F(PoliciesTest, WhoMayNotLookIsNotToldWhetherItIsThere) {
     alice_may(allow("secretsmanager:GetSecretValue", kArnPrefix + std::string("other/*")));
     EXPECT_THAT(get("no/such"), StartsWith("AccessDeniedException"));

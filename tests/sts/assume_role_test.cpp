@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
+#include "daemon/iam/operations.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/sts/operations.hpp"
 #include "tests/iam/iam_fixture.hpp"
@@ -100,6 +103,50 @@ TEST_F(AssumeRole, ATrustThatNamesTheUserIsEnough) {
     allow_to("bob", "sts:AssumeRole");
     EXPECT_THAT(refusal(request(), "bob"),
                 HasSubstr("no role trust policy allows the sts:AssumeRole action"));
+}
+
+// The same from both sides: what the questions say, and what happens.
+TEST_F(AssumeRole, TheQuestionsAgree) {
+    allow_to("bob", "sts:AssumeRole");
+    const auto asked = [&](const std::string& user) {
+        v1::WhoCanRequest question;
+        question.set_action("sts:AssumeRole");
+        question.set_resource("role/deploy");
+        const auto add = [&](const std::string& key, const std::string& value) {
+            auto& entry = *question.add_context_entries();
+            entry.set_context_key_name(key);
+            entry.add_context_key_values(value);
+        };
+        add("sts:RoleSessionName", "s1");
+        add("sts:DurationSeconds", "3600");
+        add("aws:SourceIp", "10.0.0.1");  // World's
+        add("aws:SourceVpce", "local");
+        const auto answer = world_.call(iam::who_can, question);
+        return std::ranges::any_of(answer.grants(), [&](const v1::AccessGrant& grant) {
+            return grant.principal().ends_with("/" + user);
+        });
+    };
+    const std::vector<std::string> conditions{"{}",
+                                              R"({"StringEquals":{"sts:RoleSessionName":"s1"}})",
+                                              R"({"StringNotEquals":{"sts:RoleSessionName":"s1"}})",
+                                              R"({"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}})",
+                                              R"({"StringEquals":{"aws:SourceVpce":"public"}})",
+                                              R"({"StringEquals":{"aws:username":"bob"}})"};
+    int allowed = 0;
+    int refused = 0;
+    for (const auto* principal :
+         {kAlice, kAccount, R"("*")", R"({"AWS":"arn:aws:iam::111122223333:user/bob"})"}) {
+        for (const auto& condition : conditions) {
+            trust(trusting(principal, R"("sts:AssumeRole")", R"("Condition":)" + condition));
+            for (const auto* user : {"alice", "bob"}) {
+                const bool done = refusal(request(), user) == "done";
+                EXPECT_EQ(asked(user), done) << user << " " << principal << " " << condition;
+                ++(done ? allowed : refused);
+            }
+        }
+    }
+    EXPECT_GT(allowed, 8);
+    EXPECT_GT(refused, 8);
 }
 
 TEST_F(AssumeRole, NobodyLearnsWhichRolesThereAre) {
