@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 
 #include "daemon/secrets/sealed_text.hpp"
@@ -100,6 +101,25 @@ TEST(SessionTokens, NothingElseIsTaken) {
     }
     for (const std::size_t size : {std::size_t{16}, std::size_t{17}, std::size_t{33}, bytes.size() - 1}) {
         EXPECT_FALSE(tokens.open(secrets::to_base64url(ByteView(bytes).first(size)))) << size;
+    }
+}
+
+TEST(SessionTokens, HaveOneForm) {
+    const Tokens tokens;
+    for (std::size_t size = 2; size < 8; ++size) {  // of every length beyond whole groups
+        auto named = session();
+        named.name = std::string(size, 'n');
+        const auto token = tokens.make(std::move(named)).token;
+        ASSERT_TRUE(tokens.open(token));
+        for (const char c : std::string_view("ABCDQgw048-_+/=. \n")) {
+            EXPECT_FALSE(tokens.open(token + c)) << c;
+            EXPECT_FALSE(tokens.open(token + c + c)) << c;
+            if (c != token.back()) EXPECT_FALSE(tokens.open(token.substr(0, token.size() - 1) + c)) << c;
+        }
+        auto other = token;
+        std::ranges::replace(other, '-', '+');
+        std::ranges::replace(other, '_', '/');
+        if (other != token) EXPECT_FALSE(tokens.open(other));
     }
 }
 
