@@ -66,7 +66,9 @@ TEST(PageTokens, HaveOneForm) {
         for (const char c : kCharacters) {
             EXPECT_FALSE(opens(mine, token + c, "c")) << c;
             EXPECT_FALSE(opens(mine, token + c + c, "c")) << c;
-            if (c != token.back()) EXPECT_FALSE(opens(mine, token.substr(0, token.size() - 1) + c, "c")) << c;
+            if (c != token.back()) {
+                EXPECT_FALSE(opens(mine, token.substr(0, token.size() - 1) + c, "c")) << c;
+            }
         }
     }
     // The other alphabet of RFC 4648, section 4.
