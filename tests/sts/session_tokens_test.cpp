@@ -36,6 +36,7 @@ private:
 access::Session session() {
     access::Session session;
     session.issuer_id = "AROAAAAAAAAAAAAAAAAAA";
+    session.issuer_arn = "arn:aws:iam::111122223333:role/deploy";
     session.name = "alice";
     session.origin = "AIDAAAAAAAAAAAAAAAAAA";
     session.issued = Timestamp::from_millis(1'790'000'000'123);
@@ -58,6 +59,7 @@ TEST(SessionTokens, CarryTheWholeSession) {
     ASSERT_TRUE(opened);
     const auto& is = *opened->session;
     const auto was = session();
+    EXPECT_EQ(is.issuer_arn, was.issuer_arn);
     EXPECT_EQ(is.access_key_id, made.session->access_key_id);
     EXPECT_EQ(is.type, access::PrincipalType::assumed_role);
     EXPECT_EQ(is.issuer_id, was.issuer_id);
@@ -114,12 +116,16 @@ TEST(SessionTokens, HaveOneForm) {
         for (const char c : std::string_view("ABCDQgw048-_+/=. \n")) {
             EXPECT_FALSE(tokens.open(token + c)) << c;
             EXPECT_FALSE(tokens.open(token + c + c)) << c;
-            if (c != token.back()) EXPECT_FALSE(tokens.open(token.substr(0, token.size() - 1) + c)) << c;
+            if (c != token.back()) {
+                EXPECT_FALSE(tokens.open(token.substr(0, token.size() - 1) + c)) << c;
+            }
         }
         auto other = token;
         std::ranges::replace(other, '-', '+');
         std::ranges::replace(other, '_', '/');
-        if (other != token) EXPECT_FALSE(tokens.open(other));
+        if (other != token) {
+            EXPECT_FALSE(tokens.open(other));
+        }
     }
 }
 
