@@ -70,7 +70,10 @@ void add_aws_credentials(CLI::App& app, Commands& commands) {
         app, "aws-credentials", "Print temporary credentials for the AWS SDKs (credential_process)",
         {"coffer aws-credentials", "coffer aws-credentials --role-arn arn:aws:iam::111122223333:role/app",
          "printf '[profile coffer]\\ncredential_process = coffer aws-credentials\\n' >>~/.aws/config"});
-    verb->add_option("--role-arn", wanted->role_arn, "assume this role (otherwise: credentials of oneself)");
+    verb->add_option(
+        "--role-arn", wanted->role_arn,
+        "assume this role (otherwise: credentials of oneself, the user or the role that the certificate is "
+        "mapped to)");
     verb->add_option("--role-session-name", wanted->session_name, "name of the role's session (coffer)");
     verb->add_option("--duration-seconds", wanted->seconds, "how long they are good for (3600)")
         ->check(CLI::Range(kShortestSeconds, kLongestSeconds));

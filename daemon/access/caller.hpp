@@ -54,6 +54,8 @@ struct CertificateIdentity {
 struct Recognition {
     /// Null: refused.
     RightsPtr rights;
+    /// Who it is although it is refused, as far as that is known; null while it has rights.
+    PrincipalPtr refused{};
     /// Why, for the caller to read: "no user or role has the identity ...". Empty while not refused.
     std::string refusal;
     /// The state of the directory that this was found in; 0: never asked.
@@ -117,6 +119,8 @@ struct Caller {
     /// Who that is here, and what it may do. Null: nobody, and `refusal` says why.
     RightsPtr rights{};
     std::string refusal{};
+    /// Who it is although it has no rights (its sessions were revoked, say), as far as that is known.
+    PrincipalPtr refused{};
     /// What it was recognised by; null where it was not by a certificate.
     std::shared_ptr<const CertificateIdentity> certificate{};
     /// The policy of the listener's configuration; null for none.
@@ -131,6 +135,16 @@ struct Caller {
     bool session_expired = false;
     /// What is stored for the listener. Found by the pipeline, whichever front door the request came through.
     ListenerStanding stored_listener{};
+
+    /// Who that is, with rights or without; null for nobody.
+    [[nodiscard]] const Principal* known_principal() const noexcept {
+        return rights ? &rights->principal : refused.get();
+    }
+    /// What messages call it: its ARN, or what it was known by when it is nobody.
+    [[nodiscard]] const std::string& shown() const noexcept {
+        const auto* known = known_principal();
+        return known != nullptr && !known->arn.empty() ? known->arn : principal;
+    }
 
     /// All policies that have a say, with that of what the request is for. Refers to this object and to
     /// `resource`. There must be rights.

@@ -2,6 +2,7 @@
 // Who makes a request, as policies see it.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,5 +55,7 @@ struct Principal {
     /// Names of the groups that a user is in.
     std::vector<std::string> groups;
 };
+
+using PrincipalPtr = std::shared_ptr<const Principal>;
 
 }  // namespace coffer::access

@@ -19,6 +19,9 @@ struct Session {
     PrincipalType type = PrincipalType::assumed_role;
     /// The unique id of the role or the user ("AROA...", "AIDA..."), which a namesake made later has not.
     std::string issuer_id;
+    /// Its ARN when the session began, which tells whose it was when it is gone. For messages and events
+    /// alone; empty in tokens of before.
+    std::string issuer_arn;
     /// RoleSessionName; empty for a user's session.
     std::string name;
     /// Who began the chain of sessions, whose certificate alone may present the token over the native

@@ -40,7 +40,7 @@ ErrorAnswer error_answer(const v1::Error& error) {
 }
 
 ErrorAnswer error_answer(const RequestRefused& refused) {
-    return {refused.status(), std::string(refused.name()), refused.what()};
+    return {refused.status(), std::string(refused.name()), refused.what(), refused.cause()};
 }
 
 void write_json_error(const ErrorAnswer& error, Bytes& out) {

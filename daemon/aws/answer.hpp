@@ -15,6 +15,8 @@ struct ErrorAnswer {
     unsigned status = 400;
     std::string name;
     std::string message;
+    /// Why, for logs and events alone: a static word, or empty.
+    std::string_view cause{};
 };
 
 /// Statuses are AWS's: 400 for nearly all that is the caller's fault (IDPRejectedClaim is 403), 500 for

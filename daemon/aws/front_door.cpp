@@ -89,7 +89,8 @@ bool has_signature(const HttpRequestView& request) {
         })) {
         return true;
     }
-    return form_of(parse_query(request.query)).contains("X-Amz-Algorithm");
+    return std::ranges::any_of(parse_query(request.query),
+                               [](const auto& parameter) { return parameter.first == "X-Amz-Algorithm"; });
 }
 
 /// STS has names for what is wrong with a token that differ from those for what is wrong with a caller's own.
@@ -135,7 +136,7 @@ awaitable<HttpAnswer> FrontDoor::answer(std::shared_ptr<const HttpRequest> reque
                           "A part that the service needs is not available now. Try again.");
     }
     if (query) error = query_error(std::move(error));
-    arrival->refused(error, arrival->caller);
+    arrival->refused(error, arrival->caller, arrival->unknown_access_key_id);
     co_return query ? xml_error_answer(error, arrival->request_id) : json_error_answer(error);
 }
 
@@ -154,20 +155,28 @@ awaitable<void> FrontDoor::authenticate(std::shared_ptr<const HttpRequest> reque
     const auto checked = SignatureVerifier::read(view, parameters, scope, clock_.now());
     const auto& signature = checked.signature;
     if (!is_access_key_id(signature.access_key_id)) {
-        throw RequestRefused(error_names::kUnrecognizedClient, std::string(kUnknownClient));
+        throw RequestRefused(error_names::kUnrecognizedClient, std::string(kUnknownClient),
+                             "no_access_key_id");
     }
     auto finding = credentials_.find(signature.access_key_id, signature.session_token, arrival->deadline);
     const iam::Credential credential = co_await std::move(finding);
     const bool known = credential.state != iam::CredentialState::unknown;
     // Computed for everybody: what is said below does not depend on whether it was.
     const bool matches = verifier_.matches(checked, credential.secret->view(), known);
-    arrival->caller.access_key_id = credential.access_key_id;
-    if (!known) throw RequestRefused(error_names::kUnrecognizedClient, std::string(kUnknownClient));
-    if (!matches) throw RequestRefused(error_names::kInvalidSignature, std::string(kSignatureMismatch));
+    (credential.exists ? arrival->caller.access_key_id : arrival->unknown_access_key_id) =
+        credential.access_key_id;
+    if (!known) {
+        throw RequestRefused(error_names::kUnrecognizedClient, std::string(kUnknownClient),
+                             iam::fault_text(credential.fault));
+    }
+    if (!matches) {
+        throw RequestRefused(error_names::kInvalidSignature, std::string(kSignatureMismatch),
+                             kWrongSignature);
+    }
+    iam::set_caller(credential, arrival->caller);
     if (credential.state == iam::CredentialState::expired) {
         throw RequestRefused(error_names::kExpiredToken, std::string(kExpiredToken));
     }
-    iam::set_caller(credential, arrival->caller);
     arrival->admit(limited_as(arrival->caller));
     credentials_.used(credential, scope.service, region_);
 }

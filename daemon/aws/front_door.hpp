@@ -29,8 +29,12 @@ struct Arrival {
     /// Called for a request that nobody signed and that needs no signature: may refuse, for a limit of the
     /// address's.
     std::function<void()> admit_stranger;
-    /// Told why a request was refused before any operation saw it.
-    std::function<void(const ErrorAnswer& error, const access::Caller& caller)> refused;
+    /// Told why a request was refused before any operation saw it. An access key that nobody has is not the
+    /// caller's: `unknown_access_key_id` is then of the form of one, else empty.
+    std::function<void(const ErrorAnswer& error, const access::Caller& caller,
+                       const std::string& unknown_access_key_id)>
+        refused;
+    std::string unknown_access_key_id{};
 };
 
 /// Thread-safe.

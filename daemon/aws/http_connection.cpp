@@ -20,8 +20,18 @@ constexpr std::size_t kSmallBodyBytes = 16U * 1024;
 constexpr unsigned kUnavailable = 503;
 constexpr unsigned kInternalError = 500;
 constexpr unsigned kClientFault = 400;
+constexpr unsigned kRequestTimeout = 408;
 /// Refused over one connection, none of them signed rightly: then it ends. Clients connect again.
 constexpr unsigned kRefusedInARowMax = 20;
+
+ErrorAnswer last_word(v1::ConnectionError::Reason reason, const std::string& message, bool retryable) {
+    // It is the client that is late (RFC 9110, 15.5.9); SDKs try the name again.
+    if (reason == v1::ConnectionError::SLOW_PEER) {
+        return {kRequestTimeout, std::string(error_names::kRequestTimeout), message};
+    }
+    if (retryable) return {kUnavailable, "ServiceUnavailableException", message};
+    return {kClientFault, std::string(HttpError::kName), message};
+}
 
 std::string_view visible(std::string_view text) {
     const auto end = std::ranges::find_if(text, [](char c) { return c < ' ' || c > '~'; });
@@ -140,8 +150,9 @@ Arrival HttpConnection::arrival_of(const HttpRequest& request, const std::shared
         call->is_charged = charge_address();
         if (!call->is_charged) throw RequestRefused(error_names::kThrottling, "Rate exceeded");
     };
-    arrival.refused = [this](const ErrorAnswer& error, const access::Caller& caller) {
-        note_refusal(error, caller);
+    arrival.refused = [this](const ErrorAnswer& error, const access::Caller& caller,
+                             const std::string& unknown_access_key_id) {
+        note_refusal(error, caller, unknown_access_key_id);
     };
     return arrival;
 }
@@ -226,16 +237,14 @@ void HttpConnection::send(const Call& call, const HttpAnswer& answer) {
 /// An answer that is due says it; where nothing was asked there is nobody to read anything.
 void HttpConnection::say_last_word(v1::ConnectionError::Reason reason, const std::string& message,
                                    bool retryable) {
-    const bool asked = call_ || request_ || reason == v1::ConnectionError::TOO_MANY_CONNECTIONS;
+    const bool asked = call_ || midway() || reason == v1::ConnectionError::TOO_MANY_CONNECTIONS;
     if (!asked || (call_ && call_->answered)) return;
     Call call;
     if (call_) call = *call_;
     if (call.request_id.empty()) call.request_id = Uuid::random().text();
     call.keep_alive = false;
     if (call_) call_->answered = true;
-    const auto error = retryable ? ErrorAnswer{kUnavailable, "ServiceUnavailableException", message}
-                                 : ErrorAnswer{400, std::string(HttpError::kName), message};
-    send(call, json_error_answer(error));
+    send(call, json_error_answer(last_word(reason, message, retryable)));
 }
 
 void HttpConnection::check_calls(Deadline time) {
@@ -247,16 +256,26 @@ void HttpConnection::check_calls(Deadline time) {
     end_quietly();
 }
 
-void HttpConnection::note_refusal(const ErrorAnswer& error, const access::Caller& caller) const {
+void HttpConnection::note_refusal(const ErrorAnswer& error, const access::Caller& caller,
+                                  std::string_view unknown_access_key_id) const {
     const auto& server = *listener_->server;
     server.metrics->request_refused(listener_->name, error.name);
-    tell_refused({secrets::RefusedKind::request, error.name, error.message, caller});
+    tell_refused({secrets::RefusedKind::request,
+                  error.name,
+                  error.message,
+                  caller,
+                  {},
+                  error.cause,
+                  unknown_access_key_id});
     if (!server.stranger_lines->take(now())) return;
-    server.log->info("a request was refused", {{"error", std::string_view(error.name)},
-                                               {"detail", std::string_view(error.message)},
-                                               {"access_key_id", std::string_view(caller.access_key_id)},
-                                               {"listener", std::string_view(listener_->name)},
-                                               {"source", std::string_view(caller.source_address)}});
+    server.log->info("a request was refused",
+                     {{"error", std::string_view(error.name)},
+                      {"detail", std::string_view(error.message)},
+                      {"cause", error.cause},
+                      {"access_key_id", unknown_access_key_id.empty() ? std::string_view(caller.access_key_id)
+                                                                      : unknown_access_key_id},
+                      {"listener", std::string_view(listener_->name)},
+                      {"source", std::string_view(caller.source_address)}});
 }
 
 }  // namespace coffer::aws

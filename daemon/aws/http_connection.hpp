@@ -21,7 +21,7 @@ private:
     // What the protocol is made of.
     bool identify() override;
     std::size_t take(ByteView bytes) override;
-    [[nodiscard]] bool midway() const noexcept override { return request_ != nullptr; }
+    [[nodiscard]] bool midway() const noexcept override { return request_ && request_->begun(); }
     [[nodiscard]] bool has_room() const noexcept override {
         return !draining_ && !busy() && has_output_room();
     }
@@ -55,7 +55,8 @@ private:
     [[nodiscard]] bool charge_address() const;
     /// Whether the connection may go on after the answer to `call`.
     [[nodiscard]] bool may_stay(const Call& call, unsigned status);
-    void note_refusal(const ErrorAnswer& error, const access::Caller& caller) const;
+    void note_refusal(const ErrorAnswer& error, const access::Caller& caller,
+                      std::string_view unknown_access_key_id = {}) const;
     void call_done(const std::shared_ptr<Call>& call, HttpAnswer answer);
     void send(const Call& call, const HttpAnswer& answer);
     /// Answers what is no request, and ends the connection.

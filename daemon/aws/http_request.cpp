@@ -50,6 +50,31 @@ std::string_view text(boost::beast::string_view view) noexcept {
     return {view.data(), view.size()};
 }
 
+/// "https://HOST/PATH?QUERY" or "/PATH?QUERY", taken apart.
+struct Target {
+    std::string_view authority;
+    std::string_view path;
+    std::string_view query;
+};
+
+Target take_apart_target(std::string_view target) noexcept {
+    Target parts;
+    for (const std::string_view scheme : {"https://", "http://"}) {
+        if (!is_header(target.substr(0, scheme.size()), scheme)) continue;
+        target.remove_prefix(scheme.size());
+        parts.authority = target.substr(0, target.find_first_of("/?"));
+        target.remove_prefix(parts.authority.size());
+        parts.path = "/";  // of an empty one (RFC 9110, 4.2.3)
+        break;
+    }
+    const auto question = target.find('?');
+    if (question != 0) {
+        if (!target.empty()) parts.path = target.substr(0, question);
+    }
+    if (question != std::string_view::npos) parts.query = target.substr(question + 1);
+    return parts;
+}
+
 }  // namespace
 
 HttpRequest::HttpRequest(std::size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {
@@ -58,7 +83,8 @@ HttpRequest::HttpRequest(std::size_t body_bytes_max) : body_bytes_max_(body_byte
 }
 
 std::size_t HttpRequest::put(ByteView bytes) {
-    std::size_t used = 0;
+    std::size_t used = empty_line(bytes);
+    if (used == 0 && !begun() && bytes.size() == 1 && bytes[0] == '\r') return 0;
     // The parser goes one step at a time: request line, headers, body or one piece of it.
     while (!parser_.is_done() && used < bytes.size()) {
         boost::beast::error_code error;
@@ -77,6 +103,12 @@ std::size_t HttpRequest::put(ByteView bytes) {
         if (parser_.is_header_done() && !headers_checked_) check_headers();
     }
     return used;
+}
+
+std::size_t HttpRequest::empty_line(ByteView bytes) noexcept {
+    if (begun() || empty_line_taken_ || !as_text(bytes).starts_with("\r\n")) return 0;
+    empty_line_taken_ = true;
+    return 2;
 }
 
 /// Beast's own limit begins anew with each call of put (basic_parser.ipp of Boost 1.81), and it counts no
@@ -115,6 +147,7 @@ void HttpRequest::check_headers() {
         throw HttpError("Content-Length must be one number", kBadRequest);
     }
     if (header("host").empty()) throw HttpError("The header 'host' is missing", kBadRequest);
+    check_target();
     if (!header_values(headers_, "transfer-encoding").empty()) {
         if (is_http_1_0()) throw HttpError("HTTP/1.0 has no Transfer-Encoding", kBadRequest);
         if (!is_header(header("transfer-encoding"), "chunked")) {
@@ -133,6 +166,17 @@ void HttpRequest::check_headers() {
     wants_continue_ = !parser_.is_done();
 }
 
+/// Two hosts in one request: whoever stands between could have meant the other one.
+void HttpRequest::check_target() const {
+    const auto target = text(parser_.get().target());
+    if (target.starts_with('/') || target == "*") return;
+    const auto authority = take_apart_target(target).authority;
+    const bool same = std::ranges::equal(authority, header("host"), {}, lower_ascii, lower_ascii);
+    if (!authority.empty() && !same) {
+        throw HttpError("The request's target and the header 'host' name different hosts", kBadRequest);
+    }
+}
+
 bool HttpRequest::take_wants_continue() noexcept {
     const bool wants = wants_continue_ && !parser_.is_done();
     wants_continue_ = false;
@@ -141,12 +185,11 @@ bool HttpRequest::take_wants_continue() noexcept {
 
 HttpRequestView HttpRequest::view() const {
     const auto& message = parser_.get();
-    const auto target = text(message.target());
-    const auto question = target.find('?');
+    const auto target = take_apart_target(text(message.target()));
     HttpRequestView view;
     view.method = text(message.method_string());
-    view.path = target.substr(0, question);
-    if (question != std::string_view::npos) view.query = target.substr(question + 1);
+    view.path = target.path;
+    view.query = target.query;
     view.headers = headers_;
     view.body = message.body().view();
     return view;

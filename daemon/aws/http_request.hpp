@@ -68,7 +68,8 @@ public:
     HttpRequest(const HttpRequest&) = delete;
     HttpRequest& operator=(const HttpRequest&) = delete;
 
-    /// Takes what it can of `bytes`, and nothing behind the request's end. What it leaves must come again
+    /// Takes what it can of `bytes`, and nothing behind the request's end. An empty line before the request
+    /// is passed over (RFC 9112, 2.2): some clients send one behind a body. What it leaves must come again
     /// with more behind it, and is never more than kHeaderBytesMax. Throws HttpError.
     [[nodiscard]] std::size_t put(ByteView bytes);
 
@@ -83,7 +84,8 @@ public:
 
     // ---- when it is done
 
-    /// Views of this object.
+    /// Views of this object. A target in absolute form (RFC 9112, 3.2.2: "https://coffer/?x") gives the same
+    /// path and query as one in origin form.
     [[nodiscard]] HttpRequestView view() const;
     /// The value of a header, blanks around it removed; empty where there is none. Of several the first.
     [[nodiscard]] std::string_view header(std::string_view lower) const;
@@ -96,6 +98,9 @@ private:
     void count_headers(std::size_t taken, std::size_t untaken);
     void count_body(std::size_t taken, std::size_t untaken);
     void check_headers();
+    void check_target() const;
+    /// Bytes of an empty line before the request; those that are there must be whole to be taken.
+    [[nodiscard]] std::size_t empty_line(ByteView bytes) noexcept;
 
     const std::size_t body_bytes_max_;
     std::size_t header_bytes_ = 0;
@@ -104,6 +109,7 @@ private:
     boost::beast::http::request_parser<WipedBody> parser_;
     std::vector<HttpHeader> headers_;
     bool headers_checked_ = false;
+    bool empty_line_taken_ = false;
     bool wants_continue_ = false;
 };
 

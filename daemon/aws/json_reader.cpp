@@ -4,12 +4,15 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse.hpp>
 #include <cmath>
 #include <string>
 
 #include "coffer/v1/options.pb.h"
+#include "coffer/v1/secrets.pb.h"
 #include "daemon/aws/request_refused.hpp"
+#include "proto/utf8.hpp"
 
 namespace coffer::aws {
 
@@ -106,6 +109,62 @@ std::string characters(const FieldDescriptor& field, const json::value& value, c
     return blob ? from_base64(text, place) : std::string(text);
 }
 
+/// Counts the names of members in a text.
+struct NameCounter {
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+    using Text = json::string_view;
+    using Error = json::error_code;
+
+    std::size_t names = 0;
+
+    static bool on_document_begin(Error& /*error*/) { return true; }
+    static bool on_document_end(Error& /*error*/) { return true; }
+    static bool on_array_begin(Error& /*error*/) { return true; }
+    static bool on_array_end(std::size_t /*size*/, Error& /*error*/) { return true; }
+    static bool on_object_begin(Error& /*error*/) { return true; }
+    static bool on_object_end(std::size_t /*size*/, Error& /*error*/) { return true; }
+    static bool on_string_part(Text /*text*/, std::size_t /*size*/, Error& /*error*/) { return true; }
+    static bool on_string(Text /*text*/, std::size_t /*size*/, Error& /*error*/) { return true; }
+    static bool on_key_part(Text /*text*/, std::size_t /*size*/, Error& /*error*/) { return true; }
+    bool on_key(Text /*text*/, std::size_t /*size*/, Error& /*error*/) {
+        ++names;
+        return true;
+    }
+    static bool on_number_part(Text /*text*/, Error& /*error*/) { return true; }
+    static bool on_int64(std::int64_t /*value*/, Text /*text*/, Error& /*error*/) { return true; }
+    static bool on_uint64(std::uint64_t /*value*/, Text /*text*/, Error& /*error*/) { return true; }
+    static bool on_double(double /*value*/, Text /*text*/, Error& /*error*/) { return true; }
+    static bool on_bool(bool /*value*/, Error& /*error*/) { return true; }
+    static bool on_null(Error& /*error*/) { return true; }
+    static bool on_comment_part(Text /*text*/, Error& /*error*/) { return true; }
+    static bool on_comment(Text /*text*/, Error& /*error*/) { return true; }
+};
+
+/// Of a text that is JSON.
+std::size_t names_in(ByteView body) {
+    json::parse_options options;
+    options.max_depth = kDepthMax;
+    json::basic_parser<NameCounter> counter(options);
+    json::error_code error;
+    counter.write_some(false, as_text(body).data(), body.size(), error);
+    return counter.handler().names;
+}
+
+/// Of what Boost.JSON made of it, which has the last of those that came twice in one object alone.
+std::size_t names_in(const json::value& value) {
+    std::size_t names = 0;
+    if (const auto* object = value.if_object()) {
+        names = object->size();
+        for (const auto& member : *object) names += names_in(member.value());
+    } else if (const auto* array = value.if_array()) {
+        for (const auto& item : *array) names += names_in(item);
+    }
+    return names;
+}
+
 bool is_list_wrapper(const Descriptor& type) {
     return type.options().GetExtension(v1::list_wrapper);
 }
@@ -140,6 +199,48 @@ void put(Message& message, const FieldDescriptor& field, const json::value& valu
     }
 }
 
+/// The protocol's messages do not tell an empty list from an absent one, which would stand for something
+/// else: versions that are put without labels become AWSCURRENT.
+void require_elements(const FieldDescriptor& field, const json::array& array, const Place& place) {
+    if (!array.empty()) return;
+    const auto& limits = field.options().GetExtension(v1::limits);
+    const auto least = std::max(limits.min_items(), limits.required() ? 1U : 0U);
+    if (least == 0) return;
+    throw RequestRefused(
+        error_names::kValidation,
+        "1 validation error detected: Value '[]' at '" + place.text() +
+            "' failed to satisfy constraint: Member must have length greater than or equal to " +
+            std::to_string(least));
+}
+
+constexpr std::string_view kFilterCharacters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 :_@/+=.-!";
+constexpr std::size_t kShownCharactersMax = 256;
+
+/// AWS's model, FilterValueStringType. The protocol itself has no such limit: descriptions are in any
+/// language.
+void require_filter_characters(const v1::Filter& filter, const Place& place) {
+    const auto& values = filter.values();
+    if (std::ranges::all_of(values, [](const std::string& value) {
+            return value.find_first_not_of(kFilterCharacters) == std::string::npos;
+        })) {
+        return;
+    }
+    std::string shown = "[";
+    for (const auto& value : values) {
+        if (shown.size() > 4 * kShownCharactersMax) break;
+        if (shown.size() > 1) shown += ", ";
+        shown += value;
+    }
+    throw RequestRefused(
+        error_names::kValidation,
+        "1 validation error detected: Value '" + proto::printable(shown + "]", kShownCharactersMax) +
+            "' at '" + place.text() +
+            "' failed to satisfy constraint: Member must satisfy constraint: [Member must have "
+            "length less than or equal to 512, Member must satisfy regular expression pattern: "
+            "^\\!?[a-zA-Z0-9 :_@\\/\\+\\=\\.\\-\\!]*$]");
+}
+
 void fill_list(Message& message, const FieldDescriptor& field, const json::value& value,
                const Place* parent) {
     const auto* array = value.if_array();
@@ -148,8 +249,12 @@ void fill_list(Message& message, const FieldDescriptor& field, const json::value
         if (value.is_object()) wrong_type(value, "List", place);
         refuse("Expected list or null", place);
     }
+    require_elements(field, *array, place);
     for (std::size_t i = 0; i < array->size(); ++i)
         put(message, field, (*array)[i], Place{parent, &field, i + 1});
+    if (const auto* filter = dynamic_cast<const v1::Filter*>(&message)) {
+        require_filter_characters(*filter, place);
+    }
 }
 
 void fill(Message& message, const json::value& value, const Place* place) {
@@ -185,7 +290,13 @@ void read_json(ByteView body, Message& message) {
     // Its strings lie on the heap, and are wiped when they are freed, as those of messages (decision 0006).
     const auto value = json::parse(json::string_view(as_text(body).data(), body.size()), error,
                                    json::storage_ptr(), options);
-    if (error) refuse("Could not parse request body into json: " + error.message());
+    if (error) {
+        const bool text = proto::utf8_length(as_text(body)).has_value();
+        refuse("Could not parse request body into json: " + (text ? error.message() : "it is not UTF-8"));
+    }
+    if (names_in(body) != names_in(value)) {
+        refuse("A member comes more than once in one object of the request body");
+    }
     fill(message, value, nullptr);
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "daemon/aws/request_refused.hpp"
+#include "proto/utf8.hpp"
 
 namespace coffer::aws {
 
@@ -12,6 +13,8 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+
+constexpr std::size_t kShownNameMax = 64;
 
 [[noreturn]] void refuse(const std::string& name, std::string_view wanted) {
     throw RequestRefused(error_names::kValidation,
@@ -87,7 +90,12 @@ void fill(Message& message, const FormParameters& parameters, const std::string&
 
 FormParameters form_of(const QueryParameters& parameters) {
     FormParameters form;
-    for (const auto& [name, value] : parameters) form.emplace(name, value);
+    for (const auto& [name, value] : parameters) {
+        if (form.emplace(name, value).second) continue;
+        throw RequestRefused(
+            error_names::kInvalidParameterValue,
+            "The parameter '" + proto::printable(name, kShownNameMax) + "' comes more than once");
+    }
     return form;
 }
 

@@ -84,7 +84,8 @@ void read_credential(std::string_view credential, Signature& signature) {
     if (parts[4] != kTerminator) {
         throw RequestRefused(error_names::kInvalidSignature,
                              "Credential should be scoped with a valid terminator: 'aws4_request', not '" +
-                                 shown(parts[4]) + "'.");
+                                 shown(parts[4]) + "'.",
+                             "wrong_terminator");
     }
     signature.access_key_id = parts[0];
     signature.date = parts[1];
@@ -119,7 +120,8 @@ void set_time(std::string_view written, std::optional<Timestamp> time, Signature
     throw RequestRefused(
         error_names::kInvalidSignature,
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" +
-            shown(signature.date) + "' != '" + day + "', from '" + basic_time(*time) + "'.");
+            shown(signature.date) + "' != '" + day + "', from '" + basic_time(*time) + "'.",
+        "wrong_date");
 }
 
 /// The one value of a header that must not come twice.
@@ -188,7 +190,8 @@ Signature from_header(const HttpRequestView& request, std::string_view authoriza
         // What is signed is its time as text: a Date that anybody could change would say nothing.
         if (!std::ranges::binary_search(signature.signed_headers, std::string("date"))) {
             throw RequestRefused(error_names::kInvalidSignature,
-                                 "'Date' must be a 'SignedHeader' in the AWS Authorization.");
+                                 "'Date' must be a 'SignedHeader' in the AWS Authorization.",
+                                 "header_not_signed");
         }
     }
     if (const auto token = single(request, "x-amz-security-token")) signature.session_token = *token;

@@ -12,8 +12,8 @@ namespace coffer::aws {
 
 namespace {
 
-[[noreturn]] void invalid(const std::string& message) {
-    throw RequestRefused(error_names::kInvalidSignature, message);
+[[noreturn]] void invalid(const std::string& message, std::string_view cause) {
+    throw RequestRefused(error_names::kInvalidSignature, message, cause);
 }
 
 /// What the client sent is shown to it in messages: only when it is what it should be in form.
@@ -25,12 +25,14 @@ bool is_scope_text(std::string_view text) {
 
 void require_scope(const Signature& signature, const SignatureScope& scope) {
     if (signature.region != scope.region) {
-        invalid("Credential should be scoped to a valid region" +
+        invalid(
+            "Credential should be scoped to a valid region" +
                 (is_scope_text(signature.region) ? ", not '" + signature.region + "'. " : std::string(". ")) +
-                "Here it is '" + scope.region + "'.");
+                "Here it is '" + scope.region + "'.",
+            "wrong_region");
     }
     if (signature.service != scope.service) {
-        invalid("Credential should be scoped to correct service: '" + scope.service + "'.");
+        invalid("Credential should be scoped to correct service: '" + scope.service + "'.", "wrong_service");
     }
 }
 
@@ -46,14 +48,17 @@ void require_time(const Signature& signature, std::chrono::minutes skew, Timesta
     if (signature.expires) {
         const auto end = signature.time + std::min<std::chrono::seconds>(*signature.expires, kPresignedMost);
         if (now > end)
-            invalid("Signature expired: " + basic_time(now) + " is now later than " + basic_time(end));
+            invalid("Signature expired: " + basic_time(now) + " is now later than " + basic_time(end),
+                    "expired");
     } else if (signature.time < now - skew) {
         invalid("Signature expired: " + at + " is now earlier than " + basic_time(now - skew) + " (" +
-                basic_time(now) + " - " + minutes);
+                    basic_time(now) + " - " + minutes,
+                "expired");
     }
     if (signature.time > now + skew) {
         invalid("Signature not yet current: " + at + " is still later than " + basic_time(now + skew) + " (" +
-                basic_time(now) + " + " + minutes);
+                    basic_time(now) + " + " + minutes,
+                "not_yet_current");
     }
 }
 
@@ -63,16 +68,19 @@ bool is_signed(const Signature& signature, std::string_view lower) {
 
 void require_signed_headers(const HttpRequestView& request, const Signature& signature) {
     if (!is_signed(signature, "host")) {
-        invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+        invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+                "header_not_signed");
     }
     for (const auto& header : request.headers) {
         std::string lower(header.name);
         std::ranges::transform(lower, lower.begin(), lower_ascii);
         if (!lower.starts_with("x-amz-") || is_signed(signature, lower)) continue;
-        invalid("There were headers present in the request which were not signed: " + lower);
+        invalid("There were headers present in the request which were not signed: " + lower,
+                "header_not_signed");
     }
     for (const auto& name : signature.signed_headers) {
-        if (header_values(request.headers, name).empty()) invalid(std::string(kSignatureMismatch));
+        if (header_values(request.headers, name).empty())
+            invalid(std::string(kSignatureMismatch), kWrongSignature);
     }
 }
 
@@ -82,9 +90,11 @@ void require_body(const HttpRequestView& request, std::string_view body_hash) {
         if (claimed == "UNSIGNED-PAYLOAD" || claimed.starts_with("STREAMING-")) {
             invalid(
                 "The payload must be signed: 'x-amz-content-sha256' must be the SHA-256 of the body, not '" +
-                std::string(claimed.starts_with("S") ? "STREAMING-..." : "UNSIGNED-PAYLOAD") + "'.");
+                    std::string(claimed.starts_with("S") ? "STREAMING-..." : "UNSIGNED-PAYLOAD") + "'.",
+                "body_not_signed");
         }
-        invalid("The provided 'x-amz-content-sha256' header does not match what was computed.");
+        invalid("The provided 'x-amz-content-sha256' header does not match what was computed.",
+                "wrong_body_hash");
     }
 }
 

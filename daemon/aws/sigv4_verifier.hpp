@@ -63,6 +63,9 @@ inline constexpr std::string_view kSignatureMismatch =
     "Access Key "
     "and signing method. Consult the service documentation for details.";
 
+/// Its cause, for logs and events.
+inline constexpr std::string_view kWrongSignature = "wrong_signature";
+
 /// SHA-256 in small hexadecimal, as canonical requests have it.
 [[nodiscard]] std::string sha256_hex(ByteView bytes);
 

@@ -34,6 +34,35 @@ enum class CredentialState : std::uint8_t {
     expired
 };
 
+/// Why a credential is unknown. Only for those who read logs and events: the caller is told the same of all.
+enum class CredentialFault : std::uint8_t {
+    none,
+    /// Nobody has the access key.
+    no_such_key,
+    inactive_key,
+    /// The user whose key it is is disabled, or its time is over.
+    suspended_user,
+    /// The session token is none of ours, of another access key, or with a key that has none.
+    wrong_token
+};
+
+/// "no_such_key", "inactive_key", "suspended_user", "wrong_token"; empty for none.
+[[nodiscard]] constexpr std::string_view fault_text(CredentialFault fault) noexcept {
+    switch (fault) {
+        case CredentialFault::none:
+            break;
+        case CredentialFault::no_such_key:
+            return "no_such_key";
+        case CredentialFault::inactive_key:
+            return "inactive_key";
+        case CredentialFault::suspended_user:
+            return "suspended_user";
+        case CredentialFault::wrong_token:
+            return "wrong_token";
+    }
+    return "";
+}
+
 /// What is known of an access key id.
 struct Credential {
     /// The secret access key, 40 characters. Never null.
@@ -45,6 +74,11 @@ struct Credential {
     /// without rights into AccessDenied with that reason.
     access::RightsPtr rights{};
     std::string refusal{};
+    /// Who it is although it has no rights, as far as that is known.
+    access::PrincipalPtr refused{};
+    CredentialFault fault = CredentialFault::none;
+    /// Whether there is such an access key, whatever is wrong with it or with the token beside it.
+    bool exists = true;
     /// Of temporary credentials; null for a user's own key.
     access::SessionPtr session{};
 };
@@ -73,9 +107,11 @@ public:
 /// Fills in who calls: rights, refusal, session, access key id and, for logs, limits and pages, the name: the
 /// ARN, which stays the same when temporary credentials are renewed.
 inline void set_caller(const Credential& credential, access::Caller& caller) {
-    caller.principal = credential.rights ? credential.rights->principal.arn : credential.access_key_id;
+    caller.principal = credential.access_key_id;
     caller.rights = credential.rights;
     caller.refusal = credential.refusal;
+    caller.refused = credential.refused;
+    caller.principal = caller.shown();
     caller.access_key_id = credential.access_key_id;
     caller.session = credential.session;
 }

@@ -250,14 +250,29 @@ bool Directory::set_boundary(const std::optional<std::string>& arn, const IamKey
     return false;
 }
 
+access::Principal Directory::principal_of(const IamKey& key, std::string_view session) const {
+    access::Principal principal;
+    principal.account = account_;
+    if (key.kind == IamKind::user) {
+        const auto& user = *records_.find<User>(key.name);
+        principal.type = access::PrincipalType::user;
+        principal.arn = arn_of(account_, user);
+        principal.id = user.id;
+        principal.name = user.name;
+        return principal;
+    }
+    const auto& role = *records_.find<Role>(key.name);
+    principal.type = access::PrincipalType::assumed_role;
+    principal.issuer_arn = arn_of(account_, role);
+    principal.arn = session_arn(account_, role.name, session);
+    principal.id = fmt::format("{}:{}", role.id, session);
+    return principal;
+}
+
 Standing Directory::standing_of(const User& user) const {
     const IamKey key{IamKind::user, user.name};
     auto rights = std::make_shared<access::Rights>();
-    rights->principal.type = access::PrincipalType::user;
-    rights->principal.arn = arn_of(account_, user);
-    rights->principal.account = account_;
-    rights->principal.id = user.id;
-    rights->principal.name = user.name;
+    rights->principal = principal_of(key, {});
     rights->principal.tags = user.tags;
     rights->principal.groups = user.groups;
     Standing standing;
@@ -282,11 +297,7 @@ Standing Directory::standing_of(const User& user) const {
 Standing Directory::standing_of(const Role& role) const {
     const IamKey key{IamKind::role, role.name};
     auto rights = std::make_shared<access::Rights>();
-    rights->principal.type = access::PrincipalType::assumed_role;
-    rights->principal.issuer_arn = arn_of(account_, role);
-    rights->principal.arn = session_arn(account_, role.name, "--");
-    rights->principal.account = account_;
-    rights->principal.id = role.id + ":--";
+    rights->principal = principal_of(key, "--");
     rights->principal.tags = role.tags;
     Standing standing;
     if (collect(role, key, rights->identity, standing.refusal) &&
@@ -340,11 +351,14 @@ access::Recognition Directory::recognise(const access::CertificateIdentity& cert
         return found;
     }
     const auto& standing = standing_found->second;
+    auto principal = principal_of(owner, session_name(certificate.name));
     found.refusal = suspension(owner, now);
-    if (!found.refusal.empty()) return found;
-    found.expires = expiry(owner);
-    if (!standing.rights) {
-        found.refusal = standing.refusal;
+    if (found.refusal.empty()) {
+        found.expires = expiry(owner);
+        if (!standing.rights) found.refusal = standing.refusal;
+    }
+    if (!found.refusal.empty()) {
+        found.refused = std::make_shared<const access::Principal>(std::move(principal));
         return found;
     }
     if (owner.kind == IamKind::user) {
@@ -352,10 +366,8 @@ access::Recognition Directory::recognise(const access::CertificateIdentity& cert
         return found;
     }
     auto session = std::make_shared<access::Rights>(*standing.rights);
-    const auto& role = *records_.find<Role>(owner.name);
-    const auto name = session_name(certificate.name);
-    session->principal.arn = session_arn(account_, role.name, name);
-    session->principal.id = role.id + ":" + name;
+    session->principal.arn = std::move(principal.arn);
+    session->principal.id = std::move(principal.id);
     found.rights = std::move(session);
     return found;
 }
@@ -399,53 +411,79 @@ bool Directory::limit(const access::Session& session, access::Rights& rights, st
     return true;
 }
 
+access::PrincipalPtr Directory::owner_of(const access::Session& session) const {
+    if (const auto owner = owners_.find(session.issuer_id); owner != owners_.end()) {
+        return std::make_shared<const access::Principal>(principal_of(owner->second, session.name));
+    }
+    const auto was = parse_arn(session.issuer_arn);
+    access::Principal principal;
+    principal.type = session.type;
+    principal.account = account_;
+    principal.id = session.issuer_id;
+    if (session.type == access::PrincipalType::user) {
+        principal.arn = session.issuer_arn;
+        if (was) principal.name = was->name;
+    } else {
+        principal.id += ":" + session.name;
+        principal.issuer_arn = session.issuer_arn;
+        if (was) principal.arn = session_arn(account_, was->name, session.name);
+    }
+    return std::make_shared<const access::Principal>(std::move(principal));
+}
+
 access::Recognition Directory::session(access::SessionPtr session, Timestamp now) const {
     access::Recognition found;
-    found.session = session;
+    settle_session(*session, now, found);
+    if (!found.rights) found.refused = owner_of(*session);
+    found.session = std::move(session);
+    return found;
+}
+
+void Directory::settle_session(const access::Session& session, Timestamp now,
+                               access::Recognition& found) const {
     found.refusal = distrust_;
-    if (!found.refusal.empty()) return found;
-    if (session->expires <= now) {
+    if (!found.refusal.empty()) return;
+    if (session.expires <= now) {
         found.expired = true;
-        found.refusal = fmt::format("its session expired at {}", access::format_iso_time(session->expires));
-        return found;
+        found.refusal = fmt::format("its session expired at {}", access::format_iso_time(session.expires));
+        return;
     }
-    found.expires = session->expires;
-    const auto owner = owners_.find(session->issuer_id);
+    found.expires = session.expires;
+    const auto owner = owners_.find(session.issuer_id);
     if (owner == owners_.end()) {
         found.refusal = "the user or role of its session was deleted, or is not believed";
-        return found;
+        return;
     }
     const auto& key = owner->second;
     found.refusal = suspension(key, now);
-    if (!found.refusal.empty()) return found;
-    if (const auto until = expiry(key)) found.expires = std::min(*until, session->expires);
+    if (!found.refusal.empty()) return;
+    if (const auto until = expiry(key)) found.expires = std::min(*until, session.expires);
     const bool is_user = key.kind == IamKind::user;
     const auto valid_from = is_user ? records_.find<User>(key.name)->sessions_valid_from
                                     : records_.find<Role>(key.name)->sessions_valid_from;
-    if (valid_from && session->issued < *valid_from) {
+    if (valid_from && session.issued < *valid_from) {
         found.refusal = fmt::format("the sessions of {} that were issued before {} were revoked",
                                     storage::describe(key), access::format_iso_time(*valid_from));
-        return found;
+        return;
     }
     const auto& standing = standings_.at(key);
     if (!standing.rights) {
         found.refusal = standing.refusal;
-        return found;
+        return;
     }
     auto rights = std::make_shared<access::Rights>(*standing.rights);
     if (!is_user) {
-        rights->principal.arn = session_arn(account_, key.name, session->name);
-        rights->principal.id = session->issuer_id + ":" + session->name;
-        rights->principal.tags = session_tags(std::move(rights->principal.tags), session->tags);
-        rights->principal.federated_provider = session->federated_provider;
+        rights->principal.arn = session_arn(account_, key.name, session.name);
+        rights->principal.id = session.issuer_id + ":" + session.name;
+        rights->principal.tags = session_tags(std::move(rights->principal.tags), session.tags);
+        rights->principal.federated_provider = session.federated_provider;
     }
     try {
-        if (limit(*session, *rights, found.refusal)) found.rights = std::move(rights);
+        if (limit(session, *rights, found.refusal)) found.rights = std::move(rights);
     } catch (const access::MalformedPolicy& error) {
         found.refusal =
             fmt::format("its session policy is not accepted by this version of Coffer ({})", error.what());
     }
-    return found;
 }
 
 }  // namespace coffer::iam

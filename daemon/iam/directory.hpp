@@ -52,7 +52,8 @@ public:
 
     /// What the session that a session token tells of may do now. Refused: its time is over (`expired` is
     /// set), its user or role is gone, disabled, expired or not believed, its sessions were revoked, or one
-    /// of its session policies cannot be relied upon. `generation` is left as it is.
+    /// of its session policies cannot be relied upon. `refused` says
+    /// whose it is then, and of one that is gone whose it was. `generation` is left as it is.
     [[nodiscard]] access::Recognition session(access::SessionPtr session, Timestamp now) const;
 
     /// Whose access key has that id. The pointers are valid as long as the directory.
@@ -64,6 +65,10 @@ public:
 
     /// What a user, or a session of a role, may do, whoever asks. Nothing when there is no such principal.
     [[nodiscard]] std::optional<Standing> standing(const IamKey& principal) const;
+
+    /// Who a user, or a session of that name of a role, is; without tags and groups. There must be such a
+    /// principal.
+    [[nodiscard]] access::Principal principal_of(const IamKey& key, std::string_view session) const;
 
     /// A managed policy's version in force, compiled; null when there is none that is believed. ARNs of the
     /// built-in policies are known as well.
@@ -114,6 +119,10 @@ private:
     bool limit(const access::Session& session, access::Rights& rights, std::string& refusal) const;
     void settle();
 
+    /// Whose session it is, or was.
+    [[nodiscard]] access::PrincipalPtr owner_of(const access::Session& session) const;
+    /// Finds the session's rights, or says why it has none.
+    void settle_session(const access::Session& session, Timestamp now, access::Recognition& found) const;
     /// Why `key` cannot be relied upon.
     [[nodiscard]] std::string trouble_with(const IamKey& key) const;
     [[nodiscard]] const Entry* find(const IamKey& key) const;

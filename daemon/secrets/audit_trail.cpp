@@ -45,17 +45,19 @@ audit::SessionIssuer issuer_of(const access::Principal& principal) {
 
 audit::UserIdentity identity_of(const access::Caller& caller) {
     audit::UserIdentity identity;
-    if (!caller.rights) {
+    const auto* known = caller.known_principal();
+    // Of whoever is not known at least the key that was named, where there is one.
+    identity.access_key_id = caller.access_key_id;
+    if (known == nullptr) {
         identity.principal_id = caller.principal;
         return identity;
     }
-    const auto& principal = caller.rights->principal;
+    const auto& principal = *known;
     identity.type = identity_type(principal.type);
     identity.principal_id = principal.id;
     identity.arn = principal.arn;
     identity.account_id = principal.account;
     identity.user_name = principal.name;
-    identity.access_key_id = caller.access_key_id;
     if (principal.type == access::PrincipalType::assumed_role) identity.issuer = issuer_of(principal);
     if (caller.session) {
         identity.session_created = caller.session->issued;
@@ -89,21 +91,6 @@ std::string error_code_of(v1::ErrorCode code) {
     return code == v1::ACCESS_DENIED ? "AccessDenied" : std::string(proto::error_name(code));
 }
 
-/// The service that has the operation; its messages are in a file of their own.
-std::string_view source_of(const google::protobuf::Message* message) {
-    if (message == nullptr) return kSecretsSource;
-    const auto* file = message->GetDescriptor()->file();
-    if (file == v1::GetSecretValueRequest::descriptor()->file()) return kSecretsSource;
-    if (file == v1::LookupEventsRequest::descriptor()->file()) return kCloudTrailSource;
-    if (file == v1::AssumeRoleRequest::descriptor()->file()) return kStsSource;
-    if (message->GetDescriptor() == v1::RetireKeyGenerationsRequest::descriptor() ||
-        message->GetDescriptor() == v1::VerifyKeysRequest::descriptor()) {
-        return kOwnSource;
-    }
-    if (file == v1::CreateKeyRequest::descriptor()->file()) return kKmsSource;
-    return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
-}
-
 std::string_view name_of(RefusedKind kind) noexcept {
     switch (kind) {
         case RefusedKind::connection:
@@ -117,6 +104,21 @@ std::string_view name_of(RefusedKind kind) noexcept {
 }
 
 }  // namespace
+
+/// Each service's messages are in a file of their own.
+std::string_view event_source(const google::protobuf::Message* message) {
+    if (message == nullptr) return kSecretsSource;
+    const auto* file = message->GetDescriptor()->file();
+    if (file == v1::GetSecretValueRequest::descriptor()->file()) return kSecretsSource;
+    if (file == v1::LookupEventsRequest::descriptor()->file()) return kCloudTrailSource;
+    if (file == v1::AssumeRoleRequest::descriptor()->file()) return kStsSource;
+    if (message->GetDescriptor() == v1::RetireKeyGenerationsRequest::descriptor() ||
+        message->GetDescriptor() == v1::VerifyKeysRequest::descriptor()) {
+        return kOwnSource;
+    }
+    if (file == v1::CreateKeyRequest::descriptor()->file()) return kKmsSource;
+    return file == v1::GetUserRequest::descriptor()->file() ? kIamSource : kOwnSource;
+}
 
 // ---- what events say ------------------------------------------------------------------------------------
 
@@ -186,8 +188,11 @@ audit::Event EventMaker::of_refusals(const RefusalGroup& group) const {
         event.user_agent = peer->user_agent;
         event.additional.certificate_sha256 = peer->certificate_sha256;
     }
-    event.additional.details = {
+    boost::json::object details{
         {"count", group.count}, {"firstTimeMs", group.first.millis()}, {"lastTimeMs", group.last.millis()}};
+    if (!group.cause.empty()) details["cause"] = group.cause;
+    if (!group.unknown_access_key_id.empty()) details["unknownAccessKeyId"] = group.unknown_access_key_id;
+    event.additional.details = std::move(details);
     return event;
 }
 
@@ -228,7 +233,7 @@ void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool
     record.operation = proto::operation_name(request.operation_case());
     record.read_only = proto::is_read_only(request.operation_case());
     const auto* message = proto::operation_message(request);
-    record.source = source_of(message);
+    record.source = event_source(message);
     if (message != nullptr) record.parameters = proto::request_parameters(*message);
     require_room(operator_action);
 }

@@ -29,6 +29,9 @@ struct RefusalGroup {
     std::string message;
     access::Caller caller{};
     std::string certificate_sha256;
+    std::string cause;
+    /// Of the first of them.
+    std::string unknown_access_key_id;
     std::uint64_t count = 0;
     Timestamp first{};
     Timestamp last{};
@@ -56,6 +59,10 @@ private:
 
 /// Keeps its arguments. What it leaves is journaled when the node starts, or within a minute when it runs.
 [[nodiscard]] LeaveEvent leave_event(std::shared_ptr<const OutboxRows> rows, EventMaker maker);
+
+/// The service that has the operation of this message: "secretsmanager.amazonaws.com"; "coffer" for those
+/// that no service of AWS has.
+[[nodiscard]] std::string_view event_source(const google::protobuf::Message* message);
 
 /// Thread-safe.
 class AuditTrail final : public ChangeRecorder {

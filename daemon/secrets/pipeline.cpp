@@ -27,26 +27,31 @@ void require_limits(const Message& request) {
     if (auto violation = proto::validation_error(request)) throw ServiceError(v1::VALIDATION, *violation);
 }
 
+/// As policies name it: "secretsmanager:GetSecretValue".
+std::string action_of(const v1::Request& request) {
+    const auto source = event_source(proto::operation_message(request));
+    return std::string(source.substr(0, source.find('.'))) + ":" +
+           std::string(proto::operation_name(request.operation_case()));
+}
+
 /// Whoever is nobody here may do nothing, whatever the operation. The refusal says why to its owner: the
 /// certificate's name is in it already.
-void require_known(const CallContext& call, v1::Request::OperationCase operation) {
+void require_known(const CallContext& call, const v1::Request& request) {
     if (call.caller.rights) return;
     if (call.caller.session_expired) {
         throw ServiceError(v1::EXPIRED_TOKEN, "The security token included in the request is expired");
     }
-    throw access::AccessDenied("User: " + call.caller.principal + " is not authorized to perform: " +
-                               std::string(proto::operation_name(operation)) + " because " +
+    throw access::AccessDenied("User: " + call.caller.shown() +
+                               " is not authorized to perform: " + action_of(request) + " because " +
                                (call.caller.refusal.empty() ? "it is not known" : call.caller.refusal));
 }
 
 /// A policy that cannot be relied upon may have denied anything.
-void require_listener(const CallContext& call, v1::Request::OperationCase operation) {
+void require_listener(const CallContext& call, const v1::Request& request) {
     const auto& refusal = call.caller.stored_listener.refusal;
     if (refusal.empty()) return;
-    const auto& rights = call.caller.rights;
-    throw access::AccessDenied("User: " + (rights ? rights->principal.arn : call.caller.principal) +
-                               " is not authorized to perform: " +
-                               std::string(proto::operation_name(operation)) + " because " + refusal);
+    throw access::AccessDenied("User: " + call.caller.shown() + " is not authorized to perform: " +
+                               action_of(request) + " because " + refusal);
 }
 
 /// Hands an operation of another part on.
@@ -117,8 +122,8 @@ void Pipeline::tell_refused(const CallContext& call, const v1::Response& respons
 awaitable<void> Pipeline::carry_out(Call call, std::unique_ptr<v1::Request> request, v1::Response& response) {
     const auto operation = request->operation_case();
     auto* other = other_with(operation);
-    if (!call->record->stranger) require_known(*call, operation);
-    require_listener(*call, operation);
+    if (!call->record->stranger) require_known(*call, *request);
+    require_listener(*call, *request);
     if (other != nullptr) {
         co_await hand_on(*other, std::move(call), std::move(request), response);
     } else {

@@ -12,13 +12,16 @@ namespace {
 
 /// Bytes of a message that an event keeps: some of them quote the peer.
 constexpr std::size_t kMessageBytesMax = 512;
+/// As long as the longest that there are (AWS, IAM API reference, AccessKey).
+constexpr std::size_t kUnknownIdBytesMax = 32;
 /// Sorts behind every other key and is none of them.
 constexpr std::string_view kOthers = "\xFF";
 
 std::string key_of(const Refusal& refusal) {
     const auto& caller = refusal.caller;
-    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", static_cast<int>(refusal.kind), refusal.code,
-                       caller.principal, caller.source_address, caller.listener, refusal.certificate_sha256);
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", static_cast<int>(refusal.kind), refusal.code,
+                       refusal.cause, caller.principal, caller.access_key_id, caller.source_address,
+                       caller.listener, refusal.certificate_sha256);
 }
 
 }  // namespace
@@ -65,6 +68,8 @@ void RefusalJournal::count(const Refusal& refusal) {
                 group.message = refusal.message.substr(0, kMessageBytesMax);
                 group.caller = refusal.caller;
                 group.certificate_sha256 = refusal.certificate_sha256;
+                group.cause = refusal.cause;
+                group.unknown_access_key_id = refusal.unknown_access_key_id.substr(0, kUnknownIdBytesMax);
             } else {
                 group.code = "Others";
                 group.message = "refused for other reasons, or to others";

@@ -1,7 +1,7 @@
 #pragma once
 // Refusals as audit events, in bounded number: whoever is turned away a million times a second must not fill
-// the journal. Those of one kind, reason, caller, address and listener are one event with a count; there are
-// few such events in each interval, and the rest are counted together.
+// the journal. Those of one kind, reason, caller, access key, address and listener are one event with a
+// count; there are few such events in each interval, and the rest are counted together.
 
 #include <chrono>
 #include <condition_variable>

@@ -22,6 +22,12 @@ struct Refusal {
     const access::Caller& caller;
     /// SHA-256 fingerprint of a certificate that was refused, in hexadecimal; empty where there was none.
     std::string_view certificate_sha256{};
+    /// Which of the causes that share a code it was, as a short word of a fixed set; empty where a code has
+    /// one cause.
+    std::string_view cause{};
+    /// An access key id that was named and that nobody has, visible characters alone; empty for none. That of
+    /// a key that there is stands in `caller`.
+    std::string_view unknown_access_key_id{};
 };
 
 /// Thread-safe.

@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 
+#include "daemon/base/base64url.hpp"
 #include "daemon/base/errors.hpp"
 
 namespace coffer::secrets {
@@ -68,16 +69,10 @@ std::string to_base64url(ByteView bytes) {
 }
 
 std::optional<Bytes> from_base64url(std::string_view text) {
-    std::string padded(text);
-    std::ranges::replace(padded, '-', '+');
-    std::ranges::replace(padded, '_', '/');
-    const std::size_t padding = (4 - padded.size() % 4) % 4;
-    padded.append(padding, '=');
-    Bytes bytes(padded.size() / 4 * 3 + 1);
-    const int length = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(padded.data()),
-                                       static_cast<int>(padded.size()));
-    if (length < static_cast<int>(padding)) return std::nullopt;
-    bytes.resize(static_cast<std::size_t>(length) - padding);
+    const auto size = base64url_size(text);
+    if (!size) return std::nullopt;
+    Bytes bytes(*size);
+    read_base64url(text, bytes);
     return bytes;
 }
 

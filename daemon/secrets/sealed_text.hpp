@@ -21,7 +21,8 @@ inline constexpr std::size_t kGcmTagBytes = 16;
 
 /// RFC 4648, section 5, without padding.
 [[nodiscard]] std::string to_base64url(ByteView bytes);
-/// Nothing for a text with other characters.
+/// Nothing for every text that to_base64url() does not make: a token has no second form
+/// (daemon/base/base64url.hpp).
 [[nodiscard]] std::optional<Bytes> from_base64url(std::string_view text);
 
 }  // namespace coffer::secrets

@@ -176,6 +176,7 @@ void Connection::recognise_caller() {
     server.callers->recognise(*caller_.certificate, recognition_);
     caller_.rights = recognition_.rights;
     caller_.refusal = recognition_.refusal;
+    caller_.refused = recognition_.refused;
 }
 
 /// A token is opened once; what its session may do is asked for every request, as of the certificate.
@@ -208,6 +209,7 @@ void Connection::take_request(std::unique_ptr<v1::Request> request) {
         recognise_session(request->session_token());
         context.caller.rights = session_.rights;
         context.caller.refusal = session_.refusal;
+        context.caller.refused = session_.refused;
         context.caller.session = session_.session;
         context.caller.session_expired = session_.expired;
         if (session_.session) context.caller.access_key_id = session_.session->access_key_id;

@@ -9,8 +9,7 @@
 
 namespace coffer::sts {
 
-/// RFC 4648, section 5, without padding. Nothing for a text with other characters ('=', blanks and line ends
-/// among them), of a length that none can have, or with bits set behind the last byte.
+/// Nothing for a text that base64url_size() (daemon/base/base64url.hpp) does not take.
 [[nodiscard]] std::optional<crypto::SecretBytes> decode_base64url(std::string_view text);
 
 }  // namespace coffer::sts

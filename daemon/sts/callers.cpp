@@ -9,6 +9,7 @@ namespace coffer::sts {
 using access::Recognition;
 using boost::asio::awaitable;
 using iam::Credential;
+using iam::CredentialFault;
 using iam::CredentialState;
 
 namespace {
@@ -25,6 +26,13 @@ bool may_present(const access::Session& session, const access::CertificateIdenti
     const bool user = holder.rights && holder.rights->principal.type == access::PrincipalType::user;
     if (user && holder.rights->principal.id == session.origin) return true;
     return session.origin == certificate_origin(certificate);
+}
+
+CredentialFault fault_of(const std::optional<iam::Directory::KeyOwner>& owner, Timestamp now) {
+    if (!owner) return CredentialFault::no_such_key;
+    if (!owner->key->active) return CredentialFault::inactive_key;
+    return iam::suspension_of(*owner->user, now).empty() ? CredentialFault::none
+                                                         : CredentialFault::suspended_user;
 }
 
 std::shared_ptr<const crypto::SecretBytes> share(crypto::SecretBytes secret) {
@@ -54,6 +62,7 @@ void Callers::recognise_session(std::string_view token, const access::Certificat
     if (known.rights && !may_present(*known.session, certificate, holder)) {
         const bool stranger = !holder.rights && known.session->federated_provider.empty();
         known.rights = nullptr;
+        known.refused = nullptr;  // the certificate's owner is not the session's
         known.expires.reset();
         known.refusal = stranger ? holder.refusal : "its session token is for another certificate's owner";
     }
@@ -86,8 +95,10 @@ std::shared_ptr<const Callers::KnownSession> Callers::known_session(const std::s
     return shared;
 }
 
-Credential Callers::unknown(std::string access_key_id) const {
+Credential Callers::unknown(std::string access_key_id, CredentialFault fault, bool exists) const {
     Credential credential;
+    credential.fault = fault;
+    credential.exists = exists;
     credential.secret = share(parts_.tokens.made_up(access_key_id));
     credential.access_key_id = std::move(access_key_id);
     credential.refusal = "the access key is not known, or not active";
@@ -98,7 +109,10 @@ awaitable<Credential> Callers::find(std::string access_key_id, std::optional<std
                                     Deadline deadline) {
     if (session_token) {
         const auto known = known_session(access_key_id, *session_token);
-        if (!known) co_return unknown(std::move(access_key_id));
+        if (!known) {
+            const bool exists = parts_.keeper.directory()->find_access_key(access_key_id).has_value();
+            co_return unknown(std::move(access_key_id), CredentialFault::wrong_token, exists);
+        }
         const auto& found = known->recognition;
         Credential credential;
         credential.secret = known->secret;
@@ -106,16 +120,16 @@ awaitable<Credential> Callers::find(std::string access_key_id, std::optional<std
         credential.access_key_id = std::move(access_key_id);
         credential.rights = found.rights;
         credential.refusal = found.refusal;
+        credential.refused = found.refused;
         credential.session = found.session;
         co_return credential;
     }
     const auto directory = parts_.keeper.directory();
     const auto owner = directory->find_access_key(access_key_id);
-    const bool good =
-        owner && owner->key->active && iam::suspension_of(*owner->user, parts_.clock.now()).empty();
-    if (!good) {
+    const auto fault = fault_of(owner, parts_.clock.now());
+    if (fault != CredentialFault::none) {
         secrets_.erase(access_key_id);
-        co_return unknown(std::move(access_key_id));
+        co_return unknown(std::move(access_key_id), fault, owner.has_value());
     }
     Credential credential;
     credential.secret = secrets_.find(access_key_id);
@@ -138,6 +152,10 @@ awaitable<Credential> Callers::find(std::string access_key_id, std::optional<std
     credential.access_key_id = std::move(access_key_id);
     credential.rights = standing->rights;
     credential.refusal = standing->refusal;
+    if (!credential.rights) {
+        credential.refused = std::make_shared<const access::Principal>(
+            directory->principal_of({iam::IamKind::user, owner->user->name}, {}));
+    }
     co_return credential;
 }
 

@@ -56,7 +56,8 @@ private:
     [[nodiscard]] std::shared_ptr<const KnownSession> known_session(const std::string& access_key_id,
                                                                     const std::string& token);
     [[nodiscard]] std::shared_ptr<const KnownSession> fresh_session(const std::string& token) const;
-    [[nodiscard]] iam::Credential unknown(std::string access_key_id) const;
+    [[nodiscard]] iam::Credential unknown(std::string access_key_id, iam::CredentialFault fault,
+                                          bool exists) const;
 
     const CallersParts parts_;
     BoundedCache<crypto::SecretBytes> secrets_{kSecretsMax};  ///< by access key id

@@ -150,6 +150,64 @@ void require_not_forbidden(const StsWork& work) {
     access::refuse(context, decision, "*", caller, work.now);
 }
 
+/// Nobody has a device here, so no code is right; and whoever sends one must not think that it was checked.
+template <class Request>
+void require_no_mfa(const Request& request) {
+    if (!request.has_serial_number() && !request.has_token_code()) return;
+    if (!request.has_serial_number() || !request.has_token_code()) {
+        throw access::AccessDenied(
+            "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.");
+    }
+    throw access::AccessDenied(
+        "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial "
+        "number "
+        "is valid and associated with this user.");
+}
+
+/// The role that a certificate gives its owner, for whom no other credentials were shown; null for everybody
+/// else.
+const Role* role_of_certificate(const StsWork& work) {
+    const auto& caller = work.call.caller;
+    const auto& principal = caller.rights->principal;
+    if (principal.type != PrincipalType::assumed_role || caller.session || !caller.certificate)
+        return nullptr;
+    const auto* role = find_role(work.directory, principal.issuer_arn);
+    if (role == nullptr) throw access::AccessDenied("The role " + principal.issuer_arn + " is gone");
+    return role;
+}
+
+/// As AWS IAM Roles Anywhere gives whoever shows a certificate the credentials of a role: the same role,
+/// under the same name, for nobody else.
+Session session_of_certificate(const StsWork& work, const Role& role,
+                               const v1::GetSessionTokenRequest& request) {
+    const auto& caller = work.call.caller;
+    const auto seconds = request.has_duration_seconds() ? request.duration_seconds() : kDefaultRoleSeconds;
+    require_duration(role, seconds);
+    Session session;
+    const auto& id = caller.rights->principal.id;
+    session.name = id.substr(id.find(':') + 1);
+    session.issuer_id = role.id;
+    session.issuer_arn = caller.rights->principal.issuer_arn;
+    session.origin = origin_of(caller);
+    session.issued = work.now;
+    session.expires = work.now + std::chrono::seconds(seconds);
+    return session;
+}
+
+Session session_of_user(const StsWork& work, const v1::GetSessionTokenRequest& request) {
+    const auto& principal = work.call.caller.rights->principal;
+    Session session;
+    session.type = PrincipalType::user;
+    session.issuer_id = principal.id;
+    session.issuer_arn = principal.arn;
+    session.origin = principal.id;
+    session.issued = work.now;
+    session.expires =
+        work.now + std::chrono::seconds(request.has_duration_seconds() ? request.duration_seconds()
+                                                                       : kDefaultUserSeconds);
+    return session;
+}
+
 }  // namespace
 
 v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequest& request) {
@@ -162,6 +220,7 @@ v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequ
     set_source_identity(request, caller, session);
 
     work.call.record->concerns(request.role_arn());
+    require_no_mfa(request);
     const Admission admission(work, request, role, session);
     if (request.tags_size() > 0) admission.require(Action::sts_tag_session, seconds);
     if (!session.source_identity.empty()) admission.require(Action::sts_set_source_identity, seconds);
@@ -172,6 +231,7 @@ v1::AssumeRoleResponse assume_role(const StsWork& work, const v1::AssumeRoleRequ
     set_policies(request, work.directory, session);
 
     session.issuer_id = role->id;
+    session.issuer_arn = iam::arn_of(work.directory.account(), *role);
     session.origin = origin_of(caller);
     session.issued = work.now;
     session.expires = work.now + std::chrono::seconds(seconds);
@@ -205,20 +265,14 @@ v1::GetCallerIdentityResponse get_caller_identity(const StsWork& work,
 v1::GetSessionTokenResponse get_session_token(const StsWork& work,
                                               const v1::GetSessionTokenRequest& request) {
     const auto& caller = work.call.caller;
-    const auto& principal = caller.rights->principal;
-    if (principal.type != PrincipalType::user || caller.session) {
+    const auto* role = role_of_certificate(work);
+    if (role == nullptr && (caller.rights->principal.type != PrincipalType::user || caller.session)) {
         throw access::AccessDenied("Cannot call GetSessionToken with session credentials");
     }
+    require_no_mfa(request);
     require_not_forbidden(work);
-    Session session;
-    session.type = PrincipalType::user;
-    session.issuer_id = principal.id;
-    session.origin = principal.id;
-    session.issued = work.now;
-    session.expires =
-        work.now + std::chrono::seconds(request.has_duration_seconds() ? request.duration_seconds()
-                                                                       : kDefaultUserSeconds);
-    const auto made = work.tokens.make(std::move(session));
+    const auto made = work.tokens.make(role == nullptr ? session_of_user(work, request)
+                                                       : session_of_certificate(work, *role, request));
     v1::GetSessionTokenResponse response;
     put_credentials(made, *response.mutable_credentials());
     work.call.record->response_elements =

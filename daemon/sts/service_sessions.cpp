@@ -65,6 +65,7 @@ NewSession begin_service_session(const iam::Directory& directory, const SessionT
     access::Session session;
     session.name = fitting_session_name(wanted.session_name);
     session.issuer_id = role.id;
+    session.issuer_arn = iam::arn_of(directory.account(), role);
     session.issued = now;
     session.expires = now + wanted.duration;
     return tokens.make(std::move(session));

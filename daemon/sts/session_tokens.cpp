@@ -92,6 +92,7 @@ std::string to_text(const Session& session) {
     auto object = packed(session);
     if (session.type == access::PrincipalType::user) object["user"] = true;
     object["issuer"] = session.issuer_id;
+    if (!session.issuer_arn.empty()) object["arn"] = session.issuer_arn;
     if (!session.name.empty()) object["name"] = session.name;
     object["origin"] = session.origin;
     if (!session.federated_provider.empty()) object["provider"] = session.federated_provider;
@@ -107,6 +108,7 @@ Session read(std::string_view text) {
     Session session;
     session.type = fields.flag("user") ? access::PrincipalType::user : access::PrincipalType::assumed_role;
     session.issuer_id = fields.text("issuer");
+    if (const auto* arn = fields.optional_text("arn")) session.issuer_arn = *arn;
     if (const auto* name = fields.optional_text("name")) session.name = *name;
     session.origin = fields.text("origin");
     if (const auto* provider = fields.optional_text("provider")) session.federated_provider = *provider;

@@ -125,6 +125,7 @@ v1::AssumeRoleWithWebIdentityResponse assume_role_with_web_identity(
     set_policies(request, work.directory, session);
 
     session.issuer_id = role->id;
+    session.issuer_arn = iam::arn_of(account, *role);
     session.federated_provider = provider_arn(account, identity.provider->name());
     const auto& certificate = work.call.caller.certificate;
     if (certificate) session.origin = certificate_origin(*certificate);

@@ -36,6 +36,12 @@ asio::awaitable<iam::Credential> TestCredentials::find(std::string access_key_id
         const auto found = tokens_.find(*session_token);
         credential.state = found == tokens_.end() ? iam::CredentialState::unknown : found->second;
     }
+    if (access_key_id == kInactiveKeyId) credential.fault = iam::CredentialFault::inactive_key;
+    credential.exists = access_key_id == kAccessKeyId || access_key_id == kInactiveKeyId;
+    if (!credential.exists) credential.fault = iam::CredentialFault::no_such_key;
+    if (session_token && credential.state == iam::CredentialState::unknown) {
+        credential.fault = iam::CredentialFault::wrong_token;
+    }
     const bool known = credential.state != iam::CredentialState::unknown;
     credential.secret = std::make_shared<const crypto::SecretBytes>(
         crypto::SecretBytes::copy_of(known ? kSecretAccessKey : std::string_view("made up")));

@@ -25,6 +25,8 @@
 namespace coffer::testing {
 
 inline constexpr std::string_view kAccessKeyId = "AKIAIOSFODNN7EXAMPLE";
+/// Of a key that there is, and that is not active.
+inline constexpr std::string_view kInactiveKeyId = "AKIAINACTIVE7EXAMPLE";
 inline constexpr std::string_view kSecretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 inline constexpr std::string_view kRegion = "eu-test-1";
 

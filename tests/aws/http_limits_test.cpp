@@ -162,9 +162,13 @@ TEST(AwsHttpLimits, SlowRequestsEnd) {
     HttpsClient client(aws.server());
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
     const auto response = client.receive();
-    EXPECT_EQ(response.result_int(), 503U);
+    EXPECT_EQ(response.result_int(), 408U);
+    EXPECT_NE(response.body().find(R"({"__type":"RequestTimeout",)"), std::string::npos) << response.body();
     EXPECT_EQ(response["Connection"], "close");
     EXPECT_TRUE(client.is_ended());
+    // An empty line behind a body begins nothing that would be answered.
+    HttpsClient other(aws.server());
+    EXPECT_EQ(other.ask(aws.sign({}) + "\r\n").result_int(), 200U);
 }
 
 TEST(AwsHttpLimits, StrangersMayNotStay) {

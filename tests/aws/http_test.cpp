@@ -111,6 +111,24 @@ TEST(AwsHttp, RefusedSignatures) {
               std::string::npos);
 }
 
+TEST(AwsHttp, RefusalsNameTheKeyAndTheCauseToOperatorsAlone) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto ask = [&](const ClientRequest& request) { return error_of(client.ask(aws.sign(request))); };
+    const auto unknown = ask({.access_key_id = "AKIAI44QH8DHBEXAMPLE"});
+    EXPECT_EQ(ask({.access_key_id = std::string(testing::kInactiveKeyId)}), unknown);
+    EXPECT_EQ(ask({.token = "nonsense"}), unknown);
+    EXPECT_EQ(ask({.access_key_id = "AKIA-\xc3\xa9"}), unknown);
+    static_cast<void>(ask({.secret = "another"}));
+    static_cast<void>(ask({.region = "us-east-1"}));
+    EXPECT_EQ(
+        aws.server().turned_away.causes(),
+        (std::vector<std::string>{
+            "no_such_key key  unknown AKIAI44QH8DHBEXAMPLE", "inactive_key key AKIAINACTIVE7EXAMPLE unknown ",
+            "wrong_token key AKIAIOSFODNN7EXAMPLE unknown ", "no_access_key_id key  unknown ",
+            "wrong_signature key AKIAIOSFODNN7EXAMPLE unknown ", "wrong_region key  unknown "}));
+}
+
 TEST(AwsHttp, SessionTokens) {
     AwsServer aws;
     aws.credentials.set_token("good", iam::CredentialState::good);
@@ -272,6 +290,63 @@ TEST(AwsHttp, UnknownOperationsAndPaths) {
     EXPECT_EQ(client.ask(aws.sign({.target = "/other"})).result_int(), 404U);
     EXPECT_EQ(client.ask(aws.sign({.target = "/%2e"})).result_int(), 404U);
     EXPECT_EQ(client.ask(aws.sign({.method = "PUT"})).result_int(), 404U);
+    EXPECT_TRUE(aws.seen.all().empty());
+}
+
+TEST(AwsHttp, TargetsInAbsoluteForm) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    const auto with_target = [](std::string bytes, const std::string& target) {
+        return bytes.replace(bytes.find(" / HTTP") + 1, 1, target);
+    };
+    // RFC 9112, 3.2.2; the host in either case, and no path for the root (RFC 9110, 4.2.3).
+    for (const auto* target :
+         {"https://localhost:8443/", "https://localhost:8443", "HTTPS://LOCALHOST:8443/"}) {
+        EXPECT_EQ(client.ask(with_target(aws.sign({}), target)).result_int(), 200U) << target;
+    }
+    EXPECT_EQ(client.ask(with_target(aws.sign({}), "https://localhost:8443/other")).result_int(), 404U);
+    auto form = sts_request();
+    form.method = "GET";
+    form.target = "/?" + std::exchange(form.body, "");
+    form.headers.clear();
+    auto bytes = aws.sign(form);
+    bytes.replace(bytes.find(" /?") + 1, 1, "https://localhost:8443");
+    EXPECT_EQ(client.ask(bytes).result_int(), 200U);
+    for (const auto* target :
+         {"https://other:8443/", "https://localhost:8443@other/", "https://localhost/"}) {
+        HttpsClient other(aws.server());
+        const auto response = other.ask(with_target(aws.sign({}), target));
+        EXPECT_EQ(response.result_int(), 400U) << target;
+        EXPECT_NE(response.body().find("name different hosts"), std::string::npos) << response.body();
+        EXPECT_TRUE(other.is_ended());
+    }
+}
+
+TEST(AwsHttp, AnEmptyLineBeforeARequestIsPassedOver) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    // RFC 9112, 2.2: before the first request, and behind a body.
+    EXPECT_EQ(client.ask("\r\n" + aws.sign({})).result_int(), 200U);
+    EXPECT_EQ(client.ask(aws.sign({}) + "\r\n").result_int(), 200U);
+    EXPECT_EQ(client.ask(aws.sign({})).result_int(), 200U);
+    for (const char c : "\r\n" + aws.sign({})) client.send(std::string(1, c));
+    EXPECT_EQ(client.receive().result_int(), 200U);
+    // One is enough for every client there is.
+    EXPECT_EQ(client.ask("\r\n\r\nPOST / HTTP/1.1\r\n\r\n").result_int(), 400U);
+}
+
+TEST(AwsHttp, BodiesThatTwoReadersUnderstandDifferently) {
+    AwsServer aws;
+    HttpsClient client(aws.server());
+    EXPECT_EQ(
+        error_of(client.ask(aws.sign({.body = R"({"SecretId":"x/none","SecretId":"x/a"})"}))),
+        R"(400 {"__type":"SerializationException","message":"A member comes more than once in one object of the request body"})");
+    auto form = sts_request();
+    form.body = "Action=GetCallerIdentity&Action=AssumeRole&Version=2011-06-15";
+    const auto response = client.ask(aws.sign(form));
+    EXPECT_EQ(response.result_int(), 400U);
+    EXPECT_NE(response.body().find("<Code>InvalidParameterValue</Code>"), std::string::npos)
+        << response.body();
     EXPECT_TRUE(aws.seen.all().empty());
 }
 

@@ -30,6 +30,18 @@ std::string refusal(std::string_view text) {
     }
 }
 
+template <class Message>
+std::string invalid(std::string_view text) {
+    try {
+        (void)read<Message>(text);
+        return "accepted";
+    } catch (const RequestRefused& refused) {
+        EXPECT_EQ(refused.name(), "ValidationException");
+        EXPECT_EQ(refused.status(), 400U);
+        return refused.what();
+    }
+}
+
 std::string written(const google::protobuf::Message& message) {
     Bytes out;
     write_json(message, out);
@@ -53,16 +65,71 @@ TEST(AwsJsonReader, EveryKindOfMember) {
     EXPECT_EQ(read<v1::DeleteSecretRequest>(R"({"RecoveryWindowInDays":7.0})").recovery_window_in_days(), 7);
 }
 
-TEST(AwsJsonReader, AbsentNullUnknownAndTwice) {
+TEST(AwsJsonReader, AbsentNullAndUnknown) {
     EXPECT_FALSE(read<v1::UpdateSecretRequest>("").has_description());
     EXPECT_FALSE(read<v1::UpdateSecretRequest>("{}").has_description());
     EXPECT_FALSE(read<v1::UpdateSecretRequest>(R"({"Description":null})").has_description());
     EXPECT_TRUE(read<v1::UpdateSecretRequest>(R"({"Description":""})").has_description());
     EXPECT_EQ(read<v1::UpdateSecretRequest>(R"({"Other":[{"x":1}],"SecretId":"a"})").secret_id(), "a");
     EXPECT_FALSE(read<v1::UpdateSecretRequest>(R"({"secretId":"a","secret_id":"b"})").has_secret_id());
-    EXPECT_EQ(read<v1::UpdateSecretRequest>(R"({"SecretId":"a","SecretId":"b"})").secret_id(), "b");
     EXPECT_EQ(read<v1::PutSecretValueRequest>(R"({"SecretString":"a\u0000b"})").secret_string(),
               std::string("a\0b", 3));
+}
+
+TEST(AwsJsonReader, MembersThatComeTwiceAreRefused) {
+    for (const auto* text :
+         {R"({"SecretId":"x/none","SecretId":"x/a"})", R"({"SecretId":"a","SecretId":"a"})",
+          R"({"SecretId":"a","Secret\u0049d":"b"})", R"({"SecretId":null,"SecretId":"a"})",
+          R"({"SecretId":"a","Other":1,"Other":1})", R"({"SecretId":"a","Other":[{"x":{"y":1,"y":2}}]})",
+          R"({"SecretId":"a","Tags":[{"Key":"k","Value":"v","Key":"l"}]})"}) {
+        EXPECT_EQ(refusal<v1::TagResourceRequest>(text),
+                  "A member comes more than once in one object of the request body")
+            << text;
+    }
+    // The same name in several objects is none that comes twice.
+    EXPECT_EQ(read<v1::TagResourceRequest>(
+                  R"({"SecretId":"a","Tags":[{"Key":"k"},{"Key":"k"}],"Other":{"SecretId":"b"}})")
+                  .tags_size(),
+              2);
+}
+
+/// The words are AWS's of Amazon Coral services for a list that is too short (see docs of the shape's `min`).
+TEST(AwsJsonReader, ListsThatMustNotBeEmpty) {
+    const auto refused = [](const std::string& member) {
+        return "1 validation error detected: Value '[]' at '" + member +
+               "' failed to satisfy constraint: Member must have length greater than or equal to 1";
+    };
+    EXPECT_EQ(invalid<v1::PutSecretValueRequest>(R"({"SecretId":"a","VersionStages":[]})"),
+              refused("versionStages"));
+    EXPECT_EQ(invalid<v1::BatchGetSecretValueRequest>(R"({"SecretIdList":[]})"), refused("secretIdList"));
+    EXPECT_EQ(invalid<v1::CreateSecretRequest>(R"({"AddReplicaRegions":[]})"), refused("addReplicaRegions"));
+    EXPECT_EQ(invalid<v1::RemoveRegionsFromReplicationRequest>(R"({"RemoveReplicaRegions":[]})"),
+              refused("removeReplicaRegions"));
+    EXPECT_EQ(invalid<v1::ListSecretsRequest>(R"({"Filters":[{"Key":"name","Values":[]}]})"),
+              refused("filters.1.member.values"));
+    EXPECT_EQ(invalid<v1::TagResourceRequest>(R"({"SecretId":"a","Tags":[]})"), refused("tags"));
+    EXPECT_EQ(invalid<v1::UntagResourceRequest>(R"({"SecretId":"a","TagKeys":[]})"), refused("tagKeys"));
+    // The model has no minimum, and none of them is required.
+    EXPECT_EQ(invalid<v1::CreateSecretRequest>(R"({"Tags":[]})"), "accepted");
+    EXPECT_EQ(invalid<v1::ListSecretsRequest>(R"({"Filters":[]})"), "accepted");
+    EXPECT_EQ(invalid<v1::PutSecretValueRequest>(R"({"VersionStages":null})"), "accepted");
+}
+
+TEST(AwsJsonReader, FilterValuesHaveThePatternOfAwssModel) {
+    const auto of = [](const std::string& value) {
+        return invalid<v1::ListSecretsRequest>(R"({"Filters":[{"Key":"name","Values":["fine",")" + value +
+                                               "\"]}]}");
+    };
+    EXPECT_EQ(
+        of("a*"),
+        "1 validation error detected: Value '[fine, a*]' at 'filters.1.member.values' failed to satisfy "
+        "constraint: Member must satisfy constraint: [Member must have length less than or equal to 512, "
+        "Member must satisfy regular expression pattern: ^\\!?[a-zA-Z0-9 :_@\\/\\+\\=\\.\\-\\!]*$]");
+    for (const auto* value : {"100%", "a,b", "gr\u00f6\u00dfe", "a\\nb", "(a)", "#", "a'b"}) {
+        EXPECT_NE(of(value), "accepted") << value;
+    }
+    for (const auto* value : {"", "!a", "a b:c_d@e/f+g=h.i-j!k", "AZ09"})
+        EXPECT_EQ(of(value), "accepted") << value;
 }
 
 TEST(AwsJsonReader, WrongTypes) {
@@ -110,6 +177,16 @@ TEST(AwsJsonReader, WhatIsNotJson) {
             refusal<v1::GetSecretValueRequest>(text).starts_with("Could not parse request body into json: "))
             << text;
     }
+}
+
+TEST(AwsJsonReader, WhatIsNotUtf8IsSaidToBeSo) {
+    for (const auto* text : {"{\"SecretId\":\"\xff\"}", "{\"SecretId\":\"\xc0\x80\"}",
+                             "{\"SecretId\":\"\xed\xa0\x80\"}", "\xff"}) {
+        EXPECT_EQ(refusal<v1::GetSecretValueRequest>(text),
+                  "Could not parse request body into json: it is not UTF-8");
+    }
+    EXPECT_NE(refusal<v1::GetSecretValueRequest>("{"),
+              "Could not parse request body into json: it is not UTF-8");
 }
 
 TEST(AwsJsonWriter, EveryKindOfMember) {

@@ -69,6 +69,16 @@ TEST(AwsQueryReader, FormsAreBounded) {
     EXPECT_THROW((void)parse_query(std::string(256, '&')), RequestRefused) << "of requests in JSON as well";
 }
 
+TEST(AwsQueryReader, ParametersThatComeTwiceAreRefused) {
+    EXPECT_EQ(refusal_of("Action=GetCallerIdentity&Action=AssumeRole"),
+              "InvalidParameterValue: The parameter 'Action' comes more than once");
+    EXPECT_EQ(refusal_of("RoleArn=a&RoleArn=a"),
+              "InvalidParameterValue: The parameter 'RoleArn' comes more than once");
+    EXPECT_EQ(refusal_of("Tags.member.1.Key=a&Tags.member.%31.Key=b"),
+              "InvalidParameterValue: The parameter 'Tags.member.1.Key' comes more than once");
+    EXPECT_EQ(refusal_of("Tags.member.1.Key=a&Tags.member.2.Key=a"), "none");
+}
+
 TEST(AwsXmlWriter, Response) {
     v1::AssumeRoleResponse response;
     response.mutable_credentials()->set_access_key_id("ASIAIOSFODNN7EXAMPLE");

@@ -123,6 +123,29 @@ coffer iam update-assume-role-policy --role-name app --policy-document \
 expect_contains "or as a role" "assumed-role/app/coffer" \
   "$(env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONFIG_FILE="$work/aws-config" AWS_SHARED_CREDENTIALS_FILE=/dev/null \
     /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" sts get-caller-identity)"
+session=$(/usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" sts assume-role --role-arn arn:aws:iam::111122223333:role/app \
+  --role-session-name job-7 --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text)
+read -r session_key session_secret session_token <<<"$session"
+in_session() {
+  env AWS_ACCESS_KEY_ID="$session_key" AWS_SECRET_ACCESS_KEY="$session_secret" AWS_SESSION_TOKEN="$session_token$1" \
+    /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" "${@:2}"
+}
+expect_contains "a session" "assumed-role/app/job-7" "$(in_session "" sts get-caller-identity)"
+for more in A B / - =; do
+  expect_refused "its token with $more appended" "(InvalidClientTokenId)" in_session "$more" sts get-caller-identity
+done
+coffer iam revoke-sessions --role-name app >/dev/null
+expect_refused "that was revoked" \
+  "User: arn:aws:sts::111122223333:assumed-role/app/job-7 is not authorized to perform: secretsmanager:GetSecretValue because the sessions of role 'app'" \
+  in_session "" secretsmanager get-secret-value --secret-id aws/a
+revoked=$(journal | grep -a '"eventName":"GetSecretValue"' | grep -a "were revoked" | tail -1)
+expect_contains "its event says whose it is" '"userIdentity":{"type":"AssumedRole","principalId":"AROA' "$revoked"
+expect_contains "with its ARN" '"arn":"arn:aws:sts::111122223333:assumed-role/app/job-7"' "$revoked"
+expect_contains "and its key" "\"accessKeyId\":\"$session_key\"" "$revoked"
+expect_contains "and its role" '"sessionIssuer":{"type":"Role"' "$revoked"
+expect_refused "a second factor" "MultiFactorAuthentication failed, unable to validate MFA code." \
+  /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" sts get-session-token \
+  --serial-number arn:aws:iam::111122223333:mfa/demo --token-code 123456
 expect_equal "with them again" second "$(sm get-secret-value --secret-id aws/a --query SecretString --output text)"
 
 expect_contains "the event names the access key" "\"accessKeyId\":\"$AWS_ACCESS_KEY_ID\"" \

@@ -62,6 +62,7 @@ what "nothing of them is stored"
 with alice coffer sts assume-role --role-arn "$role" --role-session-name limited --policy \
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"arn:aws:secretsmanager:*:*:secret:sts/a-*"}]}' \
   >"$work/limited.json"
+in_session_of_app_as_bob() { with bob coffer --session "$work/app.json" get sts/a; }
 in_session() { with "$1" coffer --session "$work/limited.json" "${@:2}"; }
 expect_equal "what the session policy leaves" value "$(in_session alice get sts/a)"
 expect_refused "what it takes away" "assumed-role/reader/limited is not authorized to perform: secretsmanager:GetSecretValue" \
@@ -69,7 +70,9 @@ expect_refused "what it takes away" "assumed-role/reader/limited is not authoriz
 expect_refused "because of it" "no session policy allows" in_session alice get sts/b
 expect_refused "over another certificate" "for another certificate's owner" in_session bob get sts/a
 coffer iam revoke-sessions --role-name reader >/dev/null
-expect_refused "revoked" "the sessions of role 'reader' that were issued before" in_session alice get sts/a
+expect_refused "revoked" \
+  "User: arn:aws:sts::$account:assumed-role/reader/limited is not authorized to perform: secretsmanager:GetSecretValue because the sessions of role 'reader' that were issued before" \
+  in_session alice get sts/a
 expect_equal "a session that is begun later is good" value "$(as_reader coffer get sts/a)"
 
 # ---- a disabled role ------------------------------------------------------------------------
@@ -90,6 +93,22 @@ expect_contains "the event is of STS" sts.amazonaws.com "$events"
 events=$(coffer audit search --action GetSecretValue --output json)
 expect_contains "reads by a session name its role" '"sessionIssuer"' "$events"
 expect_contains "and are AssumedRole's" '"AssumedRole"' "$events"
+
+# ---- credentials of a role that a certificate is mapped to -----------------------------------------------------
+
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=app" \
+  -keyout "$work/app.key" -out "$work/app.csr" 2>/dev/null
+COFFER_CLIENT_SAN="URI:spiffe://coffer.local/app" openssl ca -batch -notext -config "$state/tls/ca.cnf" -extensions client \
+  -in "$work/app.csr" -out "$work/app.crt" 2>/dev/null
+coffer iam add-role-identity --role-name reader --identity "Kind=spiffe,Value=spiffe://coffer.local/app" >/dev/null
+expect_contains "the role is had by the certificate" "assumed-role/reader/app" "$(with app coffer sts get-caller-identity)"
+with app coffer sts get-session-token >"$work/app.json"
+expect_contains "and in a session of it" "assumed-role/reader/app" \
+  "$(with app coffer --session "$work/app.json" sts get-caller-identity)"
+expect_equal "which may what the role may" value "$(with app coffer --session "$work/app.json" get sts/a)"
+expect_refused "but begin no other" "with session credentials" with app coffer --session "$work/app.json" sts get-session-token
+expect_refused "over another certificate" "for another certificate's owner" in_session_of_app_as_bob
+expect_contains "as the SDKs expect it" '"AccessKeyId": "ASIA' "$(with app coffer aws-credentials)"
 
 # ---- access keys ---------------------------------------------------------------------------------------------------
 

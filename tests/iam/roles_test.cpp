@@ -51,6 +51,8 @@ TEST_F(Roles, ADisabledOneIsNobody) {
     disable.set_role_name("app");
     static_cast<void>(world_.call(disable_role, disable));
     EXPECT_EQ(owner(), "role 'app' is disabled");
+    EXPECT_EQ(world_.recognise(spiffe("spiffe://t/app")).refused->arn,
+              "arn:aws:sts::111122223333:assumed-role/app/app");
     EXPECT_EQ(of(session()).refusal, "role 'app' is disabled");
     v1::GetRoleRequest get;
     get.set_role_name("app");
@@ -112,6 +114,17 @@ TEST_F(Roles, ARoleThatIsMadeAgainHasNotTheOldSessions) {
     static_cast<void>(world_.call(delete_role, remove));
     world_.role("app");
     EXPECT_THAT(of(old).refusal, HasSubstr("was deleted"));
+    EXPECT_EQ(of(old).refused->id, old.issuer_id + ":s1");
+    EXPECT_EQ(of(old).refused->arn, "") << "a token of before does not say";
+    auto named = old;
+    named.issuer_arn = "arn:aws:iam::111122223333:role/path/app";
+    EXPECT_EQ(of(named).refused->type, access::PrincipalType::assumed_role);
+    EXPECT_EQ(of(named).refused->arn, "arn:aws:sts::111122223333:assumed-role/app/s1");
+    EXPECT_EQ(of(named).refused->issuer_arn, "arn:aws:iam::111122223333:role/path/app");
+    named.type = access::PrincipalType::user;
+    named.issuer_arn = "arn:aws:iam::111122223333:user/path/gone";
+    EXPECT_EQ(of(named).refused->arn, "arn:aws:iam::111122223333:user/path/gone");
+    EXPECT_EQ(of(named).refused->name, "gone");
     EXPECT_TRUE(of(session()).rights);
 }
 
@@ -129,6 +142,10 @@ TEST_F(Roles, RevokingEndsOlderSessions) {
     EXPECT_DOUBLE_EQ(world_.call(revoke_sessions, revoke).sessions_valid_from(), 1'790'000'005.0);
     EXPECT_EQ(of(old).refusal,
               "the sessions of role 'app' that were issued before 2026-09-21T14:13:25Z were revoked");
+    ASSERT_TRUE(of(old).refused);
+    EXPECT_EQ(of(old).refused->arn, "arn:aws:sts::111122223333:assumed-role/app/s1");
+    EXPECT_EQ(of(old).refused->id, old.issuer_id + ":s1");
+    EXPECT_FALSE(of(session()).refused);
     EXPECT_TRUE(of(session()).rights);
     revoke.set_user_name("root");
     EXPECT_THAT(refusal_of([&] { static_cast<void>(world_.call(revoke_sessions, revoke)); }),

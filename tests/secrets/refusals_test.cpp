@@ -98,6 +98,76 @@ TEST_F(RefusalsTest, WhoIsAnotherOrForAnotherReasonIsToldApart) {
     }
 }
 
+TEST_F(RefusalsTest, ReasonsAndKeysAreToldApart) {
+    auto keyed = caller("");
+    keyed.access_key_id = "AKIAIOSFODNN7EXAMPLE";
+    auto other = caller("");
+    other.access_key_id = "AKIAI44QH8DHBEXAMPLE";
+    const auto refuse = [](RefusalJournal& recorder, const access::Caller& by, std::string_view cause,
+                           std::string_view unknown = {}) {
+        recorder.refused({RefusedKind::request,
+                          "UnrecognizedClientException",
+                          "The security token ...",
+                          by,
+                          {},
+                          cause,
+                          unknown});
+    };
+    {
+        const auto recorder = this->recorder();
+        for (int i = 0; i < 3; ++i) refuse(*recorder, keyed, "inactive_key");
+        refuse(*recorder, keyed, "wrong_token");
+        refuse(*recorder, other, "inactive_key");
+        // Ids that nobody has are the attacker's to choose: they make no groups.
+        for (int i = 0; i < 100; ++i) {
+            refuse(*recorder, caller(""), "no_such_key", "AKIANOBODY" + std::to_string(100000 + i));
+        }
+        refuse(*recorder, caller("", "10.0.0.9"), "no_such_key", std::string(100, 'A'));
+    }
+    std::map<std::string, int> counts;
+    for (const auto& event : recorded()) {
+        const auto& details = event.at("additionalEventData").as_object().at("details").as_object();
+        const auto& identity = event.at("userIdentity").as_object();
+        EXPECT_EQ(identity.at("type").as_string(), "Unknown");
+        const auto text = [](const json::object& object, const char* name) {
+            const auto* value = object.if_contains(name);
+            return value == nullptr ? std::string() : std::string(value->as_string());
+        };
+        counts[text(details, "cause") + " " + text(identity, "accessKeyId") + " " +
+               text(details, "unknownAccessKeyId")] += details.at("count").to_number<int>();
+    }
+    EXPECT_EQ(counts, (std::map<std::string, int>{{"inactive_key AKIAIOSFODNN7EXAMPLE ", 3},
+                                                  {"wrong_token AKIAIOSFODNN7EXAMPLE ", 1},
+                                                  {"inactive_key AKIAI44QH8DHBEXAMPLE ", 1},
+                                                  {"no_such_key  AKIANOBODY100000", 100},
+                                                  {"no_such_key  " + std::string(32, 'A'), 1}}));
+}
+
+TEST_F(RefusalsTest, ARevokedSessionIsNamed) {
+    auto revoked = caller("arn:aws:sts::111122223333:assumed-role/app/s1");
+    revoked.access_key_id = "ASIAIOSFODNN7EXAMPLE";
+    access::Principal principal;
+    principal.type = access::PrincipalType::assumed_role;
+    principal.arn = "arn:aws:sts::111122223333:assumed-role/app/s1";
+    principal.issuer_arn = "arn:aws:iam::111122223333:role/app";
+    principal.account = "111122223333";
+    principal.id = "AROAAAAAAAAAAAAAAAAAA:s1";
+    revoked.refused = std::make_shared<const access::Principal>(principal);
+    auto session = std::make_shared<access::Session>();
+    session->issued = clock_.now();
+    revoked.session = session;
+    recorder()->refused({RefusedKind::request, "ExpiredTokenException", "", revoked});
+    const auto events = recorded();
+    ASSERT_THAT(events, SizeIs(1));
+    const auto& identity = events[0].at("userIdentity").as_object();
+    EXPECT_EQ(identity.at("type").as_string(), "AssumedRole");
+    EXPECT_EQ(identity.at("arn").as_string(), principal.arn);
+    EXPECT_EQ(identity.at("accessKeyId").as_string(), "ASIAIOSFODNN7EXAMPLE");
+    const auto& context = identity.at("sessionContext").as_object();
+    EXPECT_EQ(context.at("sessionIssuer").as_object().at("userName").as_string(), "app");
+    EXPECT_TRUE(context.contains("attributes"));
+}
+
 TEST_F(RefusalsTest, ManyCallersDoNotMakeManyEvents) {
     {
         const auto recorder = this->recorder(3);

@@ -65,6 +65,13 @@ void Refused::refused(const secrets::Refusal& refusal) noexcept {
                        : refusal.kind == secrets::RefusedKind::connection ? "connection"
                                                                           : "handshake";
     lines_.push_back(std::string(kind) + " " + std::string(refusal.code) + " " + refusal.caller.principal);
+    causes_.push_back(std::string(refusal.cause) + " key " + refusal.caller.access_key_id + " unknown " +
+                      std::string(refusal.unknown_access_key_id));
+}
+
+std::vector<std::string> Refused::causes() const {
+    const std::lock_guard lock(mutex_);
+    return causes_;
 }
 
 std::vector<std::string> Refused::all() const {

@@ -50,10 +50,13 @@ class Refused final : public secrets::RefusalObserver {
 public:
     void refused(const secrets::Refusal& refusal) noexcept override;
     [[nodiscard]] std::vector<std::string> all() const;
+    /// "CAUSE key ID unknown ID" of each.
+    [[nodiscard]] std::vector<std::string> causes() const;
 
 private:
     mutable std::mutex mutex_;
     std::vector<std::string> lines_;
+    std::vector<std::string> causes_;
 };
 
 struct TestServerOptions {

@@ -9,6 +9,7 @@
 #include "daemon/iam/operations.hpp"
 #include "daemon/secrets/request_record.hpp"
 #include "daemon/sts/operations.hpp"
+#include "daemon/sts/session_origin.hpp"
 #include "tests/iam/iam_fixture.hpp"
 #include "tests/sts/sts_fixture.hpp"
 
@@ -342,6 +343,76 @@ TEST_F(AssumeRole, AUsersOwnSession) {
             static_cast<void>(get_session_token({world_.directory(), tokens_, within, world_.now}, {}));
         }),
         HasSubstr("Cannot call GetSessionToken with session credentials"));
+}
+
+/// As AWS IAM Roles Anywhere has it: a certificate that is mapped to a role is good for the role's
+/// credentials.
+TEST_F(AssumeRole, ACertificatesRoleHasCredentialsOfItself) {
+    v1::AddRoleIdentityRequest identity;
+    identity.set_role_name("deploy");
+    identity.mutable_identity()->set_kind("spiffe");
+    identity.mutable_identity()->set_value("spiffe://t/app");
+    static_cast<void>(world_.call(iam::add_role_identity, identity));
+    const auto certificate = iam::spiffe("spiffe://t/app");
+    auto call = world_.context_of("alice");
+    call.caller.rights = world_.recognise(certificate).rights;
+    ASSERT_TRUE(call.caller.rights);
+    call.caller.certificate = std::make_shared<const access::CertificateIdentity>(certificate);
+    const auto ask = [&](const secrets::CallContext& by, std::int64_t seconds = 0) {
+        v1::GetSessionTokenRequest request;
+        if (seconds > 0) request.set_duration_seconds(seconds);
+        return get_session_token({world_.directory(), tokens_, by, world_.now}, request);
+    };
+    const auto response = ask(call);
+    EXPECT_DOUBLE_EQ(response.credentials().expiration(), 1'790'000'000.0 + 3'600);
+    const auto within = in_session(response.credentials());
+    EXPECT_EQ(within.caller.rights->principal.arn, "arn:aws:sts::111122223333:assumed-role/deploy/app");
+    EXPECT_EQ(within.caller.rights->principal.id, call.caller.rights->principal.id);
+    EXPECT_TRUE(within.caller.rights->session.empty()) << "it may what the role may";
+    EXPECT_EQ(within.caller.session->origin, certificate_origin(certificate)) << "and is this certificate's";
+    EXPECT_THAT(iam::refusal_of([&] { static_cast<void>(ask(call, 3'601)); }),
+                HasSubstr("MaxSessionDuration"));
+    EXPECT_DOUBLE_EQ(ask(call, 900).credentials().expiration(), 1'790'000'000.0 + 900);
+    // Not with such credentials, over whichever certificate, and not by those of AssumeRole.
+    auto again = within;
+    again.caller.certificate = call.caller.certificate;
+    for (const auto& by : {within, again}) {
+        EXPECT_THAT(iam::refusal_of([&] { static_cast<void>(ask(by)); }),
+                    HasSubstr("Cannot call GetSessionToken with session credentials"));
+    }
+    call.caller.listener_policy = access::Policy::parse(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"secretsmanager:*","Resource":"*"}]})",
+        "listener", {.kind = access::DocumentKind::listener});
+    EXPECT_THAT(iam::refusal_of([&] { static_cast<void>(ask(call)); }), HasSubstr("VPC endpoint policy"));
+}
+
+/// The words are those that STS answered, as reports on the AWS CLI have them.
+TEST_F(AssumeRole, NobodyHasADeviceForASecondFactor) {
+    trust(trusting(kAlice, R"("sts:AssumeRole")"));
+    const auto call = world_.context_of("alice");
+    const std::string unknown =
+        "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial "
+        "number is "
+        "valid and associated with this user.";
+    const std::string half =
+        "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.";
+    auto assumed = request();
+    v1::GetSessionTokenRequest own;
+    const auto ask = [&] {
+        return iam::refusal_of([&] {
+            static_cast<void>(get_session_token({world_.directory(), tokens_, call, world_.now}, own));
+        });
+    };
+    EXPECT_EQ(refusal(assumed), "done");
+    EXPECT_EQ(ask(), "done");
+    assumed.set_serial_number("arn:aws:iam::111122223333:mfa/alice");
+    own.set_token_code("123456");
+    EXPECT_THAT(refusal(assumed), HasSubstr(half));
+    EXPECT_THAT(ask(), HasSubstr(half));
+    assumed.set_token_code("123456");
+    own.set_serial_number("arn:aws:iam::111122223333:mfa/alice");
+    EXPECT_THAT(refusal(assumed), HasSubstr(unknown));
+    EXPECT_THAT(ask(), HasSubstr(unknown));
 }
 
 TEST_F(AssumeRole, AUsersOwnSessionCanBeForbidden) {

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 
 #include "daemon/secrets/sealed_text.hpp"
@@ -35,6 +36,7 @@ private:
 access::Session session() {
     access::Session session;
     session.issuer_id = "AROAAAAAAAAAAAAAAAAAA";
+    session.issuer_arn = "arn:aws:iam::111122223333:role/deploy";
     session.name = "alice";
     session.origin = "AIDAAAAAAAAAAAAAAAAAA";
     session.issued = Timestamp::from_millis(1'790'000'000'123);
@@ -57,6 +59,7 @@ TEST(SessionTokens, CarryTheWholeSession) {
     ASSERT_TRUE(opened);
     const auto& is = *opened->session;
     const auto was = session();
+    EXPECT_EQ(is.issuer_arn, was.issuer_arn);
     EXPECT_EQ(is.access_key_id, made.session->access_key_id);
     EXPECT_EQ(is.type, access::PrincipalType::assumed_role);
     EXPECT_EQ(is.issuer_id, was.issuer_id);
@@ -100,6 +103,29 @@ TEST(SessionTokens, NothingElseIsTaken) {
     }
     for (const std::size_t size : {std::size_t{16}, std::size_t{17}, std::size_t{33}, bytes.size() - 1}) {
         EXPECT_FALSE(tokens.open(secrets::to_base64url(ByteView(bytes).first(size)))) << size;
+    }
+}
+
+TEST(SessionTokens, HaveOneForm) {
+    const Tokens tokens;
+    for (std::size_t size = 2; size < 8; ++size) {  // of every length beyond whole groups
+        auto named = session();
+        named.name = std::string(size, 'n');
+        const auto token = tokens.make(std::move(named)).token;
+        ASSERT_TRUE(tokens.open(token));
+        for (const char c : std::string_view("ABCDQgw048-_+/=. \n")) {
+            EXPECT_FALSE(tokens.open(token + c)) << c;
+            EXPECT_FALSE(tokens.open(token + c + c)) << c;
+            if (c != token.back()) {
+                EXPECT_FALSE(tokens.open(token.substr(0, token.size() - 1) + c)) << c;
+            }
+        }
+        auto other = token;
+        std::ranges::replace(other, '-', '+');
+        std::ranges::replace(other, '_', '/');
+        if (other != token) {
+            EXPECT_FALSE(tokens.open(other));
+        }
     }
 }
 
