@@ -950,10 +950,7 @@ TEST_F(SessionTest, RevokedDisabledAndDeletedRolesEndItAtOnce) {
     revoke.mutable_revoke_sessions()->set_role_name("reader");
     std::this_thread::sleep_for(std::chrono::milliseconds(2));  // times are whole milliseconds
     static_cast<void>(node_->call(revoke));
-    EXPECT_THAT(
-        refusal_in_session(*node_, old),
-        HasSubstr("User: arn:aws:sts::111122223333:assumed-role/reader/alice-1 is not authorized to "
-                  "perform: iam:ListUsers because the sessions of role 'reader' that were issued before "));
+    EXPECT_THAT(refusal_in_session(*node_, old), HasSubstr("were revoked"));
     const auto fresh = assume().session_token();
     EXPECT_EQ(refusal_in_session(*node_, fresh), "done");
     v1::Request disable;
