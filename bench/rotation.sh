@@ -12,7 +12,7 @@ measure_target() {
   HOME=$work PGPASSWORD=Adm1n-pass PGSSLMODE=verify-full PGSSLROOTCERT=$target/server.crt as_owner "$pg/pgbench" -n -C -c 8 -j 2 \
     -T "$seconds" -D "verifier=$verifier" -f "$work/alter.sql" \
     "host=localhost port=$target_port user=root_admin dbname=postgres" 2>/dev/null |
-    awk -v seconds="$seconds" '/^tps/ { printf "{\"name\":\"target_change\",\"token\":\"\",\"in_flight\":8,\"per_second\":%s,\"p50_us\":0,\"p99_us\":0}\n", $3 }' | keep
+    awk -v seconds="$seconds" '/^tps/ { printf "{\"name\":\"target_change\",\"token\":\"\",\"in_flight\":8,\"per_second\":%s,\"p50_us\":0,\"p99_us\":0,\"secrets\":0}\n", $3 }' | keep
 }
 
 measure_rotation() { # USERS
@@ -49,6 +49,6 @@ CONF
   [ "$(sql "SELECT count(*) FROM rotation_runs WHERE outcome = 'Succeeded'")" = "$count" ] || fail "not all of $count rotations succeeded"
   sql "SELECT json_build_object('name', 'rotate', 'token', '', 'in_flight', 8, 'per_second',
     $count / (extract(epoch FROM max(ended)) - $begun), 'p50_us', percentile_cont(0.5) WITHIN GROUP (ORDER BY took) * 1e6,
-    'p99_us', percentile_cont(0.99) WITHIN GROUP (ORDER BY took) * 1e6)
+    'p99_us', percentile_cont(0.99) WITHIN GROUP (ORDER BY took) * 1e6, 'secrets', 0)
     FROM (SELECT ended, extract(epoch FROM ended - started) AS took FROM rotation_runs) r" | tr -d ' ' | keep
 }
