@@ -68,9 +68,7 @@ Target take_apart_target(std::string_view target) noexcept {
         break;
     }
     const auto question = target.find('?');
-    if (question != 0) {
-        if (!target.empty()) parts.path = target.substr(0, question);
-    }
+    if (question != 0 && !target.empty()) parts.path = target.substr(0, question);
     if (question != std::string_view::npos) parts.query = target.substr(question + 1);
     return parts;
 }
