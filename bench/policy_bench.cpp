@@ -44,12 +44,13 @@ RequestContext request(const Principal& who) {
 
 /// `make(i)` is the i-th statement of all; none of them applies to the request.
 template <class Make>
-std::vector<PolicyPtr> policies(Make make) {
+std::vector<PolicyPtr> policies(Make make, DocumentKind kind = DocumentKind::identity,
+                                const coffer::PrincipalIds& ids = {}) {
     std::vector<PolicyPtr> out;
     for (int p = 0; p < kPolicies; ++p) {
         std::string text = R"({"Version":"2012-10-17","Statement":[)";
         for (int s = 0; s < kStatements; ++s) text += (s == 0 ? "" : ",") + make(p * kStatements + s);
-        out.push_back(Policy::parse(text + "]}", "policy", {DocumentKind::identity, kMaxDocumentBytes}));
+        out.push_back(Policy::parse(text + "]}", "policy", {kind, kMaxDocumentBytes}, ids));
     }
     return out;
 }
@@ -99,6 +100,24 @@ void all_to_the_last_condition(benchmark::State& state) {
 }
 BENCHMARK(all_to_the_last_condition);
 
+/// Every statement is about the action and names a user by ARN who is not the caller. With `bound` the unique
+/// ids are known, as of policies that are put today.
+void all_about_others(benchmark::State& state, bool bound) {
+    const auto arn = [](int i) { return "arn:aws:iam::111122223333:user/e" + std::to_string(i); };
+    coffer::PrincipalIds ids;
+    for (int i = 0; bound && i < kPolicies * kStatements; ++i)
+        ids.emplace(arn(i), "AIDAERIN" + std::to_string(10'000'000 + i));
+    run(state, policies(
+                   [&](int i) {
+                       return R"({"Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*",)"
+                              R"("Principal":{"AWS":")" +
+                              arn(i) + "\"}}";
+                   },
+                   DocumentKind::resource, ids));
+}
+BENCHMARK_CAPTURE(all_about_others, by_arn, false);
+BENCHMARK_CAPTURE(all_about_others, by_id, true);
+
 /// With a variable in each resource.
 void all_with_a_variable(benchmark::State& state) {
     run(state, policies([](int i) {
@@ -112,6 +131,32 @@ void hostile_patterns(benchmark::State& state) {
     run(state, policies([](int) { return statement("secretsmanager:*", "*a*a*a*a*a*a*?b*c*?d*", ""); }));
 }
 BENCHMARK(hostile_patterns);
+
+/// One policy of 19 long patterns with `?` between two `*`, on a value of 2,048 characters that none matches.
+void long_patterns(benchmark::State& state, const std::string& piece, const std::string& character) {
+    std::string segment;
+    while (segment.size() < 1'008) segment += piece;
+    std::string values;
+    for (int i = 0; i < 19; ++i) values += std::string(i == 0 ? "" : ",") + "\"*" + segment + "b*\"";
+    const auto policy =
+        Policy::parse(R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*",)"
+                      R"("Condition":{"StringLike":{"aws:UserAgent":[)" +
+                          values + "]}}}}",
+                      "policy", {DocumentKind::identity, kMaxDocumentBytes});
+    const auto who = principal();
+    auto context = request(who);
+    std::string text;
+    for (int i = 0; i < 2'048; ++i) text += character;
+    context.set(Key::user_agent, text);
+    const std::vector<PolicyPtr> identity{policy};
+    const PolicySet set{identity, {}, nullptr, nullptr, nullptr};
+    if (decide(context, set).allowed()) state.SkipWithError("nothing should allow, so that all is looked at");
+    for (auto _ : state) benchmark::DoNotOptimize(decide(context, set));
+}
+BENCHMARK_CAPTURE(long_patterns, question_marks, std::string("?"), std::string("a"));
+BENCHMARK_CAPTURE(long_patterns, every_other, std::string("?a"), std::string("a"));
+BENCHMARK_CAPTURE(long_patterns, question_marks_and_umlauts, std::string("?"), std::string("\u00E4"));
+BENCHMARK_CAPTURE(long_patterns, every_other_umlaut, std::string("?\u00E4"), std::string("\u00E4"));
 
 void context(benchmark::State& state) {
     const auto who = principal();

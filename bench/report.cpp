@@ -21,9 +21,12 @@ const std::map<std::string, std::string, std::less<>> kBareOf = {
     {"list", "db_select"},
     {"rewrap", "token_rewrap"},
     {"rotate", "target_change"},
+    {"rotate_cheap", "target_change_cheap"},
+    {"rotate_turns", "target_change"},
     {"get_hot_rewrap", "token_decrypt"},
     {"get_hot_unaudited", "token_decrypt"},
     {"put_unaudited", "db_insert"},
+    {"get_hot_sinks_dead", "get_hot"},
     {"aws_get_hot", "get_hot"},  // the same read through the other door
 };
 

@@ -147,6 +147,35 @@ measure_unaudited() {
     sed 's/"name":"\([a-z_]*\)"/"name":"\1_unaudited"/' | keep
 }
 
+# What sinks that do not answer cost: HTTPS to one that accepts and is silent, syslog to a port that nobody has.
+measure_dead_sinks() {
+  local port=$work/silent-$token
+  /usr/bin/python3 -c 'import socket
+s = socket.create_server(("127.0.0.1", 0), backlog=64)
+print(s.getsockname()[1], flush=True)
+held = []
+while True: held.append(s.accept())' >"$port" &
+  at_end+=("kill $!")
+  while [ ! -s "$port" ]; do sleep 0.1; done
+  appliance down
+  cat >>"$state/etc/cofferd.toml" <<CONF
+
+[audit.https]
+host = "127.0.0.1"
+port = $(cat "$port")
+path = "/"
+ca = "$COFFER_CA_FILE"
+
+[audit.syslog]
+host = "127.0.0.1"
+port = 1
+ca = "$COFFER_CA_FILE"
+CONF
+  appliance up
+  load measure --seconds "$seconds" --secrets "$cold_secrets" get_hot --in-flight 64 |
+    sed 's/"name":"get_hot"/"name":"get_hot_sinks_dead"/' | keep
+}
+
 measure_growth() {
   local count stored=0
   for count in ${growth//,/ }; do
@@ -206,6 +235,7 @@ for token in ${tokens//,/ }; do
   measure_appliance
   [ -z "$rewrap" ] || measure_rewrap
   [ -z "$rotate" ] || measure_rotation "$rotate"
+  measure_dead_sinks
   measure_unaudited
   appliance destroy --yes
   if [ -n "$growth" ]; then

@@ -47,6 +47,7 @@ bool is_repeatable(const v1::Request& request) {
         case v1::Request::kCreatePolicyVersion:
         case v1::Request::kDeletePolicyVersion:
         case v1::Request::kDeleteAccessKey:
+        case v1::Request::kDiscardDamagedSecret:
         // A second key would be made, and the first one's secret be lost.
         case v1::Request::kCreateAccessKey:
             return false;

@@ -136,6 +136,13 @@ std::exception_ptr TlsSession::failure() const {
         return std::make_exception_ptr(CertificateRefused("the server refused the client certificate " +
                                                           cert_file_ + " (" + said + ")"));
     }
+    if (reason == SSL_R_TLSV1_ALERT_INTERNAL_ERROR) {
+        return std::make_exception_ptr(ConnectionError(
+            "the daemon at " + endpoint_ +
+                " could not check the client certificate; its log says why (a revocation list that is out of "
+                "date, for example)",
+            Sent::no, true));
+    }
     if (reason == SSL_R_WRONG_VERSION_NUMBER) {
         return std::make_exception_ptr(
             ConnectionError(endpoint_ + " does not speak TLS; is that Coffer's port?", Sent::no, false));

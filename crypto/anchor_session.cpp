@@ -10,12 +10,29 @@ namespace coffer::crypto {
 
 namespace {
 
+constexpr std::string_view kUnlock =
+    "no PIN is taken until the token's security officer has set the user PIN anew (C_InitPIN: the vendor's "
+    "tool, "
+    "or pkcs11-tool --module MODULE --login --login-type so --init-pin); put that one into the PIN file";
+
+/// What to do about a refusal of C_Login.
+std::string advice_on(CK_RV code) {
+    if (code == CKR_PIN_LOCKED) return std::string("The PIN is locked: ") + std::string(kUnlock);
+    if (code == CKR_USER_PIN_NOT_INITIALIZED)
+        return std::string("There is no user PIN: ") + std::string(kUnlock);
+    if (code == CKR_PIN_EXPIRED) {
+        return "The PIN has expired: set a new one with the vendor's tool, and put it into the PIN file";
+    }
+    return "Put the right one there: each start of a program tries it once, and a token locks after a few "
+           "wrong "
+           "ones";
+}
+
 /// Throws PinRefused when a try could do harm.
 void require_safe_to_try(const TokenInfo& token) {
     if ((token.flags & CKF_USER_PIN_LOCKED) != 0) {
-        throw PinRefused(fmt::format(
-            "the user PIN of token \"{}\" (serial {}) is locked: the security officer must set a new one",
-            token.label, token.serial));
+        throw PinRefused(fmt::format("the user PIN of token \"{}\" (serial {}) is locked: {}", token.label,
+                                     token.serial, kUnlock));
     }
     if ((token.flags & CKF_USER_PIN_FINAL_TRY) != 0) {
         throw PinRefused(fmt::format(
@@ -58,7 +75,7 @@ void PinGuard::require_untried(const SecretBytes& pin, const PinSource& source) 
     if (refused_ && *refused_ == digest(pin)) {
         throw PinRefused(
             fmt::format("the token refused the PIN in {}; this process does not try it again until the file "
-                        "changes",
+                        "has another PIN",
                         source.file().string()));
     }
 }
@@ -78,10 +95,8 @@ AnchorSession AnchorSession::open(const Module& module, SlotId slot, const PinSo
     const CK_RV code = log_in(session, pin);
     if (says_pin_refused(code)) {
         guard.refused(pin);
-        throw PinRefused(
-            fmt::format("token \"{}\" (serial {}) refused the PIN in {}: {}. Put the right one there: each "
-                        "start of a program tries it once, and a token locks after a few wrong ones",
-                        token.label, token.serial, source.file().string(), code_name(code)));
+        throw PinRefused(fmt::format("token \"{}\" (serial {}) refused the PIN in {}: {}. {}", token.label,
+                                     token.serial, source.file().string(), code_name(code), advice_on(code)));
     }
     if (code != CKR_USER_ALREADY_LOGGED_IN) check("C_Login", code);
     guard.accepted();

@@ -22,6 +22,27 @@ CK_OBJECT_HANDLE require_master_key(const HsmContext& context, const MasterKeyRe
     return *handle;
 }
 
+CK_OBJECT_HANDLE require_wrapping_key(const HsmContext& context, const MasterKeyRef& ref,
+                                      ByteView wrapped_key) {
+    if (const auto handle = context.ring().find(ref)) return *handle;
+    for (const auto& other : context.ring().refs()) {
+        if (other.id != ref.id) continue;
+        try {
+            const ObjectGuard key(context.session(),
+                                  unwrap_data_key(context.session(), context.profile().key_wrap,
+                                                  require_master_key(context, other), wrapped_key));
+        } catch (const Pkcs11Error& e) {
+            if (!may_mean_altered(e.code())) throw;
+            continue;
+        }
+        throw IntegrityError(
+            fmt::format("the generation of master key {} was altered: the row says {}, and the data key is "
+                        "wrapped under {}",
+                        ref.id.value().text(), ref.generation, other.generation));
+    }
+    return require_master_key(context, ref);
+}
+
 void require_wrapped_length(ByteView wrapped_key) {
     if (wrapped_key.size() == kWrappedKeyBytes) return;
     throw IntegrityError("the stored data key is damaged: it has an odd length");
@@ -97,7 +118,7 @@ SecretBytes open_payload(const HsmContext& context, const PayloadIdentity& ident
                          const SealedPayload& payload) {
     const auto layout = PayloadLayout::parse(payload.ciphertext);
     require_wrapped_length(payload.wrapped_key);
-    const auto master = require_master_key(context, payload.master_key);
+    const auto master = require_wrapping_key(context, payload.master_key, payload.wrapped_key);
     const PayloadAad aad(identity, payload.master_key.id, layout.header_bytes());
     if (auto plaintext = open_with_kept_key(context, payload, layout, aad)) return std::move(*plaintext);
 

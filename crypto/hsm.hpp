@@ -34,11 +34,15 @@ struct HsmConfig {
     Profile profile;
     /// The arguments that the module is initialized with: the profile's, with `{dir}` filled in.
     [[nodiscard]] std::string module_arguments() const;
+    /// Whether the audit key is used: a token that cannot sign with it is refused then.
+    bool signs_checkpoints = false;
     /// Jobs that may wait in each priority lane.
     std::size_t queue_capacity = 4096;
     /// Failures in a row after which the breaker opens, and how long until its next probe.
     unsigned breaker_failures = 5;
     std::chrono::milliseconds breaker_probe_interval{500};
+    /// How long whoever has something signed, as a handshake, waits for a token that has to come back.
+    std::chrono::milliseconds signing_patience{2'000};
 };
 
 /// Told about what operators want to know. Called on HSM threads; must not block or throw.
@@ -107,6 +111,24 @@ public:
 private:
     Hsm(const HsmConfig& config, const std::shared_ptr<HsmObserver>& observer);
     std::unique_ptr<Impl> impl_;
+};
+
+/// The token lacks keys without which nothing works. Whether they were never made or are lost, the token
+/// cannot tell: `what()` says what to do in each case.
+class KeysMissing : public Error {
+public:
+    /// `missing`: "seal key (coffer/seal/...)".
+    explicit KeysMissing(const std::string& missing);
+    /// "the token holds no seal key (coffer/seal/...)".
+    [[nodiscard]] const std::string& fact() const noexcept { return fact_; }
+
+    static constexpr std::string_view kNeverMade = "make the keys with coffer-hsm init";
+    static constexpr std::string_view kLost =
+        "this is the wrong token, or the key was lost: name the right token in [hsm] 'token', or restore the "
+        "token's backup. Do not run coffer-hsm init: new keys open nothing that is stored";
+
+private:
+    std::string fact_;
 };
 
 /// A payload names a master key or generation that this token does not hold.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "crypto/audit_public_key.hpp"
+#include "crypto/hsm.hpp"
 #include "crypto/key_names.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -157,6 +158,12 @@ std::optional<CK_OBJECT_HANDLE> copy_to_session(const Session& session, CK_OBJEC
 
 }  // namespace
 
+KeysMissing::KeysMissing(const std::string& missing)
+    : Error(
+          fmt::format("the token holds no {}. For a new installation {}. When the database holds secrets: {}",
+                      missing, kNeverMade, kLost)),
+      fact_("the token holds no " + missing) {}
+
 FoundKeys find_keys(const Session& session) {
     FoundKeys keys;
     Template wanted;
@@ -180,9 +187,8 @@ const FoundAuditKey* FoundKeys::audit_key() const noexcept {
 
 KeyRing::KeyRing(const Session& session, const FoundKeys& keys, bool copy) : copied_(copy) {
     if (keys.master_keys.empty() || keys.seal_keys.empty()) {
-        throw Error(fmt::format(
-            "the token holds no {}: run coffer-hsm init",
-            keys.master_keys.empty() ? "master key (coffer/master/...)" : "seal key (coffer/seal/...)"));
+        throw KeysMissing(keys.master_keys.empty() ? "master key (coffer/master/...)"
+                                                   : "seal key (coffer/seal/...)");
     }
     for (const auto& key : keys.audit_keys) {
         if (!key.whole()) continue;

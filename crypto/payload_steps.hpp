@@ -37,6 +37,13 @@ auto blaming_data_last(const HsmContext& context, std::string_view what, Work wo
 /// Throws UnknownMasterKey.
 [[nodiscard]] CK_OBJECT_HANDLE require_master_key(const HsmContext& context, const MasterKeyRef& ref);
 
+/// The key that `wrapped_key` is said to be wrapped under. When the token does not hold it: IntegrityError if
+/// another generation of the same key unwraps it, since the number is one that somebody put there (seals do
+/// not cover it; AES Key Wrap knows its own, RFC 3394, 2.2.3); else UnknownMasterKey, as for a generation
+/// that has yet to reach this token.
+[[nodiscard]] CK_OBJECT_HANDLE require_wrapping_key(const HsmContext& context, const MasterKeyRef& ref,
+                                                    ByteView wrapped_key);
+
 /// Throws IntegrityError unless a wrapped key has the length that AES Key Wrap gives it.
 void require_wrapped_length(ByteView wrapped_key);
 

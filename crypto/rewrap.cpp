@@ -21,7 +21,7 @@ CK_OBJECT_HANDLE unwrap_wrappable(const HsmContext& context, CK_OBJECT_HANDLE ma
 
 Bytes rewrap_key(const HsmContext& context, const WrappedDataKey& key, CK_OBJECT_HANDLE to) {
     require_wrapped_length(key.wrapped_key);
-    const auto from = require_master_key(context, key.master_key);
+    const auto from = require_wrapping_key(context, key.master_key, key.wrapped_key);
     const Session& session = context.session();
     const KeyWrap& wrap = context.profile().key_wrap;
     Bytes anew;
@@ -65,7 +65,7 @@ std::vector<RewrapOutcome> rewrap_keys(const HsmContext& context, const std::vec
 
 void prove_item(const HsmContext& context, const ProofItem& item) {
     require_wrapped_length(item.key.wrapped_key);
-    const auto master = require_master_key(context, item.key.master_key);
+    const auto master = require_wrapping_key(context, item.key.master_key, item.key.wrapped_key);
     const Session& session = context.session();
     const ObjectGuard key(session, blaming_data_last(context, "the wrapped data key", [&] {
                               return unwrap_data_key(session, context.profile().key_wrap, master,

@@ -1,11 +1,13 @@
 #include "crypto/token.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <span>
 
 #include "crypto/key_factory.hpp"
+#include "crypto/mechanisms.hpp"
 #include "crypto/module_configuration.hpp"
 #include "crypto/objects.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -20,6 +22,8 @@ auto step(std::string_view what, std::string_view advice, Work work) {
     try {
         return work();
     } catch (const PinRefused&) {
+        throw;
+    } catch (const KeysMissing&) {
         throw;
     } catch (const Pkcs11Error& e) {
         throw Error(fmt::format("{} failed: {}; {}", what, e.what(), advice));
@@ -42,21 +46,14 @@ TokenInfo find_token_or_explain(const Module& module, std::span<const TokenUri> 
     }
 }
 
-struct Needed {
-    CK_MECHANISM_TYPE type;
-    std::string_view name;
-};
-
-constexpr std::array kNeeded = {Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN"},
-                                Needed{CKM_AES_GCM, "CKM_AES_GCM"},
-                                Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC"}};
-
 }  // namespace
 
 Token::Token(const HsmConfig& config)
     : profile_(config.profile),
       pin_(config.pin),
       uris_(parse_token_uris(config.token_uris)),
+      signs_checkpoints_(config.signs_checkpoints),
+      signing_patience_(config.signing_patience),
       data_keys_(config.profile.data_key_handles) {
     module_ = step("initializing the PKCS#11 module", initialize_advice(config.module, config.token_dir),
                    [&] { return Module::load(config.module, config.module_arguments()); });
@@ -84,14 +81,28 @@ void Token::close() noexcept {
 }
 
 void Token::require_mechanisms() const {
-    for (const auto& needed : kNeeded) {
-        if (has_mechanism(*module_, info_.slot, needed.type, 0)) continue;
-        throw Error(fmt::format("token \"{}\" has no {} ({:#x})", info_.label, needed.name, needed.type));
+    std::vector<MechanismUser> users{MechanismUser::daemon};
+    if (signs_checkpoints_) users.push_back(MechanismUser::audit);
+    const auto token = info();
+    auto missing = missing_mechanisms(*module_, token.slot, users);
+    if (!has_mechanism(*module_, token.slot, profile_.key_wrap.mechanism, CKF_WRAP | CKF_UNWRAP)) {
+        missing.push_back(fmt::format(
+            "{} for wrapping data keys (coffer-hsm check finds its number, for key_wrap_mechanism in the "
+            "profile)",
+            to_text(profile_.key_wrap)));
     }
-    if (has_mechanism(*module_, info_.slot, profile_.key_wrap.mechanism, 0)) return;
-    throw Error(fmt::format(
-        "token \"{}\" has no {}; coffer-hsm check finds its number, for key_wrap_mechanism in the profile",
-        info_.label, to_text(profile_.key_wrap)));
+    if (missing.empty()) return;
+    throw Error(fmt::format("token \"{}\" has no {}; {}", token.label, fmt::join(missing, "; no "),
+                            kMissingMechanismAdvice));
+}
+
+void Token::require_signing(const SigningMechanism& needed, std::string_view what) {
+    const auto lock = lock_module();
+    if (!module_) throw Unavailable("the token is closed");
+    const auto token = info();
+    if (has_mechanism(*module_, token.slot, needed.type, CKF_SIGN)) return;
+    throw Error(fmt::format("token \"{}\" has no {} ({:#x}) for signing {}; {}", token.label, needed.name,
+                            needed.type, what, kMissingMechanismAdvice));
 }
 
 void Token::come_alive(AnchorSession anchor) {
@@ -207,7 +218,8 @@ std::shared_ptr<TokenSigner> Token::signer(Executor& executor, TokenUri key) {
     for (const auto& signer : signers_) {
         if (signer->uri().text() == key.text()) return signer;
     }
-    return signers_.emplace_back(std::make_shared<TokenSigner>(*this, executor, std::move(key)));
+    return signers_.emplace_back(
+        std::make_shared<TokenSigner>(*this, executor, std::move(key), signing_patience_));
 }
 
 void Token::close_signers() noexcept {
@@ -245,6 +257,7 @@ void Token::rebuild(RecoveryGrade grade) {
         const std::lock_guard lock(published_mutex_);
         info_ = found;
     }
+    require_mechanisms();  // another token of the list may have come in
     come_alive(AnchorSession::open(*module_, found.slot, pin_, pin_guard_));
 }
 

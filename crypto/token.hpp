@@ -14,6 +14,7 @@
 #include "crypto/hsm_context.hpp"
 #include "crypto/libp11_keys.hpp"
 #include "crypto/live_token.hpp"
+#include "crypto/mechanisms.hpp"
 #include "crypto/module.hpp"
 #include "crypto/module_gate.hpp"
 #include "crypto/slot.hpp"
@@ -67,6 +68,8 @@ public:
 
     /// libp11's users hold this while they are inside: what is rebuilt waits for them.
     [[nodiscard]] std::shared_lock<std::shared_mutex> lock_module() { return gate_.shared(); }
+    /// Throws Error that says what to do when the token cannot sign `what` ("certificates") by `needed`.
+    void require_signing(const SigningMechanism& needed, std::string_view what);
     /// libp11's own object for a private key; void after the next login. Throws Error.
     [[nodiscard]] EvpPkeyPtr libp11_key(const TokenUri& key);
     /// The signer for the key that `key` names: one for each URI, taken along through recoveries.
@@ -93,6 +96,8 @@ private:
     const Profile profile_;
     const PinSource pin_;
     const std::vector<TokenUri> uris_;
+    const bool signs_checkpoints_;
+    const std::chrono::milliseconds signing_patience_;
     PinGuard pin_guard_;
     std::unique_ptr<Module> module_;
     ModuleGate gate_;

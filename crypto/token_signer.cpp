@@ -18,9 +18,6 @@ namespace coffer::crypto {
 
 namespace {
 
-/// How long a handshake, or whoever else has something signed, waits for the token to come back.
-constexpr std::chrono::seconds kRecoveryPatience{2};
-
 using SignerPtr = std::shared_ptr<TokenSigner>;
 
 /// OpenSSL destroys a key's extra data through this.
@@ -176,7 +173,7 @@ void TokenSigner::recover(std::uint64_t seen_epoch) {
     // Two failures in a row of one job: the executor does not trust a probe any more then (executor.hpp).
     auto failures = std::make_shared<int>(2);
     const JobOptions options{.priority = Priority::read,
-                             .deadline = std::chrono::steady_clock::now() + kRecoveryPatience};
+                             .deadline = std::chrono::steady_clock::now() + patience_};
     (void)wait_for<Done>([&](Completion<Done> completion) {
         executor_->submit(make_job<Done>(options, std::move(completion), [failures](HsmContext&) {
             if ((*failures)-- > 0) throw Pkcs11Error("C_Sign", CKR_USER_NOT_LOGGED_IN);

@@ -2,6 +2,7 @@
 // Signing with a private key of the token (the TLS key, that of a certificate authority) for as long as the
 // daemon lives, through every recovery.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,11 +19,11 @@ class Token;
 /// libp11's key object goes stale with the token's sessions and with the module. OpenSSL keeps the key that
 /// it is given for years, so it is given one that asks here; libp11's is got again after each recovery. A
 /// signature that fails makes the executor recover, since handshakes may be the first to notice. Thread-safe.
-/// Blocks as long as the token takes, two seconds at most when it is away.
+/// Blocks as long as the token takes, `patience` at most when it is away.
 class TokenSigner : public std::enable_shared_from_this<TokenSigner> {
 public:
-    TokenSigner(Token& token, Executor& executor, TokenUri uri)
-        : token_(&token), executor_(&executor), uri_(std::move(uri)) {}
+    TokenSigner(Token& token, Executor& executor, TokenUri uri, std::chrono::milliseconds patience)
+        : token_(&token), executor_(&executor), uri_(std::move(uri)), patience_(patience) {}
 
     /// The key as OpenSSL sees it: the public half, and private operations that come to sign(). Throws Error
     /// when the token has no such key.
@@ -47,6 +48,7 @@ private:
     Token* token_;                  // null once closed
     Executor* executor_;
     const TokenUri uri_;
+    const std::chrono::milliseconds patience_;
 
     std::mutex inner_mutex_;
     EvpPkeyPtr inner_;

@@ -18,6 +18,7 @@
 #include "daemon/handler_credentials.hpp"
 #include "daemon/identity_provider_parts.hpp"
 #include "daemon/keys/seal_generations.hpp"
+#include "daemon/missing_keys.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "daemon/server/request_observer.hpp"
 
@@ -82,6 +83,10 @@ int Appliance::run() {
     } catch (const crypto::PinRefused& error) {
         log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
         return kExitPinRefused;
+    } catch (const crypto::KeysMissing& error) {
+        const auto reason = explain(error, config_.database);
+        log_->error("cofferd cannot go on", {{"reason", std::string_view(reason)}});
+        return code;
     } catch (const std::exception& error) {
         log_->error("cofferd cannot go on", {{"reason", std::string_view(error.what())}});
         return code;
@@ -106,7 +111,8 @@ void Appliance::start_control() {
 }
 
 void Appliance::open_token() {
-    hsm_ = crypto::Hsm::open(hsm_config(config_.hsm), std::make_shared<HsmRecorder>(metrics_, log_));
+    hsm_ = crypto::Hsm::open(hsm_config(config_.hsm, config_.audit.enabled),
+                             std::make_shared<HsmRecorder>(metrics_, log_));
     const crypto::HsmStatus status = hsm_->status();
     log_->info("the token is open", {{"label", std::string_view(status.token_label)},
                                      {"serial", std::string_view(status.token_serial)},
@@ -219,6 +225,8 @@ void Appliance::open_directory() {
             "NAME' on this machine");
     }
     metrics_->add_sampler([this] { return directory_metrics(*principals_); });
+    const std::lock_guard lock(state_mutex_);
+    visible_principals_ = principals_.get();
 }
 
 crypto::SecretBytes Appliance::derived_key(const std::string& purpose, std::uint32_t generation) {
@@ -303,7 +311,9 @@ void Appliance::make_service() {
                               *master_keys_,
                               *page_tokens_,
                               clock_,
-                              &rotation_->workers()});
+                              &rotation_->workers(),
+                              principals_.get()});
+    damage_ = std::make_unique<damage::DamageService>(*database_, *hsm_, *page_tokens_, clock_);
     keys_ = std::make_unique<KeyParts>(
         config_,
         keys::KeyServiceParts{{config_.node.region, config_.node.account},
@@ -337,8 +347,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
     audit_lookup_ = std::make_unique<audit_lookup::AuditLookup>(
         *database_, *page_tokens_, clock_, config_.audit.enabled && config_.audit.database);
     std::vector<secrets::OperationSet*> others{
-        iam_service_.get(),    audit_lookup_.get(), &usage_->service(),       sts_service_.get(),
-        &rotation_->service(), &keys_->service(),   &certificates_->service()};
+        iam_service_.get(),    audit_lookup_.get(), &usage_->service(),        sts_service_.get(),
+        &rotation_->service(), &keys_->service(),   &certificates_->service(), damage_.get()};
     pipeline_ = std::make_unique<secrets::Pipeline>(*service_, recorder, std::move(others),
                                                     audit_ ? &audit_->trail() : nullptr, principals_,
                                                     audit_ ? &audit_->refusals() : nullptr);
@@ -367,7 +377,8 @@ std::shared_ptr<server::ServerContext> Appliance::server_context() {
 
 server::PkeyPtr Appliance::load_key(const std::string& key, X509* certificate) {
     if (key.starts_with("pkcs11:"))
-        return server::PkeyPtr(crypto::private_key_from_token(*hsm_, key, certificate).release());
+        return server::PkeyPtr(
+            crypto::private_key_from_token(*hsm_, key, certificate, crypto::KeyPurpose::tls).release());
     return server::PkeyPtr(crypto::private_key_from_pem(key).release());
 }
 
@@ -516,6 +527,10 @@ std::vector<server::Readiness> Appliance::readiness() const {
     if (visible_audit_ != nullptr) {
         const auto status = visible_audit_->status();
         parts.push_back({"audit", status.available, status.reason});
+    }
+    if (visible_principals_ != nullptr) {
+        const auto reason = visible_principals_->nobody_known();
+        parts.push_back({"principals", !reason, reason ? "everybody is refused: " + *reason : ""});
     }
     parts.push_back({"start", starting_.empty(), starting_});
     parts.push_back({"draining", !stopping_, stopping_ ? "the daemon is shutting down" : ""});

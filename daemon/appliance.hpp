@@ -18,6 +18,7 @@
 #include "daemon/audit_parts.hpp"
 #include "daemon/backend_observers.hpp"
 #include "daemon/certificate_parts.hpp"
+#include "daemon/damage/service.hpp"
 #include "daemon/iam/directory_keeper.hpp"
 #include "daemon/iam/service.hpp"
 #include "daemon/key_parts.hpp"
@@ -124,6 +125,7 @@ private:
     std::unique_ptr<storage::AccessRecorder> accesses_;
     std::unique_ptr<UsageParts> usage_;
     std::unique_ptr<secrets::PageTokens> page_tokens_;
+    std::unique_ptr<damage::DamageService> damage_;
     std::unique_ptr<KeyParts> keys_;
     std::unique_ptr<CertificateParts> certificates_;
     std::unique_ptr<RotationParts> rotation_;
@@ -143,6 +145,7 @@ private:
     const crypto::Hsm* visible_hsm_ = nullptr;
     const storage::Database* visible_database_ = nullptr;
     AuditParts* visible_audit_ = nullptr;
+    const iam::DirectoryKeeper* visible_principals_ = nullptr;
     const CertificateParts* visible_certificates_ = nullptr;
 };
 

@@ -48,15 +48,32 @@ std::string host_name() {
 secrets::OutboxEvents outbox_events(std::shared_ptr<server::Metrics> metrics,
                                     std::shared_ptr<server::Log> log) {
     secrets::OutboxEvents events;
-    events.forged = [metrics, log](const std::vector<Uuid>& ids) {
-        for (const auto& id : ids) {
-            metrics->integrity_failure("outbox");
-            const auto text = id.text();
-            log->error(
-                "integrity failure: an event in the audit outbox was made or altered by somebody else than "
-                "Coffer; it was removed and is not in the journal",
-                {{"event_id", std::string_view(text)}});
-        }
+    const auto failure_of_each = [metrics, log](std::string_view what) {
+        return
+            [metrics, log, what = "integrity failure: " + std::string(what)](const std::vector<Uuid>& ids) {
+                for (const auto& id : ids) {
+                    metrics->integrity_failure("outbox");
+                    const auto text = id.text();
+                    log->error(what, {{"event_id", std::string_view(text)}});
+                }
+            };
+    };
+    events.forged = failure_of_each(
+        "an event in the audit outbox was made or altered by somebody else than Coffer; it was removed and "
+        "is not in the journal");
+    events.replayed = failure_of_each(
+        "an event that is in the journal was put back into the audit outbox, by hand or with an earlier "
+        "state "
+        "of the database; it was removed and not journaled again");
+    events.forged_of_others = failure_of_each(
+        "an event in the audit outbox under another node's name was made or altered by somebody else than "
+        "Coffer; see who writes the table, then delete the row");
+    events.left_by_other = [metrics, log](const std::string& node, std::size_t count) {
+        metrics->audit_incident("outbox");
+        log->warning(
+            "events of changes have waited in the audit outbox for more than an hour for the node that made "
+            "them; start it, or give its name and a fresh journal directory to a new node",
+            {{"node", std::string_view(node)}, {"events", static_cast<std::int64_t>(count)}});
     };
     events.caught_up = [log](std::size_t count) {
         log->warning("events of changes that were committed and not journaled are in the journal now",

@@ -2,12 +2,13 @@
 
 namespace coffer::daemon {
 
-crypto::HsmConfig hsm_config(const server::HsmSection& section) {
+crypto::HsmConfig hsm_config(const server::HsmSection& section, bool audited) {
     return {.module = section.module,
             .token_dir = section.token_dir,
             .token_uris = section.tokens,
             .pin = crypto::PinSource::from_file(section.pin_file),
             .profile = crypto::load_profile(section.profile),
+            .signs_checkpoints = audited,
             .queue_capacity = section.queue_capacity,
             .breaker_failures = section.breaker_failures,
             .breaker_probe_interval = section.breaker_probe_interval};

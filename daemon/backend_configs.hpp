@@ -10,8 +10,8 @@
 
 namespace coffer::daemon {
 
-/// Reads the profile that it names. Throws Error.
-[[nodiscard]] crypto::HsmConfig hsm_config(const server::HsmSection& section);
+/// Reads the profile that it names. `audited`: the audit key is used. Throws Error.
+[[nodiscard]] crypto::HsmConfig hsm_config(const server::HsmSection& section, bool audited);
 /// `audited`: changes are refused that have no event along.
 [[nodiscard]] storage::DatabaseConfig database_config(const server::DatabaseSection& section, bool audited);
 /// Where this node keeps what it has seen of the principals; nothing where it has no place for it.

@@ -8,7 +8,8 @@ namespace coffer::daemon {
 
 class CheckpointSigner final : public audit::CheckpointSigner {
 public:
-    /// `hsm` must outlive it. Throws Error when the token has no audit key.
+    /// `hsm` must outlive it. Makes a signature for trial. Throws Error when the token has no audit key,
+    /// or one that does not sign.
     explicit CheckpointSigner(crypto::Hsm& hsm);
 
     [[nodiscard]] audit::SigningKey newest() const override;

@@ -5,6 +5,7 @@
 #include "daemon/audit_parts.hpp"
 #include "daemon/backend_configs.hpp"
 #include "daemon/keys/seal_generations.hpp"
+#include "daemon/missing_keys.hpp"
 #include "daemon/secrets/token_seal_keeper.hpp"
 #include "storage/master_key_repository.hpp"
 
@@ -13,6 +14,14 @@ namespace coffer::daemon {
 namespace {
 
 constexpr std::chrono::seconds kStartPatience{30};
+
+std::unique_ptr<crypto::Hsm> open_hsm(const server::Config& config) {
+    try {
+        return crypto::Hsm::open(hsm_config(config.hsm, config.audit.enabled), nullptr);
+    } catch (const crypto::KeysMissing& error) {
+        throw Error(explain(error, config.database));
+    }
+}
 
 /// That this is the token whose seals the database has.
 void require_same_token(storage::Database& database, Deadline deadline) {
@@ -35,7 +44,7 @@ void require_same_token(storage::Database& database, Deadline deadline) {
 
 MachineBackends::MachineBackends(const server::Config& config)
     : deadline_(std::chrono::steady_clock::now() + kStartPatience),
-      hsm_(crypto::Hsm::open(hsm_config(config.hsm), nullptr)),
+      hsm_(open_hsm(config)),
       database_(storage::Database::open(database_config(config.database, config.audit.enabled),
                                         std::make_shared<secrets::TokenSealKeeper>(hsm_->seals()), nullptr)) {
     require_same_token(*database_, deadline_);

@@ -10,14 +10,18 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/accept_command.hpp"
 #include "daemon/appliance.hpp"
 #include "daemon/bootstrap_command.hpp"
+#include "daemon/config_checks.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/hardening.hpp"
 #include "daemon/listener_policy_command.hpp"
 #include "daemon/private_files.hpp"
+#include "daemon/rotation_functions.hpp"
 #include "daemon/server/config.hpp"
 #include "storage/migrations.hpp"
 
@@ -42,10 +46,19 @@ void complain(const std::string& what) {
     fmt::print(stderr, "cofferd: {}\n", what);
 }
 
+/// What the start refuses, as far as it can be found out without a connection.
+std::vector<std::string> problems_of(const server::Config& config) {
+    auto problems = file_problems(config);
+    for (auto& problem : rotation_problems(config, SystemClock().now())) {
+        problems.push_back(std::move(problem));
+    }
+    return problems;
+}
+
 int run(const std::string& file) {
     refuse_root();
     const server::Config config = server::load_config(file);
-    auto problems = file_problems(config);
+    auto problems = problems_of(config);
     for (auto& absent : absent_credentials(config)) problems.push_back(std::move(absent));
     for (const auto& problem : problems) complain(file + ": " + problem);
     if (!problems.empty()) return kExitConfig;
@@ -68,7 +81,8 @@ int migrate(const std::string& file) {
 
 int check_config(const std::string& file) {
     const server::Config config = server::load_config(file);
-    const auto problems = file_problems(config);
+    auto problems = problems_of(config);
+    if (problems.empty()) problems = content_problems(config);
     for (const auto& problem : problems) complain(file + ": " + problem);
     if (!problems.empty()) return kExitConfig;
     const auto absent = absent_credentials(config);

@@ -1,6 +1,9 @@
 #include "daemon/rotation_functions.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "daemon/rotation/random_function.hpp"
 #include "daemon/rotation/redis_function.hpp"
 #include "daemon/rotation/ssh_function.hpp"
+#include "daemon/rotation_restraints.hpp"
 
 namespace coffer::daemon {
 
@@ -22,7 +26,9 @@ namespace {
 
 using CredentialsPtr = std::shared_ptr<rotation::RoleCredentials>;
 
-rotation::PasswordSettings password_settings(const server::RotationPassword& section) {
+/// `whose` is told to people.
+rotation::PasswordSettings password_settings(const server::RotationPassword& section,
+                                             const std::string& whose) {
     rotation::PasswordSettings settings{.length = section.length,
                                         .exclude_characters = section.exclude_characters,
                                         .exclude_numbers = section.exclude_numbers,
@@ -31,9 +37,39 @@ rotation::PasswordSettings password_settings(const server::RotationPassword& sec
                                         .exclude_lowercase = section.exclude_lowercase,
                                         .require_each_included_type = section.require_each_included_type};
     if (const auto refusal = rotation::refusal_of(settings); !refusal.empty()) {
-        throw Error("no password keeps its rules: " + refusal);
+        throw Error("no password keeps " + whose + ": " + refusal);
     }
     return settings;
+}
+
+rotation::PasswordPolicy password_policy(const server::RotationPasswords& section) {
+    std::vector<rotation::PasswordPolicy::Exception> exceptions;
+    for (const auto& each : section.exceptions) {
+        const auto whose = "the rules of its exception for \"" + each.secrets.front() + "\"";
+        exceptions.push_back({rotation::SecretNames(each.secrets), password_settings(each.rules, whose)});
+    }
+    return {password_settings(section.usual, "its rules"), std::move(exceptions)};
+}
+
+/// Throws Error when `passwords` of some secrets are too weak for so few iterations.
+std::uint32_t scram_iterations(std::int64_t iterations, const server::RotationPasswords& passwords) {
+    const auto require_strong = [iterations](const server::RotationPassword& rules,
+                                             const std::string& whose) {
+        const auto bits = rotation::bits_of(password_settings(rules, whose));
+        if (bits >= rotation::kBitsWithoutIterations) return;
+        throw Error(fmt::format(
+            "'scram_iterations' of {} is for passwords that have {} bits or more, and those of {} have {}: "
+            "make 'password_length' greater, exclude less, or leave the {} iterations",
+            iterations, rotation::kBitsWithoutIterations, whose, std::floor(bits),
+            rotation::kScramIterations));
+    };
+    if (iterations < rotation::kScramIterations) {
+        require_strong(passwords.usual, "its rules");
+        for (const auto& each : passwords.exceptions) {
+            require_strong(each.rules, "the rules of its exception for \"" + each.secrets.front() + "\"");
+        }
+    }
+    return static_cast<std::uint32_t>(iterations);
 }
 
 rotation::HttpsServer https_server(const server::HttpsUrl& url, const std::filesystem::path& ca_file) {
@@ -135,6 +171,37 @@ rotation::CertificateSettings certificate_settings(const std::string& name,
             .revoke_superseded = section.revoke_superseded};
 }
 
+/// Throws Error for what no function could be made of, by the section's type.
+struct Look {
+    void operator()(const server::RandomFunctionSection& kind) const { look(kind.password); }
+    void operator()(const server::PostgresqlFunctionSection& kind) const {
+        look(kind.password);
+        static_cast<void>(scram_iterations(kind.scram_iterations, kind.password));
+    }
+    void operator()(const server::MysqlFunctionSection& kind) const { look(kind.password); }
+    void operator()(const server::RedisFunctionSection& kind) const { look(kind.password); }
+    void operator()(const server::ExecFunctionSection& kind) const { look(kind.password); }
+    void operator()(const server::SshFunctionSection& /*kind*/) const {}
+    void operator()(const server::LambdaFunctionSection& /*kind*/) const {}
+    void operator()(const server::OauthFunctionSection& kind) const {
+        static_cast<void>(oauth_settings(kind));
+    }
+    void operator()(const server::ApiFunctionSection& kind) const { static_cast<void>(api_settings(kind)); }
+    void operator()(const server::CertificateFunctionSection& kind) const {
+        static_cast<void>(certificate_settings("", kind));
+        if (kind.authority.empty()) static_cast<void>(certificates::read_certificates(kind.ca_file));
+    }
+
+private:
+    static void look(const server::RotationPasswords& password) {
+        static_cast<void>(password_policy(password));
+    }
+};
+
+std::string named(const server::RotationFunctionSection& section, const Error& error) {
+    return "[[rotation_function]] \"" + section.name + "\": " + error.what();
+}
+
 /// Makes the function of a section, by the section's type.
 class MakeFunction {
 public:
@@ -149,7 +216,7 @@ public:
         try {
             return std::visit([&](const auto& kind) { return make(section, kind); }, section.kind);
         } catch (const Error& error) {
-            throw Error("[[rotation_function]] \"" + section.name + "\": " + error.what());
+            throw Error(named(section, error));
         }
     }
 
@@ -160,26 +227,27 @@ public:
 private:
     [[nodiscard]] Made make(const Section& /*section*/, const server::RandomFunctionSection& kind) const {
         return std::make_shared<rotation::RandomFunction>(
-            rotation::RandomSettings{kind.field, password_settings(kind.password)});
+            rotation::RandomSettings{kind.field, password_policy(kind.password)});
     }
     [[nodiscard]] Made make(const Section& /*section*/, const server::PostgresqlFunctionSection& kind) const {
-        return std::make_shared<rotation::PostgresqlFunction>(
-            rotation::PostgresqlSettings{.tls = {kind.tls, kind.ca_file},
-                                         .password = password_settings(kind.password),
-                                         .admin_secret = kind.admin_secret,
-                                         .send_plain_password = kind.send_plain_password});
+        return std::make_shared<rotation::PostgresqlFunction>(rotation::PostgresqlSettings{
+            .tls = {kind.tls, kind.ca_file},
+            .password = password_policy(kind.password),
+            .admin_secret = kind.admin_secret,
+            .send_plain_password = kind.send_plain_password,
+            .scram_iterations = scram_iterations(kind.scram_iterations, kind.password)});
     }
     [[nodiscard]] Made make(const Section& /*section*/, const server::MysqlFunctionSection& kind) const {
         return std::make_shared<rotation::MysqlFunction>(
             rotation::MysqlSettings{.tls = {kind.tls == "verify-full", kind.ca_file},
-                                    .password = password_settings(kind.password),
+                                    .password = password_policy(kind.password),
                                     .admin_secret = kind.admin_secret,
                                     .send_plain_password = kind.send_plain_password});
     }
     [[nodiscard]] Made make(const Section& /*section*/, const server::RedisFunctionSection& kind) const {
         return std::make_shared<rotation::RedisFunction>(
             rotation::RedisSettings{.ca_file = kind.ca_file,
-                                    .password = password_settings(kind.password),
+                                    .password = password_policy(kind.password),
                                     .admin_secret = kind.admin_secret,
                                     .allow_unsaved = kind.allow_unsaved});
     }
@@ -189,7 +257,7 @@ private:
     [[nodiscard]] Made make(const Section& /*section*/, const server::ExecFunctionSection& kind) const {
         return std::make_shared<rotation::ProgramFunction>(
             rotation::ProgramSettings{kind.program, kind.makes_password, kind.field,
-                                      password_settings(kind.password)},
+                                      password_policy(kind.password)},
             rotation::RunnerClient(config_.rotation.runner));
     }
     [[nodiscard]] Made make(const Section& section, const server::LambdaFunctionSection& kind) const {
@@ -246,6 +314,23 @@ rotation::FunctionSet rotation_functions(const server::Config& config, const Clo
                        .function = make(section)});
     }
     return functions;
+}
+
+std::vector<std::string> rotation_problems(const server::Config& config, Timestamp now) {
+    std::vector<std::string> problems;
+    for (const auto& section : config.rotation.functions) {
+        try {
+            std::visit(Look(), section.kind);
+        } catch (const Error& error) {
+            problems.push_back(named(section, error));
+        }
+    }
+    try {
+        static_cast<void>(rotation_restraints(config.rotation, now));
+    } catch (const Error& error) {
+        problems.emplace_back(error.what());
+    }
+    return problems;
 }
 
 }  // namespace coffer::daemon

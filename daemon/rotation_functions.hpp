@@ -2,6 +2,8 @@
 // The rotation functions that the configuration names.
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "daemon/base/time.hpp"
 #include "daemon/certificate_parts.hpp"
@@ -16,5 +18,9 @@ namespace coffer::daemon {
 [[nodiscard]] rotation::FunctionSet rotation_functions(const server::Config& config, const Clock& clock,
                                                        std::shared_ptr<rotation::RoleCredentials> credentials,
                                                        CertificateBasis certificates);
+
+/// What rotation_functions() and rotation_restraints() refuse, as far as it shows without a connection and
+/// without the token; empty when that is nothing.
+[[nodiscard]] std::vector<std::string> rotation_problems(const server::Config& config, Timestamp now);
 
 }  // namespace coffer::daemon

@@ -5,39 +5,13 @@
 #include <vector>
 
 #include "daemon/rotation_functions.hpp"
+#include "daemon/rotation_restraints.hpp"
 
 namespace coffer::daemon {
 
 using server::gauge_family;
 
 namespace {
-
-/// Throws Error for a schedule that cannot be.
-rotation::Restraints restraints_of(const server::RotationSection& section) {
-    std::vector<rotation::Blackout> blackouts;
-    for (const auto& each : section.blackouts) {
-        rotation::Blackout blackout{.name = each.name,
-                                    .secrets = rotation::SecretNames(each.secrets),
-                                    .lasts = each.lasts,
-                                    .from = each.from,
-                                    .to = each.to};
-        if (!each.schedule.empty()) {
-            try {
-                rotation::ScheduleText text;
-                text.expression = each.schedule;
-                blackout.schedule = rotation::Schedule::parse(text);
-            } catch (const rotation::ScheduleError& error) {
-                throw Error("[[rotation_blackout]] \"" + each.name + "\": schedule: " + error.what());
-            }
-        }
-        blackouts.push_back(std::move(blackout));
-    }
-    std::vector<rotation::Group> groups;
-    for (const auto& each : section.groups) {
-        groups.push_back({each.name, rotation::SecretNames(each.secrets), each.apart});
-    }
-    return {std::move(blackouts), std::move(groups)};
-}
 
 rotation::WorkerSettings settings_of(const server::RotationSection& section) {
     return {.workers = section.workers,
@@ -100,6 +74,9 @@ std::vector<prometheus::MetricFamily> rotation_metrics(const rotation::Workers& 
                      number(counts->failed)),
         gauge_family("coffer_rotations_oldest_due_seconds",
                      "How long the rotation that waits longest has been due.", oldest),
+        gauge_family("coffer_rotations_late",
+                     "Secrets whose window for a rotation is over, and that were not rotated in it.",
+                     number(counts->late)),
         gauge_family("coffer_rotations_all_paused",
                      "1 while all rotations are paused ('coffer rotation pause --all').",
                      counts->all_paused ? 1 : 0)};
@@ -114,7 +91,7 @@ RotationParts::RotationParts(const server::Config& config, rotation::RotationPar
                              std::shared_ptr<server::Log> log)
     : workers_(with_log(parts, log),
                rotation_functions(config, parts.clock, std::move(credentials), certificates),
-               restraints_of(config.rotation), settings_of(config.rotation),
+               rotation_restraints(config.rotation, parts.clock.now()), settings_of(config.rotation),
                events_of(metrics, log, std::move(rotated))),
       service_(workers_, page_tokens, {config.node.region, config.node.account}) {
     metrics->add_sampler([this] { return rotation_metrics(workers_, workers_.parts().clock.now()); });

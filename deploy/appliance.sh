@@ -20,7 +20,7 @@
 #                   `up`; at the first build/release
 #   --runner        at `up`: also run coffer-runner, for rotation functions that are programs; from then on it is
 #                   started at every `up`. Its configuration is DIR/state/etc/runner.toml
-#   --yes           destroy without asking
+#   --yes           destroy, or revoke the administrator's certificate (admin), without asking
 #
 # Called by root, everything runs as the system user `coffer` (made if there is none): PostgreSQL and cofferd
 # refuse to run as root. The programs are then copied to DIR/program, which that user cannot write.
@@ -60,6 +60,10 @@ done
 [ -n "$action" ] || { usage >&2; exit 2; }
 [[ ! "$action" =~ ^(client|revoke)$ ]] || [[ "$client" =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] ||
   fail "$action wants a NAME of 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, not '$client'"
+case "$action $client" in
+  "client ca"|"client server"|"revoke ca"|"revoke server")
+    fail "'$client' is the appliance's own certificate, and no client's; give another NAME" ;;
+esac
 case "$asked_token" in ''|softhsm2|nss) ;; *) fail "--token is softhsm2 or nss, not '$asked_token'" ;; esac
 
 default_dir() {
@@ -184,6 +188,7 @@ as_user_again() {
   local -a arguments=("$action" ${client:+"$client"} --dir "$dir" --build "$dir/program")
   [ -z "$asked_token" ] || arguments+=(--token "$asked_token")
   [ -z "$with_runner" ] || arguments+=(--runner)
+  [ -z "$sure" ] || arguments+=(--yes)
   cd /
   as_user bash "$dir/program/deploy/appliance.sh" "${arguments[@]}"
 }
@@ -265,6 +270,11 @@ make_client() {
   must_exist
   load_settings
   client_certificate "$client"
+  if [ "$client" = "$administrator_name" ]; then
+    printf '%s\n' "A new certificate for the administrator, the one that env gives:" "" \
+      "    eval \"\$(deploy/appliance.sh env --dir $dir)\""
+    return
+  fi
   printf '%s\n' "A certificate for spiffe://coffer.local/$client. To be that client:" "" \
     "    export COFFER_CERT_FILE=$(pki)/$client.crt COFFER_KEY_FILE=$(pki)/$client.key" "" \
     "It is refused until it is a user with rights. As the administrator:" "" \
@@ -275,13 +285,26 @@ make_client() {
     "    deploy/appliance.sh revoke $client --dir $dir"
 }
 
+# Whoever has that key is the administrator, so it must be possible; but nobody else can let anybody in.
+confirm_revoking_administrator() {
+  local answer=''
+  [ -z "$sure" ] || return 0
+  printf '%s\n' "'$client' is the administrator's certificate, which env gives. Without it nobody can give rights, until" \
+    "deploy/appliance.sh client $client --dir $dir makes another." >&2
+  printf 'Revoke it? [y/N] ' >&2
+  read -r answer || echo >&2
+  case "$answer" in y|Y|yes) ;; *) fail "nothing was revoked (--yes revokes without asking; another client: revoke NAME)" ;; esac
+}
+
 revoke_client() {
   local pid
   must_exist
   load_settings
+  [ "$client" != "$administrator_name" ] || confirm_revoking_administrator
   revoke_certificate "$client"
   renew_revocation_list
   step "revoked $(pki)/$client.crt"
+  [ "$client" != "$administrator_name" ] || step "a new one: deploy/appliance.sh client $client --dir $dir"
   ! pid=$(daemon_pid) || kill -HUP "$pid"
 }
 
@@ -311,8 +334,8 @@ status() {
   pg=$(postgresql_programs)
   printf '%-11s %s, token %s, user %s\n' appliance "$dir" "$token" "$(stat -c %U "$state")"
   printf '%-11s %s, public key %s\n' audit "$(audit_directory)" "$(audit_public_key)"
-  if postgres_is_running; then
-    printf '%-11s pid %s, psql "%s"\n' postgresql "$(postgres_pid)" "$(postgres_conninfo)"
+  if pid=$(postgres_pid); then
+    printf '%-11s pid %s, psql "%s"\n' postgresql "$pid" "$(postgres_conninfo)"
   else
     printf '%-11s stopped\n' postgresql; all_well=no
   fi
@@ -358,6 +381,8 @@ print_environment() {
   must_exist
   load_settings
   choose_build
+  ! is_revoked "$administrator_name" || printf '%s\n' "appliance.sh: the administrator's certificate is revoked, and refused" \
+    "    make another: deploy/appliance.sh client $administrator_name --dir $dir" >&2
   printf 'export COFFER_ENDPOINT=%q\n' "127.0.0.1:$port"
   printf 'export COFFER_SERVER_NAME=%q\n' localhost
   printf 'export COFFER_CA_FILE=%q\n' "$(pki)/ca.crt"

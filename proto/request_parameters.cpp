@@ -122,6 +122,7 @@ constexpr std::array kRequestFields = {
     std::string_view("transitive_tag_keys"),
     std::string_view("external_id"),
     std::string_view("source_identity"),
+    std::string_view("row_id"),
 };
 
 constexpr std::array kResponseFields = {

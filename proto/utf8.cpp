@@ -52,6 +52,13 @@ std::optional<std::size_t> utf8_length(std::string_view text) noexcept {
     return characters;
 }
 
+bool is_control(char32_t c) noexcept {
+    constexpr char32_t kLatinControlsEnd = 0xA0;
+    if (c < kLatinControlsEnd) return c < 0x20 || c >= 0x7F;
+    return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
 std::string printable(std::string_view text, std::size_t max_characters) {
     std::string out;
     const char* at = text.data();
@@ -65,9 +72,7 @@ std::string printable(std::string_view text, std::size_t max_characters) {
             ++at;  // the decoder may have eaten the head of a character that is whole
             continue;
         }
-        // C0, DEL and C1: what could steer a terminal or break a log line.
-        const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
-        if (control) {
+        if (is_control(c)) {
             out.push_back('?');
         } else {
             out.append(at, next);

@@ -12,8 +12,12 @@ namespace coffer::proto {
 /// overlong forms, no surrogates, nothing over U+10FFFF).
 [[nodiscard]] std::optional<std::size_t> utf8_length(std::string_view text) noexcept;
 
+/// Whether a terminal obeys the character instead of showing it, or shows what follows in another order: C0,
+/// DEL, C1, the line and paragraph separators (U+2028, U+2029), and Unicode's property Bidi_Control (UAX #9).
+[[nodiscard]] bool is_control(char32_t c) noexcept;
+
 /// `text` fit for an error message or a log line: at most `max_characters` characters ("..." follows when
-/// some were cut), control characters and malformed bytes replaced by '?'.
+/// some were cut), control characters (is_control) and malformed bytes replaced by '?'.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_characters);
 
 }  // namespace coffer::proto

@@ -69,7 +69,7 @@ struct FieldRule {
     std::optional<std::int64_t> min;
     std::optional<std::int64_t> max;
     std::optional<std::uint32_t> min_items;
-    std::optional<std::uint32_t> max_items;
+    std::size_t max_items = kItemsMax;
 };
 
 using MessageRules = std::vector<FieldRule>;
@@ -112,7 +112,7 @@ FieldRule compile_field(const FieldDescriptor& field) {
     if (limits.has_min()) rule.min = limits.min();
     if (limits.has_max()) rule.max = limits.max();
     if (limits.has_min_items()) rule.min_items = limits.min_items();
-    if (limits.has_max_items()) rule.max_items = limits.max_items();
+    rule.max_items = most_items(field);
     return rule;
 }
 
@@ -264,8 +264,8 @@ private:
             return;
         }
         const auto shown = [&] { return shown_list(message, rule, count); };
-        if (rule.max_items && count > *rule.max_items) {
-            violated(rule, path, shown(), at_most("length", *rule.max_items));
+        if (count > rule.max_items) {
+            violated(rule, path, shown(), at_most("length", static_cast<std::int64_t>(rule.max_items)));
             return;  // so that what is done for one request stays bounded by the schema
         }
         if (rule.min_items && count < *rule.min_items) {
@@ -368,6 +368,11 @@ private:
 };
 
 }  // namespace
+
+std::size_t most_items(const FieldDescriptor& field) {
+    const auto& limits = field.options().GetExtension(v1::limits);
+    return limits.has_max_items() ? limits.max_items() : kItemsMax;
+}
 
 std::optional<std::string> validation_error(const Message& message) {
     Checker checker;

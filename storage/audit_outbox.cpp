@@ -14,9 +14,14 @@ std::vector<Statement> outbox_statements() {
          "INSERT INTO audit_outbox (event_id, node, event, mac, generation, secrets) VALUES ($1::uuid, $2, "
          "$3, $4::bytea, $5::int, $6::text[])"},
         {"outbox_pending",
-         "SELECT event_id::text, node, event, mac, generation FROM audit_outbox WHERE node = $1 "
-         "AND stored <= now() - $2::bigint * interval '1 millisecond' ORDER BY generation IN "
+         "SELECT event_id::text, node, event, mac, generation, due FROM (SELECT *, stored <= now() - "
+         "$2::bigint * interval '1 millisecond' OR stored > now() + interval '1 minute' AS due FROM "
+         "audit_outbox WHERE node = $1) o ORDER BY due DESC, generation IN "
          "(SELECT json_array_elements_text($4::json)::int) DESC, stored, event_id LIMIT $3::bigint"},
+        {"outbox_left_by_others",
+         "SELECT event_id::text, node, event, mac, generation, stored <= now() FROM audit_outbox WHERE node "
+         "<> $1 AND (stored <= now() - $2::bigint * interval '1 millisecond' OR stored > now() + interval "
+         "'1 minute') ORDER BY stored, event_id LIMIT $3::bigint"},
         {"outbox_remove",
          "DELETE FROM audit_outbox WHERE event_id IN (SELECT json_array_elements_text($1::json)::uuid)"},
     };
@@ -29,18 +34,31 @@ void AuditOutbox::store(WriteTransaction& tx, const OutboxRow& row) {
     tx.event_stored();
 }
 
+namespace {
+
+std::vector<OutboxRow> outbox_rows_of(const pqxx::result& result) {
+    std::vector<OutboxRow> rows;
+    for (const auto& row : result) {
+        rows.push_back({Uuid::parse(row[0].c_str()).value(), row[1].c_str(), row[2].c_str(), bytes_of(row[3]),
+                        row[4].as<std::uint32_t>(), row[5].as<bool>()});
+    }
+    return rows;
+}
+
+}  // namespace
+
 std::vector<OutboxRow> AuditOutbox::pending(ReadTransaction& tx, const std::string& node,
                                             std::chrono::milliseconds age, std::size_t most,
                                             const std::vector<std::uint32_t>& readable) {
     std::vector<std::string> generations;
     for (const auto generation : readable) generations.push_back(std::to_string(generation));
-    std::vector<OutboxRow> rows;
-    for (const auto& row :
-         tx.sql().exec_prepared("outbox_pending", node, age.count(), most, json_list(generations))) {
-        rows.push_back({Uuid::parse(row[0].c_str()).value(), row[1].c_str(), row[2].c_str(), bytes_of(row[3]),
-                        row[4].as<std::uint32_t>()});
-    }
-    return rows;
+    return outbox_rows_of(
+        tx.sql().exec_prepared("outbox_pending", node, age.count(), most, json_list(generations)));
+}
+
+std::vector<OutboxRow> AuditOutbox::left_by_others(ReadTransaction& tx, const std::string& node,
+                                                   std::chrono::milliseconds age, std::size_t most) {
+    return outbox_rows_of(tx.sql().exec_prepared("outbox_left_by_others", node, age.count(), most));
 }
 
 void AuditOutbox::remove(WriteTransaction& tx, const std::vector<Uuid>& event_ids) {

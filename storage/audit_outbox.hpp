@@ -20,6 +20,9 @@ struct OutboxRow {
     Bytes mac;
     /// Of the seal key that the MAC's key is derived from.
     std::uint32_t generation = 1;
+    /// When read: whether it has waited for as long as was asked for. `stored`, which says so, is under no
+    /// MAC.
+    bool due = true;
 };
 
 class AuditOutbox {
@@ -27,11 +30,18 @@ public:
     /// Stores the event of what this transaction changed.
     static void store(WriteTransaction& tx, const OutboxRow& row);
 
-    /// Up to `most` rows of `node` that were stored at least `age` ago by the server's clock: first those of
-    /// the generations `readable`, then the others, each oldest first.
+    /// Up to `most` rows of `node`: first those that are due, having been stored at least `age` ago by the
+    /// server's clock, or at a time to come, which only somebody's hand makes. Of either, first those of the
+    /// generations `readable`, each oldest first.
     [[nodiscard]] static std::vector<OutboxRow> pending(ReadTransaction& tx, const std::string& node,
                                                         std::chrono::milliseconds age, std::size_t most,
                                                         const std::vector<std::uint32_t>& readable);
+
+    /// Up to `most` rows of other nodes than `node` that were stored at least `age` ago, or (these are not
+    /// due) at a time to come.
+    [[nodiscard]] static std::vector<OutboxRow> left_by_others(ReadTransaction& tx, const std::string& node,
+                                                               std::chrono::milliseconds age,
+                                                               std::size_t most);
 
     /// Removes rows; those that are gone already are none.
     static void remove(WriteTransaction& tx, const std::vector<Uuid>& event_ids);

@@ -32,13 +32,6 @@ bool wait_for_socket(int socket, short events, Deadline until) {
     }
 }
 
-struct FreeOptions {
-    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
-struct FreeText {
-    void operator()(char* text) const noexcept { PQfreemem(text); }
-};
-
 /// What a connection string leaves open. A peer that vanished without a FIN is noticed within seconds.
 constexpr std::array<std::pair<const char*, const char*>, 7> kDefaults{{
     {"application_name", "cofferd"},
@@ -51,18 +44,8 @@ constexpr std::array<std::pair<const char*, const char*>, 7> kDefaults{{
 }};
 
 /// The keywords and values of `conninfo` with the defaults added. Reads URIs as well.
-std::vector<std::pair<std::string, std::string>> connection_parameters(const std::string& conninfo) {
-    char* raw_message = nullptr;
-    const std::unique_ptr<PQconninfoOption, FreeOptions> options(
-        PQconninfoParse(conninfo.c_str(), &raw_message));
-    const std::unique_ptr<char, FreeText> message(raw_message);
-    if (!options) {
-        throw ConnectError("the database's connection string is malformed: " + first_line(message.get()));
-    }
-    std::vector<std::pair<std::string, std::string>> parameters;
-    for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-        if (option->val != nullptr) parameters.emplace_back(option->keyword, option->val);
-    }
+std::vector<ConninfoValue> connection_parameters(const std::string& conninfo) {
+    auto parameters = parse_conninfo(conninfo);
     for (const auto& preset : kDefaults) {
         const bool given = std::any_of(parameters.begin(), parameters.end(), [&](const auto& parameter) {
             return parameter.first == preset.first;
@@ -73,11 +56,6 @@ std::vector<std::pair<std::string, std::string>> connection_parameters(const std
 }
 
 }  // namespace
-
-std::string first_line(const char* message) {
-    const std::string text = message == nullptr ? "" : message;
-    return text.substr(0, text.find('\n'));
-}
 
 std::string describe_sqlstate(const std::string& code) {
     static constexpr std::array<std::pair<const char*, const char*>, 19> kMeanings{{

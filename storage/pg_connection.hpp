@@ -11,6 +11,7 @@
 
 #include "daemon/base/errors.hpp"
 #include "daemon/base/time.hpp"
+#include "storage/conninfo.hpp"
 
 namespace coffer::storage {
 
@@ -41,7 +42,7 @@ class PgConnection {
 public:
     /// Connects until `until`. `conninfo` is a libpq string or URI; what it leaves open is filled in:
     /// application_name, TCP keepalives and TCP_USER_TIMEOUT, client_encoding UTF8.
-    /// Throws ConnectError.
+    /// Throws ConnectError; MalformedConninfo, which no waiting mends.
     [[nodiscard]] static PgConnection connect(const std::string& conninfo, Deadline until);
 
     /// Runs `sql` (simple protocol, one or several statements without parameters) and returns the last
@@ -72,8 +73,5 @@ private:
 
 /// What the SQLSTATE `code` means to an operator, without SQL or values.
 [[nodiscard]] std::string describe_sqlstate(const std::string& code);
-
-/// The first line of libpq's message.
-[[nodiscard]] std::string first_line(const char* message);
 
 }  // namespace coffer::storage

@@ -6,6 +6,8 @@ namespace {
 
 /// malloc's bookkeeping and rounding for each allocation (glibc, 64 bit).
 constexpr std::size_t kPerAllocation = 16;
+/// What a node of a map has besides its value (libstdc++, 64 bit).
+constexpr std::size_t kMapNode = 32;
 
 std::size_t heap_of(const std::string& text) {
     static const std::size_t kInPlace = std::string().capacity();
@@ -40,6 +42,8 @@ std::size_t memory_size(const StoredSecret& secret) {
         size += heap_of(secret.rotation->function) + heap_of(secret.rotation->expression) +
                 heap_of(secret.rotation->duration);
     }
+    for (const auto& [arn, id] : secret.policy_principals)
+        size += kMapNode + sizeof arn + sizeof id + heap_of(arn) + heap_of(id) + kPerAllocation;
     for (const auto& version : secret.versions) {
         size += heap_of(version.id.value()) + heap_of_array(version.labels);
         for (const auto& label : version.labels) size += heap_of(label.value());

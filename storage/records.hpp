@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/base/bytes.hpp"
+#include "daemon/base/principal_ids.hpp"
 #include "daemon/base/strong.hpp"
 #include "daemon/base/time.hpp"
 #include "daemon/base/uuid.hpp"
@@ -74,6 +75,8 @@ struct StoredRotation {
     /// When the current value has to be replaced at the latest, as its function says; nothing where it never
     /// has to.
     std::optional<Timestamp> renew_by{};
+    /// The version that was AWSCURRENT when the value of `making` was made; nothing where that is not known.
+    std::optional<VersionId> made_from{};
     [[nodiscard]] bool operator==(const StoredRotation&) const = default;
 };
 
@@ -95,6 +98,8 @@ struct StoredSecret {
     std::optional<std::vector<Tag>> tags;
     /// JSON of the resource policy as it was given; nothing without one.
     std::optional<std::string> resource_policy;
+    /// Whom it meant by the ARNs of its principals; empty without one.
+    PrincipalIds policy_principals{};
     /// The ClientRequestToken of the CreateSecret that made it. Never changes.
     std::optional<std::string> creation_token;
     /// Nothing while rotation was never configured.

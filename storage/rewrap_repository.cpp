@@ -117,9 +117,10 @@ std::vector<Statement> rewrap_statements() {
          "AND NOT EXISTS (SELECT 1 FROM rewrap_failures f WHERE f.secret_id = v.secret_id "
          "AND f.version_id = v.version_id)"},
         {"rewrap_secrets",
-         "SELECT count(*) FROM secrets s WHERE s.kms_key_id = ANY (ARRAY(SELECT "
+         "SELECT name, count(*) OVER () FROM secrets s WHERE s.kms_key_id = ANY (ARRAY(SELECT "
          "json_array_elements_text($2::json))) "
-         "OR EXISTS (SELECT 1 FROM secret_versions v WHERE v.secret_id = s.id AND v.master_key = $1::uuid)"},
+         "OR EXISTS (SELECT 1 FROM secret_versions v WHERE v.secret_id = s.id AND v.master_key = $1::uuid) "
+         "ORDER BY name LIMIT 5"},
         {"rewrap_versions",
          "SELECT count(*) FROM secret_versions WHERE kind IS NOT NULL AND ($1::uuid IS NULL OR master_key = "
          "$1::uuid)"},
@@ -293,9 +294,14 @@ std::int64_t RewrapRepository::count_remaining(ReadTransaction& tx, const Uuid& 
     return number_of(tx.sql().exec_prepared("rewrap_remaining", key.text(), generation));
 }
 
-std::int64_t RewrapRepository::count_secrets(ReadTransaction& tx, const Uuid& key,
-                                             const std::vector<std::string>& names) {
-    return number_of(tx.sql().exec_prepared("rewrap_secrets", key.text(), json_list(names)));
+SecretsUnderKey RewrapRepository::secrets_under(ReadTransaction& tx, const Uuid& key,
+                                                const std::vector<std::string>& names) {
+    SecretsUnderKey found;
+    for (const auto& row : tx.sql().exec_prepared("rewrap_secrets", key.text(), json_list(names))) {
+        found.first.emplace_back(row[0].c_str());
+        found.count = row[1].as<std::int64_t>();
+    }
+    return found;
 }
 
 std::int64_t RewrapRepository::count_versions(ReadTransaction& tx, const std::optional<Uuid>& key) {

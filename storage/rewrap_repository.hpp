@@ -72,6 +72,12 @@ struct VersionProof {
     StoredPayload payload;  ///< its ciphertext only where it was asked for
 };
 
+/// Secrets that keep a master key from being deleted.
+struct SecretsUnderKey {
+    std::int64_t count = 0;
+    std::vector<std::string> first;  ///< names of some, in alphabetical order
+};
+
 class RewrapRepository {
 public:
     static constexpr int kSlices = 64;
@@ -122,8 +128,8 @@ public:
     [[nodiscard]] static std::int64_t count_remaining(ReadTransaction& tx, const Uuid& key,
                                                       std::uint32_t generation);
     /// Secrets that have a version under the key, or name it by one of `names` as theirs.
-    [[nodiscard]] static std::int64_t count_secrets(ReadTransaction& tx, const Uuid& key,
-                                                    const std::vector<std::string>& names);
+    [[nodiscard]] static SecretsUnderKey secrets_under(ReadTransaction& tx, const Uuid& key,
+                                                       const std::vector<std::string>& names);
     /// Versions with a value; of one key, or all.
     [[nodiscard]] static std::int64_t count_versions(ReadTransaction& tx, const std::optional<Uuid>& key);
 

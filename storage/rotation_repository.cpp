@@ -15,12 +15,23 @@ namespace {
 std::string task_columns() {
     return fmt::format(
         "r.secret_id::text, s.name, {}, r.test_only, r.version_id, r.step, r.attempt, {}, {}, r.last_error, "
-        "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence, r.spent_version",
+        "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence, r.spent_version, "
+        "r.told, r.left_behind",
         sql_millis("r.due"), sql_millis("r.started"), sql_millis("r.last_attempt"));
 }
 
 RotationStep step_of(const pqxx::field& field) {
     return static_cast<RotationStep>(field.as<int>());
+}
+
+std::vector<VersionId> versions_of(const pqxx::field& field) {
+    std::vector<VersionId> versions;
+    auto parser = field.as_array();
+    using Juncture = pqxx::array_parser::juncture;
+    for (auto next = parser.get_next(); next.first != Juncture::done; next = parser.get_next()) {
+        if (next.first == Juncture::string_value) versions.emplace_back(next.second);
+    }
+    return versions;
 }
 
 RotationTask read_task(const pqxx::row& row) {
@@ -42,6 +53,8 @@ RotationTask read_task(const pqxx::row& row) {
     task.node = optional_text(row[12]);
     task.fence = row[13].as<std::int64_t>();
     if (!row[14].is_null()) task.spent = VersionId(row[14].c_str());
+    task.told = row[15].as<bool>();
+    task.left_behind = versions_of(row[16]);
     return task;
 }
 
@@ -63,11 +76,15 @@ std::vector<Statement> rotation_statements() {
              "VALUES ($1::uuid, {0}, $3::boolean, $4, $5::smallint, {1}) "
              "ON CONFLICT (secret_id) DO UPDATE SET due = {0}, test_only = $3::boolean, version_id = $4, "
              "step = $5::smallint, started = {1}, attempt = 0, last_attempt = NULL, last_error = NULL, "
-             "failed = false, leased_until = NULL, node = NULL, fence = r.fence + 1",
+             "failed = false, told = false, leased_until = NULL, node = NULL, fence = r.fence + 1",
              sql_time("$2"), sql_time("$6"))},
         {"rotation_set_due",
          fmt::format("INSERT INTO rotations AS r (secret_id, due) VALUES ($1::uuid, {0}) "
                      "ON CONFLICT (secret_id) DO UPDATE SET due = {0} WHERE r.version_id IS NULL",
+                     sql_time("$2"))},
+        {"rotation_hasten",
+         fmt::format("UPDATE rotations SET due = LEAST(due, {}) WHERE secret_id = $1::uuid "
+                     "AND version_id IS NOT NULL AND NOT test_only",
                      sql_time("$2"))},
         {"rotation_claim",
          fmt::format(
@@ -86,7 +103,7 @@ std::vector<Statement> rotation_statements() {
          fmt::format(
              "UPDATE rotations SET due = {}, version_id = $4, step = $5::smallint, attempt = $6::int, "
              "started = {}, last_attempt = {}, last_error = $9, failed = $10::boolean, "
-             "test_only = $12::boolean, "
+             "test_only = $12::boolean, told = $13::boolean, "
              "leased_until = CASE WHEN $11::boolean THEN NULL ELSE leased_until END "
              "WHERE secret_id = $1::uuid AND fence = $2::bigint RETURNING paused OR (SELECT c.paused FROM "
              "rotation_control c)",
@@ -94,6 +111,14 @@ std::vector<Statement> rotation_statements() {
         {"rotation_save_spent",
          "UPDATE rotations SET spent_version = $3 WHERE secret_id = $1::uuid AND fence = $2::bigint "
          "RETURNING 1"},
+        {"rotation_leave_behind",
+         fmt::format("UPDATE rotations SET left_behind = "
+                     "(array_prepend($2::text, array_remove(left_behind, $2::text)))[1:{}] "
+                     "WHERE secret_id = $1::uuid",
+                     RotationRepository::kLeftBehindKept)},
+        {"rotation_clear_left_behind",
+         "UPDATE rotations SET left_behind = '{}' WHERE secret_id = $1::uuid AND left_behind <> '{}'"},
+        {"rotation_left_behind", "SELECT left_behind FROM rotations WHERE secret_id = $1::uuid"},
         {"rotation_add_run",
          fmt::format(
              "INSERT INTO rotation_runs (secret_id, version_id, started, ended, outcome, step, attempts, "
@@ -130,7 +155,9 @@ std::vector<Statement> rotation_statements() {
                      "(SELECT count(*) FROM rotations WHERE leased_until > now()), "
                      "(SELECT count(*) FROM rotations WHERE failed), "
                      "(SELECT {1} FROM rotations WHERE due IS NOT NULL AND NOT paused ORDER BY due LIMIT 1), "
-                     "(SELECT paused FROM rotation_control)",
+                     "(SELECT paused FROM rotation_control), "
+                     "(SELECT count(*) FROM secrets WHERE rotation IS NOT NULL AND rotation->'enabled' = "
+                     "'true'::jsonb AND deleted IS NULL AND (rotation->>'closes')::bigint <= $1::bigint)",
                      sql_time("$1"), sql_millis("due"))},
     };
 }
@@ -144,6 +171,10 @@ void RotationRepository::begin(WriteTransaction& tx, const RotationTask& task, T
 void RotationRepository::set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due) {
     const auto millis = millis_text(due);
     tx.sql().exec_prepared("rotation_set_due", id_text(secret), nullable(millis));
+}
+
+void RotationRepository::hasten(WriteTransaction& tx, SecretId secret, Timestamp now) {
+    tx.sql().exec_prepared("rotation_hasten", id_text(secret), now.millis());
 }
 
 std::vector<RotationTask> RotationRepository::claim(WriteTransaction& tx, Timestamp now, std::size_t limit,
@@ -166,10 +197,10 @@ RotationRepository::Saved RotationRepository::save(WriteTransaction& tx, const R
     const auto started = millis_text(task.started);
     const auto last_attempt = millis_text(task.last_attempt);
     if (task.last_error) static_cast<void>(storable("error", *task.last_error));
-    const auto rows = tx.sql().exec_prepared("rotation_save", id_text(task.secret), task.fence, nullable(due),
-                                             text_of(task.version), static_cast<int>(task.step), task.attempt,
-                                             nullable(started), nullable(last_attempt),
-                                             nullable(task.last_error), task.failed, release, task.test_only);
+    const auto rows = tx.sql().exec_prepared(
+        "rotation_save", id_text(task.secret), task.fence, nullable(due), text_of(task.version),
+        static_cast<int>(task.step), task.attempt, nullable(started), nullable(last_attempt),
+        nullable(task.last_error), task.failed, release, task.test_only, task.told);
     if (rows.empty()) return Saved::lost;
     return rows[0][0].as<bool>() ? Saved::paused : Saved::done;
 }
@@ -178,6 +209,19 @@ bool RotationRepository::save_spent(WriteTransaction& tx, const RotationTask& ta
     return !tx.sql()
                 .exec_prepared("rotation_save_spent", id_text(task.secret), task.fence, text_of(task.spent))
                 .empty();
+}
+
+void RotationRepository::leave_behind(WriteTransaction& tx, SecretId secret, const VersionId& version) {
+    tx.sql().exec_prepared("rotation_leave_behind", id_text(secret), version.value());
+}
+
+void RotationRepository::clear_left_behind(WriteTransaction& tx, SecretId secret) {
+    tx.sql().exec_prepared("rotation_clear_left_behind", id_text(secret));
+}
+
+std::vector<VersionId> RotationRepository::left_behind(ReadTransaction& tx, SecretId secret) {
+    const auto rows = tx.sql().exec_prepared("rotation_left_behind", id_text(secret));
+    return rows.empty() ? std::vector<VersionId>() : versions_of(rows[0][0]);
 }
 
 void RotationRepository::add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run) {
@@ -233,7 +277,7 @@ bool RotationRepository::all_paused(ReadTransaction& tx) {
 RotationRepository::Counts RotationRepository::counts(ReadTransaction& tx, Timestamp now) {
     const auto row = tx.sql().exec_prepared1("rotation_counts", now.millis());
     return {row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), row[2].as<std::int64_t>(),
-            optional_time(row[3]), row[4].as<bool>()};
+            optional_time(row[3]),     row[4].as<bool>(),         row[5].as<std::int64_t>()};
 }
 
 }  // namespace coffer::storage

@@ -38,6 +38,10 @@ struct RotationTask {
     std::int64_t fence = 0;
     /// The version whose value was sent to be exchanged for a new one, and may be used up.
     std::optional<VersionId> spent{};
+    /// setSecret was begun, so that the target may have the value of `version`.
+    bool told = false;
+    /// Versions whose values the target may have since rotations that were not finished, the newest first.
+    std::vector<VersionId> left_behind{};
 };
 
 /// A rotation that ended.
@@ -54,12 +58,17 @@ struct RotationRun {
 class RotationRepository {
 public:
     static constexpr std::size_t kRunsKept = 50;
+    /// More would lock users out that nothing helps: each is a login that is refused. More than one there are
+    /// when it is not known either what became of the rotation after.
+    static constexpr std::size_t kLeftBehindKept = 3;
 
     /// Begins anew: whoever had it loses it. What is set is `due`, `test_only`, `version`, `step`; `started`
-    /// is `now`; paused stays as it is.
+    /// is `now`; paused and left_behind stay as they are.
     static void begin(WriteTransaction& tx, const RotationTask& task, Timestamp now);
     /// Sets when it is due, if no rotation is under way. Makes the row where there is none.
     static void set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due);
+    /// A rotation that is under way has no reason any more to wait for its next try.
+    static void hasten(WriteTransaction& tx, SecretId secret, Timestamp now);
 
     /// Takes up to `limit` that are due at `now` and that nobody has, the longest due first, for `lease`.
     /// Those of deleted secrets and paused ones stay where they are; all do while everything is paused.
@@ -69,8 +78,8 @@ public:
     /// Lengthens the lease. False when it was given back, or somebody else has it by now.
     [[nodiscard]] static bool renew(WriteTransaction& tx, const RotationTask& task,
                                     std::chrono::seconds lease);
-    /// Stores due, version, step, attempt, times, error and failed of a task that was claimed; with `release`
-    /// others may take it then.
+    /// Stores due, version, step, attempt, times, error, failed and told of a task that was claimed; with
+    /// `release` others may take it then.
     enum class Saved : std::uint8_t {
         done,
         paused,  ///< stored, and no further step is to be begun
@@ -80,6 +89,13 @@ public:
 
     /// Stores `task.spent`. False, and nothing stored, when somebody else has it by now.
     [[nodiscard]] static bool save_spent(WriteTransaction& tx, const RotationTask& task);
+
+    /// The first of `left_behind` from now on is `version`; the oldest go that are over kLeftBehindKept.
+    static void leave_behind(WriteTransaction& tx, SecretId secret, const VersionId& version);
+    /// What the target has is known, or somebody has seen to it.
+    static void clear_left_behind(WriteTransaction& tx, SecretId secret);
+    /// `left_behind`, without the rest.
+    [[nodiscard]] static std::vector<VersionId> left_behind(ReadTransaction& tx, SecretId secret);
 
     /// Adds to the history, and removes what is over kRunsKept.
     static void add_run(WriteTransaction& tx, SecretId secret, const RotationRun& run);
@@ -108,6 +124,8 @@ public:
         std::int64_t failed = 0;
         std::optional<Timestamp> oldest_due{};
         bool all_paused = false;
+        /// Secrets whose window is over, and that were not rotated in it: whatever the reason.
+        std::int64_t late = 0;
     };
     [[nodiscard]] static Counts counts(ReadTransaction& tx, Timestamp now);
 };

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "storage/change_listener.hpp"
+#include "storage/secret_parts.hpp"
 #include "storage/secret_rows.hpp"
 #include "storage/secret_seal.hpp"
 #include "storage/sql_values.hpp"
@@ -30,10 +31,13 @@ std::string insert_secret_sql() {
     return fmt::format(
         "WITH s AS (INSERT INTO secrets (id, name, arn, description, kms_key_id, created, last_changed, "
         "deleted, "
-        "purge_due, tags, resource_policy, creation_token, revision, seal) VALUES ($1::uuid, $2, $3, $4, $5, "
+        "purge_due, tags, resource_policy, creation_token, revision, seal, part_digests, policy_principals) "
+        "VALUES "
+        "($1::uuid, "
+        "$2, $3, $4, $5, "
         "{}, {}, {}, {}, $10::jsonb, "
         "$21, $22, $11::bigint, "
-        "$12::bytea) ON CONFLICT (name) DO NOTHING RETURNING id), "
+        "$12::bytea, $23::bytea, $24::jsonb) ON CONFLICT (name) DO NOTHING RETURNING id), "
         "a AS (INSERT INTO last_access (secret_id) SELECT id FROM s), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
         "key_generation, "
@@ -51,7 +55,7 @@ std::string update_secret_sql() {
         "WITH s AS (UPDATE secrets SET description = $3, kms_key_id = $4, last_changed = {}, deleted = {}, "
         "purge_due = {}, tags = $8::jsonb, resource_policy = $18, rotation = $19::jsonb, revision = "
         "$2::bigint + 1, seal = "
-        "$9::bytea "
+        "$9::bytea, part_digests = $20::bytea, policy_principals = $21::jsonb "
         "WHERE id = $1::uuid AND revision = $2::bigint RETURNING id), "
         "v AS (INSERT INTO secret_versions (secret_id, version_id, created, kind, master_key, "
         "key_generation, "
@@ -277,6 +281,7 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
     const auto deleted = millis_text(stored.deleted);
     const auto purge_due = millis_text(stored.purge_due);
     const auto tags = tags_json(stored.tags);
+    const auto principals = principals_json(stored.policy_principals);
     const auto labels = labels_json(labels_of(stored));
 
     // The usual single version goes along in the first statement; labels have to wait for all versions.
@@ -289,7 +294,7 @@ bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, 
         nullable(purge_due), nullable(tags), stored.revision, binary(stored.seal), nullable(p.id),
         nullable(p.created), nullable(p.kind), nullable(p.master_key), nullable(p.generation), p.wrapped_key,
         p.ciphertext, single ? labels : std::string("[]"), nullable(stored.resource_policy),
-        nullable(stored.creation_token));
+        nullable(stored.creation_token), binary(secret_part_digests(stored)), nullable(principals));
     if (rows.empty()) return false;
     if (!single && !stored.versions.empty()) {
         for (const auto& version : stored.versions)
@@ -375,13 +380,15 @@ bool write_update(WriteTransaction& tx, const StoredSecret& before, StoredSecret
     const auto purge_due = millis_text(changed.purge_due);
     const auto tags = tags_json(changed.tags);
     const auto rotation = rotation_json(changed.rotation);
+    const auto principals = principals_json(changed.policy_principals);
     const auto& p = versions.along;
     const auto rows = tx.sql().exec_prepared(
         "secret_update", id, before.revision, nullable(changed.description), nullable(changed.kms_key_id),
         changed.last_changed.millis(), nullable(deleted), nullable(purge_due), nullable(tags),
         binary(changed.seal), nullable(p.id), nullable(p.created), nullable(p.kind), nullable(p.master_key),
         nullable(p.generation), p.wrapped_key, p.ciphertext, labels_json(labels.placed),
-        nullable(changed.resource_policy), nullable(rotation));
+        nullable(changed.resource_policy), nullable(rotation), binary(secret_part_digests(changed)),
+        nullable(principals));
     if (rows.empty()) return false;
     // After the labels have moved: a version that goes takes those that are still on it along.
     if (!labels.gone.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(labels.gone));

@@ -101,6 +101,25 @@ public:
     /// Secrets in the order asked for, behind the cursor: `query.limit` rows, of which those that match.
     [[nodiscard]] static ListResult list(ReadTransaction& tx, const ListQuery& query);
 
+    /// A secret that has a policy of its own; in its place, when its row was altered, the IntegrityError that
+    /// was reported of it.
+    struct WithPolicy {
+        std::string name;
+        Outcome<StoredSecret> secret;
+    };
+    /// Those that are not scheduled for deletion, by name, behind `after` (empty: from the first), at most
+    /// `limit`, 1 to 1000. Whose row says that it has none is not read, and not checked.
+    [[nodiscard]] static std::vector<WithPolicy> list_with_policy(ReadTransaction& tx,
+                                                                  const std::string& after,
+                                                                  std::size_t limit);
+    /// Those whose policy may have one of `texts` in it, literally or with escapes of JSON, or means a
+    /// principal in whose ARN or unique id one of them is, as its row says;
+    /// also those that are scheduled for deletion, which can be restored. Otherwise the same.
+    [[nodiscard]] static std::vector<WithPolicy> list_with_policy_about(ReadTransaction& tx,
+                                                                        const std::vector<std::string>& texts,
+                                                                        const std::string& after,
+                                                                        std::size_t limit);
+
     /// Names of secrets whose deletion was due at `now`, at most `limit`, longest due first.
     [[nodiscard]] static std::vector<std::string> due_for_purge(ReadTransaction& tx, Timestamp now,
                                                                 std::size_t limit);

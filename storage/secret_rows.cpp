@@ -35,7 +35,8 @@ enum Column : unsigned {
     access_day,
     versions,
     labels,
-    rotation
+    rotation,
+    policy_principals
 };
 
 Timestamp from_days(std::int64_t days) {
@@ -129,7 +130,20 @@ std::optional<StoredRotation> read_rotation(const pqxx::field& field) {
     if (auto making = member_text(object, "making")) rotation.making = VersionId(std::move(*making));
     rotation.testing = object.contains("testing");
     rotation.renew_by = member_time(object, "renew_by");
+    if (auto from = member_text(object, "made_from")) rotation.made_from = VersionId(std::move(*from));
     return rotation;
+}
+
+PrincipalIds read_principals(const pqxx::field& field) {
+    PrincipalIds ids;
+    if (field.is_null()) return ids;
+    const auto parsed = json::parse(field.c_str());
+    for (const auto& entry : parsed.as_array()) {
+        const auto& pair = entry.as_array();
+        const bool added = pair.size() == 2 && ids.emplace(text_of(pair[0]), text_of(pair[1])).second;
+        if (!added) throw std::invalid_argument("not a principal and its id");
+    }
+    return ids;
 }
 
 StoredSecret read_secret(const pqxx::row& row) {
@@ -145,6 +159,7 @@ StoredSecret read_secret(const pqxx::row& row) {
     secret.purge_due = optional_time(row[Column::purge_due]);
     secret.tags = read_tags(row[Column::tags]);
     secret.resource_policy = optional_text(row[Column::resource_policy]);
+    secret.policy_principals = read_principals(row[Column::policy_principals]);
     secret.creation_token = optional_text(row[Column::creation_token]);
     secret.revision = row[Column::revision].as<std::int64_t>();
     if (!row[Column::access_day].is_null()) {
@@ -177,7 +192,7 @@ std::string secret_columns() {
         "LEFT JOIN version_last_access a ON a.secret_id = v.secret_id AND a.version_id = v.version_id "
         "WHERE v.secret_id = s.id)::text, "
         "(SELECT json_agg(json_build_array(l.version_id, l.label) ORDER BY l.position, l.label) "
-        "FROM staging_labels l WHERE l.secret_id = s.id)::text, s.rotation::text",
+        "FROM staging_labels l WHERE l.secret_id = s.id)::text, s.rotation::text, s.policy_principals::text",
         sql_millis("s.created"), sql_millis("s.last_changed"), sql_millis("s.deleted"),
         sql_millis("s.purge_due"), sql_millis("v.created"));
 }
@@ -188,6 +203,25 @@ StoredSecret unchecked_secret(const pqxx::row& row) {
     } catch (const std::exception&) {
         throw broken_seal(row[Column::name].c_str());  // what we never write has no seal of ours
     }
+}
+
+std::optional<SecretPart> unreadable_part(const pqxx::row& row) {
+    const auto is_readable = [](const auto& read) {
+        try {
+            static_cast<void>(read());
+            return true;
+        } catch (const std::exception&) {
+            return false;
+        }
+    };
+    if (!is_readable([&] { return read_tags(row[Column::tags]); })) return SecretPart::tags;
+    if (!is_readable([&] { return read_principals(row[Column::policy_principals]); }))
+        return SecretPart::policy;
+    if (!is_readable([&] { return read_rotation(row[Column::rotation]); })) return SecretPart::rotation;
+    if (!is_readable([&] { return read_versions(row[Column::versions], row[Column::labels]); })) {
+        return SecretPart::versions;
+    }
+    return std::nullopt;
 }
 
 std::vector<Outcome<StoredSecret>> check_seals(ReadTransaction& tx, std::vector<StoredSecret> secrets) {
@@ -258,6 +292,14 @@ std::optional<std::string> tags_json(const std::optional<std::vector<Tag>>& tags
     return json::serialize(entries);
 }
 
+std::optional<std::string> principals_json(const PrincipalIds& ids) {
+    if (ids.empty()) return std::nullopt;
+    json::array entries;
+    for (const auto& [arn, id] : ids)
+        entries.push_back(json::array{storable("principal", arn), storable("unique id", id)});
+    return json::serialize(entries);
+}
+
 std::optional<std::string> rotation_json(const std::optional<StoredRotation>& rotation) {
     if (!rotation) return std::nullopt;
     json::object object{{"enabled", rotation->enabled},
@@ -275,6 +317,7 @@ std::optional<std::string> rotation_json(const std::optional<StoredRotation>& ro
     if (rotation->making) object["making"] = storable("version id", rotation->making->value());
     if (rotation->testing) object["testing"] = true;
     put_time("renew_by", rotation->renew_by);
+    if (rotation->made_from) object["made_from"] = storable("version id", rotation->made_from->value());
     return json::serialize(object);
 }
 

@@ -8,6 +8,7 @@
 
 #include "daemon/base/outcome.hpp"
 #include "storage/records.hpp"
+#include "storage/secret_parts.hpp"
 #include "storage/secret_repository.hpp"
 #include "storage/transaction.hpp"
 
@@ -20,6 +21,9 @@ namespace coffer::storage {
 /// The secret in `row`, whose first columns are secret_columns(), not believed yet. Throws IntegrityError
 /// when the row is nothing that this service writes.
 [[nodiscard]] StoredSecret unchecked_secret(const pqxx::row& row);
+
+/// The part of a row because of which unchecked_secret() throws, as far as that can be told.
+[[nodiscard]] std::optional<SecretPart> unreadable_part(const pqxx::row& row);
 
 /// Checks the seals of secrets that came from unchecked_secret(), all in one go. Each secret, or the
 /// IntegrityError that names it, which is reported as well, in their order.
@@ -39,6 +43,9 @@ namespace coffer::storage {
 
 /// Tags as the column `tags` has them: [[key, value], ...].
 [[nodiscard]] std::optional<std::string> tags_json(const std::optional<std::vector<Tag>>& tags);
+
+/// As the column `policy_principals` has it: [[ARN, unique id], ...], by ARN.
+[[nodiscard]] std::optional<std::string> principals_json(const PrincipalIds& ids);
 
 /// As the column `rotation` has it.
 [[nodiscard]] std::optional<std::string> rotation_json(const std::optional<StoredRotation>& rotation);

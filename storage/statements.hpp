@@ -10,6 +10,7 @@ namespace coffer::storage {
 [[nodiscard]] std::vector<Statement> secret_statements();
 [[nodiscard]] std::vector<Statement> listing_statements();
 [[nodiscard]] std::vector<Statement> loading_statements();
+[[nodiscard]] std::vector<Statement> damage_statements();
 [[nodiscard]] std::vector<Statement> access_statements();
 [[nodiscard]] std::vector<Statement> master_key_statements();
 [[nodiscard]] std::vector<Statement> rewrap_statements();

@@ -49,6 +49,8 @@ struct SealedRow {
     std::string key;            ///< the row's primary key; several columns joined by '/'
     std::int64_t revision = 0;  ///< grows with every change of the row, its removal included
     Bytes seal;                 ///< empty: the row is gone
+    /// It is gone and was damaged: its revision was not believed, and `revision` says nothing.
+    bool discarded = false;
 };
 
 /// A transaction that commits when its job returns. Remembers what it changed.

@@ -9,6 +9,7 @@
 
 #include "client/coffer/audit_event.hpp"
 #include "client/coffer/columns.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/timestamp.hpp"
@@ -116,9 +117,10 @@ void add_show(CLI::App& audit, Commands& commands) {
 }  // namespace
 
 void add_audit_filter(CLI::App& verb, AuditFilter& filter) {
-    verb.add_option("--secret", filter.secret, "name or ARN; * stands for any characters");
-    verb.add_option("--principal", filter.principal, "ARN, user name or id; *");
-    verb.add_option("--action", filter.action, "operation, of any case; *");
+    verb.add_option("--secret", filter.secret, "name or ARN; * stands for any characters")
+        ->type_name(kTypeSecret);
+    verb.add_option("--principal", filter.principal, "ARN, user name or id; * as above");
+    verb.add_option("--action", filter.action, "operation, in upper or lower case; * as above");
     verb.add_option("--outcome", filter.outcome, "success, failure, denied, or an error code");
 }
 
@@ -162,6 +164,7 @@ bool as_json_lines(const Context& context) {
 void add_audit(CLI::App& app, Commands& commands) {
     auto* audit = app.add_subcommand("audit", "What was done, by whom, on all nodes");
     audit->fallthrough();
+    audit->group("Groups of verbs");
     audit->require_subcommand(1);
     audit->footer(
         "Examples:\n"

@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "client/coffer/columns.hpp"
+#include "client/coffer/visible.hpp"
 #include "proto/utf8.hpp"
 
 namespace coffer::cli {
@@ -77,7 +78,7 @@ std::string audit_line(const std::vector<std::string>& row) {
     constexpr std::array<std::size_t, 6> kWidths{20, 24, 26, 44, 64, 36};
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-        auto cell = proto::printable(row[i], kCellCharactersMax);
+        auto cell = proto::printable(view(visible(row[i])), kCellCharactersMax);
         const auto width = proto::utf8_length(cell).value_or(cell.size());
         line += cell;
         if (i + 1 < row.size()) line.append(width < kWidths.at(i) ? kWidths.at(i) - width + 2 : 2, ' ');
@@ -88,8 +89,8 @@ std::string audit_line(const std::vector<std::string>& row) {
 std::string audit_members(const v1::AuditEvent& event) {
     std::string text;
     for (const auto& [name, value] : parsed(event)) {
-        text += fmt::format("{:<20} {}\n", proto::printable(std::string(name), kCellCharactersMax),
-                            proto::printable(json::serialize(value), kMemberCharactersMax));
+        text += fmt::format("{:<20} {}\n", proto::printable(view(visible(name)), kCellCharactersMax),
+                            proto::printable(view(visible(json::serialize(value))), kMemberCharactersMax));
     }
     return text;
 }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/json_request.hpp"
@@ -49,11 +50,20 @@ std::string describe(const FieldDescriptor& field) {
         text = is_text(field) ? "secret text: - (standard input), file://FILE"
                               : "secret bytes: - (standard input), fileb://FILE, or file://FILE in base64";
     } else if (limit.one_of_size() > 0) {
-        for (const auto& value : limit.one_of()) text += (text.empty() ? "" : " | ") + value;
+        text = "one of these";
     } else {
         text = field.is_repeated() ? "texts" : "text" + length_text(limit);
     }
     return text + (limit.required() ? " (required)" : "");
+}
+
+/// What a value is, for --help and completion; empty where nothing is known.
+std::string type_name_of(const FieldDescriptor& field) {
+    if (field.name() == "secret_id" || field.name() == "secret_id_list") return kTypeSecret;
+    if (field.name() == "version_stage" || field.name() == "version_stages") return kTypeLabel;
+    std::string words;
+    for (const auto& value : limits(field).one_of()) words += (words.empty() ? "{" : ",") + value;
+    return words.empty() ? words : words + "}";
 }
 
 bool looks_like_json(std::string_view text) {
@@ -104,6 +114,8 @@ void AwsVerb::add_option(const FieldDescriptor& field) {
         input.option =
             app_->add_option(name, input.values, describe(field))->expected(1)->allow_extra_args(false);
     }
+    const auto type = type_name_of(field);
+    if (!type.empty()) input.option->type_name(type);
 }
 
 v1::Request AwsVerb::request() const {
@@ -184,10 +196,11 @@ void AwsVerb::require(const FieldDescriptor& field, const Message& message) cons
     const auto& reflection = *message.GetReflection();
     const bool given = field.is_repeated() ? reflection.FieldSize(message, &field) > 0
                                            : reflection.HasField(message, &field);
-    if (!given)
-        throw UsageError(fmt::format("{} is required (coffer {}{} --help)", option_name(field),
-                                     app_->get_parent()->get_parent() == nullptr ? "" : "iam ",
-                                     app_->get_name()));
+    if (given) return;
+    const bool empty_list = field.is_repeated() && inputs_.at(&field).option->count() > 0;
+    throw UsageError(fmt::format("{} {} (coffer {} --help)", option_name(field),
+                                 empty_list ? "is empty; at least one is wanted" : "is required",
+                                 path_of(*app_)));
 }
 
 bool AwsVerb::wants_one_page() const {

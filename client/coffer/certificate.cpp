@@ -8,6 +8,7 @@
 
 #include "client/coffer/columns.hpp"
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/timestamp.hpp"
@@ -151,7 +152,8 @@ void add_revoke(CLI::App& certificate, Commands& commands) {
          "coffer certificate revoke --serial 5f0c... --reason superseded",
          "coffer certificate revoke --authority issuing --serial 5f0c... --reason keyCompromise"});
     verb->add_option("--secret-id", options->secret,
-                     "a secret's name or ARN: all of its that have not ended");
+                     "a secret's name or ARN: all of its certificates that have not ended")
+        ->type_name(kTypeSecret);
     verb->add_option("--serial", options->serial, "one, by its serial number in hexadecimal");
     verb->add_option("--authority", options->authority,
                      "who issued it: with this, one that is not on record is revoked, too");
@@ -168,6 +170,7 @@ void add_certificate(CLI::App& app, Commands& commands) {
     auto* certificate =
         app.add_subcommand("certificate", "Certificates that rotations issue: see and revoke them");
     certificate->fallthrough();
+    certificate->group("Groups of verbs");
     certificate->require_subcommand(1);
     certificate->footer(
         "Examples:\n"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/coffer/visible.hpp"
 #include "proto/utf8.hpp"
 
 namespace coffer::cli {
@@ -15,7 +16,7 @@ std::size_t width_of(const std::string& text) {
 }  // namespace
 
 void Columns::add(std::vector<std::string> row) {
-    for (auto& cell : row) cell = proto::printable(cell, kCellCharactersMax);
+    for (auto& cell : row) cell = proto::printable(view(visible(cell)), kCellCharactersMax);
     rows_.push_back(std::move(row));
 }
 

@@ -12,7 +12,7 @@ inline constexpr std::size_t kCellCharactersMax = 512;
 class Columns {
 public:
     explicit Columns(std::vector<std::string> head) { add(std::move(head)); }
-    /// Control characters are shown as '?': names and descriptions are other people's text.
+    /// Control characters are made visible: names and descriptions are other people's text.
     void add(std::vector<std::string> row);
     [[nodiscard]] std::string text() const;
 

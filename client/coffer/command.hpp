@@ -21,6 +21,12 @@ using Commands = std::vector<Command>;
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& description,
                    const std::vector<std::string>& examples);
 
+/// What --help calls the parts of a line.
+void name_parts(CLI::FormatterBase& formatter);
+
+/// "get", "audit search": how a verb is called.
+[[nodiscard]] std::string path_of(const CLI::App& verb);
+
 /// An option that takes several values, given at once or by repeating it. Values are taken as they are: CLI11
 /// would take "[a,b]" apart, which may be JSON.
 CLI::Option* add_list(CLI::App& verb, const std::string& name, std::vector<std::string>& values,
@@ -53,6 +59,9 @@ void add_usage(CLI::App& app, Commands& commands);
 void add_unused(CLI::App& app, Commands& commands);
 /// coffer certificate: what was issued, and revoking it.
 void add_certificate(CLI::App& app, Commands& commands);
+
+/// coffer damaged: secrets that were altered in the database.
+void add_damaged(CLI::App& app, Commands& commands);
 
 /// coffer rotation: rotations seen and steered.
 void add_rotation(CLI::App& app, Commands& commands);

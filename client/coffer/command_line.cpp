@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "client/coffer/argument_checks.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/version.hpp"
 #include "daemon/base/edit_distance.hpp"
@@ -40,18 +41,24 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
         ->group(group);
     app.add_flag("--no-paginate", options.no_paginate, "of a list: one page only")->group(group);
     app.add_option("--config", options.config_file, "configuration (~/.config/coffer/client.toml)")
+        ->type_name(kTypeFile)
         ->group(group);
     app.add_option("--endpoint", options.endpoint, "HOST:PORT of the daemon (COFFER_ENDPOINT)")->group(group);
     app.add_option("--server-name", options.server_name, "name in its certificate (COFFER_SERVER_NAME)")
         ->group(group);
     app.add_option("--ca-file", options.ca_file, "authority of its certificate (COFFER_CA_FILE)")
+        ->type_name(kTypeFile)
         ->group(group);
-    app.add_option("--cert-file", options.cert_file, "our certificate (COFFER_CERT_FILE)")->group(group);
-    app.add_option("--key-file", options.key_file, "our key (COFFER_KEY_FILE)")->group(group);
+    app.add_option("--cert-file", options.cert_file, "our certificate (COFFER_CERT_FILE)")
+        ->type_name(kTypeFile)
+        ->group(group);
+    app.add_option("--key-file", options.key_file, "our key (COFFER_KEY_FILE)")
+        ->type_name(kTypeFile)
+        ->group(group);
     auto* role =
         app.add_option("--role", options.role, "ARN of a role to act as (COFFER_ROLE)")->group(group);
-    app.add_option("--session", options.session_file,
-                   "FILE: what assume-role printed, to act in that session")
+    app.add_option("--session", options.session_file, "what assume-role printed, to act in that session")
+        ->type_name(kTypeFile)
         ->group(group)
         ->excludes(role);
 }
@@ -105,6 +112,7 @@ CommandLine::CommandLine()
           "JSON.",
           "coffer") {
     app_.require_subcommand(1);
+    name_parts(*app_.get_formatter());  // every verb has this formatter from here
     app_.set_version_flag("--version", "coffer " + std::string(client::version()));
     app_.footer(
         "Examples:\n"
@@ -133,6 +141,7 @@ CommandLine::CommandLine()
     add_keys(app_, commands_);
     add_rotation(app_, commands_);
     add_certificate(app_, commands_);
+    add_damaged(app_, commands_);
     add_aws_verbs(app_, commands_);
     check_arguments(app_);
     for (const auto& command : commands_) check_arguments(*command.app);
@@ -210,7 +219,7 @@ std::string CommandLine::unexpected() const {
     const auto verb = std::find_if(commands_.begin(), commands_.end(),
                                    [](const Command& command) { return command.app->parsed(); });
     const std::string help =
-        verb == commands_.end() ? " (coffer --help)" : " (coffer " + verb->app->get_name() + " --help)";
+        verb == commands_.end() ? " (coffer --help)" : " (coffer " + path_of(*verb->app) + " --help)";
     // What stands there may be a secret that was meant for standard input; only what looks like an option is
     // shown.
     if (option.empty()) return "there is an argument too many" + help;
@@ -234,9 +243,9 @@ void CommandLine::run() {
     for (const auto& command : commands_) {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
-            throw UsageError("--output has no meaning for coffer " + command.app->get_name() +
+            throw UsageError("--output has no meaning for coffer " + path_of(*command.app) +
                              "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit, "
-                             "coffer certificate and "
+                             "coffer certificate, coffer damaged and "
                              "coffer rotation, ls, history, usage, unused "
                              "and whoami have it");
         }

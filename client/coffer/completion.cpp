@@ -2,38 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 
 namespace coffer::cli {
 
 namespace {
-
-std::vector<const CLI::App*> verbs_of(const CLI::App& app) {
-    return app.get_subcommands(nullptr);
-}
-
-/// "--output --timeout ...", with the "--no-" forms of flags.
-std::string option_words(const CLI::App& app) {
-    std::string names;
-    for (const auto* option : app.get_options()) {
-        for (const auto& name : option->get_lnames()) names += (names.empty() ? "--" : " --") + name;
-    }
-    return names;
-}
-
-/// Whether the verb's own argument is a secret's name.
-bool takes_name(const CLI::App& verb) {
-    const auto options = verb.get_options();
-    return std::any_of(options.begin(), options.end(), [](const CLI::Option* option) {
-        return option->get_positional() &&
-               (option->get_name(true) == "name" || option->get_name(true) == "prefix");
-    });
-}
 
 /// In single quotes for a shell.
 std::string shell_quoted(std::string_view text) {
@@ -42,42 +22,213 @@ std::string shell_quoted(std::string_view text) {
     return out + "'";
 }
 
-constexpr std::string_view kBashHead =
-    R"sh(# bash completion for coffer. Load it with: source <(coffer completion bash)
-_coffer() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb='' options='' names='' i
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-            --output|--timeout|--config|--endpoint|--server-name|--ca-file|--cert-file|--key-file) ((i++)) ;;
-            -*) ;;
-            *) verb=${COMP_WORDS[i]}; break ;;
-        esac
-    done
-    COMPREPLY=()
-    case $verb in
-)sh";
+void append_word(std::string& words, std::string_view word) {
+    if (!words.empty()) words += ' ';
+    words += word;
+}
 
-constexpr std::string_view kBashTail = R"sh(    esac
-    case $prev in
-        --output) mapfile -t COMPREPLY < <(compgen -W 'json text table' -- "$cur"); return ;;
-        --secret-id|--secret|--secret-id-list) names=1 ;;
-        --file|--config|--*-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-    esac
-    if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$options $globals" -- "$cur")
-    elif [[ -n $names ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(coffer ls --names --timeout 2 -- "$cur" 2>/dev/null)" -- "$cur")
+template <class Takes>
+std::string names_of_options(const Place& place, Takes takes) {
+    std::string names;
+    for (const auto& option : place.options) {
+        if (!takes(option)) continue;
+        for (const auto& name : option.names) append_word(names, name);
+    }
+    return names;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string all;
+    for (const auto& word : words) append_word(all, word);
+    return all;
+}
+
+// ---- bash and zsh ---------------------------------------------------------------------------------------
+
+// The words before the cursor say the place in the tree, and whether a value of an option is due. Also for
+// zsh, which has no mapfile, and in which `path` and `options` are variables of its own.
+constexpr std::string_view kBash = R"sh(
+_coffer_offer() {
+    local one
+    case $1 in (files | folders) compopt -o filenames 2>/dev/null ;; esac
+    while IFS= read -r one; do
+        [[ $one != "$cur"* ]] || COMPREPLY+=("$one")
+    done < <(case $1 in
+        (words\ *) compgen -W "${1#words }" -- "$cur" ;;
+        (files) compgen -f -- "$cur" ;;
+        (folders) compgen -d -- "$cur" ;;
+        (commands) compgen -c -- "$cur" | sort -u ;;
+        (secrets) coffer ls --names --timeout 2 -- "$cur" 2>/dev/null ;;
+    esac)
+}
+_coffer() {
+    local cur=${COMP_WORDS[COMP_CWORD]} place='' open='' many='' dashes='' argument=0 word i
+    local verbs own valued several arguments values globals globals_valued
+    COMPREPLY=()
+    # bash takes --option=value and file://FILE apart
+    [[ $cur != = ]] || cur=''
+    if [[ $cur == //* ]]; then _coffer_offer files; return; fi
+    _coffer_place ''
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ -n $dashes ]]; then ((++argument))
+        elif [[ $word == = && -n $open ]]; then :
+        elif [[ $word == -- ]]; then dashes=1 open=''
+        elif [[ -n $open && -z $many ]]; then open=''
+        elif [[ $word == -?* ]]; then
+            open='' many=''
+            if [[ " $valued $globals_valued " == *" $word "* ]]; then open=$word; fi
+            if [[ " $several " == *" $word "* ]]; then open=$word many=1; fi
+        elif [[ -n $open ]]; then :
+        elif [[ " $verbs " == *" $word "* ]]; then place=${place:+$place }$word; _coffer_place "$place"
+        else ((++argument)); fi
+    done
+    if [[ $place == exec && -n $dashes ]]; then
+        if ((argument == 0)); then _coffer_offer commands; else _coffer_offer files; fi
+    elif [[ -n $open && ( -z $many || $cur != -* ) ]]; then
+        _coffer_values "$place $open"
+        _coffer_offer "$values"
+    elif [[ $cur == -* && -z $dashes ]]; then
+        _coffer_offer "words $own $globals"
+    elif [[ -n $verbs ]]; then
+        _coffer_offer "words $verbs"
+    else
+        _coffer_offer "${arguments[argument]-}"
     fi
 }
-complete -o default -F _coffer coffer
+complete -F _coffer coffer
 )sh";
 
-constexpr std::string_view kFishHead =
-    R"sh(# fish completion for coffer. Load it with: coffer completion fish | source
+/// What _coffer_offer takes.
+std::string bash_values(const Values& values) {
+    switch (values.kind) {
+        case Values::Kind::words:
+            return "words " + joined(values.words);
+        case Values::Kind::secrets:
+            return "secrets";
+        case Values::Kind::files:
+            return "files";
+        case Values::Kind::folders:
+            return "folders";
+        default:
+            return {};
+    }
+}
+
+/// The branch of a place in _coffer_place.
+std::string bash_place(const Place& place) {
+    std::string verbs;
+    for (const auto& [verb, description] : place.verbs) append_word(verbs, verb);
+    std::string arguments;
+    for (const auto& argument : place.arguments) append_word(arguments, shell_quoted(bash_values(argument)));
+    std::string text = "        " + shell_quoted(place.path) + ")";
+    const auto set = [&](std::string_view name, const std::string& value) {
+        if (!value.empty()) text += fmt::format(" {}={}", name, value);
+    };
+    const auto quoted = [](const std::string& words) { return words.empty() ? words : shell_quoted(words); };
+    set("verbs", quoted(verbs));
+    if (!place.path.empty()) {
+        set("own", quoted(names_of_options(place, [](const auto&) { return true; })));
+        set("valued", quoted(names_of_options(
+                          place, [](const auto& one) { return one.takes_value && !one.takes_several; })));
+        set("several", quoted(names_of_options(place, [](const auto& one) { return one.takes_several; })));
+    }
+    if (!arguments.empty()) set("arguments", "(" + arguments + ")");
+    return text + " ;;\n";
+}
+
+/// The branches of _coffer_values: what is offered, and for which options at which places.
+std::string bash_option_values(const std::vector<Place>& places) {
+    std::map<std::string, std::string> patterns;
+    for (const auto& place : places) {
+        for (const auto& option : place.options) {
+            const auto values = bash_values(option.values);
+            if (values.empty()) continue;
+            for (const auto& name : option.names) {
+                auto& pattern = patterns[values];
+                if (!pattern.empty()) pattern += '|';
+                // The command's own options may stand anywhere.
+                pattern += place.path.empty() ? "*" + shell_quoted(" " + name)
+                                              : shell_quoted(place.path + " " + name);
+            }
+        }
+    }
+    std::string text;
+    for (const auto& [values, pattern] : patterns) {
+        text += fmt::format("        {}) values={} ;;\n", pattern, shell_quoted(values));
+    }
+    return text;
+}
+
+// ---- fish -----------------------------------------------------------------------------------------------
+
+constexpr std::string_view kFish = R"sh(
 function __coffer_names
     coffer ls --names --timeout 2 -- (commandline -ct) 2>/dev/null
 end
+# The words before the cursor that are neither options nor their values, as far as they are of the command.
+function __coffer_words
+    set -l previous
+    for word in (commandline -opc)[2..-1]
+        test "$word" = --; and break
+        if not string match -q -- '-*' $word; and not contains -- "$previous" $__coffer_valued
+            echo $word
+        end
+        set previous $word
+    end
+end
+# Whether these are all of those words, or the first of them.
+function __coffer_is
+    test "$(__coffer_words)" = "$(string join \n -- $argv)"
+end
+function __coffer_under
+    set -l words (__coffer_words)
+    test (count $words) -ge (count $argv); and test "$words[1..$(count $argv)]" = "$argv"
+end
+complete -c coffer -f
+complete -c coffer -n '__coffer_under exec; and contains -- -- (commandline -opc)' -F
 )sh";
+
+std::string fish_values(const CompletedOption& option) {
+    if (!option.takes_value) return {};
+    switch (option.values.kind) {
+        case Values::Kind::words:
+            return " -x -a " + shell_quoted(joined(option.values.words));
+        case Values::Kind::secrets:
+            return " -x -a '(__coffer_names)'";
+        case Values::Kind::files:
+            return " -r -F";
+        case Values::Kind::folders:
+            return " -x -a '(__fish_complete_directories)'";
+        default:
+            return " -x";
+    }
+}
+
+std::string fish_place(const Place& place) {
+    const auto line = [](const std::string& condition, const std::string& rest) {
+        return "complete -c coffer" + (condition.empty() ? "" : " -n " + shell_quoted(condition)) + rest +
+               "\n";
+    };
+    const std::string here = place.path.empty() ? "__coffer_is" : "__coffer_is " + place.path;
+    const std::string under = place.path.empty() ? "" : "__coffer_under " + place.path;
+    std::string text;
+    for (const auto& [verb, description] : place.verbs) {
+        text += line(here, " -a " + verb + " -d " + shell_quoted(description));
+    }
+    if (!place.arguments.empty()) {
+        const CompletedOption first{{}, {}, true, false, place.arguments.front()};
+        text += line(here, fish_values(first));
+    }
+    for (const auto& option : place.options) {
+        std::string names;
+        for (const auto& name : option.names) {
+            names += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+        }
+        text += line(under, names + fish_values(option) + " -d " + shell_quoted(option.description));
+    }
+    return text;
+}
 
 struct Options {
     std::string shell;
@@ -86,22 +237,23 @@ struct Options {
 }  // namespace
 
 std::string bash_completion(const CLI::App& app) {
-    std::string all;
-    std::string cases;
-    for (const auto* verb : verbs_of(app)) {
-        all += (all.empty() ? "" : " ") + verb->get_name();
-        cases += fmt::format("        {}) options={}{} ;;\n", verb->get_name(),
-                             shell_quoted(option_words(*verb)), takes_name(*verb) ? " names=1" : "");
-    }
-    std::string text(kBashHead);
-    text += fmt::format(
-        "        '') if [[ $cur != -* ]]; then mapfile -t COMPREPLY < <(compgen -W {} -- \"$cur\"); return; "
-        "fi ;;\n",
-        shell_quoted(all));
-    text += cases + std::string(kBashTail);
-    const std::string globals = "local globals=" + shell_quoted(option_words(app)) + "\n    COMPREPLY=()";
-    text.replace(text.find("COMPREPLY=()"), std::string_view("COMPREPLY=()").size(), globals);
-    return text;
+    const auto places = places_of(app);
+    const auto& command = places.front();
+    std::string text =
+        "# bash completion for coffer. Load it with: source <(coffer completion bash)\n"
+        "_coffer_place() {\n"
+        "    verbs='' own='' valued='' several='' arguments=()\n";
+    text += fmt::format("    globals={}\n",
+                        shell_quoted(names_of_options(command, [](const auto&) { return true; })));
+    text +=
+        fmt::format("    globals_valued={}\n",
+                    shell_quoted(names_of_options(command, [](const auto& one) { return one.takes_value; })));
+    text += "    case $1 in\n";
+    for (const auto& place : places) text += bash_place(place);
+    text += "    esac\n}\n_coffer_values() {\n    values=''\n    case $1 in\n";
+    text += bash_option_values(places);
+    text += "    esac\n}";
+    return text + std::string(kBash);
 }
 
 std::string zsh_completion(const CLI::App& app) {
@@ -112,31 +264,16 @@ std::string zsh_completion(const CLI::App& app) {
 }
 
 std::string fish_completion(const CLI::App& app) {
-    std::string text(kFishHead);
-    for (const auto* option : app.get_options()) {
-        for (const auto& name : option->get_lnames()) {
-            text += fmt::format("complete -c coffer -l {} -d {}\n", name,
-                                shell_quoted(option->get_description()));
-        }
+    const auto places = places_of(app);
+    std::string valued;
+    for (const auto& place : places) {
+        const auto names = names_of_options(place, [](const auto& one) { return one.takes_value; });
+        if (!names.empty()) append_word(valued, names);
     }
-    for (const auto* verb : verbs_of(app)) {
-        const auto name = verb->get_name();
-        text += fmt::format("complete -c coffer -n __fish_use_subcommand -f -a {} -d {}\n", name,
-                            shell_quoted(verb->get_description()));
-        if (takes_name(*verb)) {
-            text += fmt::format(
-                "complete -c coffer -n '__fish_seen_subcommand_from {}' -f -a '(__coffer_names)'\n", name);
-        }
-        for (const auto* option : verb->get_options()) {
-            for (const auto& long_name : option->get_lnames()) {
-                const bool of_secret =
-                    long_name == "secret-id" || long_name == "secret" || long_name == "secret-id-list";
-                text += fmt::format("complete -c coffer -n '__fish_seen_subcommand_from {}' -l {}{} -d {}\n",
-                                    name, long_name, of_secret ? " -x -a '(__coffer_names)'" : "",
-                                    shell_quoted(option->get_description()));
-            }
-        }
-    }
+    std::string text = "# fish completion for coffer. Load it with: coffer completion fish | source\n";
+    text += "set -g __coffer_valued " + valued;
+    text += kFish;
+    for (const auto& place : places) text += fish_place(place);
     return text;
 }
 
@@ -145,7 +282,7 @@ void add_completion(CLI::App& app, Commands& commands) {
     auto* verb = add_verb(app, "completion", "Print the completion of a shell",
                           {"source <(coffer completion bash)",
                            "coffer completion fish >~/.config/fish/completions/coffer.fish"});
-    verb->add_option("shell", options->shell, "bash, zsh or fish")
+    verb->add_option("shell", options->shell, "which shell")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     commands.push_back({verb, [&app, options](Context&) {

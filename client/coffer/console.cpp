@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "client/coffer/failure.hpp"
+#include "client/coffer/visible.hpp"
 
 namespace coffer::cli {
 
@@ -22,6 +23,12 @@ bool write_all(int fd, std::string_view text) {
         text.remove_prefix(static_cast<std::size_t>(written));
     }
     return true;
+}
+
+/// The last line of the terminal is `text` from now on.
+void rewrite_line(std::string_view text) {
+    write_all(STDERR_FILENO, "\r\033[K");
+    say(text);
 }
 
 /// The terminal does not show what is typed as long as this lives.
@@ -75,14 +82,23 @@ bool stderr_is_terminal() {
     return ::isatty(STDERR_FILENO) == 1;
 }
 
+Reader reader_of_output() {
+    return stdout_is_terminal() ? Reader::terminal : Reader::program;
+}
+
 void print(std::string_view text) {
-    if (!write_all(STDOUT_FILENO, text)) {
+    if (stdout_is_terminal()) return print_bytes(view(visible_lines(text)));
+    print_bytes(text);
+}
+
+void print_bytes(std::string_view bytes) {
+    if (!write_all(STDOUT_FILENO, bytes)) {
         throw Failure("the output could not be written: " + std::generic_category().message(errno));
     }
 }
 
 void say(std::string_view text) {
-    static_cast<void>(write_all(STDERR_FILENO, text));
+    static_cast<void>(write_all(STDERR_FILENO, view(visible_lines(text))));
 }
 
 crypto::SecretBytes ask_hidden(const std::string& prompt) {
@@ -130,9 +146,9 @@ void Progress::watch() {
     int seconds = 2;
     if (changed_.wait_for(lock, 2s, [this] { return done_; })) return;
     do {
-        say(fmt::format("\r\033[K{} ({} s)", what_, seconds++));
+        rewrite_line(fmt::format("{} ({} s)", what_, seconds++));
     } while (!changed_.wait_for(lock, 1s, [this] { return done_; }));
-    say("\r\033[K");
+    rewrite_line({});
 }
 
 }  // namespace coffer::cli

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <thread>
 
+#include "client/coffer/visible.hpp"
 #include "crypto/secret_bytes.hpp"
 
 namespace coffer::cli {
@@ -16,10 +17,17 @@ namespace coffer::cli {
 [[nodiscard]] bool stdout_is_terminal();
 [[nodiscard]] bool stderr_is_terminal();
 
-/// Writes all of `text` to standard output. Throws Failure when that is not possible (a full disk).
+/// Who reads standard output, a terminal or a program.
+[[nodiscard]] Reader reader_of_output();
+
+/// Writes lines to standard output; when that is a terminal, without what would steer it (visible_lines).
+/// Throws Failure when that is not possible (a full disk).
 void print(std::string_view text);
 
-/// Writes to standard error; what goes wrong there is lost.
+/// Writes bytes to standard output as they are. Throws Failure like print().
+void print_bytes(std::string_view bytes);
+
+/// Writes lines to standard error, without what would steer a terminal; what goes wrong there is lost.
 void say(std::string_view text);
 
 /// Asks on the terminal, without echo. Throws Failure at the end of input.

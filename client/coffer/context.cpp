@@ -96,7 +96,7 @@ v1::Response Context::call_quietly(v1::Request request) {
 
 void Context::show(std::string_view title, const google::protobuf::Message& message) const {
     const auto value = to_json(message);
-    if (options_.output == "text") return print(view(tab_separated(value)));
+    if (options_.output == "text") return print(view(tab_separated(value, reader_of_output())));
     if (options_.output == "table") return print(view(boxes(title, value)));
     print(view(pretty_json(value)));
 }

@@ -5,9 +5,11 @@
 #include <memory>
 
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/json_fields.hpp"
+#include "client/coffer/visible.hpp"
 #include "client/wipe.hpp"
 #include "proto/utf8.hpp"
 
@@ -25,12 +27,7 @@ struct GetOptions {
 
 /// Text that a terminal shows without doing anything.
 bool is_printable(std::string_view value) {
-    for (const char c : value) {
-        const auto byte = static_cast<unsigned char>(c);
-        constexpr unsigned char kDelete = 0x7f;
-        if ((byte < ' ' && c != '\n' && c != '\t' && c != '\r') || byte == kDelete) return false;
-    }
-    return proto::utf8_length(value).has_value();
+    return view(visible(value, "\n\t\r")) == value;
 }
 
 /// Why a value is not printable, without a word of it.
@@ -48,7 +45,7 @@ void print_value(std::string_view value, bool force) {
             "... >FILE), or add --force",
             what_it_is(value), value.size()));
     }
-    print(value);
+    print_bytes(value);
     if (terminal && !value.ends_with('\n')) print("\n");
 }
 
@@ -80,12 +77,14 @@ void add_get(CLI::App& app, Commands& commands) {
     auto* verb = add_verb(app, "get", "Print the value of a secret",
                           {"coffer get app/db", "coffer get app/db --field password",
                            "coffer get app/db --version-stage AWSPREVIOUS", "coffer get app/key >key.der"});
-    verb->add_option("name", options->name, "name or ARN")->required();
+    verb->add_option("name", options->name, "name or ARN")->required()->type_name(kTypeSecret);
     verb->add_option("--field", options->field, "one field of a value that is a JSON object");
     auto* stage = verb->add_option("--version-stage", options->version_stage,
-                                   "the version with this label (AWSCURRENT)");
+                                   "the version with this label (AWSCURRENT)")
+                      ->type_name(kTypeLabel);
     verb->add_option("--version-id", options->version_id, "the version with this id")->excludes(stage);
-    verb->add_flag("--force", options->force, "print a binary value to a terminal, too");
+    verb->add_flag("--force", options->force,
+                   "print a value to a terminal that is binary or has control characters");
     commands.push_back({verb, [options](Context& context) { run(context, *options); }});
 }
 

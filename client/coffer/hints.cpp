@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "client/coffer/visible.hpp"
 #include "client/errors.hpp"
 #include "proto/utf8.hpp"
 
@@ -31,6 +32,7 @@ std::string hint_for(const ServiceFailure& error) {
     switch (error.code()) {
         case v1::RESOURCE_NOT_FOUND:
             if (mentions(error, "Key '")) return "coffer key list shows the master keys";
+            if (mentions(error, "row id")) return "coffer damaged list shows the row ids of damaged secrets";
             if (mentions(error, "staging label") || mentions(error, "VersionId")) {
                 return "coffer history NAME shows the versions and their labels";
             }
@@ -63,6 +65,13 @@ std::string hint_for(const ServiceFailure& error) {
                 "it was tried several times; try again later. The daemon's log has this as request {}",
                 error.request_id());
         case v1::DECRYPTION_FAILURE:
+            if (mentions(error, "integrity check")) {
+                return fmt::format(
+                    "coffer damaged list and coffer key verify --values show what was altered, and "
+                    "docs/troubleshooting.md what to do. The daemon's log has this as request {}",
+                    error.request_id());
+            }
+            [[fallthrough]];
         case v1::ENCRYPTION_FAILURE:
         case v1::INTERNAL_SERVICE_ERROR:
             return fmt::format("the daemon's log says more, under request {}", error.request_id());
@@ -75,7 +84,7 @@ std::string hint_for(const ServiceFailure& error) {
 
 std::string shown(const std::string& name) {
     constexpr std::size_t kCharactersMax = 512;
-    return proto::printable(name, kCharactersMax);
+    return proto::printable(view(visible(name)), kCharactersMax);
 }
 
 std::string with_hint(std::string text, const std::string& hint) {

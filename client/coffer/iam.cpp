@@ -5,6 +5,7 @@ namespace coffer::cli {
 void add_iam(CLI::App& app, Commands& commands) {
     auto* iam = app.add_subcommand("iam", "Users, groups, roles and policies: who may do what");
     iam->fallthrough();
+    iam->group("Groups of verbs");
     iam->require_subcommand(1);
     iam->footer(
         "Examples:\n"

@@ -14,6 +14,9 @@ namespace coffer::cli {
 /// Asks what `verb` says and shows the answer, lists put together from all pages unless one is asked for.
 void run_verb(Context& context, const AwsVerb& verb);
 
+/// Says on standard error what an answer warns of, and takes it out: what is printed is as AWS prints it.
+void say_warnings(google::protobuf::Message& answer);
+
 /// The verbs of `aws iam`.
 void add_iam_verbs(CLI::App& iam, Commands& commands);
 /// apply and export: access as files that can live in version control.

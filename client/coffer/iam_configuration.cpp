@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "client/coffer/access_files.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/iam.hpp"
@@ -102,8 +103,9 @@ namespace {
 
 void run_apply(Context& context, const ApplyOptions& options) {
     const AccessFiles files(options.folder);
-    const auto difference = apply(context, files, options, true);
+    auto difference = apply(context, files, options, true);
     const bool as_json = !context.options().output.empty();
+    if (!as_json) say_warnings(difference);
     if (as_json && options.dry_run) {
         context.show("ApplyAccessConfiguration", difference);
         if (!difference.would_be_refused().empty()) throw Failure(difference.would_be_refused());
@@ -156,7 +158,8 @@ void add_iam_configuration(CLI::App& iam, Commands& commands) {
     auto* verb = add_verb(iam, "apply", "Bring a folder of files into force, in one transaction",
                           {"coffer iam apply -f access/ --dry-run", "coffer iam apply -f access/ --prune"});
     verb->add_option("-f,--folder", options->folder, "JSON and TOML files, also in folders of it")
-        ->required();
+        ->required()
+        ->type_name(kTypeFolder);
     verb->add_flag("--dry-run", options->dry_run, "show what would change, and change nothing");
     verb->add_flag("--prune", options->prune, "also delete what is not in the files");
     verb->group("Access as files");
@@ -166,7 +169,7 @@ void add_iam_configuration(CLI::App& iam, Commands& commands) {
     auto force = std::make_shared<bool>(false);
     auto* out = add_verb(iam, "export", "Write what is in force as files that apply reads",
                          {"coffer iam export access/"});
-    out->add_option("folder", *folder, "a new or empty folder")->required();
+    out->add_option("folder", *folder, "a new or empty folder")->required()->type_name(kTypeFolder);
     out->add_flag("--force", *force, "replace files in a folder that is not empty");
     out->group("Access as files");
     commands.push_back({out, [folder, force](Context& context) {

@@ -49,18 +49,6 @@ void add_listener_option(CLI::App& verb, std::string& listener) {
         ->type_name("NAME");
 }
 
-/// An ARN as it is; a name as that of a user, "role/NAME" as that of a role.
-std::string principal_arn(Context& context, const std::string& principal) {
-    if (principal.starts_with("arn:")) return principal;
-    v1::Request request;
-    if (principal.starts_with("role/")) {
-        request.mutable_get_role()->set_role_name(principal.substr(std::string("role/").size()));
-        return context.call(std::move(request)).get_role().role().arn();
-    }
-    request.mutable_get_user()->set_user_name(principal);
-    return context.call(std::move(request)).get_user().user().arn();
-}
-
 bool as_columns(const Context& context) {
     return context.options().output.empty();
 }
@@ -109,6 +97,11 @@ std::string dependency_text(const v1::AccessGrant& grant) {
     return out;
 }
 
+/// "new secrets: ARN" where it is about secrets that are to be made.
+std::string resource_text(const v1::AccessGrant& grant) {
+    return (grant.action() == "secretsmanager:CreateSecret" ? "new secrets: " : "") + grant.resource();
+}
+
 void show_grants(const Grants& grants, const Grants& conditional, bool principals) {
     if (grants.empty() && conditional.empty()) return say(principals ? "Nobody can.\n" : "Nothing.\n");
     if (!grants.empty()) {
@@ -118,7 +111,7 @@ void show_grants(const Grants& grants, const Grants& conditional, bool principal
             if (principals) {
                 columns.add({grant.principal(), grant.policy(), grant.statement()});
             } else {
-                columns.add({grant.action(), grant.resource(),
+                columns.add({grant.action(), resource_text(grant),
                              fmt::format("{}, {}", grant.policy(), grant.statement())});
             }
         }
@@ -130,7 +123,7 @@ void show_grants(const Grants& grants, const Grants& conditional, bool principal
     for (const auto& grant : conditional) {
         print(fmt::format(
             "{}: {}, {}\n    depends on: {}\n",
-            principals ? grant.principal() : fmt::format("{} on {}", grant.action(), grant.resource()),
+            principals ? grant.principal() : fmt::format("{} on {}", grant.action(), resource_text(grant)),
             grant.policy(), grant.statement(), dependency_text(grant)));
     }
 }
@@ -148,7 +141,7 @@ struct Simulation {
 void run_simulate(Context& context, const Simulation& asked) {
     v1::Request request;
     auto& simulate = *request.mutable_simulate_principal_policy();
-    simulate.set_policy_source_arn(principal_arn(context, asked.principal));
+    simulate.set_policy_source_arn(asked.principal);
     for (const auto& action : asked.actions) simulate.add_action_names(action);
     for (const auto& resource : asked.resources) simulate.add_resource_arns(resource);
     put_context(asked.context, simulate);
@@ -224,14 +217,14 @@ void add_what_can(CLI::App& iam, Commands& commands) {
                           {"coffer iam what-can alice", "coffer iam what-can role/app --resource app/db"});
     verb->add_option("principal", asked->principal, "a user's name, role/NAME, or an ARN")->required();
     add_list(*verb, "--resource", asked->resources,
-             "secrets' names, role/NAME, ARNs or * (* and the first 1000 secrets)");
+             "secrets' names, role/NAME, ARNs or * (*, new secrets and the first 1000 secrets)");
     add_list(*verb, "--context", asked->context, "condition keys of the request: KEY=VALUE");
     add_listener_option(*verb, asked->listener);
     commands.push_back({verb,
                         [asked](Context& context) {
                             v1::Request request;
                             auto& what = *request.mutable_what_can();
-                            what.set_policy_source_arn(principal_arn(context, asked->principal));
+                            what.set_policy_source_arn(asked->principal);
                             for (const auto& resource : asked->resources) what.add_resources(resource);
                             put_context(asked->context, what);
                             put_listener(asked->listener, what);
@@ -252,17 +245,23 @@ std::string sentence(std::string text) {
     return text;
 }
 
+/// Which statement a finding is about, by its Sid or its number.
+std::string statement_of(const v1::PolicyFinding& finding) {
+    if (finding.has_sid()) return " in " + finding.sid();
+    return finding.statement() > 0 ? fmt::format(" in statement {}", finding.statement()) : std::string();
+}
+
 void run_lint(Context& context, std::int64_t unused_days) {
     v1::Request request;
     auto& lint = *request.mutable_lint_policies();
     if (unused_days > 0) lint.set_unused_days(unused_days);
-    const auto response = context.call(std::move(request));
+    const auto response = call_all(context, std::move(request));
     if (!as_columns(context)) return context.show("LintPolicies", response.lint_policies());
     for (const auto& finding : response.lint_policies().findings()) {
-        print(fmt::format("{}{}: {} {}: {} {}\n", finding.policy(),
+        print(fmt::format("{}{}: {} {}{}: {} {}\n", finding.policy(),
                           finding.has_line() ? fmt::format(":{}:{}", finding.line(), finding.column()) : "",
-                          finding.severity(), finding.code(), sentence(finding.message()),
-                          sentence(finding.advice())));
+                          finding.severity(), finding.code(), statement_of(finding),
+                          sentence(finding.message()), sentence(finding.advice())));
     }
     if (response.lint_policies().has_used_since()) {
         say(fmt::format("Uses are counted since {}.\n", utc_date(response.lint_policies().used_since())));
@@ -272,7 +271,8 @@ void run_lint(Context& context, std::int64_t unused_days) {
 
 void add_lint(CLI::App& iam, Commands& commands) {
     auto* verb =
-        add_verb(iam, "lint", "Find what is wrong, dangerous or without effect in all policies",
+        add_verb(iam, "lint",
+                 "Find what is wrong, dangerous or without effect in all policies, those of secrets included",
                  {"coffer iam lint", "coffer iam lint --unused-days 90", "coffer iam lint --output json"});
     auto days = std::make_shared<std::int64_t>(0);
     verb->add_option("--unused-days", *days, "also find access that was not used in so many days")

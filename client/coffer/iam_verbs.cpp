@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "client/coffer/aws_verbs.hpp"
+#include "client/coffer/console.hpp"
 #include "client/coffer/iam.hpp"
 #include "client/wipe.hpp"
 
@@ -32,6 +33,16 @@ const FieldDescriptor* set_field(const Message& message, const char* name) {
 
 }  // namespace
 
+void say_warnings(Message& answer) {
+    const auto* field = answer.GetDescriptor()->FindFieldByName("warnings");
+    if (field == nullptr) return;
+    const auto& reflection = *answer.GetReflection();
+    for (int i = 0; i < reflection.FieldSize(answer, field); ++i) {
+        say("Warning: " + reflection.GetRepeatedString(answer, field, i) + ".\n");
+    }
+    reflection.ClearField(&answer, field);
+}
+
 void run_verb(Context& context, const AwsVerb& verb) {
     const v1::Request request = verb.request();
     const auto& reflection = *request.GetReflection();
@@ -41,6 +52,7 @@ void run_verb(Context& context, const AwsVerb& verb) {
     auto response = one_page ? context.call(request) : call_all(context, request);
     const auto* field = v1::Response::descriptor()->FindFieldByNumber(verb.operation().number());
     auto& result = *response.GetReflection()->MutableMessage(&response, field);
+    say_warnings(result);
     context.show(aws_name(verb.operation()), result);
     client::wipe(result);  // the secret of a new access key
 }

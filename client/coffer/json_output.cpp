@@ -18,6 +18,7 @@
 
 #include "client/coffer/schema.hpp"
 #include "client/coffer/timestamp.hpp"
+#include "client/coffer/visible.hpp"
 
 namespace coffer::cli {
 
@@ -193,7 +194,7 @@ private:
 /// objects every line has the columns of all of them; what is nested follows, named.
 class TextPrinter {
 public:
-    explicit TextPrinter(SecretText& out) : out_(out) {}
+    TextPrinter(SecretText& out, Reader reader) : out_(out), reader_(reader) {}
 
     void print(const json::value& value, std::string_view name = {}) {
         if (const auto* object = value.if_object()) {
@@ -201,8 +202,7 @@ public:
         } else if (const auto* array = value.if_array()) {
             print_array(*array, name);
         } else {
-            out_ += plain(value);
-            out_ += '\n';
+            print_line({plain(value)});
         }
     }
 
@@ -244,7 +244,7 @@ private:
     void print_line(const std::vector<SecretText>& cells) {
         for (std::size_t i = 0; i < cells.size(); ++i) {
             if (i > 0) out_ += '\t';
-            out_ += cells[i];
+            out_ += reader_ == Reader::terminal ? visible(view(cells[i])) : cells[i];
         }
         out_ += '\n';
     }
@@ -257,6 +257,7 @@ private:
     }
 
     SecretText& out_;
+    Reader reader_;
 };
 
 /// Characters, not bytes; good enough for names and ARNs, which are ASCII.
@@ -304,13 +305,16 @@ private:
         return array == nullptr ? is_scalar(value) : std::all_of(array->begin(), array->end(), is_scalar);
     }
 
+    /// Keys of maps are other people's text as well.
+    static std::string name(std::string_view key) { return std::string(view(visible(key))); }
+
     static SecretText cell(const json::value& value) {
         const auto* array = value.if_array();
-        if (array == nullptr) return plain(value);
+        if (array == nullptr) return visible(view(plain(value)));
         SecretText text;
         for (const auto& element : *array) {
             if (!text.empty()) text += ", ";
-            text += plain(element);
+            text += visible(view(plain(element)));
         }
         return text;
     }
@@ -319,11 +323,12 @@ private:
         if (const auto* object = value.if_object()) {
             Section section{title, {}};
             for (const auto& member : *object) {
-                if (is_cell(member.value())) section.rows.emplace_back(member.key(), cell(member.value()));
+                if (is_cell(member.value()))
+                    section.rows.emplace_back(name(member.key()), cell(member.value()));
             }
             sections_.push_back(std::move(section));
             for (const auto& member : *object) {
-                if (!is_cell(member.value())) collect(std::string(member.key()), member.value());
+                if (!is_cell(member.value())) collect(name(member.key()), member.value());
             }
         } else if (const auto* array = value.if_array()) {
             for (std::size_t i = 0; i < array->size(); ++i) {
@@ -373,9 +378,9 @@ SecretText pretty_json(const json::value& value) {
     return out;
 }
 
-SecretText tab_separated(const json::value& value) {
+SecretText tab_separated(const json::value& value, Reader reader) {
     SecretText out;
-    TextPrinter(out).print(value);
+    TextPrinter(out, reader).print(value);
     return out;
 }
 

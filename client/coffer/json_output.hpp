@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "client/coffer/secret_text.hpp"
+#include "client/coffer/visible.hpp"
 
 namespace coffer::cli {
 
@@ -21,10 +22,11 @@ namespace coffer::cli {
 [[nodiscard]] SecretText pretty_json(const boost::json::value& value);
 
 /// Tab-separated: scalars of an object on one line in the order of their names, then what is nested, each
-/// line headed by the member's name in upper case. What the AWS CLI prints for --output text.
-[[nodiscard]] SecretText tab_separated(const boost::json::value& value);
+/// line headed by the member's name in upper case. What the AWS CLI prints for --output text. For a terminal
+/// control characters in it are made visible.
+[[nodiscard]] SecretText tab_separated(const boost::json::value& value, Reader reader);
 
-/// Boxes for people, `title` on top.
+/// Boxes for people, `title` on top; control characters in it are made visible.
 [[nodiscard]] SecretText boxes(std::string_view title, const boost::json::value& value);
 
 /// `text` as a JSON string with its quotes.

@@ -16,6 +16,7 @@
 #include "client/coffer/secret_text.hpp"
 #include "client/coffer/timestamp.hpp"
 #include "client/coffer/token_keys.hpp"
+#include "client/coffer/visible.hpp"
 #include "daemon/base/uuid.hpp"
 
 namespace coffer::cli {
@@ -69,7 +70,7 @@ v1::KeyMetadata describe(Context& context, const std::string& key) {
 
 void print_description(const v1::KeyMetadata& key) {
     const auto line = [](const char* name, const std::string& text) {
-        if (!text.empty()) print(fmt::format("{:<12}{}\n", name, text));
+        if (!text.empty()) print(fmt::format("{:<12}{}\n", name, view(visible(text))));
     };
     line("Alias", key.alias() + (key.default_key() ? " (the default key)" : ""));
     line("Key id", key.key_id());
@@ -387,6 +388,7 @@ void run_verify(Context& context, const VerifyOptions& options) {
 void add_keys(CLI::App& app, Commands& commands) {
     auto* group = app.add_subcommand("key", "The HSM's keys: make, rotate, retire, verify");
     group->fallthrough();
+    group->group("Groups of verbs");
     group->require_subcommand(1);
     group->footer(
         "Examples:\n"

@@ -7,6 +7,7 @@
 
 #include "client/coffer/columns.hpp"
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/paging.hpp"
@@ -121,7 +122,7 @@ void add_list_secrets(CLI::App& app, Commands& commands) {
         add_verb(app, "ls", "List secrets by name",
                  {"coffer ls", "coffer ls app/", "coffer ls --all        (with those marked for deletion)",
                   "coffer ls --output json"});
-    verb->add_option("prefix", options->prefix, "only names that begin so");
+    verb->add_option("prefix", options->prefix, "only names that begin so")->type_name(kTypePrefix);
     verb->add_flag("--all", options->all, "also those that are marked for deletion, with the day of marking");
     verb->add_flag("--names", options->names, "names alone, one a line");
     commands.push_back({verb, [options](Context& context) { run_list(context, *options); }, true});
@@ -132,7 +133,7 @@ void add_history(CLI::App& app, Commands& commands) {
     auto* verb =
         add_verb(app, "history", "List the versions of a secret, the newest first",
                  {"coffer history app/db", "coffer get app/db --version-id ID      (reads one of them)"});
-    verb->add_option("name", *name, "name or ARN")->required();
+    verb->add_option("name", *name, "name or ARN")->required()->type_name(kTypeSecret);
     commands.push_back({verb, [name](Context& context) { run_history(context, *name); }, true});
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/parameter.hpp"
@@ -146,11 +147,11 @@ void add_generation(CLI::App& verb, PutOptions& options) {
         ->needs(generated);
     verb.add_option("--exclude-characters", options.exclude_characters, "characters that it must not have")
         ->needs(generated);
-    verb.add_flag("--exclude-numbers", options.exclude_numbers)->needs(generated);
-    verb.add_flag("--exclude-punctuation", options.exclude_punctuation)->needs(generated);
-    verb.add_flag("--exclude-uppercase", options.exclude_uppercase)->needs(generated);
-    verb.add_flag("--exclude-lowercase", options.exclude_lowercase)->needs(generated);
-    verb.add_flag("--include-space", options.include_space)->needs(generated);
+    verb.add_flag("--exclude-numbers", options.exclude_numbers, "no digits")->needs(generated);
+    verb.add_flag("--exclude-punctuation", options.exclude_punctuation, "no punctuation")->needs(generated);
+    verb.add_flag("--exclude-uppercase", options.exclude_uppercase, "no capital letters")->needs(generated);
+    verb.add_flag("--exclude-lowercase", options.exclude_lowercase, "no small letters")->needs(generated);
+    verb.add_flag("--include-space", options.include_space, "blanks as well")->needs(generated);
 }
 
 }  // namespace
@@ -161,9 +162,10 @@ void add_put(CLI::App& app, Commands& commands) {
                           {"printf 's3cret' | coffer put app/db", "coffer put app/key --file key.der",
                            "coffer put app/db              (asks, without showing what is typed)",
                            "coffer put app/password --generate --length 20 --exclude-punctuation"});
-    verb->add_option("name", options->name, "name or ARN")->required();
+    verb->add_option("name", options->name, "name or ARN")->required()->type_name(kTypeSecret);
     auto* file = verb->add_option("--file", options->file,
-                                  "read the value from this file, exactly; - is standard input");
+                                  "read the value from this file, exactly; - is standard input")
+                     ->type_name(kTypeFile);
     add_generation(*verb, *options);
     verb->get_option("--generate")->excludes(file);
     auto* binary = verb->add_flag("--binary", options->binary, "store as SecretBinary, also if it is text");

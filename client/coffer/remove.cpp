@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/timestamp.hpp"
@@ -87,7 +88,7 @@ void add_remove(CLI::App& app, Commands& commands) {
     auto* verb = add_verb(app, "rm", "Delete a secret; it can be restored for 30 days",
                           {"coffer rm app/db", "coffer rm app/db --recovery-days 7",
                            "coffer rm app/db --force        (at once and for good; asks first)"});
-    verb->add_option("name", options->name, "name or ARN")->required();
+    verb->add_option("name", options->name, "name or ARN")->required()->type_name(kTypeSecret);
     auto* days = verb->add_option("--recovery-days", options->recovery_days,
                                   "how long it can be restored: 7 to 30 (30)")
                      ->check(CLI::Range(7, 30));
@@ -99,7 +100,7 @@ void add_remove(CLI::App& app, Commands& commands) {
 void add_restore(CLI::App& app, Commands& commands) {
     auto name = std::make_shared<std::string>();
     auto* verb = add_verb(app, "restore", "Take back the deletion of a secret", {"coffer restore app/db"});
-    verb->add_option("name", *name, "name or ARN")->required();
+    verb->add_option("name", *name, "name or ARN")->required()->type_name(kTypeSecret);
     commands.push_back({verb, [name](Context& context) { run_restore(context, *name); }});
 }
 

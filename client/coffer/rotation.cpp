@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -11,10 +12,12 @@
 
 #include "client/coffer/columns.hpp"
 #include "client/coffer/command.hpp"
+#include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/timestamp.hpp"
 #include "client/coffer/verb_help.hpp"
+#include "client/coffer/visible.hpp"
 #include "daemon/base/uuid.hpp"
 
 namespace coffer::cli {
@@ -25,9 +28,35 @@ std::string time_or(bool has, double time, const char* otherwise) {
     return has ? short_time(time) : otherwise;
 }
 
+/// What can be done about a rotation that is not complete; empty for others.
+std::string hint_of(const v1::Rotation& rotation) {
+    if (!rotation.has_version_id() || rotation.state() == "Running") return "";
+    const auto& name = rotation.name();
+    if (rotation.state() == "Off") {
+        return fmt::format(
+            "version {0} is AWSPENDING, and nobody goes on with it. The target may have its value ('coffer "
+            "rotation history {1}' says so): where AWSCURRENT does not log in, put the value of {0} with "
+            "'coffer put'. 'coffer rotation abandon {1}' takes the label off, so that a new rotation can "
+            "begin",
+            rotation.version_id(), name);
+    }
+    if (rotation.state() != "Failed" && rotation.state() != "Waiting") return "";
+    return fmt::format(
+        "until it is complete no other one begins: 'coffer rotation retry {0}' tries now, 'coffer rotation "
+        "abandon {0}' gives it up",
+        name);
+}
+
+/// Which versions' values the target may have since rotations that were not finished; empty where there are
+/// none.
+std::string left_behind_of(const v1::Rotation& rotation) {
+    const auto& versions = rotation.left_behind_version_ids();
+    return fmt::format("{}", fmt::join(versions.begin(), versions.end(), ", or of "));
+}
+
 void show_rotation(const v1::Rotation& rotation) {
     const auto line = [](std::string_view name, const std::string& value) {
-        if (!value.empty()) print(fmt::format("{:<14}{}\n", name, value));
+        if (!value.empty()) print(fmt::format("{:<14}{}\n", name, view(visible(value))));
     };
     line("name", rotation.name());
     line("state", rotation.state());
@@ -48,7 +77,14 @@ void show_rotation(const v1::Rotation& rotation) {
     if (rotation.attempt() > 0) line("try", std::to_string(rotation.attempt()));
     line("version", rotation.version_id());
     line("node", rotation.node());
+    if (const auto versions = left_behind_of(rotation); !versions.empty()) {
+        line("left behind",
+             fmt::format("the target may have the value of version {}, until a rotation is "
+                         "finished, or 'coffer rotation acknowledge {}' says that it is put right",
+                         versions, rotation.name()));
+    }
     line("last error", rotation.last_error());
+    line("hint", hint_of(rotation));
 }
 
 void tell_all_paused(bool all_paused) {
@@ -116,13 +152,23 @@ void run_status(Context& context, const StatusOptions& options) {
     if (!context.options().output.empty()) return context.show("ListRotations", all);
     tell_all_paused(all.all_paused());
     if (all.rotations().empty()) return say("no secret rotates\n");
-    Columns columns({"NAME", "STATE", "STEP", "TRY", "LAST ROTATED", "NEXT TRY", "LAST ERROR"});
+    const bool some_left = std::ranges::any_of(
+        all.rotations(), [](const auto& each) { return each.left_behind_version_ids_size() > 0; });
+    std::vector<std::string> heads{"NAME", "STATE", "STEP", "TRY", "LAST ROTATED", "NEXT TRY"};
+    if (some_left) heads.emplace_back("TARGET MAY HAVE");
+    heads.emplace_back("LAST ERROR");
+    Columns columns(std::move(heads));
     for (const auto& rotation : all.rotations()) {
-        columns.add({rotation.name(), rotation.state(), rotation.step(),
-                     rotation.attempt() > 0 ? std::to_string(rotation.attempt()) : "",
-                     time_or(rotation.has_last_rotated_date(), rotation.last_rotated_date(), "never"),
-                     time_or(rotation.has_next_attempt_date(), rotation.next_attempt_date(), ""),
-                     rotation.last_error()});
+        std::vector<std::string> row{
+            rotation.name(),
+            rotation.state(),
+            rotation.step(),
+            rotation.attempt() > 0 ? std::to_string(rotation.attempt()) : "",
+            time_or(rotation.has_last_rotated_date(), rotation.last_rotated_date(), "never"),
+            time_or(rotation.has_next_attempt_date(), rotation.next_attempt_date(), "")};
+        if (some_left) row.push_back(left_behind_of(rotation));
+        row.push_back(rotation.last_error());
+        columns.add(std::move(row));
     }
     print(columns.text());
 }
@@ -214,6 +260,24 @@ double last_end(Context& context, const LeverOptions& options) {
     return answer.history().empty() ? 0 : answer.history(0).end_date();
 }
 
+/// What to say of a rotation that was asked for a moment ago.
+std::string what_was_begun(Context& context, const std::string& name) {
+    try {
+        const auto answer = get_rotation(context, name);
+        if (answer.all_paused()) {
+            return fmt::format(
+                "all rotations are paused: that of {} begins after 'coffer rotation resume --all'\n", name);
+        }
+        if (answer.rotation().state() == "Paused") {
+            return fmt::format(
+                "the rotation of {0} is paused, and begins after 'coffer rotation resume {0}'\n", name);
+        }
+    } catch (const std::exception&) {
+        // Who may rotate a secret need not be allowed to see how far that is.
+    }
+    return fmt::format("the rotation of {0} has begun: coffer rotation status {0}\n", name);
+}
+
 void run_force(Context& context, const LeverOptions& options) {
     const auto since = last_end(context, options);
     const auto token = Uuid::random().text();
@@ -224,7 +288,7 @@ void run_force(Context& context, const LeverOptions& options) {
     const auto response = context.call(std::move(request));
     if (options.wait) return wait_for_end(context, options.name, since);
     if (!context.options().output.empty()) return context.show("RotateSecret", response.rotate_secret());
-    say(fmt::format("the rotation of {} has begun: coffer rotation status {}\n", options.name, options.name));
+    say(what_was_begun(context, options.name));
 }
 
 void run_retry(Context& context, const LeverOptions& options) {
@@ -245,6 +309,16 @@ void run_abandon(Context& context, const LeverOptions& options) {
     if (!context.options().output.empty())
         return context.show("AbandonRotation", response.abandon_rotation());
     say(fmt::format("the rotation of {} is given up; AWSCURRENT stays as it is\n", options.name));
+}
+
+void run_acknowledge(Context& context, const LeverOptions& options) {
+    v1::Request request;
+    request.mutable_acknowledge_rotation()->set_secret_id(options.name);
+    const auto response = context.call(std::move(request));
+    const auto& answer = response.acknowledge_rotation();
+    if (!context.options().output.empty()) return context.show("AcknowledgeRotation", answer);
+    say(fmt::format("what rotations of {} have left counts as put right; nothing was done at the target\n",
+                    options.name));
 }
 
 void run_cancel(Context& context, const LeverOptions& options) {
@@ -295,7 +369,8 @@ std::shared_ptr<LeverOptions> add_lever(CLI::App& rotation, Commands& commands, 
                                         bool shows, bool may_be_all) {
     auto options = std::make_shared<LeverOptions>();
     auto* verb = add_verb(rotation, name, what, std::move(examples));
-    auto* secret = verb->add_option("NAME", options->name, "the secret's name or ARN");
+    auto* secret =
+        verb->add_option("NAME", options->name, "the secret's name or ARN")->type_name(kTypeSecret);
     if (may_be_all) {
         verb->add_flag("--all", options->all, "all rotations, on all nodes");
     } else {
@@ -315,7 +390,8 @@ void add_status(CLI::App& rotation, Commands& commands) {
     auto* verb = add_verb(
         rotation, "status", "Show what rotates and how far it is",
         {"coffer rotation status", "coffer rotation status --state Failed", "coffer rotation status app/db"});
-    verb->add_option("NAME", options->name, "the secret's name or ARN; without it, all that rotate");
+    verb->add_option("NAME", options->name, "the secret's name or ARN; without it, all that rotate")
+        ->type_name(kTypeSecret);
     verb->add_option("--state", options->state, "only those in this state")
         ->check(CLI::IsMember({"Idle", "Due", "Running", "Waiting", "Failed", "Paused", "Off"}));
     commands.push_back({verb, [options](Context& context) { run_status(context, *options); }, true});
@@ -324,7 +400,7 @@ void add_status(CLI::App& rotation, Commands& commands) {
 void add_history(CLI::App& rotation, Commands& commands, const std::shared_ptr<std::string>& name) {
     auto* verb = add_verb(rotation, "history", "List the rotations of a secret that ended",
                           {"coffer rotation history app/db"});
-    verb->add_option("NAME", *name, "the secret's name or ARN")->required();
+    verb->add_option("NAME", *name, "the secret's name or ARN")->required()->type_name(kTypeSecret);
     commands.push_back({verb, [name](Context& context) { run_history(context, *name); }, true});
 }
 
@@ -333,7 +409,7 @@ void add_check(CLI::App& rotation, Commands& commands) {
     auto* verb = add_verb(rotation, "check", "See what a rotation would meet, and change nothing",
                           {"coffer rotation check app/db",
                            "coffer rotation check app/db --function ARN --schedule 'rate(30 days)'"});
-    verb->add_option("NAME", options->name, "the secret's name or ARN")->required();
+    verb->add_option("NAME", options->name, "the secret's name or ARN")->required()->type_name(kTypeSecret);
     verb->add_option("--function", options->function, "ARN of the function to check with (the secret's own)");
     verb->add_option("--schedule", options->schedule, "rate(...) or cron(...)");
     verb->add_option("--duration", options->duration, "the window's length, such as 3h");
@@ -345,6 +421,7 @@ void add_check(CLI::App& rotation, Commands& commands) {
 void add_rotation(CLI::App& app, Commands& commands) {
     auto* rotation = app.add_subcommand("rotation", "Rotations of secrets: see and steer them");
     rotation->fallthrough();
+    rotation->group("Groups of verbs");
     rotation->require_subcommand(1);
     rotation->footer(
         "Examples:\n"
@@ -367,6 +444,9 @@ void add_rotation(CLI::App& app, Commands& commands) {
                        {"coffer rotation retry app/db --wait"}, run_retry, true, false));
     add_lever(*rotation, commands, "abandon", "Give up a rotation that is not complete; AWSCURRENT stays",
               {"coffer rotation abandon app/db"}, run_abandon, true, false);
+    add_lever(*rotation, commands, "acknowledge",
+              "Say that what an abandoned rotation has left is put right: it is Failed no more",
+              {"coffer rotation acknowledge app/db"}, run_acknowledge, true, false);
     add_lever(*rotation, commands, "cancel", "Turn the rotation of a secret off",
               {"coffer rotation cancel app/db"}, run_cancel, true, false);
     add_lever(*rotation, commands, "pause", "Begin no further step, of one secret or of all",

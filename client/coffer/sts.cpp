@@ -37,6 +37,7 @@ const VerbHelp& sts_help_of(std::string_view verb) {
 void add_sts(CLI::App& app, Commands& commands) {
     auto* sts = app.add_subcommand("sts", "Temporary credentials: assume a role, ask who one is");
     sts->fallthrough();
+    sts->group("Groups of verbs");
     sts->require_subcommand(1);
     sts->footer(
         "Examples:\n"

@@ -70,7 +70,7 @@ bool shown_whole(const Context& context, std::optional<Form> form, std::string_v
 }
 
 void add_format(CLI::App& verb, std::string& format) {
-    verb.add_option("--format", format, "table, csv or json (table)")
+    verb.add_option("--format", format, "how to show it (table)")
         ->check(CLI::IsMember({"table", "csv", "json"}));
 }
 

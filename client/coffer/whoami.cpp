@@ -51,7 +51,8 @@ void run_whoami(Context& context) {
         object["Listener"] = hello.listener();
         object["Server"] = hello.server();
         object["Endpoint"] = config.endpoint();
-        return print(view(context.options().output == "json" ? pretty_json(object) : tab_separated(object)));
+        return print(view(context.options().output == "json" ? pretty_json(object)
+                                                             : tab_separated(object, reader_of_output())));
     }
     Columns columns({"principal", hello.principal()});
     columns.add({"arn", hello.arn().empty() ? "nobody here" : hello.arn()});

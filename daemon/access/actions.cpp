@@ -246,6 +246,8 @@ constexpr std::array<ActionInfo, kActions> kTable{{
      kOfSecret},
     {Action::coffer_abandon_rotation, "coffer:AbandonRotation", AccessLevel::write, ResourceType::secret,
      kOfSecret},
+    {Action::coffer_acknowledge_rotation, "coffer:AcknowledgeRotation", AccessLevel::write,
+     ResourceType::secret, kOfSecret},
     {Action::coffer_pause_rotations, "coffer:PauseRotations", AccessLevel::write, ResourceType::secret,
      kOfSecret},
     {Action::coffer_resume_rotations, "coffer:ResumeRotations", AccessLevel::write, ResourceType::secret,
@@ -258,6 +260,10 @@ constexpr std::array<ActionInfo, kActions> kTable{{
     {Action::coffer_revoke_certificate, "coffer:RevokeCertificate", AccessLevel::write, ResourceType::secret,
      kOfSecret},
     {Action::coffer_get_certificate_revocation_list, "coffer:GetCertificateRevocationList", AccessLevel::read,
+     ResourceType::none, 0},
+    {Action::coffer_list_damaged_secrets, "coffer:ListDamagedSecrets", AccessLevel::list, ResourceType::none,
+     0},
+    {Action::coffer_discard_damaged_secret, "coffer:DiscardDamagedSecret", AccessLevel::write,
      ResourceType::none, 0},
 }};
 

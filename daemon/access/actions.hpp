@@ -161,16 +161,19 @@ enum class Action : std::uint8_t {
     coffer_get_rotation,
     coffer_retry_rotation,
     coffer_abandon_rotation,
+    coffer_acknowledge_rotation,
     coffer_pause_rotations,
     coffer_resume_rotations,
     coffer_check_rotation,
     coffer_list_certificate_authorities,
     coffer_list_certificates,
     coffer_revoke_certificate,
-    coffer_get_certificate_revocation_list
+    coffer_get_certificate_revocation_list,
+    coffer_list_damaged_secrets,
+    coffer_discard_damaged_secret
 };
 
-inline constexpr std::size_t kActions = 153;
+inline constexpr std::size_t kActions = 156;
 using ActionSet = std::bitset<kActions>;
 
 /// As AWS classes actions ("access levels").

@@ -85,6 +85,20 @@ bool ArnPattern::matches_whole(const Arn& arn, const RequestContext& request) co
         [](std::string_view pattern, std::string_view part) { return glob_matches(pattern, part); });
 }
 
+std::optional<std::string> ArnPattern::written(const RequestContext& request) const {
+    if (form_ == Form::any) return "*";
+    auto glob = prefix_ + tail_;
+    if (patterns_) {
+        for (std::size_t i = 0; i < patterns_->size(); ++i) {
+            if (i > 0) glob += ':';
+            if (!(*patterns_)[i].expand(request, glob)) return std::nullopt;
+        }
+    }
+    std::replace(glob.begin(), glob.end(), kManyMark, '*');
+    std::replace(glob.begin(), glob.end(), kOneMark, '?');
+    return glob;
+}
+
 bool ArnPattern::resolves(const RequestContext& request) const noexcept {
     return !variables_ || std::all_of(patterns_->begin(), patterns_->end(),
                                       [&](const Pattern& pattern) { return pattern.resolves(request); });

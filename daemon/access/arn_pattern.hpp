@@ -32,6 +32,8 @@ public:
     [[nodiscard]] bool resolves(const RequestContext& request) const noexcept;
     /// Whether each variable that has no value is one that the question leaves open.
     [[nodiscard]] bool may_resolve(const RequestContext& request) const noexcept;
+    /// As policies write it, with the request's values for variables; nothing when one has none.
+    [[nodiscard]] std::optional<std::string> written(const RequestContext& request) const;
     /// The variables that the question leaves open.
     void collect_open(const RequestContext& request, std::vector<KeyRef>& out) const;
 

@@ -89,6 +89,21 @@ void check_suitability(const StatementDocument& statement, FindingList& findings
     }
 }
 
+/// Actions that were named and that no secret's own policy is ever asked about: those on other resources, and
+/// to make a secret, which has no policy yet.
+void check_own_actions(const StatementDocument& statement, FindingList& findings) {
+    if (statement.actions.negated) return;
+    for (const auto& value : statement.actions.values) {
+        const auto action = find_action(value.text);
+        if (!action) continue;
+        if (action_info(*action).resource == ResourceType::secret && *action != Action::create_secret)
+            continue;
+        findings.add(Severity::warning, "NOT_AN_ACTION_ON_SECRETS", value.at,
+                     "A secret's own policy is never asked about " + value.text,
+                     "Put it in a policy of the user, group or role");
+    }
+}
+
 }  // namespace
 
 ActionSet actions_of(const StatementDocument& statement) {
@@ -97,9 +112,11 @@ ActionSet actions_of(const StatementDocument& statement) {
     return statement.actions.negated ? ~set : set;
 }
 
-void check_actions(const StatementDocument& statement, FindingList& findings) {
+void check_actions(const PolicyDocument& document, const StatementDocument& statement,
+                   FindingList& findings) {
     for (const auto& value : statement.actions.values) check_name(value, findings);
     check_suitability(statement, findings);
+    if (document.kind == DocumentKind::resource) check_own_actions(statement, findings);
 }
 
 }  // namespace coffer::access

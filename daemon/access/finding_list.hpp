@@ -30,8 +30,8 @@ private:
 };
 
 /// Unknown and foreign actions, and whether the resources suit the actions.
-void check_actions(const StatementDocument& statement, FindingList& findings);
-/// Patterns that match nothing, in this account or anywhere.
+void check_actions(const PolicyDocument& document, const StatementDocument& statement, FindingList& findings);
+/// Patterns that match nothing, in this account or anywhere; in a secret's own policy, another secret.
 void check_resources(const PolicyDocument& document, const StatementDocument& statement,
                      const FindingOptions& options, FindingList& findings);
 /// Whether the resource part of a pattern (with `*` and `?`, after "secret:") can end as the ARN of a secret

@@ -52,6 +52,31 @@ void check_secret(const Arn& arn, const Located& value, FindingList& findings) {
     }
 }
 
+/// Whether a pattern without variables matches the ARN.
+bool is_like(const Arn& pattern, const Arn& arn) {
+    return std::equal(
+        pattern.parts.begin(), pattern.parts.end(), arn.parts.begin(),
+        [](std::string_view part, std::string_view text) { return glob_matches(to_glob(part), text); });
+}
+
+/// In a secret's own policy Resource says again which secret is meant: another one makes it void.
+void check_is_this_secret(const Arn& arn, const Located& value, const std::string& secret, bool negated,
+                          FindingList& findings) {
+    const auto own = split_arn(secret);
+    if (!own || value.text.find("${") != std::string::npos) return;
+    const bool matches = is_like(arn, *own);
+    if (matches && negated) {
+        findings.add(Severity::error, "NOT_RESOURCE_IS_THIS_SECRET", value.at,
+                     "NotResource " + value.text + " is this secret itself: the statement never matches",
+                     "Write Resource \"*\", or remove the statement");
+    } else if (!matches && !negated) {
+        findings.add(Severity::error, "OTHER_SECRET", value.at,
+                     value.text + " is not this secret, whose ARN is " + secret +
+                         ": the policy is asked about no other",
+                     "Write \"*\", which means this secret in its own policy");
+    }
+}
+
 }  // namespace
 
 // Where a `*` or a variable stands in its last seven places, it can.
@@ -73,8 +98,11 @@ void check_resources(const PolicyDocument& document, const StatementDocument& st
     for (const auto& value : statement.resources->values) {
         const auto arn = split_arn_pattern(value.text);
         if (!arn) continue;
+        const auto before = findings.size();
         check_place(*arn, value, document, options, findings);
         check_secret(*arn, value, findings);
+        if (findings.size() > before) continue;
+        check_is_this_secret(*arn, value, options.secret, statement.resources->negated, findings);
     }
 }
 

@@ -89,7 +89,7 @@ void check_statement(const PolicyDocument& document, const std::vector<ActionSet
     check_empty(statement.actions, "EMPTY_ARRAY_ACTION", "Action", findings);
     if (statement.resources) check_empty(*statement.resources, "EMPTY_ARRAY_RESOURCE", "Resource", findings);
     check_breadth(document, statement, findings);
-    check_actions(statement, findings);
+    check_actions(document, statement, findings);
     check_resources(document, statement, options, findings);
     check_conditions(statement, actions[index], options, findings);
     check_web_identities(statement, actions[index], options, findings);

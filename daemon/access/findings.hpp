@@ -53,6 +53,8 @@ struct FindingOptions {
     Timestamp now;
     /// Names of the identity providers that there are (issuers without "https://"). Nothing: not known.
     std::optional<std::vector<std::string>> identity_providers{};
+    /// Complete ARN of the secret whose own policy it is. Empty: it may be any's, or none's.
+    std::string secret{};
 };
 
 /// All findings, by their place. Pure. At most quadratic in the statements and in the values of one list.

@@ -9,6 +9,7 @@
 
 #include "daemon/access/document_parser.hpp"
 #include "daemon/access/statement.hpp"
+#include "daemon/base/principal_ids.hpp"
 
 namespace coffer::access {
 
@@ -19,10 +20,12 @@ using PolicyPtr = std::shared_ptr<const Policy>;
 class Policy {
 public:
     /// `name` is how decisions and explanations call the policy: an ARN, "alice/inline-1", a secret's ARN.
-    [[nodiscard]] static PolicyPtr compile(const PolicyDocument& document, std::string name);
+    /// `ids` are those of its principals.
+    [[nodiscard]] static PolicyPtr compile(const PolicyDocument& document, std::string name,
+                                           const PrincipalIds& ids = {});
     /// Parses and compiles. Throws MalformedPolicy.
-    [[nodiscard]] static PolicyPtr parse(std::string_view text, std::string name,
-                                         const ParseOptions& options);
+    [[nodiscard]] static PolicyPtr parse(std::string_view text, std::string name, const ParseOptions& options,
+                                         const PrincipalIds& ids = {});
 
     [[nodiscard]] DocumentKind kind() const noexcept { return kind_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -1,8 +1,10 @@
 #include "daemon/access/queries.hpp"
 
 #include <array>
+#include <set>
 #include <utility>
 
+#include "daemon/access/glob.hpp"
 #include "daemon/access/secret_keys.hpp"
 
 namespace coffer::access {
@@ -72,6 +74,27 @@ OpenKeys open_keys_of(const RequestContext& request) {
     return open;
 }
 
+/// The secrets of that place that a Resource is about; nothing when it is about none.
+std::optional<std::string> secrets_of(std::string_view resource, SecretPlace place) {
+    constexpr std::string_view kPrefix = "secret:";
+    std::string_view names = "*";
+    if (const auto arn = split_arn(resource)) {
+        const auto fits = [](std::string_view pattern, std::string_view text) {
+            return glob_matches(to_glob(pattern), text);
+        };
+        if (!fits(arn->partition(), "aws") || !fits(arn->service(), "secretsmanager") ||
+            !fits(arn->region(), place.region) || !fits(arn->account(), place.account)) {
+            return std::nullopt;
+        }
+        if (arn->resource().starts_with(kPrefix)) names = arn->resource().substr(kPrefix.size());
+    }
+    std::string out("arn:aws:secretsmanager:");
+    for (const auto part :
+         {place.region, std::string_view(":"), place.account, std::string_view(":"), kPrefix, names})
+        out += part;
+    return out;
+}
+
 }  // namespace
 
 const Policy* ResourcePolicies::policy_for(Action action) const noexcept {
@@ -115,6 +138,30 @@ std::vector<Grant> what_can(const PrincipalPolicies& principal, std::span<const 
         }
     }
     return out;
+}
+
+std::vector<std::string> new_secret_arns(const PrincipalPolicies& principal, const ListenerPair& listener,
+                                         SecretPlace place) {
+    RequestContext request(*principal.principal, Action::create_secret, "*");
+    std::set<std::string> arns;
+    const auto add = [&](const Policy* policy) {
+        if (policy == nullptr || !policy->actions()[static_cast<std::size_t>(Action::create_secret)]) return;
+        for (const auto& statement : policy->statements()) {
+            if (statement.effect() != Effect::allow ||
+                !statement.actions()[static_cast<std::size_t>(Action::create_secret)])
+                continue;
+            for (const auto& resource : statement.written_resources(request)) {
+                if (auto arn = secrets_of(resource, place)) arns.insert(std::move(*arn));
+            }
+        }
+    };
+    for (const auto& policy : principal.identity) add(policy.get());
+    for (const auto& policy : principal.session) add(policy.get());
+    // What these allow is allowed only with the others; where they say less, theirs is what can be made.
+    add(principal.boundary);
+    add(listener.configured);
+    add(listener.stored);
+    return {arns.begin(), arns.end()};
 }
 
 ResourceType resource_type(std::string_view arn) noexcept {

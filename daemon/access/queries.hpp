@@ -70,6 +70,17 @@ void set_question_keys(RequestContext& request, const ResourcePolicies& resource
                                           std::span<const ResourcePolicies> resources,
                                           const ListenerPair& listener, const PrepareRequest& prepare);
 
+/// Where an account's secrets are.
+struct SecretPlace {
+    std::string_view region;
+    std::string_view account;
+};
+
+/// The secrets that statements about CreateSecret are about, each once: as ARNs with the wildcards of their
+/// Resource, to be asked what_can() with. Whether they allow it, is that question.
+[[nodiscard]] std::vector<std::string> new_secret_arns(const PrincipalPolicies& principal,
+                                                       const ListenerPair& listener, SecretPlace place);
+
 /// The type of resource that an ARN names; none for "*" and for ARNs of no known form.
 [[nodiscard]] ResourceType resource_type(std::string_view arn) noexcept;
 

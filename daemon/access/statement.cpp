@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "daemon/access/bound_principals.hpp"
+
 namespace coffer::access {
 
-Statement::Statement(const StatementDocument& document, LanguageVersion version, std::size_t index)
+Statement::Statement(const StatementDocument& document, LanguageVersion version, std::size_t index,
+                     const PrincipalIds& ids)
     : effect_(document.effect), index_(index), at_(document.at) {
     if (document.sid) sid_ = document.sid->text;
     for (const auto& action : document.actions.values) actions_ |= matching_actions(action.text);
@@ -12,7 +15,8 @@ Statement::Statement(const StatementDocument& document, LanguageVersion version,
     if (document.principal) {
         not_principal_ = document.principal->negated;
         principals_.emplace();
-        for (const auto& entry : document.principal->entries) principals_->push_back(compile(entry));
+        for (const auto& entry : document.principal->entries)
+            principals_->push_back(compile(entry, ids, favours_named(document)));
     }
     const bool variables = version == LanguageVersion::v2012;
     if (document.resources) {
@@ -28,6 +32,15 @@ Statement::Statement(const StatementDocument& document, LanguageVersion version,
         conditions_.emplace_back(entry, version);
         condition_variables_ = condition_variables_ || conditions_.back().has_variables();
     }
+}
+
+std::vector<std::string> Statement::written_resources(const RequestContext& request) const {
+    if (not_resource_ || resources_.empty()) return {"*"};
+    std::vector<std::string> out;
+    for (const auto& pattern : resources_) {
+        if (auto text = pattern.written(request)) out.push_back(std::move(*text));
+    }
+    return out;
 }
 
 std::string Statement::label() const {
@@ -56,6 +69,16 @@ Statement::Who Statement::compile(const PrincipalEntry& entry) {
     return {Form::arn, text};
 }
 
+Statement::Who Statement::compile(const PrincipalEntry& entry, const PrincipalIds& ids, bool favours_named) {
+    auto who = compile(entry);
+    if (who.form != Who::Form::arn) return who;
+    const auto found = ids.find(who.text);
+    if (found == ids.end()) return who;
+    if (!found->second.empty()) return {Who::Form::unique_id, found->second};
+    if (favours_named) who.form = Who::Form::nobody;
+    return who;
+}
+
 PrincipalMatch Statement::match_one(const Who& who, const Principal& principal) {
     using Form = Who::Form;
     const auto direct_if = [](bool yes) { return yes ? PrincipalMatch::direct : PrincipalMatch::none; };
@@ -70,9 +93,10 @@ PrincipalMatch Statement::match_one(const Who& who, const Principal& principal) 
             if (principal.issuer_arn == who.text) return PrincipalMatch::issuer;
             return direct_if(principal.arn == who.text);
         case Form::unique_id:
+            if (!principal.id.starts_with(who.text)) return PrincipalMatch::none;
+            if (principal.id.size() == who.text.size()) return PrincipalMatch::direct;
             // A session's id is its role's, a colon and the session's name.
-            if (principal.id.starts_with(who.text + ":")) return PrincipalMatch::issuer;
-            return direct_if(principal.id == who.text);
+            return principal.id[who.text.size()] == ':' ? PrincipalMatch::issuer : PrincipalMatch::none;
         case Form::service:
             return direct_if(principal.type == PrincipalType::service && principal.name == who.text);
         case Form::federated:

@@ -10,6 +10,7 @@
 #include "daemon/access/arn_pattern.hpp"
 #include "daemon/access/condition.hpp"
 #include "daemon/access/document.hpp"
+#include "daemon/base/principal_ids.hpp"
 
 namespace coffer::access {
 
@@ -61,7 +62,9 @@ struct StatementScope {
 /// Immutable; thread-safe.
 class Statement {
 public:
-    Statement(const StatementDocument& document, LanguageVersion version, std::size_t index);
+    /// `ids` are those of the policy's principals.
+    Statement(const StatementDocument& document, LanguageVersion version, std::size_t index,
+              const PrincipalIds& ids);
 
     struct Match {
         StatementResult result = StatementResult::other_action;
@@ -93,6 +96,10 @@ public:
     /// The open keys that stand as variables in its Resource.
     [[nodiscard]] std::vector<KeyRef> open_in_resource(const RequestContext& request) const;
 
+    /// What its Resource says, with the request's values for variables: "*" for NotResource and for none, and
+    /// without those that lack a value.
+    [[nodiscard]] std::vector<std::string> written_resources(const RequestContext& request) const;
+
     [[nodiscard]] Effect effect() const noexcept { return effect_; }
     [[nodiscard]] const ActionSet& actions() const noexcept { return actions_; }
     /// The Sid, or empty.
@@ -112,6 +119,9 @@ private:
     };
 
     static Who compile(const PrincipalEntry& entry);
+    /// The same of a policy that was put with `ids`. One that means nobody's name favours nobody who is made
+    /// later, and keeps nothing from him: safe either way.
+    static Who compile(const PrincipalEntry& entry, const PrincipalIds& ids, bool favours_named);
     static PrincipalMatch match_one(const Who& who, const Principal& principal);
     [[nodiscard]] PrincipalMatch match_principal(const Principal& principal, StatementScope scope) const;
     [[nodiscard]] bool excepts(const Principal& principal) const;

@@ -139,8 +139,12 @@ void put_seals(JsonLine& out, const std::vector<RowSeal>& seals) {
         out.open_object();
         put(out, "table", seals[i].table, 64);
         put(out, "key", seals[i].key, 256);
-        out.name("revision").number(seals[i].revision);
-        put_unless_empty(out, "seal", seals[i].seal);
+        if (seals[i].discarded) {
+            out.name("discarded").boolean(true);
+        } else {
+            out.name("revision").number(seals[i].revision);
+            put_unless_empty(out, "seal", seals[i].seal);
+        }
         out.close_object();
     }
     out.close_array();

@@ -57,6 +57,8 @@ struct RowSeal {
     /// Grows with every change of the row: events of one row may be journaled in another order.
     std::int64_t revision = 0;
     std::string seal;  ///< lower-case hexadecimal; empty when the row was removed
+    /// The row was removed because it was damaged: which revision it had is not known.
+    bool discarded = false;
 };
 
 /// What Coffer knows besides (CloudTrail's additionalEventData). Empty members are left out.

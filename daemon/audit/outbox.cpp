@@ -73,6 +73,7 @@ std::size_t journal_pending_changes(Journal& journal, ChangeOutbox& outbox) {
             if (event.may_be_journaled) wanted.insert(event.event_id);
         }
         const auto found = find_events(journal, oldest(pending), wanted);
+        if (!found.empty()) outbox.found({found.begin(), found.end()});
         std::vector<std::string> ids;
         for (auto& event : pending) {
             if (!found.contains(event.event_id)) {

@@ -23,6 +23,8 @@ public:
     virtual ~ChangeOutbox() = default;
     /// Up to `count_max` events that are not known to be journaled, oldest first.
     [[nodiscard]] virtual std::vector<OutboxEvent> pending(std::size_t count_max) = 0;
+    /// These were in the journal already. They are among those that journaled() has next.
+    virtual void found(const std::vector<std::string>& /*event_ids*/) {}
     /// The events are in the journal, durable: they need not be kept.
     virtual void journaled(const std::vector<std::string>& event_ids) = 0;
 };

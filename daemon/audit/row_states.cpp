@@ -21,9 +21,19 @@ const json::array* seals_of(const json::object& event) {
     return seals == nullptr ? nullptr : seals->if_array();
 }
 
+bool is_true(const json::object& object, json::string_view name) {
+    const auto* value = object.if_contains(name);
+    return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+void note_event(const json::object& event, RowState& state) {
+    state.event_id = text_of(event, "eventID");
+    state.event_time = text_of(event, "eventTime");
+}
+
 }  // namespace
 
-void RowStates::take(std::string_view event_json) {
+void RowStates::take(std::string_view event_json, bool pending) {
     // Most events are reads and have none; looking for the word is much cheaper than taking them apart.
     if (event_json.find("\"seals\":[") == std::string_view::npos) return;
     boost::system::error_code error;
@@ -33,17 +43,25 @@ void RowStates::take(std::string_view event_json) {
     if (seals == nullptr) return;
     for (const auto& each : *seals) {
         const auto* seal = each.if_object();
+        if (seal != nullptr && is_true(*seal, "discarded")) {
+            auto& gone = rows_[{text_of(*seal, "table"), text_of(*seal, "key")}];
+            gone.discarded = true;
+            gone.seal.clear();
+            note_event(*event, gone);
+            continue;
+        }
         const auto* revision = seal == nullptr ? nullptr : seal->if_contains("revision");
         if (revision == nullptr || !revision->is_int64()) continue;
         auto& state = rows_[{text_of(*seal, "table"), text_of(*seal, "key")}];
         const auto number = revision->get_int64();
+        if (pending && state.events > 0 && number <= state.revision) continue;
         ++state.events;
         if (state.events == 1 || number < state.first_revision) state.first_revision = number;
         if (state.events > 1 && state.revision >= number) continue;
         state.revision = number;
+        if (state.discarded) continue;
         state.seal = text_of(*seal, "seal");
-        state.event_id = text_of(*event, "eventID");
-        state.event_time = text_of(*event, "eventTime");
+        note_event(*event, state);
     }
 }
 

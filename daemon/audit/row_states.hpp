@@ -20,7 +20,10 @@ struct RowState {
     std::string event_id;
     std::string event_time;
     std::int64_t first_revision = 0;  ///< the lowest that an event tells of
-    std::int64_t events = 0;          ///< that are about the row
+    std::int64_t events = 0;          ///< that are about the row, and have a revision
+    /// It was removed because it was damaged. That is the last that becomes of a row, whatever revision it
+    /// had.
+    bool discarded = false;
 };
 
 /// Not thread-safe.
@@ -28,13 +31,18 @@ class RowStates {
 public:
     /// Takes in an event's JSON. Events of one row may come in any order: the highest revision counts. JSON
     /// that is no event, or says nothing of rows, is passed over.
-    void take(std::string_view event_json);
+    void take(std::string_view event_json) { take(event_json, false); }
+    /// The same for an event that no journal may have yet: of each row only what is newer than all that is
+    /// known of it.
+    void take_pending(std::string_view event_json) { take(event_json, true); }
 
     [[nodiscard]] const std::map<RowKey, RowState>& rows() const noexcept { return rows_; }
     /// Null when no event is about the row.
     [[nodiscard]] const RowState* find(const RowKey& key) const;
 
 private:
+    void take(std::string_view event_json, bool pending);
+
     std::map<RowKey, RowState> rows_;
 };
 

@@ -65,7 +65,7 @@ bool HttpConnection::identify() {
     if (peer_.leaf) facts.certificate_sha256 = server::fingerprint_of(peer_.leaf.get());
     facts.tls_version = tls().version();
     facts.tls_cipher = tls().cipher();
-    tls_facts_ = std::make_shared<const access::PeerFacts>(std::move(facts));
+    facts_ = std::make_shared<const access::PeerFacts>(std::move(facts));
     phase_ = Phase::open;
     phase_deadline_ = Deadline::max();
     last_activity_ = now();
@@ -133,13 +133,21 @@ void HttpConnection::begin_call() {
     asio::co_spawn(shard().io(), perform(shared_from_this(), std::move(call), request), asio::detached);
 }
 
+/// Of all requests of a client the same object: it says the same each time.
+std::shared_ptr<const access::PeerFacts> HttpConnection::facts_with_agent(std::string_view user_agent) {
+    if (facts_->user_agent != user_agent) {
+        auto facts = *facts_;
+        facts.user_agent = user_agent;
+        facts_ = std::make_shared<const access::PeerFacts>(std::move(facts));
+    }
+    return facts_;
+}
+
 Arrival HttpConnection::arrival_of(const HttpRequest& request, const std::shared_ptr<Call>& call) {
     Arrival arrival;
     arrival.caller = caller_;
     arrival.caller.listener_policy = listener_->policy->get();
-    auto facts = *tls_facts_;
-    facts.user_agent = visible(request.header("user-agent"));
-    arrival.caller.peer = std::make_shared<const access::PeerFacts>(std::move(facts));
+    arrival.caller.peer = facts_with_agent(visible(request.header("user-agent")));
     arrival.deadline = call->deadline;
     arrival.request_id = call->request_id;
     arrival.admit = [this, call](const std::string& principal) {

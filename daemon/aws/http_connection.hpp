@@ -50,6 +50,7 @@ private:
                                          std::shared_ptr<const HttpRequest> request);
     boost::asio::awaitable<HttpAnswer> answer_to(std::shared_ptr<const HttpRequest> request,
                                                  std::shared_ptr<Call> call);
+    [[nodiscard]] std::shared_ptr<const access::PeerFacts> facts_with_agent(std::string_view user_agent);
     [[nodiscard]] Arrival arrival_of(const HttpRequest& request, const std::shared_ptr<Call>& call);
     void admit_principal(const std::string& principal);
     [[nodiscard]] bool charge_address() const;
@@ -64,12 +65,12 @@ private:
 
     const std::shared_ptr<FrontDoor> door_;
     const std::string counted_network_;
-    std::shared_ptr<const access::PeerFacts> tls_facts_;
-    std::unique_ptr<HttpRequest> request_;  // that is being received
-    std::shared_ptr<Call> call_;            // that is not answered yet
-    bool somebody_ = false;                 // a signature was right
-    unsigned refused_in_a_row_ = 0;         // while none was
-    ByteShare held_;                        // while none was
+    std::shared_ptr<const access::PeerFacts> facts_;  // with the agent of the request before
+    std::unique_ptr<HttpRequest> request_;            // that is being received
+    std::shared_ptr<Call> call_;                      // that is not answered yet
+    bool somebody_ = false;                           // a signature was right
+    unsigned refused_in_a_row_ = 0;                   // while none was
+    ByteShare held_;                                  // while none was
 };
 
 /// What strangers may hold together on all listeners: as much as some hundred requests with large values

@@ -13,6 +13,7 @@
 #include "coffer/v1/secrets.pb.h"
 #include "daemon/aws/request_refused.hpp"
 #include "proto/utf8.hpp"
+#include "proto/validator.hpp"
 
 namespace coffer::aws {
 
@@ -199,18 +200,24 @@ void put(Message& message, const FieldDescriptor& field, const json::value& valu
     }
 }
 
+[[noreturn]] void refuse_length(std::string_view shown, const Place& place, std::string_view constraint,
+                                std::size_t limit) {
+    throw RequestRefused(error_names::kValidation,
+                         "1 validation error detected: Value '" + std::string(shown) + "' at '" +
+                             place.text() + "' failed to satisfy constraint: Member must have length " +
+                             std::string(constraint) + " than or equal to " + std::to_string(limit));
+}
+
 /// The protocol's messages do not tell an empty list from an absent one, which would stand for something
-/// else: versions that are put without labels become AWSCURRENT.
-void require_elements(const FieldDescriptor& field, const json::array& array, const Place& place) {
-    if (!array.empty()) return;
+/// else: versions that are put without labels become AWSCURRENT. What has too many elements is refused before
+/// a message is made of each.
+void require_length(const FieldDescriptor& field, const json::array& array, const Place& place) {
     const auto& limits = field.options().GetExtension(v1::limits);
     const auto least = std::max(limits.min_items(), limits.required() ? 1U : 0U);
-    if (least == 0) return;
-    throw RequestRefused(
-        error_names::kValidation,
-        "1 validation error detected: Value '[]' at '" + place.text() +
-            "' failed to satisfy constraint: Member must have length greater than or equal to " +
-            std::to_string(least));
+    if (array.empty() && least > 0) refuse_length("[]", place, "greater", least);
+    const auto most = proto::most_items(field);
+    // So many are read that the validator, which shows them, refuses them; not all that a body has room for.
+    if (array.size() > std::max(most, proto::kItemsMax)) refuse_length("[...]", place, "less", most);
 }
 
 constexpr std::string_view kFilterCharacters =
@@ -249,7 +256,7 @@ void fill_list(Message& message, const FieldDescriptor& field, const json::value
         if (value.is_object()) wrong_type(value, "List", place);
         refuse("Expected list or null", place);
     }
-    require_elements(field, *array, place);
+    require_length(field, *array, place);
     for (std::size_t i = 0; i < array->size(); ++i)
         put(message, field, (*array)[i], Place{parent, &field, i + 1});
     if (const auto* filter = dynamic_cast<const v1::Filter*>(&message)) {

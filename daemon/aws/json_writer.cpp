@@ -95,6 +95,27 @@ void write_map(const Message& message, const FieldDescriptor& field, Bytes& out)
     out.push_back('}');
 }
 
+constexpr bool needs_escape(char c) noexcept {
+    return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+}
+
+void write_escape(char c, Bytes& out) {
+    switch (c) {
+        case '"':
+            return append("\\\"", out);
+        case '\\':
+            return append("\\\\", out);
+        case '\n':
+            return append("\\n", out);
+        case '\r':
+            return append("\\r", out);
+        case '\t':
+            return append("\\t", out);
+        default:
+            return append(fmt::format("\\u{:04x}", static_cast<unsigned>(c)), out);
+    }
+}
+
 bool is_shown(const Message& message, const FieldDescriptor& field) {
     const auto& reflection = *message.GetReflection();
     if (!field.is_repeated()) return reflection.HasField(message, &field);
@@ -105,30 +126,13 @@ bool is_shown(const Message& message, const FieldDescriptor& field) {
 
 void write_json_string(std::string_view text, Bytes& out) {
     out.push_back('"');
-    for (const char c : text) {
-        switch (c) {
-            case '"':
-                append("\\\"", out);
-                break;
-            case '\\':
-                append("\\\\", out);
-                break;
-            case '\n':
-                append("\\n", out);
-                break;
-            case '\r':
-                append("\\r", out);
-                break;
-            case '\t':
-                append("\\t", out);
-                break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    append(fmt::format("\\u{:04x}", static_cast<unsigned>(c)), out);
-                } else {
-                    out.push_back(static_cast<std::uint8_t>(c));
-                }
-        }
+    while (true) {
+        const auto special = std::ranges::find_if(text, needs_escape);
+        const auto plain = static_cast<std::size_t>(special - text.begin());
+        append(text.substr(0, plain), out);
+        if (special == text.end()) break;
+        write_escape(*special, out);
+        text.remove_prefix(plain + 1);
     }
     out.push_back('"');
 }

@@ -72,6 +72,31 @@ bool put(Message& message, const FieldDescriptor& field, const FormParameters& p
     }
 }
 
+/// Elements are numbered from 1 without a gap (AWS query protocol). What is numbered otherwise would be left
+/// out, and with it a policy that was to restrict a session.
+void require_all_read(const FormParameters& parameters, const std::string& list, int read) {
+    const auto wanted = [&](const std::string& name) {
+        refuse(proto::printable(name, kShownNameMax),
+               "numbered like its neighbours: " + list + ".member.1, .member.2 and so on, without a gap");
+    };
+    // How clients write a list that is empty.
+    if (const auto whole = parameters.find(list); whole != parameters.end() && !whole->second.empty())
+        wanted(whole->first);
+    const auto prefix = list + ".member.";
+    for (auto at = parameters.lower_bound(list + ".");
+         at != parameters.end() && at->first.starts_with(list + "."); ++at) {
+        if (!at->first.starts_with(prefix)) wanted(at->first);
+        const auto rest = std::string_view(at->first).substr(prefix.size());
+        const auto number = rest.substr(0, rest.find('.'));
+        int value = 0;
+        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+        if (error != std::errc{} || end != number.data() + number.size() || number.starts_with('0') ||
+            value < 1 || value > read) {
+            wanted(at->first);
+        }
+    }
+}
+
 void fill(Message& message, const FormParameters& parameters, const std::string& prefix) {
     const auto& type = *message.GetDescriptor();
     for (int i = 0; i < type.field_count(); ++i) {
@@ -83,6 +108,7 @@ void fill(Message& message, const FormParameters& parameters, const std::string&
         }
         int member = 1;
         while (put(message, field, parameters, name + ".member." + std::to_string(member))) ++member;
+        require_all_read(parameters, name, member - 1);
     }
 }
 

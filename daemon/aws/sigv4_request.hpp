@@ -2,6 +2,7 @@
 // A request of HTTP as its signature covers it. Views only: whoever received the bytes keeps them.
 
 #include <algorithm>
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,12 @@ struct HttpRequestView {
 /// Whether the names of two headers are the same one; `lower` is in small letters.
 [[nodiscard]] constexpr bool is_header(std::string_view name, std::string_view lower) noexcept {
     return std::ranges::equal(name, lower, {}, lower_ascii);
+}
+
+/// How often the header `lower` was sent.
+[[nodiscard]] constexpr std::size_t times_sent(std::span<const HttpHeader> headers, std::string_view lower) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        headers, [lower](const auto& header) { return is_header(header.name, lower); }));
 }
 
 /// The values of the header `lower`, in the order in which they were sent.

@@ -25,14 +25,18 @@ auto initiate_completion(Start start) {
             auto work = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
             start(Completion<T>(
                 [work = std::move(work), handler = std::move(handler)](Outcome<T> outcome) mutable {
-                    boost::asio::post(
-                        work, [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
-                            if (!outcome.has_value()) {
-                                std::move(handler)(outcome.error(), nullptr);
-                            } else {
-                                std::move(handler)(std::exception_ptr{}, std::make_shared<T>(outcome.take()));
-                            }
-                        });
+                    // `work` goes along, to end on the context's own thread: the context may be gone once the
+                    // coroutine has gone on, which can be before post() returns here.
+                    const auto target =
+                        boost::asio::prefer(work, boost::asio::execution::outstanding_work.untracked);
+                    boost::asio::post(target, [work = std::move(work), handler = std::move(handler),
+                                               outcome = std::move(outcome)]() mutable {
+                        if (!outcome.has_value()) {
+                            std::move(handler)(outcome.error(), nullptr);
+                        } else {
+                            std::move(handler)(std::exception_ptr{}, std::make_shared<T>(outcome.take()));
+                        }
+                    });
                 }));
         },
         boost::asio::use_awaitable);

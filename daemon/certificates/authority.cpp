@@ -50,7 +50,8 @@ Chain read_certificates(const std::filesystem::path& file) try {
 Authority::Authority(const AuthoritySettings& settings, crypto::Hsm& hsm) try
     : settings_(settings), chain_(read_certificates(settings_.certificate)) {
     require_authority(certificate());
-    key_ = crypto::private_key_from_token(hsm, uri_of_key(settings_, hsm), chain_.front().get());
+    key_ = crypto::private_key_from_token(hsm, uri_of_key(settings_, hsm), chain_.front().get(),
+                                          crypto::KeyPurpose::certificates);
 } catch (const Error& error) {
     throw Error("[[certificate_authority]] \"" + settings.name + "\": " + error.what());
 }

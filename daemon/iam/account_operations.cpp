@@ -3,6 +3,7 @@
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/page.hpp"
+#include "daemon/iam/principal_index.hpp"
 
 namespace coffer::iam {
 
@@ -47,11 +48,11 @@ void put(const Work& work, const Group& group, v1::GroupDetail& message) {
     put_inline(group, *message.mutable_group_policy_list());
 }
 
-void put(const Work& work, const Role& role, v1::RoleDetail& message) {
+void put(const Work& work, const PrincipalIndex& index, const Role& role, v1::RoleDetail& message) {
     put_common(arn_of(work.account(), role), role, message);
     message.set_role_name(role.name);
     message.set_role_id(role.id);
-    message.set_assume_role_policy_document(role.trust);
+    message.set_assume_role_policy_document(shown_trust(role, index));
     put_inline(role, *message.mutable_role_policy_list());
     put_boundary(role.boundary, message);
     put_tags(role.tags, *message.mutable_tags());
@@ -87,6 +88,7 @@ v1::GetAccountAuthorizationDetailsResponse get_account_authorization_details(
     v1::GetAccountAuthorizationDetailsResponse response;
     Page page(request, response);
     const auto& records = work.records();
+    const PrincipalIndex index(records, work.account());
     // The prefixes make one ascending order of the four lists.
     for (const auto& [name, group] : records.groups) {
         if (page.takes("group/" + name)) put(work, *group, *response.add_group_detail_list());
@@ -95,7 +97,7 @@ v1::GetAccountAuthorizationDetailsResponse get_account_authorization_details(
         if (page.takes("policy/" + name)) put(work, *policy, *response.add_policies());
     }
     for (const auto& [name, role] : records.roles) {
-        if (page.takes("role/" + name)) put(work, *role, *response.add_role_detail_list());
+        if (page.takes("role/" + name)) put(work, index, *role, *response.add_role_detail_list());
     }
     for (const auto& [name, user] : records.users) {
         if (page.takes("user/" + name)) put(work, *user, *response.add_user_detail_list());

@@ -8,9 +8,12 @@
 #include "daemon/iam/checks.hpp"
 #include "daemon/iam/identities.hpp"
 #include "daemon/iam/limits.hpp"
+#include "daemon/iam/locked_secrets.hpp"
 #include "daemon/iam/messages.hpp"
+#include "daemon/iam/naming_policies.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/page.hpp"
+#include "daemon/iam/principal_index.hpp"
 #include "daemon/secrets/request_record.hpp"
 
 namespace coffer::iam {
@@ -61,9 +64,9 @@ void put(const Group& group, v1::GroupConfiguration& message) {
     put_holder(group, message);
 }
 
-void put(const Role& role, v1::RoleConfiguration& message) {
+void put(const Role& role, const PrincipalIndex& index, v1::RoleConfiguration& message) {
     message.set_role_name(role.name);
-    message.set_assume_role_policy_document(role.trust);
+    message.set_assume_role_policy_document(shown_trust(role, index));
     if (!role.description.empty()) message.set_description(role.description);
     message.set_max_session_duration(role.max_session_duration);
     put_principal(role, message);
@@ -147,6 +150,13 @@ std::vector<std::string> texts_of(const std::vector<Identity>& identities) {
     return texts;
 }
 
+std::vector<std::string> texts_of(const PrincipalIds& ids) {
+    std::vector<std::string> texts;
+    for (const auto& [arn, id] : ids)
+        texts.push_back(fmt::format("{} ({})", arn, id.empty() ? "nobody" : id));
+    return texts;
+}
+
 void compare_holders(AccessDifference& difference, const Holder& was, const Holder& is) {
     difference.text("path", was.path, is.path);
     difference.list("attached policies", was.attached, is.attached);
@@ -218,7 +228,7 @@ AccessDifference compare(const ListenerPolicy& was, const ListenerPolicy& is) {
 class Application {
 public:
     Application(Work& work, v1::ApplyAccessConfigurationResponse& response)
-        : work_(work), changes_(response) {}
+        : work_(work), before_(work.directory().records(), work.account()), changes_(response) {}
 
     void policy(const v1::PolicyConfiguration& message) {
         const auto& name = message.policy_name();
@@ -254,8 +264,31 @@ public:
         naming(key, [&] {
             read(message, record);
             check_documents(record);
-            keep(key, was, std::move(record));
+            if constexpr (std::is_same_v<Record, Role>) {
+                keep_role(key, was, std::move(record));
+            } else {
+                keep(key, was, std::move(record));
+            }
         });
+    }
+
+    /// Whom the trust policies of the configuration mean, once everybody is there.
+    void bind_trusts() {
+        const PrincipalIndex index(work_.records(), work_.account());
+        for (const auto& [text, was, put] : trusts_) {
+            auto principals = bind_policy(text, DocumentKind::trust, index);
+            const bool others = same_json(was.trust, text) && was.trust_principals != principals;
+            if (!put && !others) continue;
+            if (others) {
+                AccessDifference difference;
+                difference.list("principals of the trust policy", texts_of(was.trust_principals),
+                                texts_of(principals));
+                add("update", {IamKind::role, was.name}, difference);
+            }
+            auto& role = work_.draft().edit<Role>(was.name);
+            role.trust = text;
+            role.trust_principals = std::move(principals);
+        }
     }
 
     /// Deletes what the configuration does not have.
@@ -272,6 +305,10 @@ public:
             const auto* was = work_.records().find<Record>(name);
             add("delete", IamKey{Record::kKind, name},
                 was == nullptr ? AccessDifference() : compare(*was, Record()));
+            if constexpr (kIsPrincipal<Record>) {
+                names_.gone.push_back(principal_name(work_.arn<Record>(name)));
+                if (was != nullptr) deleted_.push_back({work_.arn<Record>(name), was->id});
+            }
             work_.draft().erase<Record>(name);
         }
     }
@@ -282,6 +319,10 @@ public:
         if (!parameters) parameters.emplace();
         changes_.tell(*parameters);
     }
+
+    /// Users and roles that it makes, deletes or moves to another path.
+    [[nodiscard]] const ChangedNames& names() const noexcept { return names_; }
+    [[nodiscard]] const std::vector<Deleted>& deleted() const noexcept { return deleted_; }
 
     /// That the whole is consistent: every record is valid, and refers to what is there.
     void check() const {
@@ -394,27 +435,76 @@ private:
         check_boundary(records, work_.account(), record.boundary);
     }
 
-    /// Puts the record into the draft when it is another than `was`; null: there is none.
+    /// A configuration says of a trust policy what is shown of it.
+    void keep_role(const IamKey& key, const Role* was, Role record) {
+        Trust trust{record.trust, {}, false};
+        trust.was.name = key.name;
+        if (was != nullptr) {
+            trust.was = *was;
+            trust.was.trust = shown_trust(*was, before_);
+            trust.was.trust_principals = access::shown_ids(was->trust_principals, before_);
+        }
+        trust.put = keep(key, was != nullptr ? &trust.was : nullptr, std::move(record));
+        trusts_.push_back(std::move(trust));
+    }
+
+    /// Puts the record into the draft when it is another than `was`; null: there is none. Whether it was.
     template <class Record>
-    void keep(const IamKey& key, const Record* was, Record record) {
+    bool keep(const IamKey& key, const Record* was, Record record) {
         const auto difference = compare(was != nullptr ? *was : Record(), record);
-        if (was != nullptr && difference.none()) return;
+        if (was != nullptr && difference.none()) return false;
         const bool fault = work_.records().faults.contains(key);
         if (was == nullptr && !fault && name_taken<Record>(work_.records(), key.name))
             throw already_exists<Record>(key.name);
         add(fault ? "repair" : was != nullptr ? "update" : "create", key, difference);
         if constexpr (std::is_same_v<Record, ListenerPolicy> || std::is_same_v<Record, ManagedPolicy>)
             record.updated = work_.now();
+        if constexpr (kIsPrincipal<Record>) {
+            if (fault) {
+                names_.repaired.push_back(principal_name(work_.account(), record));
+            } else {
+                note_names(was, record);
+            }
+        }
         work_.draft().put(std::move(record));
+        return true;
+    }
+
+    template <class Record>
+    static constexpr bool kIsPrincipal = std::is_same_v<Record, User> || std::is_same_v<Record, Role>;
+
+    template <class Record>
+    void note_names(const Record* was, const Record& record) {
+        auto made = principal_name(work_.account(), record);
+        if (was != nullptr) {
+            auto gone = principal_name(work_.account(), *was);
+            if (gone.arn == made.arn) return;
+            names_.gone.push_back(std::move(gone));
+        }
+        names_.made.push_back(std::move(made));
     }
 
     void add(const std::string& action, const IamKey& key, const AccessDifference& difference) {
         changes_.add(action, fmt::format("{} {}", storage::iam_kind_name(key.kind), key.name), difference);
     }
 
+    /// A role of the configuration.
+    struct Trust {
+        std::string text;
+        /// As it was shown; with no more than its name when there was none.
+        Role was;
+        /// Whether it is in the draft.
+        bool put = false;
+    };
+
     Work& work_;
+    /// Of those before the change.
+    PrincipalIndex before_;
     AccessChanges changes_;
+    std::vector<Trust> trusts_;
     std::set<IamKey> wanted_;
+    ChangedNames names_;
+    std::vector<Deleted> deleted_;
 };
 
 }  // namespace
@@ -426,6 +516,7 @@ v1::GetAccessConfigurationResponse get_access_configuration(
     auto& configuration = *response.mutable_configuration();
     Page page(request, response);
     const auto& records = work.records();
+    const PrincipalIndex index(records, work.account());
     for (const auto& [name, group] : records.groups) {
         if (page.takes("group/" + name)) put(*group, *configuration.add_groups());
     }
@@ -436,7 +527,7 @@ v1::GetAccessConfigurationResponse get_access_configuration(
         if (page.takes("policy/" + name)) put(*policy, *configuration.add_policies());
     }
     for (const auto& [name, role] : records.roles) {
-        if (page.takes("role/" + name)) put(*role, *configuration.add_roles());
+        if (page.takes("role/" + name)) put(*role, index, *configuration.add_roles());
     }
     for (const auto& [name, user] : records.users) {
         if (page.takes("user/" + name)) put(*user, *configuration.add_users());
@@ -464,10 +555,13 @@ v1::ApplyAccessConfigurationResponse apply_access_configuration(
         application.prune<ManagedPolicy>();
         application.prune<ListenerPolicy>();
     }
+    application.bind_trusts();
     // Before it is looked at as a whole: what was refused is told as well.
     if (!request.dry_run()) application.tell_event(work.call().record->parameters);
     application.check();
     application.require_caller_stays();
+    require_none_locked(work, application.deleted());
+    warn_of_naming_policies(work, application.names(), *response.mutable_warnings());
     return response;
 }
 

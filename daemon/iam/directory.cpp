@@ -88,7 +88,7 @@ Directory::EntryPtr Directory::read_entry(const storage::StoredIamEntityPtr& sou
             entry->role = std::make_shared<const Role>(read_document<Role>(key.name, document));
             entry->policies = compile_inline(*entry->role);
             entry->trust = Policy::parse(entry->role->trust, arn_of(account_, *entry->role),
-                                         {.kind = DocumentKind::trust});
+                                         {.kind = DocumentKind::trust}, entry->role->trust_principals);
             break;
         case IamKind::policy: {
             entry->policy =
@@ -248,6 +248,11 @@ bool Directory::set_boundary(const std::optional<std::string>& arn, const IamKey
     refusal = fmt::format("policy '{}', the permissions boundary of {}, {}", *arn, storage::describe(key),
                           trouble_with({IamKind::policy, name ? name->name : *arn}));
     return false;
+}
+
+std::optional<IamKey> Directory::principal_with_id(std::string_view id) const {
+    const auto found = owners_.find(std::string(id));
+    return found == owners_.end() ? std::nullopt : std::optional(found->second);
 }
 
 access::Principal Directory::principal_of(const IamKey& key, std::string_view session) const {

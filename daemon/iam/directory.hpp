@@ -66,6 +66,9 @@ public:
     /// What a user, or a session of a role, may do, whoever asks. Nothing when there is no such principal.
     [[nodiscard]] std::optional<Standing> standing(const IamKey& principal) const;
 
+    /// The user or role with that unique id; nothing: there is none that is believed.
+    [[nodiscard]] std::optional<IamKey> principal_with_id(std::string_view id) const;
+
     /// Who a user, or a session of that name of a role, is; without tags and groups. There must be such a
     /// principal.
     [[nodiscard]] access::Principal principal_of(const IamKey& key, std::string_view session) const;

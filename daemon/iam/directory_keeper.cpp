@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daemon/base/thread_name.hpp"
+#include "daemon/iam/principal_index.hpp"
 
 namespace coffer::iam {
 
@@ -12,6 +13,24 @@ using SteadyClock = std::chrono::steady_clock;
 
 /// How long one load may take.
 constexpr std::chrono::seconds kLoadPatience{10};
+
+/// Those of a directory, which it keeps.
+class DirectoryNames final : public access::PrincipalNames {
+public:
+    explicit DirectoryNames(DirectoryPtr directory)
+        : directory_(std::move(directory)), index_(directory_->records(), directory_->account()) {}
+    [[nodiscard]] std::optional<std::string> id_of(std::string_view arn) const override {
+        return index_.id_of(arn);
+    }
+    [[nodiscard]] std::optional<std::string> arn_of(std::string_view id) const override {
+        // The directory has them by their ids already.
+        return index_.arn_of(directory_->principal_with_id(id));
+    }
+
+private:
+    DirectoryPtr directory_;
+    PrincipalIndex index_;
+};
 
 }  // namespace
 
@@ -159,6 +178,7 @@ void DirectoryKeeper::publish(DirectoryPtr fresh) {
         // A load that began before another change was committed has nothing new to say.
         if (directory_ && fresh->stored().revision < directory_->stored().revision) return;
         if (fresh->stored().revision > 0) seen_ = {fresh->stored().revision, fresh->stored().seal};
+        ever_believed_ = true;
         was_distrusted = distrust_.has_value();
         distrust_.reset();
         const bool same = directory_ && directory_->stored().seal == fresh->stored().seal &&
@@ -183,6 +203,11 @@ std::optional<std::string> DirectoryKeeper::distrust() const {
     return distrust_;
 }
 
+std::optional<std::string> DirectoryKeeper::nobody_known() const {
+    const std::lock_guard lock(mutex_);
+    return ever_believed_ ? std::nullopt : distrust_;
+}
+
 void DirectoryKeeper::recognise(const access::CertificateIdentity& identity,
                                 access::Recognition& known) const {
     const auto generation = generation_.load(std::memory_order_acquire);
@@ -194,6 +219,26 @@ void DirectoryKeeper::recognise(const access::CertificateIdentity& identity,
 access::ListenerStanding DirectoryKeeper::stored_listener(const std::string& name) const {
     if (!has_listeners_.load(std::memory_order_acquire)) return {};
     return directory()->stored_listener(name);
+}
+
+std::unique_ptr<const access::PrincipalNames> DirectoryKeeper::names() const {
+    return std::make_unique<const DirectoryNames>(directory());
+}
+
+std::unique_ptr<const access::PrincipalNames> DirectoryKeeper::names(storage::ReadTransaction& tx) const {
+    const auto known = directory();
+    const auto newest = seen();
+    try {
+        auto stored = storage::IamRepository::load(tx, &known->stored());
+        if (newest) require_not_older(stored, *newest);
+        if (stored.seal != known->stored().seal || stored.faults != known->stored().faults) {
+            return std::make_unique<const DirectoryNames>(
+                Directory::build(std::move(stored), account_, known.get()));
+        }
+    } catch (const IntegrityError& error) {
+        tx.report_integrity_failure(error.what());
+    }
+    return std::make_unique<const DirectoryNames>(known);
 }
 
 DirectoryPtr DirectoryKeeper::lock(storage::WriteTransaction& tx) const {

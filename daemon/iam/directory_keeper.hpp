@@ -14,6 +14,7 @@
 #include "daemon/access/caller.hpp"
 #include "daemon/iam/directory.hpp"
 #include "daemon/iam/seen_manifest.hpp"
+#include "daemon/secrets/principal_directory.hpp"
 #include "storage/change_listener.hpp"
 #include "storage/database.hpp"
 
@@ -34,7 +35,9 @@ struct KeeperEvents {
 };
 
 /// Thread-safe.
-class DirectoryKeeper final : public access::CallerDirectory, public access::ListenerPolicies {
+class DirectoryKeeper final : public access::CallerDirectory,
+                              public access::ListenerPolicies,
+                              public secrets::PrincipalDirectory {
 public:
     /// How often everything is read although nothing was told: changes made with the triggers switched off
     /// are found by it. And how often while changes may be missed.
@@ -58,6 +61,10 @@ public:
     }
     [[nodiscard]] access::ListenerStanding stored_listener(const std::string& name) const override;
 
+    [[nodiscard]] std::unique_ptr<const access::PrincipalNames> names() const override;
+    [[nodiscard]] std::unique_ptr<const access::PrincipalNames> names(
+        storage::ReadTransaction& tx) const override;
+
     /// Locks and loads what there is, inside a change's transaction. Throws IntegrityError when it cannot be
     /// believed, OlderManifest when it is older than what this node has seen.
     [[nodiscard]] DirectoryPtr lock(storage::WriteTransaction& tx) const;
@@ -66,6 +73,10 @@ public:
 
     /// Whether the tables can be believed at the moment; the reason when not.
     [[nodiscard]] std::optional<std::string> distrust() const;
+
+    /// Why nobody is known: nothing that could be believed was there since the start. Nothing where a state
+    /// is in force, also an earlier one than what the tables hold.
+    [[nodiscard]] std::optional<std::string> nobody_known() const;
 
     /// Stops listening and loading. Also done by the destructor.
     void close();
@@ -95,6 +106,7 @@ private:
     /// take the older state for news.
     std::optional<SeenManifest> seen_;
     std::optional<std::string> distrust_;
+    bool ever_believed_ = false;
     std::atomic<std::uint64_t> generation_{0};
     /// Most installations have none, and no request should take a lock to learn that.
     std::atomic<bool> has_listeners_{false};

@@ -58,14 +58,14 @@ v1::Group to_message(std::string_view account, const Group& group) {
     return message;
 }
 
-v1::Role to_message(std::string_view account, const Role& role) {
+v1::Role to_message(std::string_view account, const Role& role, const PrincipalIndex& index) {
     v1::Role message;
     message.set_path(role.path);
     message.set_role_name(role.name);
     message.set_role_id(role.id);
     message.set_arn(arn_of(account, role));
     message.set_create_date(role.created.seconds());
-    message.set_assume_role_policy_document(role.trust);
+    message.set_assume_role_policy_document(shown_trust(role, index));
     if (!role.description.empty()) message.set_description(role.description);
     message.set_max_session_duration(role.max_session_duration);
     put_boundary(role.boundary, message);

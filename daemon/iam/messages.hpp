@@ -10,13 +10,14 @@
 
 #include "coffer/v1/iam.pb.h"
 #include "daemon/iam/directory.hpp"
+#include "daemon/iam/principal_index.hpp"
 #include "daemon/iam/records.hpp"
 
 namespace coffer::iam {
 
 [[nodiscard]] v1::User to_message(std::string_view account, const User& user);
 [[nodiscard]] v1::Group to_message(std::string_view account, const Group& group);
-[[nodiscard]] v1::Role to_message(std::string_view account, const Role& role);
+[[nodiscard]] v1::Role to_message(std::string_view account, const Role& role, const PrincipalIndex& index);
 /// With the counts of who has it attached.
 [[nodiscard]] v1::ManagedPolicy to_message(std::string_view account, const Records& records,
                                            const ManagedPolicy& policy);

@@ -1,17 +1,13 @@
-// Questions about access: what would be decided, who can, what can somebody, what is wrong with the policies.
+// Questions about access: what would be decided, who can, what can somebody.
 
 #include <algorithm>
 
-#include "daemon/access/document_parser.hpp"
-#include "daemon/access/findings.hpp"
 #include "daemon/access/malformed_policy.hpp"
 #include "daemon/access/queries.hpp"
 #include "daemon/iam/messages.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/question_resources.hpp"
 #include "daemon/iam/suspension.hpp"
-#include "daemon/iam/trust_findings.hpp"
-#include "daemon/iam/unused_access.hpp"
 
 namespace coffer::iam {
 
@@ -98,10 +94,26 @@ struct Subject {
     std::string refusal;
 };
 
-Subject subject_at(const Work& work, const std::string& arn) {
+/// A name as that of a user, with "user/" before it or without, "role/NAME" as that of a role. Anything else
+/// as it is: an ARN, or no principal.
+std::string principal_arn(const Work& work, const std::string& id) {
+    constexpr std::string_view kRole = "role/";
+    constexpr std::string_view kUser = "user/";
+    if (id.starts_with(kRole)) {
+        const auto name = id.substr(kRole.size());
+        return is_name(name) ? work.arn<Role>(name) : id;
+    }
+    const auto name = id.starts_with(kUser) ? id.substr(kUser.size()) : id;
+    return is_name(name) ? work.arn<User>(name) : id;
+}
+
+/// `id` as principal_arn() takes it.
+Subject subject_at(const Work& work, const std::string& id) {
+    const auto arn = principal_arn(work, id);
     const auto name = parse_arn(arn);
     if (!name || (name->kind != IamKind::user && name->kind != IamKind::role)) {
-        throw invalid_input(fmt::format("{} is not the ARN of a user or a role.", arn));
+        throw invalid_input(
+            fmt::format("{} is no user and no role; give a user's name, role/NAME, or an ARN.", id));
     }
     Subject subject{arn, nullptr, {}};
     if (name->kind == IamKind::user) {
@@ -218,6 +230,19 @@ v1::AccessGrant& add_grant(const access::Grant& grant, Response& response) {
     return grant.depends_on.empty() ? *response.add_grants() : *response.add_conditional_grants();
 }
 
+/// What somebody is asked about when nothing is named: what has no resource, the secrets that may be made,
+/// and those that are there.
+std::vector<QuestionResource> whole_of(Work& work, const access::Rights& rights,
+                                       const AskedListener& listener) {
+    std::vector<QuestionResource> resources{QuestionResource{.arn = "*"}};
+    for (auto& arn : access::new_secret_arns(policies_of(rights), listener.pair(),
+                                             {work.node().region, work.account()})) {
+        resources.push_back(new_secrets(std::move(arn)));
+    }
+    for (auto& secret : all_secrets(work)) resources.push_back(std::move(secret));
+    return resources;
+}
+
 /// A policy that comes with the question.
 access::PolicyPtr parse_given(const std::string& text, std::string name, DocumentKind kind) {
     try {
@@ -264,65 +289,6 @@ void simulate(Work& work, const Subject& subject, const AskedListener& listener,
         }
     }
 }
-
-// ---- lint -------------------------------------------------------------------------------------------------
-
-class Linter {
-public:
-    Linter(const Work& work, v1::LintPoliciesResponse& response)
-        : response_(response),
-          options_{.partition = "aws",
-                   .account = work.account(),
-                   .now = work.now(),
-                   .identity_providers = work.node().identity_providers} {}
-
-    void check(const std::string& policy, const std::string& text, DocumentKind kind) {
-        try {
-            for (const auto& finding :
-                 access::find_problems(access::parse_policy(text, {.kind = kind}), options_)) {
-                add(policy, finding);
-            }
-        } catch (const access::MalformedPolicy& error) {
-            add(policy, "MALFORMED_POLICY", error.what(), "Put it right.");
-        }
-    }
-
-    void add(const std::string& policy, const access::Finding& finding) {
-        auto& message = *response_.add_findings();
-        message.set_policy(policy);
-        message.set_severity(std::string(access::severity_name(finding.severity)));
-        message.set_code(finding.code);
-        message.set_statement(static_cast<std::int64_t>(finding.statement));
-        if (!finding.sid.empty()) message.set_sid(finding.sid);
-        message.set_line(finding.at.line);
-        message.set_column(finding.at.column);
-        message.set_message(finding.message);
-        message.set_advice(finding.advice);
-    }
-
-    void add(const std::string& about, const std::string& code, const std::string& what,
-             const std::string& advice) {
-        auto& message = *response_.add_findings();
-        message.set_policy(about);
-        message.set_severity(std::string(access::severity_name(access::Severity::error)));
-        message.set_code(code);
-        message.set_message(what);
-        message.set_advice(advice);
-    }
-
-    template <class Record>
-    void check_inline(const Table<Record>& table) {
-        for (const auto& [name, record] : table) {
-            for (const auto& [policy, text] : record->inline_policies) {
-                check(name + "/" + policy, text, DocumentKind::identity);
-            }
-        }
-    }
-
-private:
-    v1::LintPoliciesResponse& response_;
-    access::FindingOptions options_;
-};
 
 }  // namespace
 
@@ -379,66 +345,15 @@ v1::WhatCanResponse what_can(Work& work, const v1::WhatCanRequest& request) {
     if (!subject.refusal.empty() || !listener.stored.refusal.empty()) return response;
     std::vector<QuestionResource> resources;
     for (const auto& id : request.resources()) resources.push_back(find_resource(work, id));
-    if (resources.empty()) {
-        resources = all_secrets(work);
-        resources.insert(resources.begin(), QuestionResource{.arn = "*"});
-    }
+    if (resources.empty()) resources = whole_of(work, *subject.rights, listener);
     std::vector<access::ResourcePolicies> views;
     for (const auto& resource : resources) views.push_back(resource.view());
     for (const auto& grant :
          access::what_can(policies_of(*subject.rights), views, listener.pair(), prepare)) {
         const auto& resource = resources[grant.resource];
-        if (!resource.refusal_of(grant.action).empty()) continue;
+        if (!resource.suits(grant.action) || !resource.refusal_of(grant.action).empty()) continue;
         put_grant(grant, subject.arn, resource.arn, add_grant(grant, response));
     }
-    return response;
-}
-
-v1::LintPoliciesResponse lint_policies(Work& work, const v1::LintPoliciesRequest& request) {
-    work.require(Action::coffer_lint_policies, "*");
-    v1::LintPoliciesResponse response;
-    Linter linter(work, response);
-    const auto& records = work.records();
-    if (work.distrust()) {
-        linter.add(
-            "(all)", "DATABASE_NOT_BELIEVED",
-            fmt::format("Nothing that the database has now is believed: {}. What follows is about what "
-                        "this node had before, which is in force.",
-                        *work.distrust()),
-            "Restore the database, or see cofferd accept-principals --help.");
-    }
-    for (const auto& [key, fault] : records.faults) {
-        linter.add(storage::describe(key), "NOT_BELIEVED",
-                   fmt::format("The {} {}.", storage::describe(key), fault),
-                   "Find out who did that; delete it and create it again, or apply the configuration.");
-    }
-    for (const auto& [name, policy] : records.policies) {
-        linter.check(arn_of(work.account(), *policy), policy->current().document, DocumentKind::identity);
-    }
-    linter.check_inline(records.users);
-    linter.check_inline(records.groups);
-    linter.check_inline(records.roles);
-    for (const auto& [name, role] : records.roles) {
-        linter.check(arn_of(work.account(), *role), role->trust, DocumentKind::trust);
-    }
-    for (const auto& [role, finding] : find_trust_problems(records, work.account()))
-        linter.add(role, finding);
-    for (const auto& [name, policy] : records.listeners) {
-        linter.check("listener/" + name, policy->document, DocumentKind::listener);
-    }
-    for (const auto& [name, user] : records.users) {
-        const auto standing = work.directory().standing({IamKind::user, name});
-        if (standing->rights) continue;
-        linter.add(arn_of(work.account(), *user), "PRINCIPAL_REFUSED", standing->refusal,
-                   "Remove the reference, or put right what it names.");
-    }
-    for (const auto& [name, role] : records.roles) {
-        const auto standing = work.directory().standing({IamKind::role, name});
-        if (standing->rights) continue;
-        linter.add(arn_of(work.account(), *role), "PRINCIPAL_REFUSED", standing->refusal,
-                   "Remove the reference, or put right what it names.");
-    }
-    if (request.has_unused_days()) find_unused_access(work, request.unused_days(), response);
     return response;
 }
 

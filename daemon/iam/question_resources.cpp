@@ -16,13 +16,13 @@ namespace {
 constexpr std::size_t kMostSecrets = 1'000;
 
 QuestionResource resource_of(const storage::StoredSecret& secret) {
-    QuestionResource resource{.arn = secret.arn};
+    QuestionResource resource{.arn = secret.arn, .standing = QuestionResource::Standing::stored};
     for (const auto& tag : secret.tags.value_or(std::vector<storage::Tag>())) {
         resource.tags.push_back({tag.key, tag.value});
     }
     if (secret.resource_policy) {
-        resource.policy =
-            access::Policy::parse(*secret.resource_policy, secret.arn, {.kind = DocumentKind::resource});
+        resource.policy = access::Policy::parse(*secret.resource_policy, secret.arn,
+                                                {.kind = DocumentKind::resource}, secret.policy_principals);
     }
     if (secret.rotation) resource.rotation_function = secret.rotation->function;
     return resource;
@@ -108,7 +108,8 @@ ServiceError no_such_resource(const std::string& id) {
 
 QuestionResource new_secret(const Work& work, const std::string& id) {
     const bool is_arn = access::split_arn(id).has_value();
-    QuestionResource resource{.arn = id, .new_name = secret_name(id)};
+    QuestionResource resource{
+        .arn = id, .new_name = secret_name(id), .standing = QuestionResource::Standing::to_be_made};
     if (resource.new_name->empty()) resource.new_name.reset();
     if (!is_arn) {
         resource.arn = fmt::format("arn:aws:secretsmanager:{}:{}:secret:{}-??????", work.node().region,
@@ -125,7 +126,32 @@ std::optional<QuestionResource> stored_secret(Work& work, const std::string& id)
     return resource_of(*secret);
 }
 
+/// What is there under that name or ARN; anything is under an ARN.
+std::optional<QuestionResource> known_resource(Work& work, const std::string& id) {
+    if (const auto secret = stored_secret(work, id)) return secret;
+    if (access::split_arn(id)) return entity_at(work, id);
+    for (const auto type : {ResourceType::user, ResourceType::group, ResourceType::role, ResourceType::policy,
+                            ResourceType::listener}) {
+        if (id.starts_with(std::string(kind_of_name(type)) + "/")) {
+            return entity_at(work, arn_of_name(work, type, id));
+        }
+    }
+    return std::nullopt;
+}
+
 }  // namespace
+
+bool QuestionResource::suits(Action action) const {
+    switch (standing) {
+        case Standing::stored:
+            return action != Action::create_secret;
+        case Standing::to_be_made:
+            return action == Action::create_secret;
+        case Standing::unknown:
+            break;
+    }
+    return true;
+}
 
 const std::string& QuestionResource::refusal_of(Action action) const {
     static const std::string kNone;
@@ -136,7 +162,10 @@ QuestionResource find_resource(Work& work, Action action, const std::string& id)
     const auto type = access::action_info(action).resource;
     if (id.empty() || id == "*" || type == ResourceType::none) return {.arn = "*"};
     if (action == Action::create_secret) return new_secret(work, id);
-    if (type == ResourceType::secret || access::split_arn(id)) return find_resource(work, id);
+    if (type == ResourceType::secret || access::split_arn(id)) {
+        if (auto resource = known_resource(work, id)) return std::move(*resource);
+        throw no_such_resource(id);
+    }
     const auto arn = arn_of_name(work, type, id);
     if (access::asks_trust_policy(action)) static_cast<void>(work.need<Role>(id.substr(id.rfind('/') + 1)));
     return entity_at(work, arn);
@@ -144,15 +173,12 @@ QuestionResource find_resource(Work& work, Action action, const std::string& id)
 
 QuestionResource find_resource(Work& work, const std::string& id) {
     if (id.empty() || id == "*") return {.arn = "*"};
-    if (const auto secret = stored_secret(work, id)) return *secret;
-    if (access::split_arn(id)) return entity_at(work, id);
-    for (const auto type : {ResourceType::user, ResourceType::group, ResourceType::role, ResourceType::policy,
-                            ResourceType::listener}) {
-        if (id.starts_with(std::string(kind_of_name(type)) + "/")) {
-            return entity_at(work, arn_of_name(work, type, id));
-        }
-    }
-    throw no_such_resource(id);
+    if (auto resource = known_resource(work, id)) return std::move(*resource);
+    return new_secret(work, id);
+}
+
+QuestionResource new_secrets(std::string arn) {
+    return {.arn = std::move(arn), .standing = QuestionResource::Standing::to_be_made};
 }
 
 std::vector<QuestionResource> all_secrets(Work& work) {

@@ -56,6 +56,12 @@ void put(json::object& object, json::string_view name, const std::optional<Times
     if (time) object[name] = time->millis();
 }
 
+void put(json::object& object, json::string_view name, const PrincipalIds& ids) {
+    if (ids.empty()) return;
+    auto& members = object[name].emplace_object();
+    for (const auto& [arn, id] : ids) members[arn] = id;
+}
+
 void put(json::object& object, json::string_view name, const std::vector<AccessKey>& keys) {
     if (keys.empty()) return;
     auto& list = object[name].emplace_array();
@@ -218,6 +224,7 @@ std::string to_document(const Role& role) {
     put(object, "description", role.description);
     object["max_session_duration"] = role.max_session_duration;
     object["trust"] = role.trust;
+    put(object, "trust_principals", role.trust_principals);
     put(object, "identities", role.identities);
     put_suspension(object, role);
     return json::serialize(object);
@@ -300,6 +307,9 @@ Role read_document<Role>(std::string_view name, std::string_view document) {
     if (const auto* description = fields.optional_text("description")) role.description = *description;
     role.max_session_duration = fields.number("max_session_duration");
     role.trust = fields.text("trust");
+    for (const auto& member : fields.object("trust_principals")) {
+        role.trust_principals.emplace(member.key(), text_of(member.value(), "trust_principals"));
+    }
     role.identities = identities_of(fields.list("identities"));
     read_suspension(fields, role);
     fields.finish();

@@ -96,6 +96,8 @@ struct Role : Holder {
     std::int64_t max_session_duration = 3600;
     /// Who may assume it: the text of its trust policy.
     std::string trust;
+    /// Whom that meant by the ARNs of its principals.
+    PrincipalIds trust_principals{};
     std::vector<Identity> identities;
     bool disabled = false;
     std::optional<Timestamp> expires;

@@ -1,14 +1,31 @@
 // The life of roles.
 
 #include "daemon/iam/checks.hpp"
+#include "daemon/iam/locked_secrets.hpp"
 #include "daemon/iam/messages.hpp"
+#include "daemon/iam/naming_policies.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/page.hpp"
+#include "daemon/iam/principal_index.hpp"
 
 namespace coffer::iam {
 
 using access::Action;
 using access::DocumentKind;
+
+namespace {
+
+/// Whom its trust policy means is settled as things are now, the role itself included.
+void bind_trust(Work& work, Role& role) {
+    const PrincipalIndex index(work.records(), work.account());
+    role.trust_principals = bind_policy(role.trust, DocumentKind::trust, index);
+}
+
+v1::Role message_of(const Work& work, const Role& role) {
+    return to_message(work.account(), role, PrincipalIndex(work.records(), work.account()));
+}
+
+}  // namespace
 
 v1::CreateRoleResponse create_role(Work& work, const v1::CreateRoleRequest& request) {
     Role role;
@@ -29,9 +46,13 @@ v1::CreateRoleResponse create_role(Work& work, const v1::CreateRoleRequest& requ
     role.id = make_unique_id(IamKind::role);
     role.created = work.now();
     v1::CreateRoleResponse response;
-    *response.mutable_role() = to_message(work.account(), role);
+    const ChangedNames names{.made = {principal_name(work.account(), role)}, .gone = {}};
+    const auto name = role.name;
     work.draft().put(std::move(role));
+    bind_trust(work, work.draft().edit<Role>(name));
+    *response.mutable_role() = message_of(work, work.need<Role>(name));
     check_count(work.records(), IamKind::role);
+    warn_of_naming_policies(work, names, *response.mutable_warnings());
     return response;
 }
 
@@ -39,7 +60,7 @@ v1::GetRoleResponse get_role(Work& work, const v1::GetRoleRequest& request) {
     work.require(Action::iam_get_role, work.arn<Role>(request.role_name()),
                  work.about<Role>(request.role_name()));
     v1::GetRoleResponse response;
-    *response.mutable_role() = to_message(work.account(), work.need<Role>(request.role_name()));
+    *response.mutable_role() = message_of(work, work.need<Role>(request.role_name()));
     return response;
 }
 
@@ -47,9 +68,10 @@ v1::ListRolesResponse list_roles(Work& work, const v1::ListRolesRequest& request
     work.require(Action::iam_list_roles, "*");
     v1::ListRolesResponse response;
     Page page(request, response);
+    const PrincipalIndex index(work.records(), work.account());
     for (const auto& [name, role] : work.records().roles) {
         if (!role->path.starts_with(request.path_prefix()) || !page.takes(name)) continue;
-        auto message = to_message(work.account(), *role);
+        auto message = to_message(work.account(), *role, index);
         message.clear_tags();
         *response.add_roles() = std::move(message);
     }
@@ -67,15 +89,21 @@ v1::UpdateRoleResponse update_role(Work& work, const v1::UpdateRoleRequest& requ
 v1::DeleteRoleResponse delete_role(Work& work, const v1::DeleteRoleRequest& request) {
     const auto& name = request.role_name();
     work.require(Action::iam_delete_role, work.arn<Role>(name), work.about<Role>(name));
+    std::vector<Deleted> deleted;
     if (!work.records().faults.contains({IamKind::role, name})) {
         const auto& role = work.need<Role>(name);
+        deleted.push_back({work.arn<Role>(name), role.id});
         if (!role.attached.empty())
             throw delete_conflict("Cannot delete entity, must detach all policies first.");
         if (!role.inline_policies.empty())
             throw delete_conflict("Cannot delete entity, must delete policies first.");
     }
+    const ChangedNames names{.made = {}, .gone = {principal_name(work.arn<Role>(name))}};
     work.draft().erase<Role>(name);
-    return {};
+    require_none_locked(work, deleted);
+    v1::DeleteRoleResponse response;
+    warn_of_naming_policies(work, names, *response.mutable_warnings());
+    return response;
 }
 
 v1::UpdateAssumeRolePolicyResponse update_assume_role_policy(
@@ -83,6 +111,7 @@ v1::UpdateAssumeRolePolicyResponse update_assume_role_policy(
     Role& role = work.edit<Role>(Action::iam_update_assume_role_policy, request.role_name());
     check_policy(request.policy_document(), DocumentKind::trust);
     role.trust = request.policy_document();
+    bind_trust(work, role);
     return {};
 }
 

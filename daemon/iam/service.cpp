@@ -140,6 +140,7 @@ Changed attempt(const Operation& operation, const secrets::CallContext& call, co
     Draft draft(directory->records());
     Work work(*directory, caller, node, now, draft);
     work.use(&access_key_secrets);
+    work.use(tx);
     operation.run(work, request, changed.response);
     const auto changes = draft.changes();
     if (!changes.empty() && is_dry(request)) {

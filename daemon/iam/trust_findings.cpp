@@ -14,25 +14,19 @@ namespace coffer::iam {
 
 namespace {
 
-/// The name of the role that an ARN of a role or of one of its sessions is about; empty for any other.
-std::string role_meant(const std::string& arn) {
-    if (const auto name = parse_arn(arn)) return name->kind == IamKind::role ? name->name : std::string();
-    constexpr std::string_view kSessions = "assumed-role/";
-    const auto parts = access::split_arn(arn);
-    if (!parts || parts->service() != "sts" || !parts->resource().starts_with(kSessions)) return {};
-    const auto rest = parts->resource().substr(kSessions.size());
-    return std::string(rest.substr(0, rest.find('/')));
-}
-
 class TrustReader {
 public:
-    TrustReader(const Records& records, const std::string& account) : records_(records), account_(account) {}
+    TrustReader(const Records& records, const KnownPrincipals& known, const std::string& account)
+        : records_(records), known_(known), account_(account) {}
 
     void read(const Role& role) {
         try {
             const auto document = access::parse_policy(role.trust, {.kind = access::DocumentKind::trust});
-            for (std::size_t i = 0; i < document.statements.size(); ++i) {
-                if (document.statements[i].principal) read(role, document.statements[i], i + 1);
+            for (const auto& statement : document.statements) {
+                if (statement.principal) read(role, statement);
+            }
+            for (auto& finding : known_.problems_of({document, role.trust_principals})) {
+                found_.push_back({arn_of(account_, role), std::move(finding)});
             }
         } catch (const access::MalformedPolicy&) {
             return;  // reported as such
@@ -59,36 +53,15 @@ public:
     [[nodiscard]] std::vector<TrustFinding> take() { return std::move(found_); }
 
 private:
-    void read(const Role& role, const access::StatementDocument& statement, std::size_t number) {
+    void read(const Role& role, const access::StatementDocument& statement) {
         for (const auto& entry : statement.principal->entries) {
             if (entry.kind != access::PrincipalKind::aws) continue;
-            const auto& arn = entry.value.text;
-            const auto trusted = role_meant(arn);
+            const auto trusted = known_.role_of(entry.value.text, role.trust_principals);
             const bool allows = statement.effect == access::Effect::allow && !statement.principal->negated;
             if (!trusted.empty() && allows && records_.find<Role>(trusted) != nullptr) {
                 trusts_[role.name].insert(trusted);
             }
-            if (is_there(arn, trusted)) continue;
-            found_.push_back({arn_of(account_, role),
-                              {access::Severity::warning, "UNKNOWN_PRINCIPAL", number,
-                               statement.sid ? statement.sid->text : std::string(), entry.value.at,
-                               "There is no " + arn + ": whoever is made under that name is trusted",
-                               "Remove the principal, or correct its ARN"}});
         }
-    }
-
-    /// Only of this account can it be said that somebody is not.
-    [[nodiscard]] bool is_there(const std::string& arn, const std::string& role) const {
-        const auto parts = access::split_arn(arn);
-        if (!parts || parts->account() != account_ || parts->resource() == "root") return true;
-        const auto name = parse_arn(arn);
-        if (!name) return role.empty() || records_.find<Role>(role) != nullptr;
-        if (name->kind == IamKind::user) {
-            const auto* user = records_.find<User>(name->name);
-            return user != nullptr && arn_of(account_, *user) == arn;
-        }
-        const auto* found = records_.find<Role>(name->name);
-        return name->kind != IamKind::role || (found != nullptr && arn_of(account_, *found) == arn);
     }
 
     /// The shortest way from a role over those that it trusts back to itself, with it at both ends; empty for
@@ -114,6 +87,7 @@ private:
     }
 
     const Records& records_;
+    const KnownPrincipals& known_;
     const std::string& account_;
     std::map<std::string, std::set<std::string>> trusts_;
     std::vector<TrustFinding> found_;
@@ -121,8 +95,9 @@ private:
 
 }  // namespace
 
-std::vector<TrustFinding> find_trust_problems(const Records& records, const std::string& account) {
-    TrustReader reader(records, account);
+std::vector<TrustFinding> find_trust_problems(const Records& records, const KnownPrincipals& known,
+                                              const std::string& account) {
+    TrustReader reader(records, known, account);
     for (const auto& [name, role] : records.roles) reader.read(*role);
     reader.find_circles();
     return reader.take();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/access/findings.hpp"
+#include "daemon/iam/known_principals.hpp"
 #include "daemon/iam/records.hpp"
 
 namespace coffer::iam {
@@ -21,6 +22,7 @@ struct TrustFinding {
 /// end. Trust policies that are malformed are left out. Linear in the policies; for each role, in the trust
 /// among roles.
 [[nodiscard]] std::vector<TrustFinding> find_trust_problems(const Records& records,
+                                                            const KnownPrincipals& known,
                                                             const std::string& account);
 
 }  // namespace coffer::iam

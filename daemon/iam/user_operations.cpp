@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "daemon/iam/checks.hpp"
+#include "daemon/iam/locked_secrets.hpp"
 #include "daemon/iam/messages.hpp"
+#include "daemon/iam/naming_policies.hpp"
 #include "daemon/iam/operations.hpp"
 #include "daemon/iam/page.hpp"
 
@@ -43,8 +45,10 @@ v1::CreateUserResponse create_user(Work& work, const v1::CreateUserRequest& requ
     user.created = work.now();
     v1::CreateUserResponse response;
     *response.mutable_user() = to_message(work.account(), user);
+    const ChangedNames names{.made = {principal_name(work.account(), user)}, .gone = {}};
     work.draft().put(std::move(user));
     check_count(work.records(), IamKind::user);
+    warn_of_naming_policies(work, names, *response.mutable_warnings());
     return response;
 }
 
@@ -78,10 +82,13 @@ v1::UpdateUserResponse update_user(Work& work, const v1::UpdateUserRequest& requ
     if (request.has_expires()) changed.expires = read_expiry(request.expires());
     // AWS: the permission is needed for the user as it is and as it will be.
     work.require(Action::iam_update_user, arn_of(work.account(), changed), work.about<User>(name));
+    const auto from = principal_name(work.account(), user);
+    const auto to = principal_name(work.account(), changed);
     if (changed.name != name) {
         work.draft().erase<User>(name);
         if (name_taken<User>(work.records(), changed.name)) throw already_exists<User>(changed.name);
     }
+    if (from.arn != to.arn) require_not_named(work, from, to);
     work.draft().put(std::move(changed));
     return {};
 }
@@ -90,9 +97,18 @@ v1::DeleteUserResponse delete_user(Work& work, const v1::DeleteUserRequest& requ
     const auto& name = request.user_name();
     work.require(Action::iam_delete_user, work.arn<User>(name), work.about<User>(name));
     // One that is not believed may be cleared away: its document says nothing that counts.
-    if (!work.records().faults.contains({IamKind::user, name})) require_bare(work.need<User>(name));
+    std::vector<Deleted> deleted;
+    if (!work.records().faults.contains({IamKind::user, name})) {
+        const auto& user = work.need<User>(name);
+        require_bare(user);
+        deleted.push_back({work.arn<User>(name), user.id});
+    }
+    const ChangedNames names{.made = {}, .gone = {principal_name(work.arn<User>(name))}};
     work.draft().erase<User>(name);
-    return {};
+    require_none_locked(work, deleted);
+    v1::DeleteUserResponse response;
+    warn_of_naming_policies(work, names, *response.mutable_warnings());
+    return response;
 }
 
 v1::DisableUserResponse disable_user(Work& work, const v1::DisableUserRequest& request) {

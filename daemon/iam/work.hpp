@@ -51,6 +51,9 @@ public:
     [[nodiscard]] Timestamp now() const noexcept { return now_; }
     [[nodiscard]] Draft& draft() noexcept { return *draft_; }
     [[nodiscard]] storage::ReadTransaction& database() noexcept { return *tx_; }
+    /// Whether there is one to be asked. A change has none while it is tried out whether it is allowed.
+    [[nodiscard]] bool has_database() const noexcept { return tx_ != nullptr; }
+    void use(storage::ReadTransaction& tx) noexcept { tx_ = &tx; }
     [[nodiscard]] const Records& records() const noexcept {
         return draft_ != nullptr ? draft_->records() : directory_.records();
     }

@@ -41,7 +41,9 @@ StoredAuditKey make_next_audit_generation(storage::WriteTransaction& tx, const K
     const auto held = newest_held(tools.hsm);
     if (held == 0) {
         throw secrets::invalid_request(
-            "The token holds no audit key (coffer/audit/1). Make it with coffer-hsm init.");
+            "The token holds no audit key (coffer/audit/1). Restore it from the token's backup; where there "
+            "never was "
+            "one, make it with coffer-hsm init.");
     }
     if (held < newest_of(told)) {
         throw Unavailable(fmt::format("the token of this node does not show generation {} of the audit key",

@@ -28,6 +28,13 @@ std::string obstacle(const storage::StoredMasterKeySettings& settings, std::uint
     return force ? std::string() : backup_obstacle(proven, *settings.rewrapped, "the wrapping anew");
 }
 
+/// " (NAME, NAME and others)"
+std::string named(const storage::SecretsUnderKey& secrets) {
+    if (secrets.first.empty()) return {};
+    const bool more = secrets.count > static_cast<std::int64_t>(secrets.first.size());
+    return fmt::format(" ({}{})", fmt::join(secrets.first, ", "), more ? " and others" : "");
+}
+
 std::vector<std::uint32_t> asked_generations(const storage::StoredMasterKeys& keys, const Uuid& key,
                                              const v1::RetireKeyGenerationsRequest& request) {
     const auto newest = newest_of(keys, key);
@@ -142,14 +149,13 @@ v1::ScheduleKeyDeletionResponse KeyService::schedule_key_deletion(
         const auto locked = storage::MasterKeyRepository::lock(tx);
         auto settings = settings_of(locked, key);
         if (settings.deletion_due) throw secrets::master_key_pending_deletion(key.text());
-        const auto used = storage::RewrapRepository::count_secrets(tx, key, names);
+        const auto used = storage::RewrapRepository::secrets_under(tx, key, names);
         const auto others = iam::access_key_secrets(*parts_.principals.directory(), &key).size();
-        if (used > 0 || others > 0) {
-            throw secrets::invalid_request(
-                fmt::format("{} cannot be deleted: {} secret{} and {} access key{} are under it. Move them "
-                            "to another key "
-                            "(UpdateSecret with KmsKeyId) or delete them first.",
-                            alias, used, used == 1 ? "" : "s", others, others == 1 ? "" : "s"));
+        if (used.count > 0 || others > 0) {
+            throw secrets::invalid_request(fmt::format(
+                "{} cannot be deleted: {} secret{}{} and {} access key{} are under it. Move them to another "
+                "key (UpdateSecret with KmsKeyId moves all versions of a secret) or delete them first.",
+                alias, used.count, used.count == 1 ? "" : "s", named(used), others, others == 1 ? "" : "s"));
         }
         settings.deletion_due = due;
         auto changed = locked;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/keys/seal_generations.hpp"
 #include "storage/blocking.hpp"
 #include "storage/master_key_repository.hpp"
 #include "storage/token_key_repository.hpp"
@@ -32,7 +33,21 @@ bool is_retired(storage::ReadTransaction& tx, const std::vector<Key>& told, std:
         generation, purpose));
 }
 
-std::string outbox_obstacle(const std::vector<std::string>& nodes) {
+/// Why a generation stays that events of these nodes are under; empty when they may be given up. Those of
+/// nodes that run never are: they will be in a journal, if the key is there for so long.
+std::string outbox_obstacle(const std::vector<std::string>& nodes,
+                            const std::vector<storage::SealHolder>& holders, bool force) {
+    std::vector<std::string> running;
+    for (const auto& holder : holders) {
+        if (runs(holder) && std::ranges::find(nodes, holder.node) != nodes.end())
+            running.push_back(holder.node);
+    }
+    if (!running.empty()) {
+        return fmt::format(
+            "events of {} are not in the journal yet; they are within a minute. Ask again then",
+            fmt::join(running, ", "));
+    }
+    if (force) return {};
     return fmt::format(
         "events of {} are not in their journals yet; start these nodes. With Force their events stay in the "
         "table audit_outbox and get into no journal",
@@ -46,13 +61,16 @@ SealRetirement count_and_retire(WriteTransaction& tx, const std::vector<std::uin
     SealRetirement result;
     result.rows = SealKeyRepository::count_rows(tx);
     const auto outbox = SealKeyRepository::outbox_nodes(tx);
+    const auto holders = SealKeyRepository::holders(tx);
     for (const auto number : marked) {
         const auto events = outbox.find(number);
+        const auto waiting =
+            events == outbox.end() ? std::string() : outbox_obstacle(events->second, holders, force);
         if (const auto rows = result.rows.find(number); rows != result.rows.end()) {
             result.kept[number] =
                 fmt::format("{} rows are sealed under it after all; they are sealed anew", rows->second);
-        } else if (!force && events != outbox.end()) {
-            result.kept[number] = outbox_obstacle(events->second);
+        } else if (!waiting.empty()) {
+            result.kept[number] = waiting;
         } else if (SealKeyRepository::retire(tx, number, retirement)) {
             result.retired.push_back(number);
         } else {

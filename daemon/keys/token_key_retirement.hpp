@@ -34,9 +34,10 @@ struct SealRetirement {
 
 /// Retires `generations` of the seal key: from a first commit on nothing can be sealed under them, then what
 /// had begun is waited for, and it is counted; what nothing is under is out of use for good with a second
-/// commit. Events in the outbox count as well unless `force`. A crash at any point leaves generations that
-/// are whole, or are destroyed at the next chance. Two at once do not get in each other's way. `event` stores
-/// the change's audit event, in its transaction. The token is left alone. Blocks.
+/// commit. Events in the outbox count as well, with `force` those of nodes that run alone. A crash at any
+/// point leaves generations that are whole, or are destroyed at the next chance. Two at once do not get in
+/// each other's way. `event` stores the change's audit event, in its transaction. The token is left alone.
+/// Blocks.
 [[nodiscard]] SealRetirement retire_seal_generations(
     storage::Database& database, const std::vector<std::uint32_t>& generations, bool force, Deadline deadline,
     const std::function<void(storage::WriteTransaction&, const SealRetirement&)>& event);

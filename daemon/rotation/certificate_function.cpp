@@ -13,8 +13,6 @@ using Kind = StepFailed::Kind;
 
 namespace {
 
-/// Of texts that are set besides the key and the chain.
-constexpr std::size_t kRoomForTexts = 1024;
 /// More than an external authority may round up.
 constexpr std::chrono::hours kSlack{24};
 
@@ -120,8 +118,7 @@ crypto::SecretBytes CertificateFunction::make(const StepContext& context, Secret
     const auto own = certificates::pem_of(certificate);
     const auto chain = certificates::pem_of(obtained.chain);
     const auto validity = certificates::validity_of(certificate);
-    auto fields =
-        SecretFields::parse(current, private_key.size() + own.size() + chain.size() + kRoomForTexts);
+    auto fields = SecretFields::parse(current);
     fields.set("private_key", private_key.text());
     fields.set("certificate", own);
     fields.set("chain", chain);

@@ -38,6 +38,7 @@ public:
         : settings_(std::move(settings)), source_(std::move(source)), ledger_(ledger), clock_(clock) {}
 
     [[nodiscard]] std::string_view kind() const noexcept override { return "certificate"; }
+    [[nodiscard]] Target target() const noexcept override { return Target::none; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
     /// renew_before its certificate's end, but not in the first two thirds of its life. At once where there
     /// is no certificate, or a revoked one.

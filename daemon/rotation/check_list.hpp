@@ -39,6 +39,9 @@ public:
         if (!works) return std::nullopt;
         return fields;
     }
+    void pass_over(std::string name, std::string why) {
+        checks_.push_back({std::move(name), Check::Outcome::skipped, std::move(why)});
+    }
     [[nodiscard]] std::vector<Check> take() { return std::exchange(checks_, {}); }
 
 private:

@@ -27,6 +27,24 @@ SecretBytes ExchangeFunction::read_value(const HttpsAnswer& answer, const Secret
     throw StepFailed(Kind::retry, error.what());
 }
 
+SecretFields ExchangeFunction::members_of(const HttpsAnswer& answer) {
+    try {
+        return SecretFields::parse(answer.body);
+    } catch (const StepFailed&) {
+        // Its words are those for a secret's value.
+        throw StepFailed(Kind::hopeless, "the answer is no JSON object");
+    }
+}
+
+std::optional<std::string_view> ExchangeFunction::text_at(const SecretFields& answer,
+                                                          const std::string& pointer) {
+    try {
+        return answer.find_at(pointer);
+    } catch (const StepFailed&) {
+        throw StepFailed(Kind::hopeless, "what the answer has at " + pointer + " is no text");
+    }
+}
+
 void ExchangeFunction::create(const StepContext& context, SecretValues& values) {
     const auto current = values.current();
     const auto asked = request(context, values, current);
@@ -46,7 +64,8 @@ void ExchangeFunction::create(const StepContext& context, SecretValues& values) 
         try {
             value = read_value(answer, current, values);
         } catch (const StepFailed& failed) {
-            throw StepFailed(unknown, said(answer) + " and without what is needed: " + failed.what());
+            throw StepFailed(unknown, said(answer) + " and without what is needed (" + failed.what() + ")" +
+                                          (once_ ? when_lost() : std::string()));
         }
         if (once_) {
             values.put_exchanged(std::move(value));

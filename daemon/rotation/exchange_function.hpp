@@ -6,10 +6,14 @@
 
 #include "daemon/rotation/function.hpp"
 #include "daemon/rotation/https_call.hpp"
+#include "daemon/rotation/secret_fields.hpp"
 
 namespace coffer::rotation {
 
 class ExchangeFunction : public ValueFunction {
+public:
+    [[nodiscard]] Target target() const noexcept final { return Target::asked_for; }
+
 protected:
     /// `once`: AWSCURRENT's value may be used up by the call, or something is made by it that nobody would
     /// know of.
@@ -30,6 +34,12 @@ protected:
     [[nodiscard]] virtual std::string remedy(const HttpsAnswer& answer) const = 0;
     /// What may have happened when the answer was lost, and what to do; begins with ": ".
     [[nodiscard]] virtual std::string when_lost() const = 0;
+
+    /// The answer's members. Throws StepFailed when it is no JSON object.
+    [[nodiscard]] static SecretFields members_of(const HttpsAnswer& answer);
+    /// The text at a JSON pointer of those; nothing where there is none. Throws StepFailed for another type.
+    [[nodiscard]] static std::optional<std::string_view> text_at(const SecretFields& answer,
+                                                                 const std::string& pointer);
 
     void create(const StepContext& context, SecretValues& values) final;
     [[nodiscard]] crypto::SecretBytes make(const StepContext& context, SecretValues& values,

@@ -35,11 +35,21 @@ public:
         /// Something that must not be done twice may have been done: somebody has to look.
         unknown,
     };
-    StepFailed(Kind kind, const std::string& message) : Error(message), kind_(kind) {}
+    StepFailed(Kind kind, const std::string& message)
+        : StepFailed(kind, message, kind == Kind::value_refused) {}
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
+    /// Of setSecret: it is certain that this try has changed nothing at the target. So it is of a value that
+    /// was refused.
+    [[nodiscard]] bool without_effect() const noexcept { return without_effect_; }
+    /// The same failure, of a try that is known to have changed nothing at the target.
+    [[nodiscard]] StepFailed before_any_effect() const { return {kind_, what(), true}; }
 
 private:
+    StepFailed(Kind kind, const std::string& message, bool without_effect)
+        : Error(message), kind_(kind), without_effect_(without_effect) {}
+
     Kind kind_;
+    bool without_effect_;
 };
 
 /// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done
@@ -49,16 +59,26 @@ public:
     using Error::Error;
 };
 
+/// AWSCURRENT is no more the version that the new value was made from: somebody put another one, which must
+/// not be replaced by that.
+class Superseded : public RotationLost {
+public:
+    Superseded() : RotationLost("AWSCURRENT was moved while the rotation was under way") {}
+};
+
 /// The values of the secret that is rotated, for one rotation. Blocks; used by one thread. Throws what the
 /// token and the database throw.
 class SecretValues {
 public:
     virtual ~SecretValues() = default;
-    /// AWSCURRENT's. There always is one.
+    /// AWSCURRENT's. There always is one. Throws Superseded.
     [[nodiscard]] virtual crypto::SecretBytes current() = 0;
     /// Nothing while the new version has no value yet.
     [[nodiscard]] virtual std::optional<crypto::SecretBytes> pending() = 0;
     [[nodiscard]] virtual std::optional<crypto::SecretBytes> previous() = 0;
+    /// Those of versions that the target may have since rotations that were not finished, the newest first:
+    /// neither AWSCURRENT's, nor AWSPREVIOUS's, nor the new one's.
+    [[nodiscard]] virtual std::vector<crypto::SecretBytes> left_behind() = 0;
     /// Gives the new version its value, once.
     virtual void put_pending(crypto::SecretBytes value) = 0;
     /// Whether the new version is AWSCURRENT: some functions move the label themselves.
@@ -76,7 +96,7 @@ public:
 
     /// To be called before AWSCURRENT's value is sent to be exchanged for the new one, and may be used up by
     /// that: on record before this returns. Throws StepFailed (unknown) when it was sent before, and what
-    /// became of it is not known.
+    /// became of it is not known; Superseded when AWSCURRENT is another version than current() gave last.
     virtual void begin_exchange() = 0;
     /// The exchange is known to have had no effect: the same may be sent again.
     virtual void undo_exchange() = 0;
@@ -115,6 +135,15 @@ public:
     virtual ~Function() = default;
     /// "random", "postgresql" ...
     [[nodiscard]] virtual std::string_view kind() const noexcept = 0;
+    /// What setSecret, and what made the new value, have to do with.
+    enum class Target : std::uint8_t {
+        none,      ///< nothing but the secret
+        told,      ///< a target, which setSecret tells the new value
+        asked_for  ///< a target, which has handed out the new value
+    };
+    [[nodiscard]] virtual Target target() const noexcept { return Target::told; }
+    /// Whether setSecret uses the values of SecretValues::left_behind() where AWSCURRENT's is refused.
+    [[nodiscard]] virtual bool tries_left_behind() const noexcept { return false; }
     /// Throws StepFailed. Whatever else it throws is taken for trouble within Coffer, and tried again.
     virtual void run(Step step, const StepContext& context, SecretValues& values) = 0;
     /// What would stand in the way of a rotation now. Changes nothing.

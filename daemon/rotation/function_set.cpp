@@ -25,4 +25,14 @@ const FunctionEntry* FunctionSet::find(std::string_view arn) const noexcept {
     return found == entries_.end() ? nullptr : &*found;
 }
 
+std::string_view FunctionSet::own_arn(std::string_view arn) const noexcept {
+    const auto* entry = find(arn);
+    return entry == nullptr ? arn : std::string_view(entry->arn);
+}
+
+bool FunctionSet::tells_target(std::string_view arn) const noexcept {
+    const auto* entry = find(arn);
+    return entry == nullptr || entry->function->target() == Function::Target::told;
+}
+
 }  // namespace coffer::rotation

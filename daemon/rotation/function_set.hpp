@@ -30,6 +30,10 @@ public:
     void add(FunctionEntry entry);
     /// Null when there is none. A version or alias behind the name (":PROD", ":7") is passed over.
     [[nodiscard]] const FunctionEntry* find(std::string_view arn) const noexcept;
+    /// The ARN of the function that `arn` names, without a version or an alias; `arn` where there is none.
+    [[nodiscard]] std::string_view own_arn(std::string_view arn) const noexcept;
+    /// Whether setSecret of this function tells a target the new value; true where there is none.
+    [[nodiscard]] bool tells_target(std::string_view arn) const noexcept;
     /// By name.
     [[nodiscard]] const std::vector<FunctionEntry>& all() const noexcept { return entries_; }
 

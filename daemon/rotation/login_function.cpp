@@ -36,7 +36,7 @@ std::string other_user(std::string_view user, const LoginProduct& product) {
 }
 
 std::string_view LoginFunction::database_of(const SecretFields& fields) const {
-    const auto name = fields.find("dbname");
+    const auto name = find_name(fields, "dbname");
     return name && !name->empty() ? *name : product_.database;
 }
 
@@ -48,7 +48,7 @@ void LoginFunction::require_same_database(const SecretFields& current, const Sec
                      std::string(what) + " names another database than AWSCURRENT; nothing was done");
 }
 
-crypto::SecretBytes LoginFunction::make(const StepContext& /*context*/, SecretValues& values,
+crypto::SecretBytes LoginFunction::make(const StepContext& context, SecretValues& values,
                                         const crypto::SecretBytes& current) {
     auto fields = SecretFields::parse(current);
     const auto engine = fields.find("engine");
@@ -57,9 +57,10 @@ crypto::SecretBytes LoginFunction::make(const StepContext& /*context*/, SecretVa
                                              std::string(product_.engines.front()) + "\"");
     }
     static_cast<void>(plain_host(fields));
-    static_cast<void>(fields.require("password"));
-    const std::string user(fields.require("username"));
-    const auto password = make_password(password_, values);
+    static_cast<void>(require_password(fields));
+    static_cast<void>(database_of(fields));
+    const std::string user(require_name(fields, "username"));
+    const auto password = make_password(password_.of(context.secret_name), values);
     fields.set("password", password.text());
     if (alternates()) fields.set("username", other_user(user, product_));
     return fields.text();
@@ -69,32 +70,47 @@ void LoginFunction::set(const StepContext& context, SecretValues& values,
                         const crypto::SecretBytes& pending) {
     const auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
-    require_same_database(current, to, "the pending version");
-    const std::string user(current.require("username"));
-    if (alternates()) {
-        if (to.require("username") != other_user(user, product_)) {
+    const std::string user(require_name(current, "username"));
+    try {
+        static_cast<void>(require_password(to));
+        require_same_database(current, to, "the pending version");
+        if (alternates() && to.require("username") != other_user(user, product_)) {
             throw StepFailed(Kind::hopeless,
                              "the pending version names a user that does not take turns with " + user +
                                  "; nothing was done");
         }
-        set_other(context, values, current, to);
-    } else {
-        if (to.require("username") != user) {
+        if (!alternates() && to.require("username") != user) {
             throw StepFailed(Kind::hopeless,
                              "the pending version names another user than AWSCURRENT; nothing was done");
         }
+    } catch (const StepFailed& failed) {
+        throw failed.before_any_effect();
+    }
+    if (alternates()) {
+        set_other(context, values, current, to);
+    } else {
         set_own(context, values, current, to);
     }
 }
 
-bool LoginFunction::previous_logs_in_as(const std::string& user, SecretValues& values,
-                                        const SecretFields& current, Deadline deadline) {
-    const auto value = values.previous();
-    if (!value) return false;
-    const auto previous = SecretFields::parse(*value);
-    if (previous.require("username") != user) return false;
-    require_same_database(current, previous, "AWSPREVIOUS");
-    return logs_in(previous, deadline);
+std::vector<SecretFields> LoginFunction::left_behind(const std::string& user, SecretValues& values,
+                                                     const SecretFields& current) const {
+    return logins_as(user, values.left_behind(), [&](const SecretFields& login) {
+        require_same_database(current, login, "a version that was left behind");
+    });
+}
+
+bool LoginFunction::earlier_logs_in_as(const std::string& user, SecretValues& values,
+                                       const SecretFields& current, Deadline deadline) {
+    if (const auto value = values.previous()) {
+        const auto previous = SecretFields::parse(*value);
+        if (previous.require("username") == user) {
+            require_same_database(current, previous, "AWSPREVIOUS");
+            if (has_password(previous, deadline)) return true;
+        }
+    }
+    return std::ranges::any_of(left_behind(user, values, current),
+                               [&](const SecretFields& login) { return has_password(login, deadline); });
 }
 
 void LoginFunction::set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
@@ -102,31 +118,39 @@ void LoginFunction::set_own(const StepContext& context, SecretValues& values, co
     // A try whose end was not seen may have set it. No other one begins with a login that must fail: servers
     // log those, and lock users out for them.
     if (!context.value_is_new && logs_in(pending, context.deadline)) return;
-    if (change_own(current, pending, context.deadline)) return;
+    if (change_own(current, pending, context)) return;
     if (context.value_is_new && logs_in(pending, context.deadline)) return;
     // A label that was moved back by hand: the server still has the password before.
     if (const auto value = values.previous()) {
         const auto previous = SecretFields::parse(*value);
         require_same_database(current, previous, "AWSPREVIOUS");
         if (previous.require("username") == std::string(current.require("username")) &&
-            change_own(previous, pending, context.deadline)) {
+            change_own(previous, pending, context)) {
             return;
         }
     }
+    const auto left = left_behind(std::string(current.require("username")), values, current);
+    if (std::ranges::any_of(left,
+                            [&](const SecretFields& login) { return change_own(login, pending, context); })) {
+        return;
+    }
     throw StepFailed(
         Kind::retry,
-        "the server refuses the passwords of AWSPENDING, AWSCURRENT and AWSPREVIOUS: set the user's "
-        "password to that of AWSCURRENT by hand, then 'coffer rotation retry'");
+        "the server refuses the passwords of AWSPENDING, AWSCURRENT and AWSPREVIOUS" +
+            std::string(left.empty() ? "" : ", and what a rotation before has left behind") +
+            ": set the user's password to that of AWSCURRENT by hand, then 'coffer rotation retry'")
+        .before_any_effect();
 }
 
 void LoginFunction::set_other(const StepContext& context, SecretValues& values, const SecretFields& current,
                               const SecretFields& pending) {
-    const bool is_set = !context.value_is_new && logs_in(pending, context.deadline);
+    const bool is_set = !context.value_is_new && has_password(pending, context.deadline);
     if (is_set && !product_.copies_rights) return;
     if (!logs_in(current, context.deadline)) {
         throw StepFailed(Kind::retry,
                          "the server refuses the login of AWSCURRENT; the other user is not touched before "
-                         "that works again");
+                         "that works again")
+            .before_any_effect();
     }
     // In a database of the administrator's own: users belong to the whole server, and that of the secret may
     // belong to whoever writes the secret.
@@ -136,8 +160,9 @@ void LoginFunction::set_other(const StepContext& context, SecretValues& values, 
         {.admin = admin,
          .current = current,
          .pending = pending,
+         .value_is_new = context.value_is_new,
          .pending_logs_in = is_set,
-         .previous_logs_in = [&] { return previous_logs_in_as(user, values, current, context.deadline); },
+         .earlier_logs_in = [&] { return earlier_logs_in_as(user, values, current, context.deadline); },
          .deadline = context.deadline});
 }
 
@@ -156,8 +181,20 @@ std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues
         "the server refuses the login of AWSCURRENT");
     if (alternates() && fields) {
         checks.look("administrator", "the administrator may make users and change their passwords", [&] {
-            check_admin(administrator_login(values, admin_secret_, *fields, product_.port), context.deadline);
+            const auto admin = administrator_login(values, admin_secret_, *fields, product_.port);
+            auto other = SecretFields::parse(value);
+            const auto user = other_user(fields->require("username"), product_);
+            other.set("username", user);
+            check_other({.admin = admin,
+                         .current = *fields,
+                         .pending = other,
+                         .earlier_logs_in =
+                             [&] { return earlier_logs_in_as(user, values, *fields, context.deadline); },
+                         .deadline = context.deadline});
         });
+    } else if (fields && product_.checks_own) {
+        checks.look("change", "the user's own session may change its password",
+                    [&] { check_own(*fields, context.deadline); });
     }
     return checks.take();
 }

@@ -27,6 +27,8 @@ struct LoginProduct {
     /// The second user is given the rights of the first at each of its turns: a login that works does not say
     /// that the turn is complete.
     bool copies_rights = false;
+    /// check_own() looks at something.
+    bool checks_own = false;
 };
 
 /// The user whose rights both have: NAME of NAME and NAME_clone.
@@ -38,12 +40,13 @@ struct LoginProduct {
 
 class LoginFunction : public ValueFunction {
 public:
+    [[nodiscard]] bool tries_left_behind() const noexcept final { return !alternates(); }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) final;
 
 protected:
     /// `admin_secret`: name of the secret with an administrator's login: then two users take turns, NAME and
     /// NAME_clone. Empty: one user changes its own password.
-    LoginFunction(LoginProduct product, PasswordSettings password, std::string admin_secret)
+    LoginFunction(LoginProduct product, PasswordPolicy password, std::string admin_secret)
         : product_(std::move(product)),
           password_(std::move(password)),
           admin_secret_(std::move(admin_secret)) {}
@@ -59,11 +62,13 @@ protected:
         /// It has logged in.
         const SecretFields& current;
         const SecretFields& pending;
+        /// As StepContext has it, of pending's password.
+        bool value_is_new = false;
         /// `pending` logs in already.
         bool pending_logs_in = false;
-        /// Whether AWSPREVIOUS logs in as pending's user: whoever wrote this secret has had that user
-        /// already.
-        std::function<bool()> previous_logs_in;
+        /// Whether AWSPREVIOUS, or what a rotation left behind, logs in as pending's user: whoever wrote this
+        /// secret has had that user already.
+        std::function<bool()> earlier_logs_in;
         Deadline deadline;
     };
 
@@ -72,28 +77,38 @@ protected:
 
     /// False when the server refuses this user or password. All of these throw StepFailed besides.
     [[nodiscard]] virtual bool logs_in(const SecretFields& login, Deadline deadline) = 0;
+    /// Whether the server takes this user's password, whatever the user may do there: of one that is about to
+    /// be given its rights.
+    [[nodiscard]] virtual bool has_password(const SecretFields& login, Deadline deadline) {
+        return logs_in(login, deadline);
+    }
     /// Logs in, and has the user set its own password to pending's. False when the login is refused.
     [[nodiscard]] virtual bool change_own(const SecretFields& login, const SecretFields& pending,
-                                          Deadline deadline) = 0;
+                                          const StepContext& context) = 0;
     /// Has the administrator make pending's user, or set its password.
     virtual void change_other(const Turn& turn) = 0;
-    /// Whether the administrator may do that; says in the exception what is missing.
-    virtual void check_admin(const SecretFields& admin, Deadline deadline) = 0;
+    /// Whether the administrator may do that, and change_other() would not refuse; says in the exception what
+    /// is in the way. Changes nothing.
+    virtual void check_other(const Turn& turn) = 0;
+    /// Whether the user's own session can change anything.
+    virtual void check_own(const SecretFields& /*login*/, Deadline /*deadline*/) {}
 
 private:
     [[nodiscard]] bool alternates() const noexcept { return !admin_secret_.empty(); }
     [[nodiscard]] std::string_view database_of(const SecretFields& fields) const;
     void require_same_database(const SecretFields& current, const SecretFields& other,
                                std::string_view what) const;
-    [[nodiscard]] bool previous_logs_in_as(const std::string& user, SecretValues& values,
-                                           const SecretFields& current, Deadline deadline);
+    [[nodiscard]] bool earlier_logs_in_as(const std::string& user, SecretValues& values,
+                                          const SecretFields& current, Deadline deadline);
+    [[nodiscard]] std::vector<SecretFields> left_behind(const std::string& user, SecretValues& values,
+                                                        const SecretFields& current) const;
     void set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                  const SecretFields& pending);
     void set_other(const StepContext& context, SecretValues& values, const SecretFields& current,
                    const SecretFields& pending);
 
     const LoginProduct product_;
-    const PasswordSettings password_;
+    const PasswordPolicy password_;
     const std::string admin_secret_;
 };
 

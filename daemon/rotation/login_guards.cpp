@@ -1,5 +1,7 @@
 #include "daemon/rotation/login_guards.hpp"
 
+#include <algorithm>
+
 namespace coffer::rotation {
 
 void require_same_server(const SecretFields& current, const SecretFields& other, std::uint16_t port,
@@ -9,7 +11,35 @@ void require_same_server(const SecretFields& current, const SecretFields& other,
         return;
     }
     throw StepFailed(StepFailed::Kind::hopeless,
-                     std::string(what) + " names another host or port than AWSCURRENT; nothing was done");
+                     std::string(what) + " names another host or port than AWSCURRENT; nothing was done")
+        .before_any_effect();
+}
+
+std::optional<std::string_view> find_name(const SecretFields& fields, std::string_view name) {
+    const auto text = fields.find(name);
+    const auto is_control = [](char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; };
+    if (text && std::ranges::any_of(*text, is_control)) {
+        throw StepFailed(StepFailed::Kind::hopeless,
+                         "the secret's field \"" + std::string(name) +
+                             "\" has a control character, which belongs to no name; nothing was done");
+    }
+    return text;
+}
+
+std::string_view require_name(const SecretFields& fields, std::string_view name) {
+    static_cast<void>(find_name(fields, name));
+    return fields.require(name);
+}
+
+std::string_view require_password(const SecretFields& fields) {
+    const auto password = fields.require("password");
+    if (password.find('\0') != std::string_view::npos) {
+        throw StepFailed(
+            StepFailed::Kind::hopeless,
+            "the secret's field \"password\" has a NUL character, which no server takes; nothing "
+            "was done");
+    }
+    return password;
 }
 
 std::string plain_host(const SecretFields& fields) {
@@ -22,6 +52,21 @@ std::string plain_host(const SecretFields& fields) {
                          "machine, or a list, is not taken");
     }
     return host;
+}
+
+std::vector<SecretFields> logins_as(std::string_view user, const std::vector<crypto::SecretBytes>& values,
+                                    const std::function<void(const SecretFields&)>& require) {
+    std::vector<SecretFields> logins;
+    for (const auto& value : values) {
+        try {
+            auto login = SecretFields::parse(value);
+            require(login);
+            if (login.require("username") == user) logins.push_back(std::move(login));
+        } catch (const StepFailed&) {
+            // As said.
+        }
+    }
+    return logins;
 }
 
 SecretFields administrator_login(SecretValues& values, const std::string& name, const SecretFields& current,
@@ -39,7 +84,9 @@ SecretFields administrator_login(SecretValues& values, const std::string& name, 
 }
 
 StepFailed administrator_refused(const std::string& name) {
-    return {StepFailed::Kind::retry, "the server refuses the administrator's login of the secret " + name};
+    return StepFailed(StepFailed::Kind::retry,
+                      "the server refuses the administrator's login of the secret " + name)
+        .before_any_effect();
 }
 
 }  // namespace coffer::rotation

@@ -1,5 +1,7 @@
 #include "daemon/rotation/mysql_function.hpp"
 
+#include <algorithm>
+
 #include "daemon/rotation/login_guards.hpp"
 #include "daemon/rotation/mysql_verifier.hpp"
 
@@ -46,7 +48,8 @@ MysqlGrants grants_of(MysqlSession& admin, const MysqlAccountName& name, Deadlin
 void require_no_administrator(const MysqlGrants& grants, const std::string& user) {
     if (const auto right = grants.administrative(); !right.empty()) {
         throw StepFailed(Kind::hopeless, "the user " + user + " has an administrator's rights (" + right +
-                                             "), and no second user is given those; nothing was done");
+                                             "), and no second user is given those; nothing was done")
+            .before_any_effect();
     }
 }
 
@@ -64,12 +67,21 @@ MysqlFunction::MysqlFunction(MysqlSettings settings)
       send_plain_password_(settings.send_plain_password) {}
 
 std::optional<MysqlSession> MysqlFunction::log_in(const SecretFields& fields, Deadline deadline) const {
-    // Copies: each view is good only until the next field is asked for where it is a number.
+    return log_in_to(fields, find_name(fields, "dbname").value_or(""), deadline);
+}
+
+std::optional<MysqlSession> MysqlFunction::log_in_to(const SecretFields& fields, std::string_view database,
+                                                     Deadline deadline) const {
     const auto host = plain_host(fields);
-    const std::string database(fields.find("dbname").value_or(""));
-    const std::string user(fields.require("username"));
     const auto port = fields.port(product().port);
-    return MysqlSession::log_in({host, port, database, user, fields.require("password")}, tls_, deadline);
+    try {
+        return MysqlSession::log_in(
+            {host, port, database, require_name(fields, "username"), require_password(fields)}, tls_,
+            deadline);
+    } catch (const StepFailed& failed) {
+        // But for the one that sets a default role, no session is begun after the first change.
+        throw failed.before_any_effect();
+    }
 }
 
 MysqlSession MysqlFunction::log_in_as_admin(const SecretFields& admin, Deadline deadline) const {
@@ -107,19 +119,38 @@ bool MysqlFunction::logs_in(const SecretFields& login, Deadline deadline) {
     return true;
 }
 
-bool MysqlFunction::change_own(const SecretFields& login, const SecretFields& pending, Deadline deadline) {
-    auto session = log_in(login, deadline);
+bool MysqlFunction::has_password(const SecretFields& login, Deadline deadline) {
+    auto session = log_in_to(login, "", deadline);
     if (!session) return false;
-    const auto account = account_of(*session, std::string(pending.require("username")), deadline);
-    if (session->is_mariadb()) {
-        const auto plugin = plugin_of(session->value("SHOW CREATE USER", deadline).value_or(""));
-        session->execute("SET PASSWORD = " + stored_password(plugin, account.user, pending), deadline,
-                         send_plain_password_);
-    } else {
-        session->execute("ALTER USER USER() IDENTIFIED BY " + mysql_literal(pending.require("password")),
-                         deadline, true);
+    static_cast<void>(account_of(*session, std::string(login.require("username")), deadline));
+    return true;
+}
+
+bool MysqlFunction::change_own(const SecretFields& login, const SecretFields& pending,
+                               const StepContext& context) {
+    auto session = log_in(login, context.deadline);
+    if (!session) return false;
+    const auto account = account_of(*session, std::string(pending.require("username")), context.deadline);
+    try {
+        change_password(*session, account, pending, context.deadline);
+    } catch (const StepFailed& failed) {
+        // Of one statement that the server has refused.
+        if (failed.kind() == Kind::hopeless) throw failed.before_any_effect();
+        throw;
     }
     return true;
+}
+
+void MysqlFunction::change_password(MysqlSession& session, const MysqlAccountName& account,
+                                    const SecretFields& pending, Deadline deadline) const {
+    if (session.is_mariadb()) {
+        const auto plugin = plugin_of(session.value("SHOW CREATE USER", deadline).value_or(""));
+        session.execute("SET PASSWORD = " + stored_password(plugin, account.user, pending), deadline,
+                        send_plain_password_);
+    } else {
+        session.execute("ALTER USER USER() IDENTIFIED BY " + mysql_literal(pending.require("password")),
+                        deadline, true);
+    }
 }
 
 std::optional<MysqlFunction::Account> MysqlFunction::find_account(MysqlSession& admin,
@@ -146,69 +177,99 @@ std::optional<MysqlFunction::Account> MysqlFunction::find_account(MysqlSession& 
     return account;
 }
 
-void MysqlFunction::change_other(const Turn& turn) {
+MysqlFunction::Prepared MysqlFunction::prepare(const Turn& turn) {
     const std::string from(turn.current.require("username"));
     const std::string user(turn.pending.require("username"));
     const auto host = [&] {
         auto session = log_in(turn.current, turn.deadline);
-        if (!session) throw StepFailed(Kind::retry, "the server refuses the login of AWSCURRENT");
+        if (!session) {
+            throw StepFailed(Kind::retry, "the server refuses the login of AWSCURRENT").before_any_effect();
+        }
         return account_of(*session, from, turn.deadline).host;
     }();
     const MysqlAccountName first{.user = std::string(first_user(user)), .host = host};
-    const MysqlAccountName second{.user = second_user(user), .host = host};
     const MysqlAccountName target{.user = user, .host = host};
     auto admin = log_in_as_admin(turn.admin, turn.deadline);
-    const auto base = find_account(admin, first, turn.deadline);
+    auto base = find_account(admin, first, turn.deadline);
     if (!base) {
         throw StepFailed(Kind::hopeless, "the server has no user " + mysql_account(first.user, host) +
-                                             ", whose rights the second user has; nothing was done");
+                                             ", whose rights the second user has; nothing was done")
+            .before_any_effect();
     }
-    const auto wanted = grants_of(admin, first, turn.deadline);
+    auto wanted = grants_of(admin, first, turn.deadline);
     require_no_administrator(wanted, first.user);
-    const auto there = find_account(admin, target, turn.deadline);
+    auto there = find_account(admin, target, turn.deadline);
+    if (there) {
+        require_no_administrator(grants_of(admin, target, turn.deadline), user);
+        if (!turn.pending_logs_in && !turn.earlier_logs_in()) {
+            const auto name = mysql_account(target.user, target.host);
+            throw StepFailed(Kind::hopeless,
+                             "the user " + name +
+                                 " is there, and AWSPREVIOUS does not log in as that user, so it may be "
+                                 "somebody else's; nothing was done. If it is this secret's: DROP USER " +
+                                 name + " when nobody uses it, then 'coffer rotation retry'")
+                .before_any_effect();
+        }
+    }
+    return {.admin = std::move(admin),
+            .first = first,
+            .second = {.user = second_user(user), .host = host},
+            .target = target,
+            .base = std::move(*base),
+            .there = std::move(there),
+            .wanted = std::move(wanted)};
+}
+
+void MysqlFunction::change_other(const Turn& turn) {
+    auto [admin, first, second, target, base, there, wanted] = prepare(turn);
     const auto name = mysql_account(target.user, target.host);
     if (!there) {
         admin.execute(
-            "CREATE USER " + name + identified(admin, base->plugin, user, turn.pending) + base->require,
+            "CREATE USER " + name + identified(admin, base.plugin, target.user, turn.pending) + base.require,
             turn.deadline, true);
-    } else {
-        require_no_administrator(grants_of(admin, target, turn.deadline), user);
-        if (!turn.pending_logs_in) {
-            if (!turn.previous_logs_in()) {
-                throw StepFailed(Kind::hopeless,
-                                 "the user " + name +
-                                     " is there, and AWSPREVIOUS does not log in as that user, so it may be "
-                                     "somebody else's; nothing was done. If it is this secret's: DROP USER " +
-                                     name + " when nobody uses it, then 'coffer rotation retry'");
-            }
-            admin.execute("ALTER USER " + name + identified(admin, there->plugin, user, turn.pending),
-                          turn.deadline, true);
-        }
+    } else if (!turn.pending_logs_in) {
+        admin.execute("ALTER USER " + name + identified(admin, there->plugin, target.user, turn.pending),
+                      turn.deadline, true);
     }
     if (target != second) return;
     // The first user is the one whose rights count; the second has the same from its turn on.
-    if (there && there->require != base->require) {
-        admin.execute("ALTER USER " + name + base->require, turn.deadline);
+    if (there && there->require != base.require) {
+        admin.execute("ALTER USER " + name + base.require, turn.deadline);
     }
-    for (const auto& statement : grants_of(admin, target, turn.deadline).statements_to(wanted, target)) {
-        admin.execute(statement, turn.deadline);
+    const auto has = grants_of(admin, target, turn.deadline);
+    for (const auto& statement : has.statements_to(wanted, target)) admin.execute(statement, turn.deadline);
+    if (const auto statement = has.own_statement_to(wanted)) {
+        // In no database: the rights to the secret's may come with that role alone.
+        std::optional<MysqlSession> own;
+        try {
+            own = log_in_to(turn.pending, "", turn.deadline);
+        } catch (const StepFailed& failed) {
+            // The account has its new password by now.
+            throw StepFailed(failed.kind(), failed.what());
+        }
+        if (!own || account_of(*own, target.user, turn.deadline) != target) {
+            throw StepFailed(Kind::retry, "the server refuses the login of " + name +
+                                              ", which was to set its default role");
+        }
+        own->execute(*statement, turn.deadline);
     }
 }
 
-void MysqlFunction::check_admin(const SecretFields& admin, Deadline deadline) {
-    auto session = log_in_as_admin(admin, deadline);
-    static_cast<void>(session.value("SELECT COUNT(*) FROM mysql.user WHERE User = ''", deadline));
-    const auto lines = lines_of(session, "SHOW GRANTS", deadline);
-    for (const auto& line : lines) {
-        const bool everywhere = line.find(" ON *.* TO ") != std::string::npos;
-        if (everywhere && (line.starts_with("GRANT ALL PRIVILEGES ") ||
-                           line.find("CREATE USER") < line.find(" ON *.* TO "))) {
-            return;
-        }
+void MysqlFunction::check_other(const Turn& turn) {
+    auto session = log_in_as_admin(turn.admin, turn.deadline);
+    static_cast<void>(session.value("SELECT COUNT(*) FROM mysql.user WHERE User = ''", turn.deadline));
+    const auto lines = lines_of(session, "SHOW GRANTS", turn.deadline);
+    const bool may = std::ranges::any_of(lines, [](const std::string& line) {
+        const auto everywhere = line.find(" ON *.* TO ");
+        return everywhere != std::string::npos &&
+               (line.starts_with("GRANT ALL PRIVILEGES ") || line.find("CREATE USER") < everywhere);
+    });
+    if (!may) {
+        throw StepFailed(Kind::hopeless,
+                         "the administrator lacks CREATE USER on *.*: GRANT CREATE USER, GRANT OPTION ON *.* "
+                         "and SELECT ON mysql.* to it, and the rights that the users have");
     }
-    throw StepFailed(Kind::hopeless,
-                     "the administrator lacks CREATE USER on *.*: GRANT CREATE USER, GRANT OPTION ON *.* and "
-                     "SELECT ON mysql.* to it, and the rights that the users have");
+    static_cast<void>(prepare(turn));
 }
 
 }  // namespace coffer::rotation

@@ -13,7 +13,7 @@ namespace coffer::rotation {
 
 struct MysqlSettings {
     MysqlTls tls;
-    PasswordSettings password;
+    PasswordPolicy password;
     /// As LoginFunction has it.
     std::string admin_secret;
     /// Sends the password itself and not what MariaDB stores of it, for servers with a plugin that checks
@@ -29,10 +29,11 @@ public:
 
 protected:
     [[nodiscard]] bool logs_in(const SecretFields& login, Deadline deadline) override;
+    [[nodiscard]] bool has_password(const SecretFields& login, Deadline deadline) override;
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
-                                  Deadline deadline) override;
+                                  const StepContext& context) override;
     void change_other(const Turn& turn) override;
-    void check_admin(const SecretFields& admin, Deadline deadline) override;
+    void check_other(const Turn& turn) override;
 
 private:
     /// What mysql.user has of an account.
@@ -41,7 +42,24 @@ private:
         std::string require;  ///< "REQUIRE SSL"
     };
 
+    void change_password(MysqlSession& session, const MysqlAccountName& account, const SecretFields& pending,
+                         Deadline deadline) const;
+    /// What a turn is taken with, once it is known that nobody else's account is touched.
+    struct Prepared {
+        MysqlSession admin;
+        MysqlAccountName first;
+        MysqlAccountName second;
+        MysqlAccountName target;
+        Account base;
+        std::optional<Account> there;
+        MysqlGrants wanted;
+    };
+    /// Throws StepFailed, and changes nothing.
+    [[nodiscard]] Prepared prepare(const Turn& turn);
+
     [[nodiscard]] std::optional<MysqlSession> log_in(const SecretFields& fields, Deadline deadline) const;
+    [[nodiscard]] std::optional<MysqlSession> log_in_to(const SecretFields& fields, std::string_view database,
+                                                        Deadline deadline) const;
     [[nodiscard]] MysqlSession log_in_as_admin(const SecretFields& admin, Deadline deadline) const;
     /// The literal or expression that the server is to store.
     [[nodiscard]] std::string stored_password(std::string_view plugin, const std::string& user,

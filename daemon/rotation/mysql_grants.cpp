@@ -213,12 +213,12 @@ std::vector<std::string> MysqlGrants::statements_to(const MysqlGrants& wanted,
         if (has != roles_.end() && (has->second || !with_admin)) continue;
         statements.push_back("GRANT " + role + " TO " + name + (with_admin ? " WITH ADMIN OPTION" : ""));
     }
-    if (wanted.default_role_ != default_role_) {
-        statements.push_back("SET DEFAULT ROLE " +
-                             (wanted.default_role_.empty() ? std::string("NONE") : wanted.default_role_) +
-                             " FOR " + name);
-    }
     return statements;
+}
+
+std::optional<std::string> MysqlGrants::own_statement_to(const MysqlGrants& wanted) const {
+    if (wanted.default_role_ == default_role_) return std::nullopt;
+    return "SET DEFAULT ROLE " + (wanted.default_role_.empty() ? "NONE" : wanted.default_role_);
 }
 
 }  // namespace coffer::rotation

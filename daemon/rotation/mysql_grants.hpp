@@ -3,6 +3,7 @@
 // account to have the rights of another. Pure: texts in, texts out.
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,6 +32,10 @@ public:
     /// both have is taken away in between.
     [[nodiscard]] std::vector<std::string> statements_to(const MysqlGrants& wanted,
                                                          const MysqlAccountName& account) const;
+    /// What the account itself has to say when it has the rights `wanted`: which of its roles counts from its
+    /// login on. Nobody else may without the right to write the schema "mysql", with which a user can be made
+    /// anything.
+    [[nodiscard]] std::optional<std::string> own_statement_to(const MysqlGrants& wanted) const;
 
 private:
     /// "SELECT", "INSERT (`a`, `b`)", "GRANT OPTION", by what they are on: "`db`.*", "PROCEDURE `db`.`p`".

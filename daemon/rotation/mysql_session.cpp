@@ -13,6 +13,7 @@
 
 #include "crypto/secret_bytes.hpp"
 #include "daemon/rotation/function.hpp"
+#include "daemon/rotation/password.hpp"
 #include "proto/utf8.hpp"
 
 namespace coffer::rotation {
@@ -150,8 +151,12 @@ StepFailed refused_statement(MYSQL* connection, const SocketDeadline& limit, boo
                 "the server has a plugin that checks passwords, and wants the password itself: set "
                 "'send_plain_password = true' for this rotation function"};
     }
-    return {kind_of_code(code, said), "the MySQL server refuses a statement: " + (quiet ? "" : said + " ") +
-                                          "(error " + std::to_string(code) + ")"};
+    const auto kind = kind_of_code(code, said);
+    // Its words of that are its own, with no part of the statement.
+    const bool is_rule = kind == Kind::value_refused;
+    return {kind, "the MySQL server refuses a statement: " + (quiet && !is_rule ? "" : said + " ") +
+                      "(error " + std::to_string(code) + ")" +
+                      (is_rule ? "; " + std::string(kPasswordRulesHint) : "")};
 }
 
 }  // namespace

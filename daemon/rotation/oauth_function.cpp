@@ -116,11 +116,14 @@ HttpsRequest OauthFunction::request(const StepContext& /*context*/, SecretValues
 
 SecretBytes OauthFunction::value_from(const HttpsAnswer& answer, const SecretBytes& current,
                                       SecretValues& /*values*/) {
-    auto fields = SecretFields::parse(current, answer.body.size());
-    const auto got = SecretFields::parse(answer.body);
-    fields.set("access_token", got.require("access_token"));
+    auto fields = SecretFields::parse(current);
+    const auto got = members_of(answer);
+    const auto token = text_in(got, "access_token");
+    if (!token || token->empty()) throw StepFailed(Kind::hopeless, "the answer has no text access_token");
+    fields.set("access_token", *token);
     // A provider that gives no new one means the old one to be used again (RFC 6749, section 6).
-    if (const auto value = got.find("refresh_token")) fields.set("refresh_token", *value);
+    const auto refresh = text_at(got, "/refresh_token");
+    if (refresh && !refresh->empty()) fields.set("refresh_token", *refresh);
     for (const auto* name : {"token_type", "scope"}) {
         if (const auto value = text_in(got, name)) fields.set(name, *value);
     }

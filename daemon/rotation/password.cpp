@@ -1,5 +1,7 @@
 #include "daemon/rotation/password.hpp"
 
+#include <algorithm>
+
 #include "daemon/rotation/secret_fields.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/random_password.hpp"
@@ -22,11 +24,21 @@ secrets::PasswordRules rules_of(const PasswordSettings& settings) {
 
 }  // namespace
 
+const PasswordSettings& PasswordPolicy::of(std::string_view secret_name) const {
+    const auto found = std::ranges::find_if(
+        exceptions_, [secret_name](const Exception& each) { return each.secrets.include(secret_name); });
+    return found == exceptions_.end() ? usual_ : found->settings;
+}
+
 std::string refusal_of(const PasswordSettings& settings) try {
     static_cast<void>(rules_of(settings));
     return "";
 } catch (const secrets::ServiceError& error) {
     return error.what();
+}
+
+double bits_of(const PasswordSettings& settings) {
+    return rules_of(settings).bits();
 }
 
 crypto::SecretBytes make_password(const PasswordSettings& settings, SecretValues& values) {

@@ -1,12 +1,98 @@
 #include "daemon/rotation/postgresql_function.hpp"
 
+#include <algorithm>
+
 #include "daemon/rotation/login_guards.hpp"
+#include "daemon/rotation/postgresql_settings.hpp"
 
 namespace coffer::rotation {
 
 namespace {
 
 using Kind = StepFailed::Kind;
+
+/// Throws StepFailed where no statement may change anything. A standby may become the primary; a setting
+/// stays.
+void require_writable(PostgresqlSession& session, Deadline deadline) {
+    const auto state = session.value(
+        "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE current_setting('transaction_read_only') "
+        "END",
+        deadline);
+    if (state == "standby") {
+        throw StepFailed(Kind::retry,
+                         "the PostgreSQL server is a standby, where no password can be changed: the "
+                         "secret's field \"host\" must lead to the primary")
+            .before_any_effect();
+    }
+    if (state == "on") {
+        throw StepFailed(
+            Kind::hopeless,
+            "the PostgreSQL server lets this user's sessions only read "
+            "(default_transaction_read_only, of the server, the database or the user), so that no "
+            "password can be changed; nothing was done. Turn it off there, or for the one that "
+            "changes passwords: ALTER ROLE ... SET default_transaction_read_only = off")
+            .before_any_effect();
+    }
+}
+
+/// Whether there is the user `user`, one of two that take turns. Throws StepFailed when either is a
+/// superuser, or the two do not belong to each other.
+bool is_ours(PostgresqlSession& admin, const std::string& user, Deadline deadline) {
+    const auto base = admin.literal(first_user(user));
+    const auto clone = admin.literal(second_user(user));
+    const auto super = admin.value("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper AND rolname IN (" +
+                                       base + ", " + clone + ") LIMIT 1",
+                                   deadline);
+    if (super) {
+        throw StepFailed(Kind::hopeless,
+                         "the user " + *super +
+                             " is a superuser of the server, whose password is not changed on "
+                             "behalf of another, nor are its rights given to one; nothing was "
+                             "done")
+            .before_any_effect();
+    }
+    const auto exists =
+        admin.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " + admin.literal(user), deadline);
+    if (!exists) return false;
+    // By the catalogue, since a superuser counts as a member of every role. Whichever of the two has its
+    // turn, the second one was made a member of the first.
+    const auto ours = admin.value(
+        "SELECT 1 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN "
+        "pg_catalog.pg_roles c ON c.oid = m.member WHERE r.rolname = " +
+            base + " AND c.rolname = " + clone + " LIMIT 1",
+        deadline);
+    if (ours) return true;
+    throw StepFailed(Kind::hopeless,
+                     "the users " + std::string(first_user(user)) + " and " + second_user(user) +
+                         " of the server do not take turns (the second is not a member of the first), so " +
+                         user + " is somebody else's; nothing was done")
+        .before_any_effect();
+}
+
+/// Knows the passwords of `logins`, and what a statement has of the new one.
+Redactor secrets_of(std::initializer_list<const SecretFields*> logins, std::string_view clause) {
+    Redactor secrets;
+    for (const auto* login : logins) {
+        secrets.add(crypto::SecretBytes::copy_of(login->find("password").value_or("")));
+    }
+    secrets.add(crypto::SecretBytes::copy_of(clause));
+    return secrets;
+}
+
+/// One transaction: a server that refuses any of them has done nothing.
+std::string together(const std::vector<std::string>& statements) {
+    std::string text = "BEGIN; ";
+    for (const auto& statement : statements) text += statement + "; ";
+    return text + "COMMIT";
+}
+
+/// For the look at a kept session: a peer that is gone without a word must leave time for a new login.
+constexpr std::chrono::seconds kLookAtKept{5};
+
+constexpr std::string_view kSettings =
+    "FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole LEFT JOIN "
+    "pg_catalog.pg_database d ON d.oid = s.setdatabase CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS "
+    "c(entry) ";
 
 }  // namespace
 
@@ -15,21 +101,32 @@ PostgresqlFunction::PostgresqlFunction(PostgresqlSettings settings)
                      .engines = {"postgres", "postgresql"},
                      .port = 5432,
                      .database = "postgres",
-                     .most_name_bytes = 63},
+                     .most_name_bytes = 63,
+                     .checks_own = true},
                     std::move(settings.password), std::move(settings.admin_secret)),
       tls_(std::move(settings.tls)),
-      send_plain_password_(settings.send_plain_password) {}
+      send_plain_password_(settings.send_plain_password),
+      scram_iterations_(settings.scram_iterations) {}
+
+PostgresqlLogin PostgresqlFunction::login_of(const SecretFields& fields, std::string_view host) const {
+    const auto named = find_name(fields, "dbname");
+    return {.host = host,
+            .port = fields.port(product().port),
+            .database = named && !named->empty() ? *named : product().database,
+            .user = require_name(fields, "username"),
+            .password = require_password(fields)};
+}
 
 std::optional<PostgresqlSession> PostgresqlFunction::log_in(const SecretFields& fields,
                                                             Deadline deadline) const {
-    // Copies: each view is good only until the next field is asked for where it is a number.
     const auto host = plain_host(fields);
-    const auto named = fields.find("dbname");
-    const std::string database(named && !named->empty() ? *named : product().database);
-    const std::string user(fields.require("username"));
-    const auto port = fields.port(product().port);
-    return PostgresqlSession::log_in({host, port, database, user, fields.require("password")}, tls_,
-                                     deadline);
+    const auto login = login_of(fields, host);
+    try {
+        return PostgresqlSession::log_in(login, tls_, deadline);
+    } catch (const StepFailed& failed) {
+        // Whatever is changed, is changed by the last statement of the last session.
+        throw failed.before_any_effect();
+    }
 }
 
 PostgresqlSession PostgresqlFunction::log_in_as_admin(const SecretFields& admin, Deadline deadline) const {
@@ -38,12 +135,13 @@ PostgresqlSession PostgresqlFunction::log_in_as_admin(const SecretFields& admin,
     return std::move(*session);
 }
 
-std::string PostgresqlFunction::password_clause(const PostgresqlSession& session,
-                                                const SecretFields& fields) const {
+std::string PostgresqlFunction::password_clause(const PostgresqlSession& session, const SecretFields& fields,
+                                                bool is_new) const {
     const std::string user(fields.require("username"));
     const auto password = fields.require("password");
-    return " PASSWORD " +
-           session.literal(send_plain_password_ ? std::string(password) : session.verifier(user, password));
+    if (send_plain_password_) return " PASSWORD " + session.literal(password);
+    const auto iterations = is_new ? scram_iterations_ : std::max(scram_iterations_, kScramIterations);
+    return " PASSWORD " + session.literal(session.verifier(user, password, iterations));
 }
 
 bool PostgresqlFunction::logs_in(const SecretFields& login, Deadline deadline) {
@@ -54,64 +152,136 @@ bool PostgresqlFunction::logs_in(const SecretFields& login, Deadline deadline) {
 }
 
 bool PostgresqlFunction::change_own(const SecretFields& login, const SecretFields& pending,
-                                    Deadline deadline) {
+                                    const StepContext& context) {
+    const auto deadline = context.deadline;
     auto session = log_in(login, deadline);
     if (!session) return false;
+    require_writable(*session, deadline);
     const std::string user(pending.require("username"));
-    session->execute("ALTER ROLE " + session->identifier(user) + password_clause(*session, pending), deadline,
-                     send_plain_password_);
+    const auto clause = password_clause(*session, pending, context.value_is_new);
+    const auto secrets = secrets_of({&login, &pending}, clause);
+    session->execute("ALTER ROLE " + session->identifier(user) + clause, deadline,
+                     send_plain_password_ ? &secrets : nullptr);
     return true;
 }
 
-void PostgresqlFunction::change_other(const Turn& turn) {
-    auto admin = log_in_as_admin(turn.admin, turn.deadline);
-    const std::string user(turn.pending.require("username"));
-    const std::string base(first_user(user));
-    const auto clone = second_user(user);
-    const auto name = admin.identifier(user);
-    const auto with_password = password_clause(admin, turn.pending);
-    const auto exists = admin.value(
-        "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " + admin.literal(user), turn.deadline);
-    if (!exists) {
-        // Its objects belong to the shared role, so that both users may use what either made.
-        admin.execute("BEGIN; CREATE ROLE " + name + " LOGIN" + with_password + "; GRANT " +
-                          admin.identifier(base) + " TO " + name + "; ALTER ROLE " + name +
-                          " SET role = " + admin.literal(base) + "; COMMIT",
-                      turn.deadline, send_plain_password_);
-        return;
+PostgresqlSession PostgresqlFunction::writable_admin(KeptSessions::Visit& visit, const SecretFields& admin,
+                                                     Deadline deadline) const {
+    const auto host = plain_host(admin);
+    if (auto kept = visit.take(login_of(admin, host))) {
+        try {
+            require_writable(*kept, std::min(deadline, std::chrono::steady_clock::now() + kLookAtKept));
+            return std::move(*kept);
+        } catch (const StepFailed& failed) {
+            // It broke since, or the server is no primary any more: a new login may lead to another.
+            if (failed.kind() != Kind::retry) throw;
+        }
     }
-    // By the catalogue, since a superuser counts as a member of every role. Whichever of the two has its
-    // turn, the second one was made a member of the first.
-    const auto whose = admin.value(
-        "SELECT CASE WHEN u.rolsuper THEN 'superuser' WHEN EXISTS (SELECT FROM pg_catalog.pg_auth_members m "
-        "JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles c ON c.oid = m.member WHERE "
-        "r.rolname = " +
-            admin.literal(base) + " AND c.rolname = " + admin.literal(clone) +
-            ") THEN 'ours' END FROM pg_catalog.pg_roles u WHERE u.rolname = " + admin.literal(user),
-        turn.deadline);
-    if (whose == "superuser") {
-        throw StepFailed(Kind::hopeless, "the user " + user +
-                                             " is a superuser of the server, whose password is not " +
-                                             "changed on behalf of another; nothing was done");
-    }
-    if (whose != "ours") {
-        throw StepFailed(
-            Kind::hopeless,
-            "the users " + base + " and " + clone +
-                " of the server do not take turns (the second is not a member of the first), so " + user +
-                " is somebody else's; nothing was done");
-    }
-    admin.execute("ALTER ROLE " + name + with_password, turn.deadline, send_plain_password_);
+    auto session = log_in_as_admin(admin, deadline);
+    require_writable(session, deadline);
+    return session;
 }
 
-void PostgresqlFunction::check_admin(const SecretFields& admin, Deadline deadline) {
-    auto session = log_in_as_admin(admin, deadline);
+void PostgresqlFunction::change_other(const Turn& turn) {
+    KeptSessions::Visit visit(kept_sessions_);
+    auto admin = writable_admin(visit, turn.admin, turn.deadline);
+    set_other_password(admin, turn);
+    const auto host = plain_host(turn.admin);
+    visit.give(login_of(turn.admin, host), std::move(admin));
+}
+
+void PostgresqlFunction::set_other_password(PostgresqlSession& admin, const Turn& turn) const {
+    const std::string user(turn.pending.require("username"));
+    const std::string base(first_user(user));
+    const auto name = admin.identifier(user);
+    const auto with_password = password_clause(admin, turn.pending, turn.value_is_new);
+    const auto secrets = secrets_of({&turn.admin, &turn.current, &turn.pending}, with_password);
+    const bool exists = is_ours(admin, user, turn.deadline);
+    // The first user is the one whose settings count; the second has the same from its turn on.
+    auto settings =
+        user != base ? settings_statements(admin, base, user, turn.deadline) : std::vector<std::string>();
+    if (!exists) {
+        // Its objects belong to the shared role, so that both users may use what either made.
+        settings.insert(settings.begin(), {"CREATE ROLE " + name + " LOGIN" + with_password,
+                                           "GRANT " + admin.identifier(base) + " TO " + name,
+                                           "ALTER ROLE " + name + " SET role = " + admin.literal(base)});
+        admin.execute(together(settings), turn.deadline, send_plain_password_ ? &secrets : nullptr);
+        return;
+    }
+    settings.insert(settings.begin(), "ALTER ROLE " + name + with_password);
+    admin.execute(together(settings), turn.deadline, send_plain_password_ ? &secrets : nullptr);
+}
+
+std::vector<std::string> PostgresqlFunction::settings_statements(PostgresqlSession& admin,
+                                                                 const std::string& first,
+                                                                 const std::string& second,
+                                                                 Deadline deadline) {
+    PostgresqlRoleSettings wanted;
+    PostgresqlRoleSettings has;
+    const auto rows =
+        admin.rows("SELECT r.rolname, d.datname, c.entry " + std::string(kSettings) + "WHERE r.rolname IN (" +
+                       admin.literal(first) + ", " + admin.literal(second) + ")",
+                   deadline);
+    for (const auto& row : rows) {
+        auto& settings = row.at(0) == first ? wanted : has;
+        settings.add(row.at(1).value_or(""), row.at(2).value_or(""));
+    }
+    const auto name = admin.identifier(second);
+    auto statements =
+        has.statements_to(wanted, name,
+                          {.identifier = [&admin](std::string_view text) { return admin.identifier(text); },
+                           .literal = [&admin](std::string_view text) { return admin.literal(text); }});
+    const auto limits = admin.rows(
+        "SELECT rolconnlimit, coalesce(rolvaliduntil::text, 'infinity') FROM pg_catalog.pg_roles WHERE "
+        "rolname = " +
+            admin.literal(first),
+        deadline);
+    if (!limits.empty()) {
+        statements.push_back("ALTER ROLE " + name + " CONNECTION LIMIT " +
+                             limits.front().at(0).value_or("-1") + " VALID UNTIL " +
+                             admin.literal(limits.front().at(1).value_or("infinity")));
+    }
+    return statements;
+}
+
+void PostgresqlFunction::check_other(const Turn& turn) {
+    auto session = log_in_as_admin(turn.admin, turn.deadline);
+    const auto deadline = turn.deadline;
     const auto may = session.value(
         "SELECT (rolsuper OR rolcreaterole)::int FROM pg_catalog.pg_roles WHERE rolname = current_user",
         deadline);
     if (may != "1") {
         throw StepFailed(Kind::hopeless, "the administrator has neither SUPERUSER nor CREATEROLE");
     }
+    require_writable(session, deadline);
+    static_cast<void>(is_ours(session, std::string(turn.pending.require("username")), deadline));
+    // Names of settings have no case. Before PostgreSQL 15 nobody but a superuser may be given such a right.
+    const bool has_grants = session
+                                .value(
+                                    "SELECT 1 WHERE pg_catalog.current_setting('server_version_num')::int "
+                                    ">= 150000",
+                                    deadline)
+                                .has_value();
+    const auto settings = session.value(
+        "SELECT pg_catalog.string_agg(DISTINCT g.name, ', ') " + std::string(kSettings) +
+            "JOIN pg_catalog.pg_settings g ON pg_catalog.lower(g.name) = "
+            "pg_catalog.lower(pg_catalog.split_part(c.entry, '=', 1)) WHERE r.rolname = " +
+            session.literal(first_user(require_name(turn.current, "username"))) +
+            " AND g.context IN ('superuser', 'superuser-backend') AND NOT (SELECT rolsuper FROM "
+            "pg_catalog.pg_roles WHERE rolname = current_user)" +
+            (has_grants ? " AND NOT pg_catalog.has_parameter_privilege(g.name, 'SET')" : ""),
+        deadline);
+    if (settings) {
+        throw StepFailed(
+            Kind::hopeless,
+            "the administrator may not set for the second user what is set for the first: " + *settings +
+                (has_grants ? ". GRANT SET ON PARAMETER ... TO it, or" : ". Make it a superuser, or") +
+                " reset that for the first (ALTER ROLE ... RESET)");
+    }
+}
+
+void PostgresqlFunction::check_own(const SecretFields& login, Deadline deadline) {
+    if (auto session = log_in(login, deadline)) require_writable(*session, deadline);
 }
 
 }  // namespace coffer::rotation

@@ -3,11 +3,15 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 
 #include "crypto/secret_bytes.hpp"
 #include "daemon/rotation/function.hpp"
+#include "daemon/rotation/password.hpp"
+#include "daemon/rotation/scram_verifier.hpp"
 #include "daemon/rotation/socket_deadline.hpp"
+#include "proto/utf8.hpp"
 
 namespace coffer::rotation {
 
@@ -47,7 +51,7 @@ std::string_view sqlstate_of(std::string_view message) {
 
 /// Names mean what the server's catalogue says, whatever the database or the role has been set to.
 constexpr const char* kSessionOptions =
-    "-c search_path=pg_catalog -c statement_timeout=30000 -c lock_timeout=10000";
+    "-c search_path=pg_catalog -c statement_timeout=30000 -c lock_timeout=10000 -c datestyle=ISO";
 
 bool is_refused_login(std::string_view sqlstate) {
     return sqlstate == "28P01" || sqlstate == "28000";
@@ -67,7 +71,42 @@ std::string one_line(std::string_view text) {
 Kind kind_of(std::string_view sqlstate) {
     if (sqlstate == "22023" || sqlstate == "23514") return Kind::value_refused;  // passwordcheck and its like
     if (sqlstate == "42501" || sqlstate == "42704") return Kind::hopeless;       // rights; no such role
+    if (sqlstate == "25006") return Kind::hopeless;                              // sessions only read
     return Kind::retry;
+}
+
+/// Of an error within a transaction, by its class: a statement that was refused, and not one that was cut
+/// off.
+bool is_without_effect(std::string_view sqlstate) {
+    constexpr std::array<std::string_view, 7> kRefusals{"0A", "22", "23", "25", "28", "42", "55"};
+    return std::ranges::find(kRefusals, sqlstate.substr(0, 2)) != kRefusals.end();
+}
+
+/// Where servers say which of their rules or rights is in the way, and not what stands in a statement.
+bool tells_of_rules(std::string_view sqlstate) {
+    return sqlstate == "22023" || sqlstate == "23514" || sqlstate == "42501" || sqlstate == "42704" ||
+           sqlstate == "P0001" || sqlstate.starts_with("28");
+}
+
+StepFailed refused(const PGresult* result, const Redactor* secrets) {
+    constexpr std::size_t kMostShown = 200;
+    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char* text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const std::string code = state == nullptr ? "unknown" : state;
+    std::string said = text == nullptr ? "nothing" : text;
+    if (secrets != nullptr) said = tells_of_rules(code) ? secrets->redact(said) : "";
+    if (!said.empty()) said = proto::printable(said, kMostShown) + " ";
+    const auto kind = kind_of(code);
+    const StepFailed failed(kind,
+                            "the PostgreSQL server refuses a statement: " + said + "(SQLSTATE " + code + ")" +
+                                (kind == Kind::value_refused ? "; " + std::string(kPasswordRulesHint) : ""));
+    return is_without_effect(code) ? failed.before_any_effect() : failed;
+}
+
+/// libpq takes what stands before a NUL character for the whole.
+void require_no_nul(std::string_view text, const std::string& what) {
+    if (text.find('\0') == std::string_view::npos) return;
+    throw StepFailed(Kind::hopeless, what + " in the secret has a NUL character; nothing was done");
 }
 
 }  // namespace
@@ -142,7 +181,8 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
     throw StepFailed(Kind::retry, "the PostgreSQL server at " + where + " cannot be used: " + message);
 }
 
-PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadline deadline, bool quiet) {
+PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadline deadline,
+                                                 const Redactor* secrets) {
     auto* const connection = connection_.get();
     const auto lost = [connection] {
         return StepFailed(Kind::retry, "the connection to the PostgreSQL server broke: " +
@@ -160,12 +200,7 @@ PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadlin
         if (!result) break;
         const auto status = PQresultStatus(result.get());
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-            const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-            const char* text = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
-            const std::string said = text == nullptr ? "nothing" : text;
-            throw StepFailed(kind_of(state == nullptr ? "" : state),
-                             "the PostgreSQL server refuses a statement: " + (quiet ? "" : said + " ") +
-                                 "(SQLSTATE " + (state == nullptr ? "unknown" : state) + ")");
+            throw refused(result.get(), secrets);
         }
         last = std::move(result);
     }
@@ -173,8 +208,26 @@ PostgresqlSession::Result PostgresqlSession::run(const std::string& sql, Deadlin
     return last;
 }
 
-void PostgresqlSession::execute(const std::string& sql, Deadline deadline, bool quiet) {
-    static_cast<void>(run(sql, deadline, quiet));
+std::uint64_t PostgresqlSession::received() const noexcept {
+    return received_bytes(PQsocket(connection_.get()));
+}
+
+void PostgresqlSession::execute(const std::string& sql, Deadline deadline, const Redactor* secrets) {
+    static_cast<void>(run(sql, deadline, secrets));
+}
+
+std::vector<PostgresqlSession::Row> PostgresqlSession::rows(const std::string& sql, Deadline deadline) {
+    const auto result = run(sql, deadline);
+    std::vector<Row> rows(static_cast<std::size_t>(PQntuples(result.get())));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        for (int column = 0; column < PQnfields(result.get()); ++column) {
+            const auto row = static_cast<int>(i);
+            rows[i].push_back(PQgetisnull(result.get(), row, column) == 1
+                                  ? std::nullopt
+                                  : std::optional<std::string>(PQgetvalue(result.get(), row, column)));
+        }
+    }
+    return rows;
 }
 
 std::optional<std::string> PostgresqlSession::value(const std::string& sql, Deadline deadline) {
@@ -184,18 +237,24 @@ std::optional<std::string> PostgresqlSession::value(const std::string& sql, Dead
 }
 
 std::string PostgresqlSession::identifier(std::string_view name) const {
+    require_no_nul(name, "a name");
     const PqText quoted(PQescapeIdentifier(connection_.get(), name.data(), name.size()));
     if (!quoted) throw StepFailed(Kind::hopeless, "a name in the secret is not valid UTF-8");
     return quoted.get();
 }
 
 std::string PostgresqlSession::literal(std::string_view text) const {
+    require_no_nul(text, "a text");
     const PqText quoted(PQescapeLiteral(connection_.get(), text.data(), text.size()));
     if (!quoted) throw StepFailed(Kind::hopeless, "a text in the secret is not valid UTF-8");
     return quoted.get();
 }
 
-std::string PostgresqlSession::verifier(std::string_view user, std::string_view password) const {
+std::string PostgresqlSession::verifier(std::string_view user, std::string_view password,
+                                        std::uint32_t iterations) const {
+    require_no_nul(user, "a name");
+    require_no_nul(password, "a password");
+    if (is_prepared(password)) return scram_verifier(password, iterations);
     crypto::SecretBytes ended(password.size() + 1);
     std::copy(password.begin(), password.end(), ended.writable().begin());
     const PqText made(PQencryptPasswordConn(connection_.get(),

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "daemon/base/time.hpp"
+#include "daemon/rotation/redaction.hpp"
 
 struct pg_conn;
 struct pg_result;
@@ -40,19 +41,28 @@ public:
     [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login,
                                                                  const PostgresqlTls& tls, Deadline deadline);
 
-    /// Runs statements without results that matter. `quiet` leaves out of an error what the server says: it
-    /// may quote a statement with a password. Throws StepFailed: value_refused where the server has rules for
-    /// passwords that the new one does not keep, hopeless where rights are missing, else retry.
-    void execute(const std::string& sql, Deadline deadline, bool quiet = false);
+    /// Runs statements without results that matter. `secrets` knows those in them: what the server says may
+    /// quote them, so it is in an error only where it is about rules and rights, redacted and at most 200
+    /// characters of it. Throws StepFailed: value_refused where the server has rules for passwords that the
+    /// new one does not keep, hopeless where rights are missing, else retry.
+    void execute(const std::string& sql, Deadline deadline, const Redactor* secrets = nullptr);
+    using Row = std::vector<std::optional<std::string>>;
+    [[nodiscard]] std::vector<Row> rows(const std::string& sql, Deadline deadline);
     /// The first value of the first row; nothing without rows, or for NULL.
     [[nodiscard]] std::optional<std::string> value(const std::string& sql, Deadline deadline);
 
-    /// Quoted for SQL, whatever the server's settings are.
+    /// Quoted for SQL, whatever the server's settings are. Throw StepFailed (hopeless) for what is not UTF-8
+    /// or has a NUL character.
     [[nodiscard]] std::string identifier(std::string_view name) const;
     [[nodiscard]] std::string literal(std::string_view text) const;
     /// A SCRAM-SHA-256 verifier (RFC 5803) of the password: what the server stores, so that the password
-    /// itself is in no statement, and so in no log of the server's.
-    [[nodiscard]] std::string verifier(std::string_view user, std::string_view password) const;
+    /// itself is in no statement, and so in no log of the server's. Of a password that is not of ASCII alone
+    /// it has libpq's number of iterations.
+    [[nodiscard]] std::string verifier(std::string_view user, std::string_view password,
+                                       std::uint32_t iterations) const;
+
+    /// How many bytes the server has sent since it was connected to: of the 1 MiB.
+    [[nodiscard]] std::uint64_t received() const noexcept;
 
 private:
     struct Close {
@@ -65,7 +75,7 @@ private:
     using Result = std::unique_ptr<pg_result, Clear>;
 
     explicit PostgresqlSession(Connection connection) : connection_(std::move(connection)) {}
-    [[nodiscard]] Result run(const std::string& sql, Deadline deadline, bool quiet = false);
+    [[nodiscard]] Result run(const std::string& sql, Deadline deadline, const Redactor* secrets = nullptr);
 
     Connection connection_;
 };

@@ -40,7 +40,8 @@ ProgramRun ProgramFunction::start(std::string_view step, const StepContext& cont
 
 SecretBytes ProgramFunction::make(const StepContext& context, SecretValues& values) {
     if (settings_.makes_password) {
-        return new_password_value(settings_.password, settings_.field, values, values.current());
+        return new_password_value(settings_.password.of(context.secret_name), settings_.field, values,
+                                  values.current());
     }
     const ProgramStep what{settings_.program, std::string(step_name(Step::create))};
     Redactor redactor;

@@ -19,7 +19,7 @@ struct ProgramSettings {
     bool makes_password = false;
     /// With makes_password: the field of a JSON object that becomes a new one; empty: the whole value does.
     std::string field;
-    PasswordSettings password;
+    PasswordPolicy password;
 };
 
 class ProgramFunction final : public Function {

@@ -4,9 +4,9 @@
 
 namespace coffer::rotation {
 
-crypto::SecretBytes RandomFunction::make(const StepContext& /*context*/, SecretValues& values,
+crypto::SecretBytes RandomFunction::make(const StepContext& context, SecretValues& values,
                                          const crypto::SecretBytes& current) {
-    return new_password_value(settings_.password, settings_.field, values, current);
+    return new_password_value(settings_.password.of(context.secret_name), settings_.field, values, current);
 }
 
 void RandomFunction::test(const StepContext& /*context*/, const crypto::SecretBytes& value) {

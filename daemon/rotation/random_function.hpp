@@ -12,13 +12,14 @@ namespace coffer::rotation {
 struct RandomSettings {
     /// The field of a JSON object that becomes a new one; empty: the whole value does.
     std::string field;
-    PasswordSettings password;
+    PasswordPolicy password;
 };
 
 class RandomFunction final : public ValueFunction {
 public:
     explicit RandomFunction(RandomSettings settings) : settings_(std::move(settings)) {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "random"; }
+    [[nodiscard]] Target target() const noexcept override { return Target::none; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
 
 protected:

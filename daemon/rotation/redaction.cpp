@@ -8,6 +8,8 @@
 #include <deque>
 
 #include "daemon/rotation/secret_fields.hpp"
+#include "daemon/rotation/secret_json.hpp"
+#include "daemon/rotation/spellings.hpp"
 #include "proto/utf8.hpp"
 
 namespace coffer::rotation {
@@ -21,6 +23,9 @@ constexpr std::size_t kShort = 4;
 constexpr std::size_t kShortLine = 8;
 constexpr std::size_t kFewestBase64Characters = 8;
 constexpr std::string_view kStars = "***";
+constexpr std::size_t kLongestNeedle = 64;
+/// JSON within JSON within JSON, or a page of HTML that shows a URL with JSON in it.
+constexpr int kDeepestSpelling = 3;
 
 /// Members that say where a target is and who logs in, as AWS's secrets of databases name them.
 constexpr std::array<std::string_view, 12> kShownMembers{"engine",
@@ -59,73 +64,31 @@ SecretBytes base64_of(std::string_view text, std::size_t before) {
     return encoded;
 }
 
-/// Each byte of `text` as `form` writes it: at most `most` bytes each.
-template <class Form>
-SecretBytes spelled(std::string_view text, std::size_t most, Form form) {
-    SecretBytes out(text.size() * most + 1);
-    auto* begin = reinterpret_cast<char*>(out.writable().data());
-    std::size_t size = 0;
-    for (const char c : text) size += form(c, begin + size);
-    out.truncate(size);
+SecretBytes hex_of(std::string_view text, std::string_view digits) {
+    SecretBytes out(text.size() * 2);
+    auto* to = out.writable().data();
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        *to++ = static_cast<std::uint8_t>(digits[byte >> 4U]);
+        *to++ = static_cast<std::uint8_t>(digits[byte & 15U]);
+    }
     return out;
-}
-
-std::size_t write_hex(char c, char* to, std::string_view digits) {
-    const auto byte = static_cast<unsigned char>(c);
-    to[0] = digits[byte >> 4U];
-    to[1] = digits[byte & 15U];
-    return 2;
-}
-
-std::size_t write_json(char c, char* to) {
-    static constexpr std::string_view kPlain = "\"\\\b\f\n\r\t";
-    static constexpr std::string_view kShown = "\"\\bfnrt";
-    const auto found = kPlain.find(c);
-    if (found == std::string_view::npos) {
-        *to = c;
-        return 1;
-    }
-    to[0] = '\\';
-    to[1] = kShown[found];
-    return 2;
-}
-
-/// `kept` are the characters that stay as they are, besides those that all encoders leave (RFC 3986, 2.3).
-std::size_t write_percent(char c, char* to, std::string_view kept) {
-    if (is_word(c) || c == '-' || c == '.' || c == '~' || kept.find(c) != std::string_view::npos) {
-        *to = c;
-        return 1;
-    }
-    *to = '%';
-    return 1 + write_hex(c, to + 1, "0123456789ABCDEF");
 }
 
 }  // namespace
 
 void Redactor::add_needle(std::string_view text, bool shares_ends) {
+    // A long one counts in pieces, so that looking for it takes no longer where its beginning is everywhere.
+    while (text.size() > kLongestNeedle) {
+        add_needle(text.substr(0, kLongestNeedle), shares_ends);
+        text.remove_prefix(std::min(kLongestNeedle, text.size() - kLongestNeedle));
+    }
     if (text.empty() || known_.contains(text)) return;
     needles_.push_back({SecretBytes::copy_of(text), shares_ends});
     known_.insert(needles_.back().text.text());
 }
 
-void Redactor::add_forms(std::string_view text) {
-    add_needle(text);
-    if (text.size() < kShort) return;
-    add_needle(spelled(text, 2, write_json).text());
-    const auto add_percent = [&](std::string_view kept) {
-        auto encoded = spelled(text, 3, [kept](char c, char* to) { return write_percent(c, to, kept); });
-        add_needle(encoded.text());
-    };
-    add_percent("");
-    add_percent("/");  // as Python's quote() and JavaScript's encodeURI leave it
-    // As forms are sent: a space is a plus sign.
-    auto form = spelled(text, 3, [](char c, char* to) { return write_percent(c, to, " "); });
-    for (auto& byte : form.writable()) byte = byte == ' ' ? '+' : byte;
-    add_needle(form.text());
-    add_needle(
-        spelled(text, 2, [](char c, char* to) { return write_hex(c, to, "0123456789abcdef"); }).text());
-    add_needle(
-        spelled(text, 2, [](char c, char* to) { return write_hex(c, to, "0123456789ABCDEF"); }).text());
+void Redactor::add_base64(std::string_view text) {
     for (std::size_t before = 0; before < 3; ++before) {
         auto encoded = base64_of(text, before);
         // Without the characters that what stands before and behind has a part in as well: one on each side.
@@ -137,6 +100,18 @@ void Redactor::add_forms(std::string_view text) {
         add_needle(encoded.text().substr(first, whole - first), true);
     }
     add_needle(base64_of(text, 0).text());
+}
+
+void Redactor::add_forms(std::string_view text) {
+    add_needle(text);
+    if (text.size() < kShort) return;
+    add_needle(hex_of(text, "0123456789abcdef").text());
+    add_needle(hex_of(text, "0123456789ABCDEF").text());
+    add_base64(text);
+    // As it is within a JSON document that is encoded as a whole.
+    const auto quoted = SecretJson().text(text).take();
+    const auto escaped = quoted.text().substr(1, quoted.size() - 2);
+    if (escaped != text) add_base64(escaped);
 }
 
 void Redactor::add_text(std::string_view text) {
@@ -172,25 +147,99 @@ std::size_t Redactor::torn_end(std::string_view text) const {
     return most;
 }
 
+/// The needles in their order, to find at each place of a text those that it goes on with: in time that
+/// depends on their length alone, which is limited, and hardly on how many there are.
+class Redactor::Index {
+public:
+    explicit Index(const std::vector<Needle>& needles) : shorter_(needles.size(), kNone), begins_(kPairs) {
+        for (const auto& needle : needles) sorted_.push_back(&needle);
+        std::ranges::sort(sorted_, {}, [](const Needle* needle) { return needle->text.text(); });
+        std::vector<std::size_t> beginnings;
+        for (std::size_t i = 0; i < sorted_.size(); ++i) {
+            while (!beginnings.empty() && !at(i).starts_with(at(beginnings.back()))) beginnings.pop_back();
+            if (!beginnings.empty()) shorter_[i] = beginnings.back();
+            beginnings.push_back(i);
+            const std::size_t first = static_cast<unsigned char>(at(i).front()) * std::size_t{256};
+            for (std::size_t second = 0; second < 256; ++second) {
+                if (at(i).size() == 1 || second == static_cast<unsigned char>(at(i)[1])) {
+                    begins_[first + second] = true;
+                }
+            }
+        }
+    }
+
+    /// Calls `found` with each needle that `text` has at its beginning.
+    template <class Found>
+    void look(std::string_view text, const Found& found) const {
+        const std::size_t first = static_cast<unsigned char>(text.front()) * std::size_t{256};
+        if (!begins_[first + (text.size() > 1 ? static_cast<unsigned char>(text[1]) : 0U)]) return;
+        // Whatever `text` begins with stands before it in their order, and all between begin with that too.
+        const auto behind =
+            std::ranges::upper_bound(sorted_, text.substr(0, kLongestNeedle), {},
+                                     [](const Needle* needle) { return needle->text.text(); });
+        auto i = behind == sorted_.begin() ? kNone : static_cast<std::size_t>(behind - sorted_.begin()) - 1;
+        for (; i != kNone; i = shorter_[i]) {
+            if (text.starts_with(at(i))) found(*sorted_[i]);
+        }
+    }
+
+private:
+    static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+    static constexpr std::size_t kPairs = std::size_t{256} * 256;
+
+    [[nodiscard]] std::string_view at(std::size_t i) const { return sorted_[i]->text.text(); }
+
+    std::vector<const Needle*> sorted_;
+    /// Of each the longest other one that it begins with.
+    std::vector<std::size_t> shorter_;
+    /// By their first two characters.
+    std::vector<bool> begins_;
+};
+
+void Redactor::mark(const SpelledText& spelled, const Index& index, std::vector<bool>& secret) const {
+    const auto text = spelled.text();
+    const auto look_at = [&](std::size_t at) {
+        index.look(text.substr(at), [&](const Needle& needle) {
+            auto begin = at;
+            auto end = at + needle.text.size();
+            const bool within_word =
+                (begin > 0 && is_word(text[begin - 1])) || (end < text.size() && is_word(text[end]));
+            if (needle.text.size() < kShort && within_word) return;
+            if (needle.shares_ends && begin > 0 && is_base64(text[begin - 1])) --begin;
+            if (needle.shares_ends && end < text.size() && is_base64(text[end])) ++end;
+            std::fill(secret.begin() + static_cast<std::ptrdiff_t>(spelled.begin_of(begin)),
+                      secret.begin() + static_cast<std::ptrdiff_t>(spelled.end_of(end - 1)), true);
+        });
+    };
+    // What neither has a byte that was spelled, nor such a neighbour, was found before.
+    std::size_t at = 0;
+    for (const std::size_t fresh : spelled.fresh()) {
+        at = std::max(at, fresh - std::min(fresh, kLongestNeedle));
+        for (; at < std::min(fresh + 2, text.size()); ++at) look_at(at);
+    }
+    if (const auto torn = torn_end(text); torn > 0) {
+        std::fill(secret.begin() + static_cast<std::ptrdiff_t>(spelled.begin_of(text.size() - torn)),
+                  secret.end(), true);
+    }
+}
+
+void Redactor::mark_all(const SpelledText& spelled, int depth, const Index& index,
+                        std::unordered_set<std::string>& seen, std::vector<bool>& secret) const {
+    if (!seen.insert(std::string(spelled.text())).second) return;
+    mark(spelled, index, secret);
+    if (depth == kDeepestSpelling) return;
+    for (const auto spelling : kSpellings) {
+        if (const auto undone = spelled.undone(spelling)) {
+            mark_all(*undone, depth + 1, index, seen, secret);
+        }
+    }
+}
+
 std::string Redactor::redact(std::string_view text) const {
     // Marked first and replaced then: values may lie within each other, or overlap.
     std::vector<bool> secret(text.size(), false);
-    for (const auto& needle : needles_) {
-        const auto wanted = needle.text.text();
-        for (auto at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1)) {
-            auto begin = at;
-            auto end = at + wanted.size();
-            const bool within_word =
-                (begin > 0 && is_word(text[begin - 1])) || (end < text.size() && is_word(text[end]));
-            if (wanted.size() < kShort && within_word) continue;
-            if (needle.shares_ends && begin > 0 && is_base64(text[begin - 1])) --begin;
-            if (needle.shares_ends && end < text.size() && is_base64(text[end])) ++end;
-            std::fill(secret.begin() + static_cast<std::ptrdiff_t>(begin),
-                      secret.begin() + static_cast<std::ptrdiff_t>(end), true);
-        }
-    }
-    const auto torn = torn_end(text);
-    std::fill(secret.end() - static_cast<std::ptrdiff_t>(torn), secret.end(), true);
+    std::unordered_set<std::string> seen;
+    mark_all(SpelledText(text), 0, Index(needles_), seen, secret);
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (!secret[i]) {

@@ -10,8 +10,14 @@
 
 namespace coffer::rotation {
 
-/// Finds secret values in a text, and what they look like in JSON, in a URL, in hexadecimal and in base 64,
-/// alone or within something longer. Not thread-safe.
+class SpelledText;
+
+/// Finds secret values in a text, however it spells them (kSpellings, up to three within each other), and
+/// what they look like in hexadecimal and in base 64, alone or within something longer. The time that it
+/// takes is in proportion to the text. Not thread-safe.
+///
+/// It does not compare with the spellings of a value, of which there is no end, but undoes those of the text:
+/// what is found is masked as it is written.
 ///
 /// Of a value that is JSON, each text and number in it counts by itself, but for those under names that say
 /// where a target is ("host", "port", "username", ...), which messages need; and of one with several lines
@@ -25,15 +31,22 @@ public:
     [[nodiscard]] std::string redact(std::string_view text) const;
 
 private:
-    /// How many characters at the end of `text` are the beginning of something.
-    [[nodiscard]] std::size_t torn_end(std::string_view text) const;
-    void add_text(std::string_view text);
-    void add_forms(std::string_view text);
     struct Needle {
         crypto::SecretBytes text;
         /// Base 64 within something longer: the character on either side has some bits of it.
         bool shares_ends = false;
     };
+    class Index;
+    /// How many characters at the end of `text` are the beginning of something.
+    [[nodiscard]] std::size_t torn_end(std::string_view text) const;
+    void add_text(std::string_view text);
+    void add_forms(std::string_view text);
+    void add_base64(std::string_view text);
+    /// Sets in `secret` what of the first text is secret by what `spelled` makes of it.
+    void mark(const SpelledText& spelled, const Index& index, std::vector<bool>& secret) const;
+    /// Also by what is spelled within it; not again where a text was `seen`.
+    void mark_all(const SpelledText& spelled, int depth, const Index& index,
+                  std::unordered_set<std::string>& seen, std::vector<bool>& secret) const;
     void add_needle(std::string_view text, bool shares_ends = false);
 
     std::vector<Needle> needles_;

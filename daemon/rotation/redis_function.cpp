@@ -31,7 +31,7 @@ std::string sha256_hex(std::string_view password) {
 }
 
 std::string hash_of(const SecretFields& fields) {
-    return sha256_hex(fields.require("password"));
+    return sha256_hex(require_password(fields));
 }
 
 /// Throws unless the answer is OK.
@@ -47,6 +47,7 @@ void require_ok(const RedisReply& reply, const std::string& what) {
 
 struct RedisUser {
     bool takes_any_password = false;
+    bool is_off = false;
     std::vector<std::string> hashes;
 };
 
@@ -61,8 +62,12 @@ RedisUser look_up(RedisSession& session, const std::string& name, Deadline deadl
     for (std::size_t i = 0; i + 1 < reply.list.size(); i += 2) {
         const auto& items = reply.list[i + 1].list;
         if (reply.list[i].text == "flags") {
-            user.takes_any_password =
-                std::ranges::any_of(items, [](const RedisReply& flag) { return flag.text == "nopass"; });
+            const auto has = [&items](std::string_view wanted) {
+                return std::ranges::any_of(items,
+                                           [wanted](const RedisReply& flag) { return flag.text == wanted; });
+            };
+            user.takes_any_password = has("nopass");
+            user.is_off = has("off");
         } else if (reply.list[i].text == "passwords") {
             for (const auto& hash : items) user.hashes.push_back(hash.text);
         }
@@ -72,6 +77,25 @@ RedisUser look_up(RedisSession& session, const std::string& name, Deadline deadl
 
 bool has_no_file(const RedisReply& reply) {
     return reply.is_error("ERR") && reply.text.find("ACL file") != std::string::npos;
+}
+
+/// Of AWSPREVIOUS and of what rotations left behind, what is for the server and the user of `login`.
+std::vector<SecretFields> earlier_logins(SecretValues& values, const SecretFields& login) {
+    auto earlier = values.left_behind();
+    if (auto previous = values.previous()) earlier.insert(earlier.begin(), std::move(*previous));
+    return logins_as(login.require("username"), earlier, [&login](const SecretFields& other) {
+        require_same_server(login, other, kRedisPort, "a version of before");
+        static_cast<void>(require_password(other));
+    });
+}
+
+StepFailed all_refused(const std::string& user) {
+    return StepFailed(Kind::retry,
+                      "the Redis server refuses the passwords of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add "
+                      "that of AWSCURRENT by hand (ACL SETUSER " +
+                          user + " >PASSWORD, ACL SAVE), and see that the user is on (ACL SETUSER " + user +
+                          " on), then 'coffer rotation retry'")
+        .before_any_effect();
 }
 
 StepFailed without_a_file() {
@@ -84,11 +108,17 @@ StepFailed without_a_file() {
 }  // namespace
 
 std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, Deadline deadline) const {
-    auto session =
-        RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, deadline);
-    const std::string user(fields.require("username"));
-    if (!session.log_in(user, fields.require("password"), deadline)) return std::nullopt;
-    return session;
+    try {
+        auto session =
+            RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, deadline);
+        if (!session.log_in(require_name(fields, "username"), require_password(fields), deadline)) {
+            return std::nullopt;
+        }
+        return session;
+    } catch (const StepFailed& failed) {
+        // No session is begun after the first change.
+        throw failed.before_any_effect();
+    }
 }
 
 RedisSession RedisFunction::log_in_to_change(SecretValues& values, const SecretFields& login,
@@ -104,15 +134,39 @@ RedisSession RedisFunction::log_in_to_change(SecretValues& values, const SecretF
     return std::move(*session);
 }
 
-crypto::SecretBytes RedisFunction::make(const StepContext& /*context*/, SecretValues& values,
+crypto::SecretBytes RedisFunction::make(const StepContext& context, SecretValues& values,
                                         const crypto::SecretBytes& current) {
     auto fields = SecretFields::parse(current);
     static_cast<void>(plain_host(fields));
-    static_cast<void>(fields.require("username"));
-    static_cast<void>(fields.require("password"));
-    const auto password = make_password(settings_.password, values);
+    static_cast<void>(require_name(fields, "username"));
+    static_cast<void>(require_password(fields));
+    const auto password = make_password(settings_.password.of(context.secret_name), values);
     fields.set("password", password.text());
     return fields.text();
+}
+
+std::optional<SecretFields> RedisFunction::find_earlier_login(SecretValues& values,
+                                                              const SecretFields& current,
+                                                              Deadline deadline) const {
+    for (auto& login : earlier_logins(values, current)) {
+        if (log_in(login, deadline)) return std::move(login);
+    }
+    return std::nullopt;
+}
+
+void RedisFunction::require_not_off(SecretValues& values, const SecretFields& login,
+                                    Deadline deadline) const {
+    // Redis says the same to a user that is off as to a wrong password. Without an administrator nobody can
+    // look.
+    if (settings_.admin_secret.empty()) return;
+    const std::string user(login.require("username"));
+    auto session = log_in_to_change(values, login, deadline);
+    if (!look_up(session, user, deadline).is_off) return;
+    throw StepFailed(Kind::hopeless,
+                     "the Redis user " + user +
+                         " is off, so that it logs in with no password; nothing was done. Turn it "
+                         "on (ACL SETUSER " +
+                         user + " on, ACL SAVE), then 'coffer rotation retry'");
 }
 
 void RedisFunction::save(RedisSession& session, Deadline deadline) const {
@@ -129,21 +183,22 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
     const auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
     require_same_server(current, to, kRedisPort, "the pending version");
-    const std::string user(current.require("username"));
+    const std::string user(require_name(current, "username"));
     if (to.require("username") != user) {
         throw StepFailed(Kind::hopeless,
-                         "the pending version names another user than AWSCURRENT; nothing was done");
+                         "the pending version names another user than AWSCURRENT; nothing was done")
+            .before_any_effect();
     }
     const auto deadline = context.deadline;
     // A try whose end was not seen may have set it; whether it was saved is not known then.
     const bool is_set = !context.value_is_new && log_in(to, deadline).has_value();
+    std::optional<SecretFields> earlier;
     if (!is_set && !log_in(current, deadline)) {
-        throw StepFailed(Kind::retry,
-                         "the Redis server refuses the passwords of AWSPENDING and AWSCURRENT: add that of "
-                         "AWSCURRENT by hand (ACL SETUSER " +
-                             user + " >PASSWORD, ACL SAVE), then 'coffer rotation retry'");
+        require_not_off(values, current, deadline);
+        earlier = find_earlier_login(values, current, deadline);
+        if (!earlier) throw all_refused(user);
     }
-    auto session = log_in_to_change(values, is_set ? to : current, deadline);
+    auto session = log_in_to_change(values, is_set ? to : earlier ? *earlier : current, deadline);
     const auto before = look_up(session, user, deadline);
     if (before.takes_any_password) {
         throw StepFailed(Kind::hopeless, "the Redis user " + user +
@@ -163,6 +218,7 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
                              hash != hash_of(SecretFields::parse(values.current()));
         if (failed.kind() == Kind::hopeless && is_ours) {
             require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
+            throw failed.before_any_effect();
         }
         throw;
     }
@@ -179,22 +235,24 @@ void RedisFunction::finish(const StepContext& context, SecretValues& values,
     // AWSPREVIOUS was AWSCURRENT a moment ago when somebody has moved the label already.
     if (values.new_is_current()) return;
     // AWSPREVIOUS still is the value that was so before: AWSCURRENT takes its place next.
-    const auto value = values.previous();
-    if (!value) return;
     const auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
-    const auto last = SecretFields::parse(*value);
-    const std::string user(to.require("username"));
-    const auto hash = last.find("password") ? hash_of(last) : "";
-    if (last.find("username").value_or("") != user || last.find("host") != to.find("host") ||
-        last.port(kRedisPort) != to.port(kRedisPort) || hash == hash_of(to) || hash == hash_of(current)) {
-        return;
+    std::vector<std::string> of_before;
+    for (const auto& login : earlier_logins(values, to)) {
+        const auto hash = hash_of(login);
+        if (hash != hash_of(to) && hash != hash_of(current)) of_before.push_back(hash);
     }
+    if (of_before.empty()) return;
+    const std::string user(to.require("username"));
     auto session = log_in_to_change(values, to, context.deadline);
     const auto hashes = look_up(session, user, context.deadline).hashes;
-    if (std::ranges::find(hashes, hash) == hashes.end()) return;
-    require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, context.deadline), "ACL SETUSER");
-    save(session, context.deadline);
+    std::erase_if(of_before, [&hashes](const std::string& hash) {
+        return std::ranges::find(hashes, hash) == hashes.end();
+    });
+    for (const auto& hash : of_before) {
+        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, context.deadline), "ACL SETUSER");
+    }
+    if (!of_before.empty()) save(session, context.deadline);
 }
 
 std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues& values) {
@@ -202,8 +260,12 @@ std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues
     const auto value = values.current();
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
-        [&](const SecretFields& login) { return log_in(login, context.deadline).has_value(); },
-        "the Redis server refuses the login of AWSCURRENT");
+        [&](const SecretFields& login) {
+            if (log_in(login, context.deadline)) return true;
+            require_not_off(values, login, context.deadline);
+            return false;
+        },
+        "the Redis server refuses the login of AWSCURRENT, or the user is off");
     if (!fields) return checks.take();
     checks.look("rights", "the login that changes passwords may do so", [&] {
         auto session = log_in_to_change(values, *fields, context.deadline);

@@ -17,7 +17,7 @@ namespace coffer::rotation {
 struct RedisSettings {
     /// CA certificates of the server's; empty: the system's.
     std::filesystem::path ca_file;
-    PasswordSettings password;
+    PasswordPolicy password;
     /// Name of the secret with an administrator's login, who changes the user's passwords. Empty: the user
     /// does, which needs the right to change any user.
     std::string admin_secret;
@@ -29,6 +29,7 @@ class RedisFunction final : public ValueFunction {
 public:
     explicit RedisFunction(RedisSettings settings) : settings_(std::move(settings)) {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "redis"; }
+    [[nodiscard]] bool tries_left_behind() const noexcept override { return true; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
 
 protected:
@@ -41,9 +42,16 @@ protected:
 
 private:
     [[nodiscard]] std::optional<RedisSession> log_in(const SecretFields& fields, Deadline deadline) const;
+    /// What the server takes of AWSPREVIOUS and of what rotations left behind, for the user of `current`.
+    [[nodiscard]] std::optional<SecretFields> find_earlier_login(SecretValues& values,
+                                                                 const SecretFields& current,
+                                                                 Deadline deadline) const;
     /// Logged in as who may change the user's passwords: the administrator, or the user with `login`.
     [[nodiscard]] RedisSession log_in_to_change(SecretValues& values, const SecretFields& login,
                                                 Deadline deadline) const;
+    /// Of a login that was refused: throws StepFailed (hopeless) when that is because the user is off, as far
+    /// as somebody else can see that.
+    void require_not_off(SecretValues& values, const SecretFields& login, Deadline deadline) const;
     void save(RedisSession& session, Deadline deadline) const;
 
     const RedisSettings settings_;

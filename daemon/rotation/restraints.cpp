@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/access/glob.hpp"
-
 namespace coffer::rotation {
 
 namespace {
@@ -23,15 +21,27 @@ std::optional<Timestamp> end_of(const Blackout& blackout, Timestamp now) {
     return end;
 }
 
+/// What is under way for longer counts as for ever.
+constexpr std::chrono::hours kLongest{24 * 366};
+
 }  // namespace
 
-SecretNames::SecretNames(const std::vector<std::string>& patterns) {
-    for (const auto& pattern : patterns) globs_.push_back(access::to_glob(pattern));
-}
-
-bool SecretNames::include(std::string_view name) const noexcept {
-    return globs_.empty() ||
-           std::ranges::any_of(globs_, [name](const auto& glob) { return access::glob_matches(glob, name); });
+std::string blackouts_without_end(const std::vector<Blackout>& blackouts, Timestamp now) {
+    for (const auto& each : blackouts) {
+        if (!each.schedule) continue;
+        std::vector<Blackout> together;
+        std::string names;
+        for (auto other : blackouts) {
+            if (!other.schedule || !other.secrets.cover(each.secrets)) continue;
+            names += (names.empty() ? "\"" : " and \"") + other.name + "\"";
+            other.secrets = SecretNames({});
+            together.push_back(std::move(other));
+        }
+        const auto opens = each.schedule->next(now).opens;
+        const auto held = Restraints(std::move(together), {}).blackout("", opens);
+        if (held && held->until > opens + kLongest) return names;
+    }
+    return "";
 }
 
 std::optional<Held> Restraints::blackout(std::string_view secret, Timestamp now) const {
@@ -47,7 +57,6 @@ std::optional<Held> Restraints::blackout(std::string_view secret, Timestamp now)
             longer = true;
         }
         // Those that follow each other without a gap for ever would hold it back for ever.
-        constexpr std::chrono::hours kLongest{24 * 366};
         if (held && held->until > now + kLongest) break;
     }
     return held;

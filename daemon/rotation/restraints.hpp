@@ -10,19 +10,9 @@
 
 #include "daemon/base/time.hpp"
 #include "daemon/rotation/schedule.hpp"
+#include "daemon/rotation/secret_names.hpp"
 
 namespace coffer::rotation {
-
-/// Secrets, by patterns of their names (`*` and `?`).
-class SecretNames {
-public:
-    /// No pattern: all secrets.
-    explicit SecretNames(const std::vector<std::string>& patterns);
-    [[nodiscard]] bool include(std::string_view name) const noexcept;
-
-private:
-    std::vector<std::string> globs_;
-};
 
 /// A time at which no rotation begins by itself: once, or again and again.
 struct Blackout {
@@ -46,6 +36,10 @@ struct Held {
     Timestamp until;
     std::string why;
 };
+
+/// The names, quoted, of blackouts with a schedule that between them leave the secrets of one of them no time
+/// within a year from `now`; empty when there are none.
+[[nodiscard]] std::string blackouts_without_end(const std::vector<Blackout>& blackouts, Timestamp now);
 
 /// Immutable; thread-safe.
 class Restraints {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "daemon/rotation/runner_writes.hpp"
 #include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
-#include "proto/utf8.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::rotation {
@@ -22,9 +22,6 @@ using storage::VersionId;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
-/// Of what is kept and shown of an error.
-constexpr std::size_t kMostErrorCharacters = 1000;
 /// Within which the rotations that a blackout held back begin.
 constexpr std::chrono::minutes kSpreadAfterBlackout{30};
 
@@ -41,39 +38,24 @@ private:
     Timestamp until_;
 };
 
-Deadline soon() {
-    return std::chrono::steady_clock::now() + kPatience;
-}
-
-ServiceAction action_of(std::string name, const StoredSecret& secret, const RotationTask& task) {
-    ServiceAction action{std::move(name), "rotation worker", {secret.arn}, {{"SecretId", secret.arn}}};
-    if (task.version) action.details["ClientRequestToken"] = task.version->value();
-    if (secret.rotation) action.details["RotationLambdaARN"] = secret.rotation->function;
-    action.details["Attempt"] = task.attempt;
-    return action;
-}
-
-ServiceAction step_action(std::string name, const StoredSecret& secret, const RotationTask& task, Step step) {
-    auto action = action_of(std::move(name), secret, task);
-    action.details["Step"] = step_name(step);
-    return action;
-}
-
-/// What is kept and shown of an error: text of a target may be anything.
-std::string shortened(const std::string& text) {
-    return proto::printable(text, kMostErrorCharacters);
-}
-
-/// The token of a rotation that nobody asked for, in the form that ClientRequestTokens have.
-VersionId new_token() {
-    return VersionId(Uuid::random().text());
-}
-
-/// Throws RotationLost when somebody else has it. True when no further step is to be begun.
-bool store(storage::WriteTransaction& tx, const RotationTask& task, bool release) {
-    const auto saved = RotationRepository::save(tx, task, release);
-    if (saved == RotationRepository::Saved::lost) throw RotationLost("another node has taken it over");
-    return saved == RotationRepository::Saved::paused;
+/// Notes what the value of the rotation that makes `version` is made from, as long as it has none: whether
+/// `secret` was changed. Throws Superseded when AWSCURRENT is another one by now.
+bool note_origin(StoredSecret& secret, const VersionId& version) {
+    if (!secret.rotation || secret.rotation->making != version) {
+        throw RotationLost("the rotation was ended by hand");
+    }
+    const auto current = secrets::current_version(secret);
+    auto& origin = secret.rotation->made_from;
+    const auto* made = secrets::find_version(secret.versions, version);
+    const bool has_value = made != nullptr && made->kind;
+    // Of one that was begun by a version of Coffer that did not note it, nobody knows better.
+    if (!has_value || !origin) {
+        if (!current || current == version || current == origin) return false;
+        origin = current;
+        return true;
+    }
+    if (secrets::is_superseded(secret)) throw Superseded();
+    return false;
 }
 
 }  // namespace
@@ -157,10 +139,23 @@ void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const 
     }
 }
 
-void Runner::save(const RotationTask& task, ServiceAction action) const {
+void Runner::save(const RotationTask& task, ServiceAction action, Sight& sight) const {
     bool paused = false;
-    RotationWrites(parts_).run([&](storage::WriteTransaction& tx) { paused = store(tx, task, false); },
-                               std::move(action), soon());
+    StoredSecret after;
+    const bool has_event = !action.name.empty();
+    RotationWrites(parts_).run(
+        [&](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task, sight.secret());
+            // Without an event nothing sealed is changed: where AWSCURRENT was moved a moment ago, the next
+            // look finds it.
+            if (note_origin(locked, *task.version) && has_event) {
+                SecretRepository::update(tx, std::move(locked), {});
+            }
+            paused = store(tx, task, false);
+            after = *tx.locked(task.secret);
+        },
+        std::move(action), soon());
+    sight.remember(std::move(after));
     if (paused) throw RotationLost("rotations are paused");
 }
 
@@ -181,19 +176,22 @@ void Runner::hold(RotationTask& task, const Held& held) const {
     give_back(task);
 }
 
-bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret) const {
+bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret, Sight& sight) const {
     if (const auto held = held_back(secret)) {
         hold(task, *held);
         return false;
     }
     auto begun = task;
+    bool paused = false;
     try {
-        begin(begun, secret);
+        paused = begin(begun, secret, sight);
     } catch (const TurnRefused& refused) {
         hold(task, refused.held());
         return false;
     }
+    // Before it is left for the pause: whoever gives it back gives back what is stored.
     task = std::move(begun);
+    if (paused) throw RotationLost("rotations are paused");
     return true;
 }
 
@@ -209,20 +207,25 @@ void Runner::note_turns(const StoredSecret& secret) const {
         {}, soon());
 }
 
-void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
+bool Runner::begin(RotationTask& task, const StoredSecret& secret, Sight& sight) const {
     const auto now = parts_.clock.now();
     task.started = now;
     task.step = Step::create;
     task.attempt = 0;
     task.last_error.reset();
-    task.failed = false;
-    const auto* left_behind = secrets::holder_of(secret.versions, kPending);
-    const bool adopts = left_behind != nullptr && !secrets::has_label(*left_behind, kCurrent);
+    task.failed = task.told = false;
+    const auto* unfinished = secrets::holder_of(secret.versions, kPending);
+    const bool adopts = unfinished != nullptr && !secrets::has_label(*unfinished, kCurrent);
     // As AWS: a rotation that is not complete is gone on with.
-    task.version = adopts ? left_behind->id : new_token();
+    task.version = adopts ? unfinished->id : new_token();
+    auto started = action_of("RotationStarted", secret, task);
+    task.attempt = 1;
+    task.last_attempt = now;
+    bool paused = false;
+    StoredSecret after;
     RotationWrites(parts_).run(
-        [this, &task, &secret, adopts, now](storage::WriteTransaction& tx) {
-            auto locked = lock_secret(tx, task);
+        [&, this](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task, &secret);
             const auto* pending = secrets::holder_of(locked.versions, kPending);
             const bool there = pending != nullptr && !secrets::has_label(*pending, kCurrent);
             if (!locked.rotation || there != adopts || (there && pending->id != *task.version)) {
@@ -233,26 +236,35 @@ void Runner::begin(RotationTask& task, const StoredSecret& secret) const {
                 if (until) throw TurnRefused(*until, group->name);
             }
             if (!adopts) secrets::add_pending(locked.versions, *task.version, now);
-            if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
+            if (!secrets::prune(locked.versions, now, task.left_behind)) {
+                throw Error("the secret has too many versions");
+            }
             locked.rotation->making = task.version;
             locked.rotation->testing = false;
+            locked.rotation->made_from = secrets::current_version(locked);
             locked.last_changed = now;
             SecretRepository::update(tx, std::move(locked), {});
-            static_cast<void>(store(tx, task, false));
+            paused = store(tx, task, false);
+            after = *tx.locked(task.secret);
         },
-        action_of("RotationStarted", secret, task), soon());
+        std::move(started), soon());
+    sight.remember(std::move(after));
+    return paused;
 }
 
 void Runner::rotate(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
                     const std::atomic<bool>& ended) const {
-    ServiceAction started;
+    std::optional<ServiceAction> started;
+    Sight sight;
     if (!task.version) {
-        if (is_good_for_longer(task, secret, function) || !begin_by_itself(task, secret)) return;
+        if (is_good_for_longer(task, secret, function) || !begin_by_itself(task, secret, sight)) return;
     } else {
+        started.emplace();
+        sight.remember(secret);
         const auto* version = secrets::find_version(secret.versions, *task.version);
         if (version == nullptr ||
             !(secrets::has_label(*version, kPending) || secrets::has_label(*version, kCurrent))) {
-            abandon(task, secret);
+            abandon(task, function);
             return;
         }
         task.step = resumed(task.step, *version);
@@ -260,23 +272,56 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             started = action_of("RotationStarted", secret, task);
             note_turns(secret);
         }
+        ++task.attempt;
+        task.last_attempt = parts_.clock.now();
     }
-    ++task.attempt;
-    task.last_attempt = parts_.clock.now();
-    save(task, std::move(started));
-    const auto* before = secrets::find_version(secret.versions, *task.version);
-    const bool makes_value = task.step == Step::create && (before == nullptr || !before->kind);
+    try {
+        take_steps(task, secret, function, ended, std::move(started), std::move(sight));
+    } catch (const Superseded&) {
+        abandon(task, function);
+    }
+}
+
+void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
+                        const std::atomic<bool>& ended, std::optional<ServiceAction> started,
+                        Sight sight) const {
+    const bool has_target = function.function->target() != Function::Target::none;
+    bool told_before = task.told;
+    // Before setSecret is run, since nobody may be left to note it afterwards.
+    const auto save_step = [&](ServiceAction action) {
+        if (task.step == Step::set) {
+            told_before = task.told;
+            task.told = task.told || has_target;
+        }
+        try {
+            save(task, std::move(action), sight);
+        } catch (const RotationLost&) {
+            if (task.step == Step::set) task.told = told_before;
+            throw;
+        }
+    };
+    if (started) {
+        auto seen = secret;
+        if (started->name.empty() && note_origin(seen, *task.version)) {
+            // From another value than the try before.
+            started = action_of("RotationStarted", secret, task);
+        }
+        save_step(std::move(*started));
+    }
     std::optional<Timestamp> renew_by;
     try {
         while (true) {
-            if (ended) throw RotationLost("the node stops, or was not heard of for too long");
+            if (ended) {
+                if (task.step == Step::set) task.told = told_before;
+                throw RotationLost("the node stops, or was not heard of for too long");
+            }
             const StepContext context{.secret_arn = secret.arn,
                                       .secret_name = secret.name,
                                       .token = task.version->value(),
                                       .deadline = std::chrono::steady_clock::now() + function.timeout,
                                       .ended = &ended,
-                                      .value_is_new = makes_value && task.step == Step::set};
-            StoredValues values(parts_, task, context.deadline, &stops_);
+                                      .value_is_new = sight.made_value && task.step == Step::set};
+            StoredValues values(parts_, task, context.deadline, &stops_, &sight);
             function.function->run(task.step, context, values);
             if (task.step == Step::finish) {
                 if (!function.function->renews()) break;
@@ -285,18 +330,20 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
             }
             const auto done = task.step;
             task.step = following(done);
-            save(task, step_action("RotationStepSucceeded", secret, task, done));
+            save_step(step_action("RotationStepSucceeded", secret, task, done));
         }
     } catch (const RotationLost&) {
         throw;
     } catch (const StepFailed& failed) {
+        if (task.step == Step::set && failed.without_effect()) task.told = told_before;
+        if (secrets::is_superseded(load_secret(parts_, task, soon()))) throw Superseded();
         fail(task, secret, failed.kind(), failed.what());
         return;
     } catch (const IntegrityError& altered) {
         fail(task, secret, StepFailed::Kind::hopeless, altered.what());
         return;
     }
-    complete(task, secret, renew_by);
+    complete(task, secret, renew_by, sight);
 }
 
 bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
@@ -323,128 +370,6 @@ bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
         },
         action_of("RotationRescheduled", secret, task), soon());
     return true;
-}
-
-void Runner::complete(RotationTask& task, const StoredSecret& secret,
-                      std::optional<Timestamp> renew_by) const {
-    const auto now = parts_.clock.now();
-    task.last_error.reset();
-    auto rested = task;
-    rested.failed = false;
-    RotationWrites(parts_).run(
-        [&](storage::WriteTransaction& tx) {
-            auto locked = lock_secret(tx, task);
-            auto* version = secrets::find_version(locked.versions, *task.version);
-            if (version == nullptr || !version->kind)
-                throw RotationLost("the version that the rotation made is gone");
-            const bool is_current = secrets::has_label(*version, kCurrent);
-            if (!is_current && !secrets::has_label(*version, kPending)) {
-                throw RotationLost("AWSPENDING was taken from the version that the rotation made");
-            }
-            if (!locked.rotation || locked.rotation->making != task.version) {
-                throw RotationLost("the rotation was ended by hand");
-            }
-            if (!is_current) secrets::attach_label(locked.versions, *task.version, kCurrent);
-            secrets::detach_label(locked.versions, *task.version, kPending);
-            locked.rotation->making.reset();
-            locked.rotation->last_rotated = locked.last_changed = now;
-            locked.rotation->renew_by = renew_by;
-            secrets::reschedule(*locked.rotation, now);
-            to_rest(rested, secrets::due_of(locked));
-            SecretRepository::update(tx, std::move(locked), {});
-            static_cast<void>(store(tx, rested, true));
-            RotationRepository::add_run(tx, task.secret, run_of(task, "Succeeded", now));
-        },
-        action_of("RotationSucceeded", secret, task), soon());
-    events_.succeeded(task.name);
-    if (events_.rotated && secret.rotation) events_.rotated(secret.arn, secret.rotation->function);
-}
-
-void Runner::abandon(RotationTask& task, const StoredSecret& secret) const {
-    const auto now = parts_.clock.now();
-    const auto action = action_of("RotationAbandoned", secret, task);
-    task.last_error = "AWSPENDING was taken from the version that the rotation made";
-    const auto run = run_of(task, "Abandoned", now);
-    auto rested = task;
-    to_rest(rested, secrets::due_of(secret));
-    RotationWrites(parts_).run(
-        [&](storage::WriteTransaction& tx) {
-            auto locked = lock_secret(tx, task);
-            if (locked.rotation && locked.rotation->making == task.version) locked.rotation->making.reset();
-            SecretRepository::update(tx, std::move(locked), {});
-            static_cast<void>(store(tx, rested, true));
-            RotationRepository::add_run(tx, task.secret, run);
-        },
-        action, soon());
-    events_.left(task.name, *task.last_error);
-}
-
-bool Runner::renews(const StoredSecret& secret) const {
-    const auto* function = functions_.find(secret.rotation->function);
-    return function != nullptr && function->function->renews();
-}
-
-void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Kind kind,
-                  const std::string& message) const {
-    const auto now = parts_.clock.now();
-    const auto step = task.step;
-    task.last_error = shortened(message);
-    const bool hopeless = kind == StepFailed::Kind::hopeless || kind == StepFailed::Kind::unknown;
-    const bool exhausted = task.attempt >= retry_.attempts;
-    // The target may have the new value already: then AWSCURRENT may not log in before this is gone on with.
-    const bool may_be_there = step != Step::create;
-    const bool final = hopeless || exhausted;
-    const bool newly = final && !task.failed;
-    // Behind setSecret the target has it.
-    const bool is_there = step == Step::test || step == Step::finish;
-    auto action = step_action(newly ? "RotationFailed" : "RotationStepFailed", secret, task, step);
-    action.details["Message"] = *task.last_error;
-    auto after = task;
-    after.failed = task.failed || final;
-    // Where no rotation has succeeded yet, there is no value that says when it ends.
-    const bool has_no_end = secret.rotation && !secret.rotation->renew_by && renews(secret);
-    if ((hopeless && !is_there) || (exhausted && !may_be_there)) {
-        auto planned = secret;
-        if (has_no_end) planned.rotation->renew_by = now;
-        after.attempt = 0;
-        after.due = due_later(std::move(planned), now, retry_.longest);
-    } else {
-        after.due = now + (hopeless ? retry_.longest : retry_.after(task.attempt));
-    }
-    const bool another_value = kind == StepFailed::Kind::value_refused;
-    if (another_value) {
-        after.version = new_token();
-        after.step = Step::create;
-    }
-    RotationWrites(parts_).run(
-        [&](storage::WriteTransaction& tx) {
-            if (has_no_end && !another_value) {
-                auto locked = lock_secret(tx, task);
-                if (locked.rotation && !locked.rotation->renew_by) {
-                    locked.rotation->renew_by = now;
-                    SecretRepository::update(tx, std::move(locked), {});
-                }
-            }
-            if (another_value) {
-                auto locked = lock_secret(tx, task);
-                const auto* version = secrets::find_version(locked.versions, *task.version);
-                if (version == nullptr || !secrets::has_label(*version, kPending)) {
-                    throw RotationLost("AWSPENDING was taken from the version that the rotation made");
-                }
-                secrets::add_pending(locked.versions, *after.version, now);
-                if (!secrets::prune(locked.versions, now)) throw Error("the secret has too many versions");
-                if (locked.rotation) {
-                    locked.rotation->making = after.version;
-                    if (has_no_end) locked.rotation->renew_by = now;
-                }
-                locked.last_changed = now;
-                SecretRepository::update(tx, std::move(locked), {});
-            }
-            static_cast<void>(store(tx, after, true));
-            if (newly) RotationRepository::add_run(tx, task.secret, run_of(task, "Failed", now));
-        },
-        std::move(action), soon());
-    events_.failed(task.name, step, *task.last_error, final);
 }
 
 void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
@@ -496,6 +421,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             to_rest(rested, secrets::due_of(locked));
             SecretRepository::update(tx, std::move(locked), {});
             static_cast<void>(store(tx, rested, true));
+            if (!problem) RotationRepository::clear_left_behind(tx, task.secret);
         },
         std::move(action), soon());
     if (problem) {

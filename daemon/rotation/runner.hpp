@@ -59,6 +59,11 @@ private:
     void carry_on(storage::RotationTask& task, const std::atomic<bool>& ended) const;
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
+    /// From where `task`, which has a version, stands. `started` is the event of this try; nothing where
+    /// begin() has stored the try already. Throws Superseded.
+    void take_steps(storage::RotationTask& task, const storage::StoredSecret& secret,
+                    const FunctionEntry& function, const std::atomic<bool>& ended,
+                    std::optional<secrets::ServiceAction> started, Sight sight) const;
     /// Whether only its value's end made it due, and the value that is AWSCURRENT now is good for longer:
     /// then it is laid aside until that has to be renewed.
     [[nodiscard]] bool is_good_for_longer(storage::RotationTask& task, const storage::StoredSecret& secret,
@@ -69,23 +74,28 @@ private:
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
     /// Lays it aside until then.
     void hold(storage::RotationTask& task, const Held& held) const;
-    /// begin(), unless something holds it back: then it is laid aside, and the answer is false.
-    [[nodiscard]] bool begin_by_itself(storage::RotationTask& task,
-                                       const storage::StoredSecret& secret) const;
+    /// begin(), unless something holds it back: then it is laid aside, and the answer is false. Throws
+    /// RotationLost; with `task` as it is stored, where it was begun and rotations are paused.
+    [[nodiscard]] bool begin_by_itself(storage::RotationTask& task, const storage::StoredSecret& secret,
+                                       Sight& sight) const;
     /// One that was asked for by hand does not wait, and counts for its groups.
     void note_turns(const storage::StoredSecret& secret) const;
-    void begin(storage::RotationTask& task, const storage::StoredSecret& secret) const;
+    /// With its first try, so that this needs no transaction of its own. True when rotations are paused: it
+    /// is begun, and no step may be. Throws RotationLost and TurnRefused, and then nothing is begun.
+    [[nodiscard]] bool begin(storage::RotationTask& task, const storage::StoredSecret& secret,
+                             Sight& sight) const;
     /// `renew_by` is the new value's.
     void complete(storage::RotationTask& task, const storage::StoredSecret& secret,
-                  std::optional<Timestamp> renew_by) const;
-    void abandon(storage::RotationTask& task, const storage::StoredSecret& secret) const;
+                  std::optional<Timestamp> renew_by, const Sight& sight) const;
+    /// Since AWSCURRENT or AWSPENDING were moved by others.
+    void abandon(storage::RotationTask& task, const FunctionEntry& function) const;
     /// Whether the values of the function of `secret`, which has a rotation, end.
     [[nodiscard]] bool renews(const storage::StoredSecret& secret) const;
     void fail(storage::RotationTask& task, const storage::StoredSecret& secret, StepFailed::Kind kind,
               const std::string& message) const;
-    /// Stores how far it is. Throws RotationLost when somebody else has it, or rotations
-    /// are paused.
-    void save(const storage::RotationTask& task, secrets::ServiceAction action = {}) const;
+    /// Stores how far it is, and has `sight` remember the secret. Throws Superseded, and RotationLost when
+    /// somebody else has it, or rotations are paused.
+    void save(const storage::RotationTask& task, secrets::ServiceAction action, Sight& sight) const;
     /// Others may take it, as it is; nothing when somebody has.
     void give_back(const storage::RotationTask& task) const;
     /// The same for something that went wrong within Coffer: not before a while.

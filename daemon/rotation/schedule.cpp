@@ -269,7 +269,12 @@ Schedule Schedule::parse(const ScheduleText& text) {
         schedule.kind_ = EveryDays{*text.automatically_after_days};
         return schedule;
     }
-    if (!text.expression) refuse("must have AutomaticallyAfterDays or ScheduleExpression");
+    if (!text.expression) {
+        throw ScheduleError(text.duration
+                                ? "RotationRules.Duration is the length of a window: RotationRules must have "
+                                  "AutomaticallyAfterDays or ScheduleExpression as well."
+                                : "RotationRules must have AutomaticallyAfterDays or ScheduleExpression.");
+    }
     if (const auto rate = argument_of(*text.expression, "rate")) {
         bool in_days = false;
         const auto number = parse_rate(*rate, in_days);

@@ -17,12 +17,14 @@ namespace coffer::rotation {
 /// Move-only. Used by one thread at a time.
 class SecretFields {
 public:
-    /// Throws StepFailed (hopeless) when `value` is no JSON object of at most 65,536 bytes. `to_come` is how
-    /// many bytes of texts will be set.
-    [[nodiscard]] static SecretFields parse(const crypto::SecretBytes& value, std::size_t to_come = 0);
+    /// Throws StepFailed (hopeless) when `value` is no JSON object of at most 65,536 bytes.
+    [[nodiscard]] static SecretFields parse(const crypto::SecretBytes& value);
 
-    /// A text; nothing when there is none of that name. Refers to this object. Throws StepFailed when it is
-    /// there and is neither a text nor a whole number.
+    // All of these throw StepFailed (hopeless) that names the field when it comes twice, however its name is
+    // escaped. What nobody asks for may.
+
+    /// A text, or a whole number as it is written; nothing when there is none of that name. Refers to this
+    /// object, until that field is set. Throws StepFailed when it is there and is anything else.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
     /// The same at a JSON pointer (RFC 6901), such as "/keys/0/id".
     [[nodiscard]] std::optional<std::string_view> find_at(std::string_view pointer) const;
@@ -34,9 +36,10 @@ public:
     /// A port: 1 to 65,535, as a number or a text. `otherwise` when absent.
     [[nodiscard]] std::uint16_t port(std::uint16_t otherwise) const;
 
-    /// Sets a text field, in its place where it is there.
+    /// Sets a text field: in its place where it is there, else behind the others.
     void set(std::string_view name, std::string_view value);
-    /// The object as JSON.
+    /// The object as JSON: but for what was set, the bytes that it was made of. A number stays as it was
+    /// written, which is more than many programs make of it, and so does what nobody here understands.
     [[nodiscard]] crypto::SecretBytes text() const;
 
     /// Calls `visit` with each text and each whole number of four digits or more in a value that is JSON, at

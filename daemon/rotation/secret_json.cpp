@@ -25,12 +25,17 @@ void SecretJson::put(std::string_view text) {
 /// RFC 8259, section 7.
 void SecretJson::put_quoted(std::string_view text) {
     static constexpr std::string_view kDigits = "0123456789abcdef";
+    static constexpr std::string_view kControls = "\b\f\n\r\t";
+    static constexpr std::string_view kLetters = "bfnrt";
     put("\"");
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {
             put("\\");
             put({&c, 1});
+        } else if (const auto found = kControls.find(c); found != std::string_view::npos) {
+            put("\\");
+            put(kLetters.substr(found, 1));
         } else if (byte < 0x20) {
             const std::string escaped{'\\', 'u', '0', '0', kDigits[byte >> 4U], kDigits[byte & 15U]};
             put(escaped);
@@ -83,6 +88,16 @@ SecretJson& SecretJson::value(std::string_view name, const SecretBytes& bytes) {
         EVP_EncodeBlock(encoded.writable().data(), bytes.view().data(), static_cast<int>(bytes.size()));
     encoded.truncate(static_cast<std::size_t>(size));
     return member(std::string(name) + "Binary", encoded.text());
+}
+
+SecretJson& SecretJson::as_written(std::string_view json) {
+    put(json);
+    return *this;
+}
+
+SecretJson& SecretJson::text(std::string_view text) {
+    put_quoted(text);
+    return *this;
 }
 
 SecretBytes SecretJson::take() {

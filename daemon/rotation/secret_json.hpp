@@ -1,5 +1,5 @@
 #pragma once
-// JSON that a program reads on its standard input, with secret values in it: written in memory that is wiped.
+// JSON with secret values in it, written in memory that is wiped.
 
 #include <cstddef>
 #include <string_view>
@@ -19,6 +19,10 @@ public:
     /// A text where the bytes are UTF-8; otherwise base 64 (RFC 4648, section 4), under the name with
     /// "Binary" behind it.
     SecretJson& value(std::string_view name, const crypto::SecretBytes& bytes);
+    /// JSON that is written already; and a text.
+    SecretJson& as_written(std::string_view json);
+    SecretJson& text(std::string_view text);
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] crypto::SecretBytes take();
 
 private:

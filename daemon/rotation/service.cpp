@@ -1,9 +1,15 @@
 #include "daemon/rotation/service.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "daemon/audit/utc_time.hpp"
 #include "daemon/base/await.hpp"
+#include "daemon/rotation/acknowledgement.hpp"
+#include "daemon/rotation/give_up.hpp"
+#include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/named_secret.hpp"
@@ -61,12 +67,21 @@ v1::Rotation message_of(const StoredSecret& secret, const std::optional<Rotation
         message.set_attempt(task->attempt);
         message.set_version_id(task->version->value());
     }
+    if (!task->version) {
+        const auto* pending = secrets::holder_of(secret.versions, secrets::kPending);
+        if (pending != nullptr && !secrets::has_label(*pending, secrets::kCurrent)) {
+            message.set_version_id(pending->id.value());
+        }
+    }
     if (task->last_error) message.set_last_error(*task->last_error);
     if (task->last_attempt) message.set_last_attempt_date(task->last_attempt->seconds());
     if (task->due && secret.rotation && secret.rotation->enabled) {
         message.set_next_attempt_date(task->due->seconds());
     }
     if (task->node) message.set_node(*task->node);
+    for (const auto& version : left_behind_of(secret, *task)) {
+        message.add_left_behind_version_ids(version.value());
+    }
     return message;
 }
 
@@ -102,6 +117,18 @@ void add_check(v1::CheckRotationResponse& response, const Check& check) {
     if (check.outcome == Check::Outcome::failed) response.set_ready(false);
 }
 
+/// What the configuration's blackouts do to the rotation in `window`; nothing where they leave it alone.
+std::optional<Check> blackout_check(const Restraints& restraints, const std::string& secret,
+                                    const Window& window) {
+    const auto held = restraints.blackout(secret, window.opens);
+    if (!held) return std::nullopt;
+    const bool whole = held->until >= window.closes;
+    return Check{"blackout", Check::Outcome::skipped,
+                 fmt::format("the window of {} is {} {}: it rotates after {} instead",
+                             audit::utc_seconds(window.opens), whole ? "wholly" : "for a part", held->why,
+                             audit::utc_seconds(held->until))};
+}
+
 /// A page of rotations, with their secrets.
 struct RotationPage {
     std::vector<std::pair<StoredSecret, RotationTask>> rows;
@@ -128,60 +155,6 @@ RotationPage load_page(storage::ReadTransaction& tx, const std::string& after, s
     return page;
 }
 
-/// A rotation that is under way, given up: what the secret and its task are afterwards.
-void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, Timestamp now) {
-    auto locked = SecretRepository::lock(tx, seen.name);
-    if (!locked || locked->id != seen.id) throw secrets::secret_not_found();
-    const auto task = RotationRepository::find(tx, seen.id);
-    const bool under_way = locked->rotation && locked->rotation->making;
-    const auto* pending = secrets::holder_of(locked->versions, secrets::kPending);
-    const bool incomplete = pending != nullptr && !secrets::has_label(*pending, secrets::kCurrent);
-    if (!incomplete && !under_way) {
-        throw secrets::invalid_request(
-            "No rotation of this secret is under way, so there is nothing to give up.");
-    }
-    if (task && task->node) {
-        throw secrets::invalid_request(
-            "The rotation of this secret is running now: 'coffer rotation pause' stops it before its next "
-            "step.");
-    }
-    if (task && under_way && locked->rotation->enabled && task->step != storage::RotationStep::create &&
-        pending != nullptr && pending->kind) {
-        throw secrets::invalid_request(
-            "The target may have the new value already, and then it is the only one that works: 'coffer "
-            "rotation retry' goes on "
-            "with it. To give it up all the same, set the target to the value of AWSCURRENT, turn rotation "
-            "off with "
-            "CancelRotateSecret, and try again.");
-    }
-    if (task && under_way) {
-        RotationRepository::add_run(tx, seen.id,
-                                    {.version = *locked->rotation->making,
-                                     .started = task->started.value_or(now),
-                                     .ended = now,
-                                     .outcome = "Abandoned",
-                                     .step = task->step,
-                                     .attempts = task->attempt,
-                                     .message = task->last_error});
-    }
-    if (incomplete) {
-        const auto version = pending->id;
-        secrets::detach_label(locked->versions, version, secrets::kPending);
-        // Without a value it is of no use to anybody.
-        std::erase_if(locked->versions, [&version](const auto& v) { return v.id == version && !v.kind; });
-        locked->last_changed = now;
-    }
-    RotationTask rested{.secret = seen.id, .name = seen.name};
-    if (locked->rotation) {
-        locked->rotation->making.reset();
-        locked->rotation->testing = false;
-        secrets::reschedule(*locked->rotation, now);
-    }
-    rested.due = secrets::due_of(*locked);
-    SecretRepository::update(tx, std::move(*locked), {});
-    RotationRepository::begin(tx, rested, now);
-}
-
 }  // namespace
 
 RotationService::~RotationService() {
@@ -196,6 +169,7 @@ bool RotationService::has(v1::Request::OperationCase operation) const noexcept {
         case v1::Request::kGetRotation:
         case v1::Request::kRetryRotation:
         case v1::Request::kAbandonRotation:
+        case v1::Request::kAcknowledgeRotation:
         case v1::Request::kPauseRotations:
         case v1::Request::kResumeRotations:
         case v1::Request::kCheckRotation:
@@ -219,6 +193,7 @@ awaitable<void> RotationService::perform(Call call, std::shared_ptr<const v1::Re
         COFFER_ROTATION_OPERATION(kGetRotation, get_rotation)
         COFFER_ROTATION_OPERATION(kRetryRotation, retry_rotation)
         COFFER_ROTATION_OPERATION(kAbandonRotation, abandon_rotation)
+        COFFER_ROTATION_OPERATION(kAcknowledgeRotation, acknowledge_rotation)
         COFFER_ROTATION_OPERATION(kPauseRotations, pause_rotations)
         COFFER_ROTATION_OPERATION(kResumeRotations, resume_rotations)
         COFFER_ROTATION_OPERATION(kCheckRotation, check_rotation)
@@ -376,12 +351,27 @@ awaitable<v1::AbandonRotationResponse> RotationService::abandon_rotation(Call ca
                                                                          v1::AbandonRotationRequest request) {
     const auto secret = co_await require_rotating(call, request.secret_id(), Action::coffer_abandon_rotation);
     UniqueFunction<bool(storage::WriteTransaction&)> job =
-        [seen = secret, now = parts_.clock.now()](storage::WriteTransaction& tx) {
-            give_up(tx, *seen, now);
+        [seen = secret, tells = workers_.tells_target(secret->rotation->function),
+         now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            give_up(tx, *seen, tells, now);
             return true;
         };
     static_cast<void>(co_await write<bool>(call, std::move(job)));
     v1::AbandonRotationResponse response;
+    *response.mutable_rotation() = co_await rotation_of(call, secret);
+    co_return response;
+}
+
+awaitable<v1::AcknowledgeRotationResponse> RotationService::acknowledge_rotation(
+    Call call, v1::AcknowledgeRotationRequest request) {
+    const auto secret =
+        co_await require_rotating(call, request.secret_id(), Action::coffer_acknowledge_rotation);
+    UniqueFunction<bool(storage::WriteTransaction&)> job = [seen = secret](storage::WriteTransaction& tx) {
+        acknowledge(tx, *seen);
+        return true;
+    };
+    static_cast<void>(co_await write<bool>(call, std::move(job)));
+    v1::AcknowledgeRotationResponse response;
     *response.mutable_rotation() = co_await rotation_of(call, secret);
     co_return response;
 }
@@ -440,12 +430,17 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
             shown = secrets::with_rules(std::move(shown), request.rotation_rules());
         auto base = parts_.clock.now();
         if (const auto schedule = secrets::schedule_of(shown)) {
+            std::vector<Check> held_back;
             for (int i = 0; i < kWindowsShown; ++i) {
                 const auto window = schedule->next(base);
                 response.add_next_windows(window.opens.seconds());
+                if (auto held = blackout_check(workers_.restraints(), secret.name, window)) {
+                    held_back.push_back(std::move(*held));
+                }
                 base = window.opens;
             }
             add_check(response, {"schedule", Check::Outcome::passed, "it can be kept"});
+            for (const auto& held : held_back) add_check(response, held);
         } else {
             add_check(response,
                       {"schedule", Check::Outcome::skipped, "there is none: it rotates by hand alone"});
@@ -480,7 +475,8 @@ awaitable<v1::CheckRotationResponse> RotationService::check_rotation(Call call,
                                                                      v1::CheckRotationRequest request) {
     secrets::Facts facts;
     if (request.has_rotation_lambda_arn()) {
-        facts.add(access::Key::sm_rotation_lambda_arn, request.rotation_lambda_arn());
+        facts.add(access::Key::sm_rotation_lambda_arn,
+                  std::string(workers_.functions().own_arn(request.rotation_lambda_arn())));
     }
     const auto secret =
         co_await require_secret(call, request.secret_id(), Action::coffer_check_rotation, facts);

@@ -45,6 +45,8 @@ private:
     Awaitable<v1::RetryRotationResponse> retry_rotation(secrets::Call call, v1::RetryRotationRequest request);
     Awaitable<v1::AbandonRotationResponse> abandon_rotation(secrets::Call call,
                                                             v1::AbandonRotationRequest request);
+    Awaitable<v1::AcknowledgeRotationResponse> acknowledge_rotation(secrets::Call call,
+                                                                    v1::AcknowledgeRotationRequest request);
     Awaitable<v1::PauseRotationsResponse> pause_rotations(secrets::Call call,
                                                           v1::PauseRotationsRequest request);
     Awaitable<v1::ResumeRotationsResponse> resume_rotations(secrets::Call call,

@@ -73,18 +73,26 @@ void write_keys(SshSession& session, const AuthorizedKeys& read, const std::stri
 
 std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
     const auto host_key = fields.find("host_key");
-    return SshSession::log_in({.host = plain_host(fields),
-                               .port = fields.port(kSshPort),
-                               .user = std::string(fields.require("username")),
-                               .private_key = fields.require("private_key"),
-                               .host_key = std::string(host_key.value_or(""))},
-                              deadline);
+    try {
+        return SshSession::log_in({.host = plain_host(fields),
+                                   .port = fields.port(kSshPort),
+                                   .user = std::string(require_name(fields, "username")),
+                                   .private_key = fields.require("private_key"),
+                                   .host_key = std::string(host_key.value_or(""))},
+                                  deadline);
+    } catch (const StepFailed& failed) {
+        // No session is begun after the first change.
+        throw failed.before_any_effect();
+    }
 }
 
 /// The line of AWSCURRENT's key in the file. Throws StepFailed (hopeless) when the field is none.
 std::string public_key_of(const SecretFields& fields) {
     std::string line(fields.require("public_key"));
-    if (key_of_line(line).empty() || line.find('\n') != std::string::npos) {
+    // It becomes a line of a file: whole, or not at all.
+    const bool is_one_line =
+        std::ranges::none_of(line, [](char c) { return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f'; });
+    if (key_of_line(line).empty() || !is_one_line) {
         throw StepFailed(
             Kind::hopeless,
             "the secret's field \"public_key\" is no line such as \"ssh-ed25519 AAAA... COMMENT\"");
@@ -96,7 +104,38 @@ void require_same_account(const SecretFields& current, const SecretFields& other
     require_same_server(current, other, kSshPort, what);
     if (std::string(current.require("username")) == other.require("username")) return;
     throw StepFailed(Kind::hopeless,
-                     std::string(what) + " names another user than AWSCURRENT; nothing was done");
+                     std::string(what) + " names another user than AWSCURRENT; nothing was done")
+        .before_any_effect();
+}
+
+struct EarlierLogin {
+    SshSession session;
+    SecretFields fields;
+};
+
+/// With AWSPREVIOUS's key (a label that was moved back by hand), or one that a rotation left behind, into the
+/// account of `current`.
+std::optional<EarlierLogin> log_in_as_before(SecretValues& values, const SecretFields& current,
+                                             Deadline deadline) {
+    if (const auto value = values.previous()) {
+        auto previous = SecretFields::parse(*value);
+        require_same_account(current, previous, "AWSPREVIOUS");
+        if (auto session = log_in(previous, deadline)) {
+            return EarlierLogin{std::move(*session), std::move(previous)};
+        }
+    }
+    auto left = logins_as(require_name(current, "username"), values.left_behind(),
+                          [&current](const SecretFields& login) {
+                              require_same_account(current, login, "a version that was left behind");
+                          });
+    for (auto& login : left) {
+        // The host's key may have changed since.
+        login.set("host_key", current.find("host_key").value_or(""));
+        if (auto session = log_in(login, deadline)) {
+            return EarlierLogin{std::move(*session), std::move(login)};
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -105,7 +144,7 @@ crypto::SecretBytes SshFunction::make(const StepContext& context, SecretValues& 
                                       const crypto::SecretBytes& current) {
     auto fields = SecretFields::parse(current);
     static_cast<void>(plain_host(fields));
-    static_cast<void>(fields.require("username"));
+    static_cast<void>(require_name(fields, "username"));
     static_cast<void>(fields.require("private_key"));
     static_cast<void>(public_key_of(fields));
     static_cast<void>(pinned_fingerprint(fields.find("host_key").value_or("")));
@@ -119,35 +158,32 @@ crypto::SecretBytes SshFunction::make(const StepContext& context, SecretValues& 
 
 void SshFunction::set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) {
     const auto to = SecretFields::parse(pending);
-    auto login = SecretFields::parse(values.current());
-    require_same_account(login, to, "the pending version");
+    const auto current = SecretFields::parse(values.current());
+    require_same_account(current, to, "the pending version");
     // A try whose end was not seen may have set it.
     if (!context.value_is_new && log_in(to, context.deadline)) return;
-    auto session = log_in(login, context.deadline);
-    if (!session) {
-        // A label that was moved back by hand.
-        if (const auto value = values.previous()) {
-            auto previous = SecretFields::parse(*value);
-            require_same_account(login, previous, "AWSPREVIOUS");
-            session = log_in(previous, context.deadline);
-            login = std::move(previous);
-        }
-    }
-    if (!session) {
+    auto session = log_in(current, context.deadline);
+    std::optional<EarlierLogin> earlier;
+    if (!session) earlier = log_in_as_before(values, current, context.deadline);
+    if (!session && !earlier) {
         throw StepFailed(Kind::retry,
                          "the SSH server refuses the keys of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add the "
                          "public_key of AWSCURRENT to the account's ~/.ssh/authorized_keys by hand, then "
-                         "'coffer rotation retry'");
+                         "'coffer rotation retry'")
+            .before_any_effect();
     }
-    const auto keys = read_keys(*session);
-    const auto changed = with_key(keys.text, public_key_of(to), public_key_of(login));
+    auto& account = session ? *session : earlier->session;
+    const auto keys = read_keys(account);
+    const auto line = public_key_of(session ? current : earlier->fields);
+    const auto changed = with_key(keys.text, public_key_of(to), line);
     if (!changed) {
         throw StepFailed(
             Kind::hopeless,
             "the key that logs in is not in the account's ~/.ssh/authorized_keys, so that another "
-            "key there may not count; nothing was done");
+            "key there may not count; nothing was done")
+            .before_any_effect();
     }
-    if (*changed != keys.text) write_keys(*session, keys, *changed);
+    if (*changed != keys.text) write_keys(account, keys, *changed);
 }
 
 void SshFunction::test(const StepContext& context, const crypto::SecretBytes& value) {

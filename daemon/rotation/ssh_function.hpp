@@ -15,6 +15,7 @@ namespace coffer::rotation {
 class SshFunction final : public ValueFunction {
 public:
     [[nodiscard]] std::string_view kind() const noexcept override { return "ssh"; }
+    [[nodiscard]] bool tries_left_behind() const noexcept override { return true; }
     [[nodiscard]] std::vector<Check> check(const StepContext& context, SecretValues& values) override;
 
 protected:

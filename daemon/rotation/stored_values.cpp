@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/audit/digest.hpp"
+#include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/open_version.hpp"
 #include "daemon/secrets/payloads.hpp"
@@ -33,6 +34,12 @@ constexpr std::chrono::milliseconds kLongestPause{2'000};
 constexpr std::chrono::seconds kLastPatience{20};
 constexpr std::chrono::seconds kLeastPatience{5};
 
+/// The secret got another master key than the one that its new value was sealed under.
+class KeyReplaced : public Error {
+public:
+    KeyReplaced() : Error("the secret has another master key by now") {}
+};
+
 std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::string& name,
                                         Deadline deadline) {
     return storage::read_and_wait(
@@ -53,10 +60,28 @@ StoredSecret load_secret(const RotationParts& parts, const storage::RotationTask
     return std::move(*secret);
 }
 
-StoredSecret lock_secret(storage::WriteTransaction& tx, const storage::RotationTask& task) {
-    auto secret = SecretRepository::lock(tx, task.name);
+StoredSecret lock_secret(storage::WriteTransaction& tx, const storage::RotationTask& task,
+                         const StoredSecret* known) {
+    auto secret = SecretRepository::lock(tx, task.name, known);
     if (!secret || secret->id != task.secret) throw RotationLost("the secret is gone");
     return std::move(*secret);
+}
+
+const SecretBytes* Sight::value(storage::SecretId secret, const VersionId& version) const {
+    const auto found = std::ranges::find_if(
+        values_, [&](const Opened& each) { return each.secret == secret && each.version == version; });
+    return found == values_.end() ? nullptr : &found->value;
+}
+
+void Sight::remember(storage::SecretId secret, VersionId version, const SecretBytes& value) {
+    values_.push_back({secret, std::move(version), value.clone()});
+}
+
+StoredSecret StoredValues::seen(bool has_value, Deadline deadline) const {
+    const auto* secret = sight_ == nullptr ? nullptr : sight_->secret();
+    const auto* made = secret == nullptr ? nullptr : secrets::find_version(secret->versions, *task_.version);
+    if (made != nullptr && made->kind.has_value() == has_value) return *secret;
+    return load_secret(parts_, task_, deadline);
 }
 
 Deadline StoredValues::patience() const {
@@ -64,8 +89,13 @@ Deadline StoredValues::patience() const {
 }
 
 std::optional<SecretBytes> StoredValues::open(const StoredSecret& secret, const StoredVersion& version) {
-    return secrets::open_version(parts_.hsm, parts_.database, secret, version,
-                                 {Priority::rotation, patience()});
+    if (const auto* known = sight_ == nullptr ? nullptr : sight_->value(secret.id, version.id)) {
+        return known->clone();
+    }
+    auto value =
+        secrets::open_version(parts_.hsm, parts_.database, secret, version, {Priority::rotation, patience()});
+    if (value && sight_ != nullptr) sight_->remember(secret.id, version.id, *value);
+    return value;
 }
 
 std::optional<SecretBytes> StoredValues::labelled(const std::string& name, std::string_view label) {
@@ -77,13 +107,22 @@ std::optional<SecretBytes> StoredValues::labelled(const std::string& name, std::
 }
 
 SecretBytes StoredValues::current() {
-    auto value = labelled(task_.name, secrets::kCurrent);
+    // Once there is a value for the target, what is AWSCURRENT is looked at anew.
+    const auto secret = seen(false, patience());
+    const auto* version = secrets::holder_of(secret.versions, secrets::kCurrent);
+    if (task_.version && secret.rotation && secret.rotation->making == task_.version &&
+        secrets::is_superseded(secret)) {
+        throw Superseded();
+    }
+    auto value = version == nullptr || secret.deleted ? std::nullopt : open(secret, *version);
     if (!value) throw RotationLost("the secret has no AWSCURRENT value any more");
+    given_ = version->id;
     return std::move(*value);
 }
 
 std::optional<SecretBytes> StoredValues::pending() {
-    const auto secret = load_secret(parts_, task_, patience());
+    // Others may give the version its value, and nobody takes it away or changes it.
+    const auto secret = seen(true, patience());
     const auto* version = secrets::find_version(secret.versions, *task_.version);
     if (version == nullptr) throw RotationLost("the version that the rotation makes is gone");
     return open(secret, *version);
@@ -91,6 +130,22 @@ std::optional<SecretBytes> StoredValues::pending() {
 
 std::optional<SecretBytes> StoredValues::previous() {
     return labelled(task_.name, secrets::kPrevious);
+}
+
+std::vector<SecretBytes> StoredValues::left_behind() {
+    const auto secret = load_secret(parts_, task_, patience());
+    auto task = task_;
+    task.left_behind = storage::read_and_wait(parts_.database, {Priority::rotation, patience()},
+                                              [id = task_.secret](storage::ReadTransaction& tx) {
+                                                  return storage::RotationRepository::left_behind(tx, id);
+                                              });
+    std::vector<SecretBytes> values;
+    for (const auto& id : left_behind_of(secret, task)) {
+        const auto* version = secrets::find_version(secret.versions, id);
+        if (secrets::has_label(*version, secrets::kPrevious)) continue;
+        if (auto value = open(secret, *version)) values.push_back(std::move(*value));
+    }
+    return values;
 }
 
 bool StoredValues::new_is_current() {
@@ -114,7 +169,16 @@ void StoredValues::put_pending(SecretBytes value) {
 }
 
 void StoredValues::store(SecretBytes value, Deadline deadline, bool cannot_be_repeated) {
-    const auto secret = load_secret(parts_, task_, deadline);
+    // What was seen may be as old as createSecret is long, and UpdateSecret replaces the key of the values
+    // that are there.
+    auto secret = seen(false, deadline);
+    while (!store_under_key_of(secret, value.clone(), deadline, cannot_be_repeated)) {
+        secret = load_secret(parts_, task_, deadline);
+    }
+}
+
+bool StoredValues::store_under_key_of(const StoredSecret& secret, SecretBytes value, Deadline deadline,
+                                      bool cannot_be_repeated) try {
     const auto* current = secrets::holder_of(secret.versions, secrets::kCurrent);
     const auto kind = current != nullptr && current->kind ? *current->kind : storage::ValueKind::string;
     crypto::PayloadIdentity identity{secret.arn, task_.version->value(), secrets::to_payload_kind(kind)};
@@ -124,25 +188,38 @@ void StoredValues::store(SecretBytes value, Deadline deadline, bool cannot_be_re
                                    std::move(done));
     });
     const auto payload = secrets::to_stored(std::move(sealed));
+    StoredSecret after;
+    bool made = false;
     RotationWrites(parts_).run(
-        [this, payload, kind, cannot_be_repeated, now = parts_.clock.now()](storage::WriteTransaction& tx) {
-            auto locked = lock_secret(tx, task_);
+        [&, this, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            made = false;
+            auto locked = lock_secret(tx, task_, &secret);
             auto* version = secrets::find_version(locked.versions, *task_.version);
             if (version == nullptr ||
                 (!cannot_be_repeated && !secrets::has_label(*version, secrets::kPending))) {
                 throw RotationLost("AWSPENDING was taken from the version that the rotation makes");
             }
             if (version->kind) return;  // a transaction whose outcome was not learned
+            if (locked.kms_key_id != secret.kms_key_id) throw KeyReplaced();
             version->kind = kind;
             version->master_key = payload.master_key;
             locked.last_changed = now;
             SecretRepository::update(tx, std::move(locked), {{*task_.version, payload}});
+            after = *tx.locked(task_.secret);
+            made = true;
         },
         {"RotationValueStored",
          "rotation worker",
          {secret.arn},
          {{"SecretId", secret.arn}, {"ClientRequestToken", task_.version->value()}}},
         deadline);
+    if (sight_ != nullptr && made) {
+        sight_->made_value = true;
+        sight_->remember(std::move(after));
+    }
+    return true;
+} catch (const KeyReplaced&) {
+    return false;
 }
 
 // ---- values that are got in exchange --------------------------------------------------------------------
@@ -163,6 +240,8 @@ void StoredValues::begin_exchange() {
     const auto secret = load_secret(parts_, task_, patience());
     auto current = secrets::current_version(secret);
     if (!current) throw RotationLost("the secret has no AWSCURRENT value any more");
+    // The value that is about to be sent is the one of before, and what is noted would be another.
+    if (given_ && given_ != current) throw Superseded();
     if (task_.spent == current) {
         throw StepFailed(
             StepFailed::Kind::unknown,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "crypto/hsm.hpp"
 #include "daemon/rotation/function.hpp"
@@ -42,17 +43,47 @@ private:
     const RotationParts& parts_;
 };
 
+/// What a try of a rotation has seen so far, so that it does not read and open the same for each step again.
+/// Used by one thread. What is read from here decides nothing: the transaction of each step looks at the rows
+/// themselves.
+class Sight {
+public:
+    /// The secret as the try's last transaction has left it; null before one has.
+    [[nodiscard]] const storage::StoredSecret* secret() const noexcept {
+        return secret_ ? &*secret_ : nullptr;
+    }
+    void remember(storage::StoredSecret secret) { secret_ = std::move(secret); }
+    /// A value that was opened, in locked memory. Values of versions never change. Null when it was not. Of
+    /// which secret, since their ids are the callers' ClientRequestTokens: two secrets may have the same.
+    [[nodiscard]] const crypto::SecretBytes* value(storage::SecretId secret,
+                                                   const storage::VersionId& version) const;
+    void remember(storage::SecretId secret, storage::VersionId version, const crypto::SecretBytes& value);
+
+    /// Whether this try has made the value of the new version: the target cannot have it from another one.
+    bool made_value = false;
+
+private:
+    std::optional<storage::StoredSecret> secret_;
+    struct Opened {
+        storage::SecretId secret;
+        storage::VersionId version;
+        crypto::SecretBytes value;
+    };
+    std::vector<Opened> values_;
+};
+
 class StoredValues final : public SecretValues {
 public:
-    /// `task` has a version. `stops` tells that the node stops; null for what is only looked at. All must
-    /// outlive it.
+    /// `task` has a version. `stops` tells that the node stops; null for what is only looked at, as is
+    /// `sight`. All must outlive it.
     StoredValues(const RotationParts& parts, const storage::RotationTask& task, Deadline deadline,
-                 const std::atomic<bool>* stops = nullptr)
-        : parts_(parts), task_(task), deadline_(deadline), stops_(stops) {}
+                 const std::atomic<bool>* stops = nullptr, Sight* sight = nullptr)
+        : parts_(parts), task_(task), deadline_(deadline), stops_(stops), sight_(sight) {}
 
     [[nodiscard]] crypto::SecretBytes current() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> pending() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> previous() override;
+    [[nodiscard]] std::vector<crypto::SecretBytes> left_behind() override;
     void put_pending(crypto::SecretBytes value) override;
     [[nodiscard]] bool new_is_current() override;
     [[nodiscard]] std::optional<crypto::SecretBytes> current_of(const std::string& name) override;
@@ -70,9 +101,16 @@ private:
     [[nodiscard]] Deadline patience() const;
     /// With `cannot_be_repeated` the version gets the value even when somebody took AWSPENDING from it.
     void store(crypto::SecretBytes value, Deadline deadline, bool cannot_be_repeated);
+    /// store(), sealed under the master key that `secret` has. False, and nothing stored, when it has another
+    /// one by now.
+    [[nodiscard]] bool store_under_key_of(const storage::StoredSecret& secret, crypto::SecretBytes value,
+                                          Deadline deadline, bool cannot_be_repeated);
     void note_spent(std::optional<storage::VersionId> spent, secrets::ServiceAction action);
     [[nodiscard]] std::optional<crypto::SecretBytes> labelled(const std::string& secret,
                                                               std::string_view label);
+    /// The secret as the try has seen it, where the version that is made has a value by then or not as
+    /// `has_value` says; otherwise as the database has it.
+    [[nodiscard]] storage::StoredSecret seen(bool has_value, Deadline deadline) const;
     [[nodiscard]] std::optional<crypto::SecretBytes> open(const storage::StoredSecret& secret,
                                                           const storage::StoredVersion& version);
 
@@ -80,14 +118,19 @@ private:
     const storage::RotationTask& task_;
     const Deadline deadline_;
     const std::atomic<bool>* const stops_;
+    Sight* const sight_;
+    /// The version whose value current() gave last.
+    std::optional<storage::VersionId> given_;
 };
 
 /// The secret as the database has it now, its seal checked. Throws RotationLost when it is gone, or another
 /// one has its name.
 [[nodiscard]] storage::StoredSecret load_secret(const RotationParts& parts, const storage::RotationTask& task,
                                                 Deadline deadline);
-/// The same, locked until the end of the transaction.
+/// The same, locked until the end of the transaction. The seal of `known` was checked before: as long as the
+/// secret has not changed, it is not checked again.
 [[nodiscard]] storage::StoredSecret lock_secret(storage::WriteTransaction& tx,
-                                                const storage::RotationTask& task);
+                                                const storage::RotationTask& task,
+                                                const storage::StoredSecret* known = nullptr);
 
 }  // namespace coffer::rotation

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
 
 namespace coffer::rotation {
@@ -36,6 +37,17 @@ void to_rest(RotationTask& task, std::optional<Timestamp> due) {
     task.attempt = 0;
     task.started.reset();
     task.test_only = false;
+    task.told = false;
+}
+
+std::vector<storage::VersionId> left_behind_of(const StoredSecret& secret, const RotationTask& task) {
+    auto left = task.left_behind;
+    std::erase_if(left, [&](const storage::VersionId& id) {
+        const auto* version = secrets::find_version(secret.versions, id);
+        return version == nullptr || !version->kind || secrets::has_label(*version, secrets::kCurrent) ||
+               id == task.version;
+    });
+    return left;
 }
 
 storage::RotationRun run_of(const RotationTask& task, std::string outcome, Timestamp now) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/rotation/function.hpp"
 #include "storage/records.hpp"
@@ -28,6 +29,11 @@ namespace coffer::rotation {
 
 /// No rotation is under way any more.
 void to_rest(storage::RotationTask& task, std::optional<Timestamp> due);
+
+/// Of `task.left_behind` those that still say something: versions of `secret` with a value that are neither
+/// AWSCURRENT nor what the rotation under way makes.
+[[nodiscard]] std::vector<storage::VersionId> left_behind_of(const storage::StoredSecret& secret,
+                                                             const storage::RotationTask& task);
 
 /// The history's line about `task`, which has a version, when it ends so.
 [[nodiscard]] storage::RotationRun run_of(const storage::RotationTask& task, std::string outcome,

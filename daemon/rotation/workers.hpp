@@ -45,9 +45,16 @@ public:
     [[nodiscard]] bool has(std::string_view arn) const noexcept override {
         return functions_.find(arn) != nullptr;
     }
+    [[nodiscard]] std::string_view own_arn(std::string_view arn) const noexcept override {
+        return functions_.own_arn(arn);
+    }
+    [[nodiscard]] bool tells_target(std::string_view arn) const noexcept override {
+        return functions_.tells_target(arn);
+    }
     void wake() noexcept override;
 
     [[nodiscard]] const FunctionSet& functions() const noexcept { return functions_; }
+    [[nodiscard]] const Restraints& restraints() const noexcept { return restraints_; }
     [[nodiscard]] const RotationParts& parts() const noexcept { return parts_; }
 
     /// What there was to do on all nodes when it was last looked, a few seconds ago; nothing before.

@@ -198,7 +198,7 @@ audit::Event EventMaker::of_refusals(const RefusalGroup& group) const {
 
 void EventMaker::add_seals(const storage::WriteTransaction& tx, audit::Event& event) {
     for (const auto& row : tx.sealed_rows()) {
-        event.additional.seals.push_back({row.table, row.key, row.revision, to_hex(row.seal)});
+        event.additional.seals.push_back({row.table, row.key, row.revision, to_hex(row.seal), row.discarded});
     }
 }
 

@@ -53,7 +53,23 @@ public:
     void require(const CallContext& call, access::Action action, const Target& target,
                  const Facts& facts) const;
 
+    /// Whether the same request would be allowed if its secret were `proposed`. Nothing is noted down of it.
+    [[nodiscard]] bool would_allow(const CallContext& call, access::Action action,
+                                   const storage::StoredSecret& proposed, const Facts& facts) const;
+
+    /// Throws access::AccessDenied unless the same request would be allowed if its secret were `proposed`.
+    /// `change` begins the message: what takes the right away. An allowance leaves the request's record as it
+    /// is: what decided about the request was its secret as it is stored.
+    void require_still(const CallContext& call, access::Action action, const storage::StoredSecret& proposed,
+                       const Facts& facts, std::string_view change) const;
+
 private:
+    struct Question;
+    /// Puts the question together and decides it.
+    [[nodiscard]] Question ask(const CallContext& call, access::Action action, const Target& target,
+                               const Facts& facts) const;
+    static void note(const Question& question, const CallContext& call, const Target& target);
+
     const Clock& clock_;
     mutable ResourcePolicies resource_policies_;
 };

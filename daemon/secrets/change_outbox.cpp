@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "daemon/base/thread_name.hpp"
@@ -19,10 +20,14 @@ constexpr std::size_t kMacBytes = 32;
 constexpr std::chrono::milliseconds kRemoveInterval{200};
 /// How many are removed in one transaction.
 constexpr std::size_t kRemovedTogether = 1000;
-constexpr std::chrono::seconds kCatchUpInterval{10};
 /// Older than any transaction that is still under way on this node and not known to be so.
 constexpr std::chrono::seconds kLeftBehind{30};
 constexpr std::chrono::seconds kOutboxPatience{10};
+/// A node that is upgraded or restarted comes back before that.
+constexpr std::chrono::hours kLeftByOther{1};
+constexpr std::size_t kLookedAtTogether = 1000;
+/// So many that were given up are known: for others the journal is searched.
+constexpr std::size_t kGivenUpMax = 10'000;
 
 Deadline soon() {
     return std::chrono::steady_clock::now() + kOutboxPatience;
@@ -89,14 +94,16 @@ public:
         std::size_t unreadable = 0;
         for (auto& row : rows) {
             if (outbox_.is_under_way(row.event_id)) continue;
-            // Nobody can say whether it is forged: the token does not hold the key, or not yet.
+            // Due or not: whoever forges a row sets its time as he likes. Without the key, which the token
+            // does not hold, or not yet, nobody can say whether it is forged.
             if (std::ranges::find(readable, row.generation) == readable.end()) {
                 ++unreadable;
             } else if (!outbox_.rows_.is_genuine(row)) {
                 forged.push_back(row.event_id);
-            } else {
-                const bool journaled = outbox_.note_appending(row.event_id);
-                events.push_back({row.event_id.text(), std::move(row.event), journaled});
+            } else if (row.due) {
+                const auto told = outbox_.note_appending(row.event_id);
+                if (told == Told::nobody_here_did) strangers_.insert(row.event_id);
+                events.push_back({row.event_id.text(), std::move(row.event), told != Told::no});
             }
         }
         if (!forged.empty()) {
@@ -112,6 +119,15 @@ public:
         return events;
     }
 
+    void found(const std::vector<std::string>& event_ids) override {
+        std::vector<Uuid> replayed;
+        for (const auto& text : event_ids) {
+            const auto id = Uuid::parse(text).value();
+            if (strangers_.contains(id)) replayed.push_back(id);
+        }
+        if (!replayed.empty()) outbox_.events_.replayed(replayed);
+    }
+
     void journaled(const std::vector<std::string>& event_ids) override {
         std::vector<Uuid> ids;
         for (const auto& text : event_ids) ids.push_back(Uuid::parse(text).value());
@@ -122,11 +138,16 @@ private:
     secrets::ChangeOutbox& outbox_;
     const std::chrono::milliseconds age_;
     const JobOptions options_;
+    std::unordered_set<Uuid> strangers_;  ///< that this run knows nothing of
 };
 
 ChangeOutbox::ChangeOutbox(storage::Database& database, audit::Journal& journal, const OutboxRows& rows,
-                           OutboxEvents events)
-    : database_(database), journal_(journal), rows_(rows), events_(std::move(events)) {}
+                           OutboxEvents events, std::chrono::milliseconds look_interval)
+    : database_(database),
+      journal_(journal),
+      rows_(rows),
+      events_(std::move(events)),
+      look_interval_(look_interval) {}
 
 ChangeOutbox::~ChangeOutbox() {
     close();
@@ -170,6 +191,11 @@ void ChangeOutbox::journaled(Uuid event_id) {
 void ChangeOutbox::abandon(Uuid event_id) {
     const std::lock_guard lock(mutex_);
     under_way_.erase(event_id);
+    given_up_.insert(event_id);
+    given_up_in_order_.push_back(event_id);
+    if (given_up_in_order_.size() <= kGivenUpMax) return;
+    given_up_.erase(given_up_in_order_.front());
+    given_up_in_order_.pop_front();
 }
 
 void ChangeOutbox::abandon_appended(Uuid event_id) {
@@ -183,9 +209,11 @@ bool ChangeOutbox::is_under_way(const Uuid& event_id) {
     return under_way_.contains(event_id);
 }
 
-bool ChangeOutbox::note_appending(const Uuid& event_id) {
+ChangeOutbox::Told ChangeOutbox::note_appending(const Uuid& event_id) {
     const std::lock_guard lock(mutex_);
-    return !maybe_journaled_.insert(event_id).second || !caught_up_;
+    const bool made_here = given_up_.erase(event_id) > 0;
+    if (!maybe_journaled_.insert(event_id).second || !caught_up_) return Told::maybe;
+    return made_here ? Told::no : Told::nobody_here_did;
 }
 
 void ChangeOutbox::remove(std::vector<Uuid> ids, JobOptions options) {
@@ -227,18 +255,55 @@ std::size_t ChangeOutbox::catch_up(std::chrono::milliseconds age, Deadline deadl
     return audit::journal_pending_changes(journal_, pending);
 }
 
+void ChangeOutbox::look_at_others() {
+    using Rows = std::vector<storage::OutboxRow>;
+    const auto rows = wait_for<Rows>([&](Completion<Rows> done) {
+        database_.read<Rows>(
+            {Priority::write, soon()},
+            [&](storage::ReadTransaction& tx) {
+                return storage::AuditOutbox::left_by_others(tx, rows_.node(), kLeftByOther,
+                                                            kLookedAtTogether);
+            },
+            std::move(done));
+    });
+    const auto readable = rows_.readable();
+    std::unordered_set<Uuid> seen;
+    std::vector<Uuid> forged;
+    std::map<std::string, std::size_t> left;
+    for (const auto& row : rows) {
+        seen.insert(row.event_id);
+        if (told_.contains(row.event_id)) continue;
+        const bool known = std::ranges::find(readable, row.generation) != readable.end();
+        if (!row.due || (known && !rows_.is_genuine(row))) {
+            forged.push_back(row.event_id);
+        } else {
+            ++left[row.node];
+        }
+    }
+    told_ = std::move(seen);
+    if (!forged.empty()) events_.forged_of_others(forged);
+    for (const auto& [node, count] : left) events_.left_by_other(node, count);
+}
+
 void ChangeOutbox::run(const std::stop_token& stop) {
-    auto next_catch_up = std::chrono::steady_clock::now() + kCatchUpInterval;
+    auto next_look = std::chrono::steady_clock::now();
+    auto next_catch_up = std::chrono::steady_clock::now() + look_interval_;
     while (!stop.stop_requested()) {
         {
             std::unique_lock lock(mutex_);
             stirred_.wait_for(lock, stop, kRemoveInterval, [] { return false; });
         }
         remove_journaled();
-        if (std::chrono::steady_clock::now() < next_catch_up) continue;
-        next_catch_up = std::chrono::steady_clock::now() + kCatchUpInterval;
+        const auto now = std::chrono::steady_clock::now();
         try {
-            static_cast<void>(catch_up(kLeftBehind, soon()));
+            if (now >= next_look) {
+                next_look = now + look_interval_;
+                look_at_others();
+            }
+            if (now >= next_catch_up) {
+                next_catch_up = now + look_interval_;
+                static_cast<void>(catch_up(kLeftBehind, soon()));
+            }
         } catch (const Unavailable&) {
             // Said by whoever is away.
         } catch (const std::exception& error) {

@@ -2,11 +2,13 @@
 // Looks after the events that lie in the database until they are in the journal: those of this node's
 // changes. An event leaves the table after it is durable in the journal; one that is left behind (the node
 // died between the two, or a COMMIT's outcome was never learned) is journaled at the next start, or half a
-// minute later. So is that of a change which nobody waits for; a node that stops leaves none behind.
+// minute later. So is that of a change which nobody waits for; a node that stops leaves none behind. Of other
+// nodes' it says what is not taken away.
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -47,6 +49,13 @@ private:
 struct OutboxEvents {
     /// These rows were not made by Coffer: they are not journaled, and removed.
     std::function<void(const std::vector<Uuid>& event_ids)> forged;
+    /// Somebody kept these rows and put them back: they are in the journal already, and removed.
+    std::function<void(const std::vector<Uuid>& event_ids)> replayed;
+    /// Rows of other nodes that were not made by Coffer, or are of a time to come. They stay where they are,
+    /// and are told once.
+    std::function<void(const std::vector<Uuid>& event_ids)> forged_of_others;
+    /// Events of another node that it has not taken away for an hour. Each is told once.
+    std::function<void(const std::string& node, std::size_t events)> left_by_other;
     /// Events that had been left behind are in the journal now.
     std::function<void(std::size_t events)> caught_up;
     std::function<void(const std::string& reason)> failed;
@@ -55,8 +64,9 @@ struct OutboxEvents {
 /// Thread-safe.
 class ChangeOutbox {
 public:
+    /// `look_interval`: how often it looks for what was left behind, also by others.
     ChangeOutbox(storage::Database& database, audit::Journal& journal, const OutboxRows& rows,
-                 OutboxEvents events);
+                 OutboxEvents events, std::chrono::milliseconds look_interval = std::chrono::seconds(10));
     ~ChangeOutbox();
     ChangeOutbox(const ChangeOutbox&) = delete;
     ChangeOutbox& operator=(const ChangeOutbox&) = delete;
@@ -83,16 +93,23 @@ private:
 
     void run(const std::stop_token& stop);
     std::size_t catch_up(std::chrono::milliseconds age, Deadline deadline);
+    void look_at_others();
     void remove_journaled();
     void remove(std::vector<Uuid> ids, JobOptions options);
     [[nodiscard]] bool is_under_way(const Uuid& event_id);
+    enum class Told : std::uint8_t {
+        no,              ///< the journal was not: this run made the event and gave it up
+        maybe,           ///< by this run, or by the last one before it died
+        nobody_here_did  ///< this run knows nothing of the event
+    };
     /// Whether the journal may have been told of the event before now. From now on it may.
-    [[nodiscard]] bool note_appending(const Uuid& event_id);
+    [[nodiscard]] Told note_appending(const Uuid& event_id);
 
     storage::Database& database_;
     audit::Journal& journal_;
     const OutboxRows& rows_;
     const OutboxEvents events_;
+    const std::chrono::milliseconds look_interval_;
 
     std::mutex mutex_;
     std::condition_variable_any stirred_;
@@ -102,6 +119,10 @@ private:
     /// all.
     std::unordered_set<Uuid> maybe_journaled_;
     bool caught_up_ = false;
+    /// Abandoned before the journal was told: the newest of them, and in their order.
+    std::unordered_set<Uuid> given_up_;
+    std::deque<Uuid> given_up_in_order_;
+    std::unordered_set<Uuid> told_;  ///< of other nodes' rows; the thread's own
     std::jthread thread_;
 };
 

@@ -65,7 +65,7 @@ ServiceError no_value_given() {
 ServiceError unknown_master_key(std::string_view kms_key_id) {
     return invalid_parameter(
         quoted("KmsKeyId '", kms_key_id,
-               "' names no master key of this appliance. Use alias/NAME or a key id that 'coffer-hsm list' "
+               "' names no master key of this appliance. Use alias/NAME or a key id that 'coffer key list' "
                "shows, or leave KmsKeyId out for the default key."));
 }
 

@@ -94,9 +94,11 @@ std::size_t count_labels(const Versions& versions) {
     return count;
 }
 
-bool prune(Versions& versions, Timestamp now) {
+bool prune(Versions& versions, Timestamp now, std::span<const VersionId> kept) {
     while (versions.size() > kMaxVersions) {
-        const auto oldest = std::ranges::find_if(versions, [](const auto& v) { return v.labels.empty(); });
+        const auto oldest = std::ranges::find_if(versions, [kept](const auto& v) {
+            return v.labels.empty() && std::ranges::find(kept, v.id) == kept.end();
+        });
         if (oldest == versions.end() || oldest->created > now - kKeepUnlabelled) return false;
         versions.erase(oldest);
     }

@@ -59,7 +59,8 @@ void remove_test_version(Versions& versions, const storage::VersionId& id);
 [[nodiscard]] std::size_t count_labels(const Versions& versions);
 
 /// Removes unlabelled versions, oldest first, while there are more than kMaxVersions, but none younger than
-/// kKeepUnlabelled at `now`. False when there are still more than kMaxVersions: the quota is exceeded.
-[[nodiscard]] bool prune(Versions& versions, Timestamp now);
+/// kKeepUnlabelled at `now`, and none of `kept`. False when there are still more than kMaxVersions: the quota
+/// is exceeded.
+[[nodiscard]] bool prune(Versions& versions, Timestamp now, std::span<const storage::VersionId> kept);
 
 }  // namespace coffer::secrets

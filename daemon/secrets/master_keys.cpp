@@ -88,9 +88,11 @@ Known load_all(storage::Database& database, JobOptions options) {
 MasterKeys::MasterKeys(crypto::Hsm& hsm, std::string default_name) : hsm_(hsm) {
     const auto key = hsm.find_master_key(default_name);
     if (!key) {
-        throw Error("the token has no master key 'alias/" + default_name +
-                    "', which the configuration names as the default. Make it with 'coffer-hsm init --key " +
-                    default_name + "', or name one that 'coffer-hsm list' shows.");
+        throw Error(
+            "the token has no master key 'alias/" + default_name +
+            "', which the configuration names as the default. If it was there before, restore the token's "
+            "backup; else make it with 'coffer-hsm init --key " +
+            default_name + "', or name one that 'coffer-hsm list' shows.");
     }
     default_key_ = key->id;
 }
@@ -109,6 +111,12 @@ std::string master_key_arn(const NodeIdentity& node, const Uuid& key) {
     return "arn:aws:kms:" + node.region + ":" + node.account + ":key/" + key.text();
 }
 
+std::optional<std::string> named_master_key(const std::optional<std::string>& kms_key_id) {
+    if (!kms_key_id || kms_key_id->empty() || without_arn(*kms_key_id) == kAwsDefaultAlias)
+        return std::nullopt;
+    return kms_key_id;
+}
+
 crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_key_id) const {
     const auto key = find(kms_key_id);
     const std::shared_lock lock(mutex_);
@@ -117,9 +125,8 @@ crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_ke
 }
 
 crypto::MasterKeyId MasterKeys::find(const std::optional<std::string>& kms_key_id) const {
-    if (!kms_key_id || kms_key_id->empty()) return default_key_;
+    if (!named_master_key(kms_key_id)) return default_key_;
     const auto text = without_arn(*kms_key_id);
-    if (text == kAwsDefaultAlias) return default_key_;
     std::optional<crypto::MasterKeyInfo> key;
     if (text.starts_with("alias/")) {
         key = hsm_.find_master_key(text.substr(6));

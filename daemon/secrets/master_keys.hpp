@@ -20,6 +20,10 @@ namespace coffer::secrets {
 /// "arn:aws:kms:REGION:ACCOUNT:key/ID".
 [[nodiscard]] std::string master_key_arn(const NodeIdentity& node, const Uuid& key);
 
+/// What is kept and shown of a KmsKeyId: nothing of "" and of the AWS managed key, alias/aws/secretsmanager,
+/// which means the default one (AWS API reference, DescribeSecret, KmsKeyId).
+[[nodiscard]] std::optional<std::string> named_master_key(const std::optional<std::string>& kms_key_id);
+
 /// Thread-safe.
 class MasterKeys {
 public:

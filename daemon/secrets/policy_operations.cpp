@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/access/access_denied.hpp"
 #include "daemon/access/document_parser.hpp"
 #include "daemon/access/findings.hpp"
 #include "daemon/access/malformed_policy.hpp"
@@ -55,15 +54,39 @@ void add_findings(v1::ValidateResourcePolicyResponse& response, const access::Po
 constexpr const char* kLockOut =
     "Your requested changes will not allow you to manage this secret in the future.";
 
+/// Whom the ARNs of `document` mean, as this node knows it, or as a transaction does.
+template <class... Args>
+PrincipalIds bound(const PrincipalDirectory* principals, const access::PolicyDocument& document,
+                   Args&... args) {
+    return principals == nullptr ? PrincipalIds()
+                                 : access::bind_principals(document, *principals->names(args...));
+}
+
+/// What is wrong with a policy that names somebody who is not there.
+std::optional<std::string> unsupported_principal(const PrincipalIds& ids) {
+    const auto nobody = std::ranges::find_if(ids, [](const auto& entry) { return entry.second.empty(); });
+    if (nobody == ids.end()) return std::nullopt;
+    return "This resource policy contains an unsupported principal. There is no " + nobody->first +
+           ": make the user or role first.";
+}
+
 /// The change that leaves a secret with this policy, or with none.
 template <class Response>
-auto policy_edit(std::optional<std::string> policy, Timestamp now) {
-    return [policy = std::move(policy), now](auto& edit) {
+auto policy_edit(std::optional<std::string> policy, access::PolicyDocument document,
+                 const PrincipalDirectory* principals, Timestamp now) {
+    return [policy = std::move(policy), document = std::move(document), principals, now](auto& edit) {
         refuse_deleted(edit.secret);
-        edit.changed = edit.secret.resource_policy != policy;
-        if (edit.changed) edit.secret.last_changed = now;
-        edit.secret.resource_policy = policy;
-        return answer_naming<Response>(edit.secret);
+        auto& secret = edit.secret;
+        // The database is asked only where it matters: it means to read everybody.
+        auto ids = bound(principals, document);
+        if (!ids.empty()) ids = bound(principals, document, edit.tx);
+        if (auto wrong = unsupported_principal(ids))
+            throw ServiceError(v1::MALFORMED_POLICY_DOCUMENT, std::move(*wrong));
+        edit.changed = secret.resource_policy != policy || secret.policy_principals != ids;
+        if (edit.changed) secret.last_changed = now;
+        secret.resource_policy = policy;
+        secret.policy_principals = std::move(ids);
+        return answer_naming<Response>(secret);
     };
 }
 
@@ -82,11 +105,11 @@ awaitable<v1::PutResourcePolicyResponse> SecretsService::put_resource_policy(
     if (request.block_public_policy()) refuse_public(document);
     // Nobody could take such a policy away again: no other policy goes over a Deny. The code is that of KMS,
     // whose PutKeyPolicy has this check.
-    if (!can_manage_with(*call, *secret, request.resource_policy(), facts)) {
+    if (!can_manage_with(*call, *secret, request.resource_policy(), document, facts)) {
         throw ServiceError(v1::MALFORMED_POLICY_DOCUMENT, kLockOut);
     }
-    UniqueFunction<v1::PutResourcePolicyResponse(Edit&)> edit =
-        policy_edit<v1::PutResourcePolicyResponse>(request.resource_policy(), parts_.clock.now());
+    UniqueFunction<v1::PutResourcePolicyResponse(Edit&)> edit = policy_edit<v1::PutResourcePolicyResponse>(
+        request.resource_policy(), document, parts_.principals, parts_.clock.now());
     co_return co_await change<v1::PutResourcePolicyResponse>(call, secret, std::move(edit));
 }
 
@@ -97,7 +120,13 @@ awaitable<v1::GetResourcePolicyResponse> SecretsService::get_resource_policy(
         co_await require_secret(call, std::move(ref), access::Action::get_resource_policy, {});
     refuse_deleted(*secret);
     auto response = answer_naming<v1::GetResourcePolicyResponse>(*secret);
-    if (secret->resource_policy) response.set_resource_policy(*secret->resource_policy);
+    if (secret->resource_policy) {
+        response.set_resource_policy(
+            parts_.principals == nullptr
+                ? *secret->resource_policy
+                : access::shown_policy(*secret->resource_policy, access::DocumentKind::resource,
+                                       secret->policy_principals, *parts_.principals->names()));
+    }
     co_return response;
 }
 
@@ -107,7 +136,7 @@ awaitable<v1::DeleteResourcePolicyResponse> SecretsService::delete_resource_poli
     const auto secret =
         co_await require_secret(call, std::move(ref), access::Action::delete_resource_policy, {});
     UniqueFunction<v1::DeleteResourcePolicyResponse(Edit&)> edit =
-        policy_edit<v1::DeleteResourcePolicyResponse>(std::nullopt, parts_.clock.now());
+        policy_edit<v1::DeleteResourcePolicyResponse>(std::nullopt, {}, nullptr, parts_.clock.now());
     co_return co_await change<v1::DeleteResourcePolicyResponse>(call, secret, std::move(edit));
 }
 
@@ -132,7 +161,9 @@ awaitable<v1::ValidateResourcePolicyResponse> SecretsService::validate_resource_
             access::parse_policy(request.resource_policy(), {.kind = access::DocumentKind::resource});
         add_findings(response, document,
                      {.partition = "aws", .account = parts_.node.account, .now = parts_.clock.now()});
-        if (secret && !can_manage_with(*call, *secret, request.resource_policy(), {})) {
+        if (auto wrong = unsupported_principal(bound(parts_.principals, document)))
+            add_error(response, "UNSUPPORTED_PRINCIPAL", std::move(*wrong));
+        if (secret && !can_manage_with(*call, *secret, request.resource_policy(), document, {})) {
             add_error(response, "LOCK_OUT", kLockOut);
         }
     } catch (const access::MalformedPolicy& malformed) {
@@ -143,18 +174,13 @@ awaitable<v1::ValidateResourcePolicyResponse> SecretsService::validate_resource_
 }
 
 bool SecretsService::can_manage_with(const CallContext& call, const storage::StoredSecret& secret,
-                                     const std::string& policy, const Facts& facts) const {
+                                     const std::string& policy, const access::PolicyDocument& document,
+                                     const Facts& facts) const {
     auto with_policy = secret;
     with_policy.resource_policy = policy;
-    const auto may = [&](access::Action action, const Facts& said) {
-        try {
-            authorization_.require(call, action, {secret.arn, secret.arn, &with_policy}, said);
-            return true;
-        } catch (const access::AccessDenied&) {
-            return false;
-        }
-    };
-    return may(access::Action::put_resource_policy, facts) || may(access::Action::delete_resource_policy, {});
+    with_policy.policy_principals = bound(parts_.principals, document);
+    return authorization_.would_allow(call, access::Action::put_resource_policy, with_policy, facts) ||
+           authorization_.would_allow(call, access::Action::delete_resource_policy, with_policy, {});
 }
 
 }  // namespace coffer::secrets

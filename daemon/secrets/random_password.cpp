@@ -1,6 +1,7 @@
 #include "daemon/secrets/random_password.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -74,6 +75,15 @@ PasswordRules::PasswordRules(const v1::GetRandomPasswordRequest& request)
     if (length_ < required_.size()) {
         throw invalid_parameter("Password length is too short based on the required types.");
     }
+}
+
+double PasswordRules::bits() const noexcept {
+    // Of the choices alone. That they are shuffled makes no password likelier than the likeliest of them.
+    double bits = 0;
+    for (std::size_t i = 0; i < length_; ++i) {
+        bits += std::log2(static_cast<double>(i < required_.size() ? required_[i].size() : pool_.size()));
+    }
+    return bits;
 }
 
 std::size_t PasswordRules::random_bytes_needed() const noexcept {

@@ -15,6 +15,9 @@ public:
     /// Throws ServiceError (InvalidParameterException, AWS's texts) when no such password exists.
     explicit PasswordRules(const v1::GetRandomPasswordRequest& request);
 
+    /// Whoever guesses a password has no better chance than 2^-bits.
+    [[nodiscard]] double bits() const noexcept;
+
     /// Random bytes that are enough but for a chance below 2^-40.
     [[nodiscard]] std::size_t random_bytes_needed() const noexcept;
 

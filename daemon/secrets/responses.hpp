@@ -6,6 +6,7 @@
 #include "coffer/v1/secrets.pb.h"
 #include "crypto/key_types.hpp"
 #include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/master_keys.hpp"
 #include "storage/records.hpp"
 
 namespace coffer::secrets {
@@ -25,7 +26,9 @@ void fill_rotation(const storage::StoredRotation& rotation, Message& message) {
     message.set_rotation_enabled(rotation.enabled);
     message.set_rotation_lambda_arn(rotation.function);
     const auto& days = rotation.expression ? rotation.expression_days : rotation.after_days;
-    if (days) message.mutable_rotation_rules()->set_automatically_after_days(*days);
+    // AWS's member has at most 1,000: a cron expression can be further apart.
+    constexpr std::int64_t kMostDays = 1'000;
+    if (days && *days <= kMostDays) message.mutable_rotation_rules()->set_automatically_after_days(*days);
     if (rotation.expression) message.mutable_rotation_rules()->set_schedule_expression(*rotation.expression);
     if (rotation.duration) message.mutable_rotation_rules()->set_duration(*rotation.duration);
     if (rotation.last_rotated) message.set_last_rotated_date(rotation.last_rotated->seconds());
@@ -42,7 +45,7 @@ void fill_metadata(const storage::StoredSecret& secret, std::optional<Timestamp>
     message.set_arn(secret.arn);
     message.set_name(secret.name);
     if (secret.description) message.set_description(*secret.description);
-    if (secret.kms_key_id) message.set_kms_key_id(*secret.kms_key_id);
+    if (const auto key = named_master_key(secret.kms_key_id)) message.set_kms_key_id(*key);
     message.set_created_date(secret.created.seconds());
     message.set_last_changed_date(secret.last_changed.seconds());
     if (last_accessed) message.set_last_accessed_date(last_accessed->seconds());

@@ -1,5 +1,7 @@
 // RotateSecret, CancelRotateSecret: what the rotation of a secret is. Carrying it out is daemon/rotation's.
 
+#include <fmt/format.h>
+
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
@@ -18,10 +20,43 @@ using storage::VersionId;
 
 namespace {
 
-Facts facts_of(const v1::RotateSecretRequest& request) {
+/// Of the rotation of `secret` that is under way, if one is, and that ends so: if its target may have the
+/// value that it made, the history says so, and the next rotation tries that. To be called before it is taken
+/// out of the queue.
+void note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const RotationFunctions* functions,
+               std::string_view how, Timestamp now) {
+    const auto made = secret.rotation ? secret.rotation->making : std::nullopt;
+    if (!made || secret.rotation->testing) return;
+    const auto* version = find_version(secret.versions, *made);
+    if (version == nullptr || !version->kind || has_label(*version, kCurrent)) return;
+    const auto task = RotationRepository::find(tx, secret.id);
+    if (!task || !task->told || task->version != made) return;
+    if (functions == nullptr || functions->tells_target(secret.rotation->function)) {
+        RotationRepository::leave_behind(tx, secret.id, *made);
+    }
+    RotationRepository::add_run(
+        tx, secret.id,
+        {.version = *made,
+         .started = task->started.value_or(now),
+         .ended = now,
+         .outcome = "Abandoned",
+         .step = task->step,
+         .attempts = task->attempt,
+         .message = fmt::format(
+             "{2}. The target may have the value of version {0}: "
+             "if it does not take that of AWSCURRENT, read it ('coffer get-secret-value --secret-id {1} "
+             "--version-id {0}') and put it as the new value with 'coffer put', or set the target to the "
+             "value of AWSCURRENT",
+             made->value(), secret.name, how)});
+}
+
+Facts facts_of(const v1::RotateSecretRequest& request, const RotationFunctions* functions) {
     Facts facts;
     if (request.has_rotation_lambda_arn()) {
-        facts.add(access::Key::sm_rotation_lambda_arn, request.rotation_lambda_arn());
+        const std::string_view arn = request.rotation_lambda_arn();
+        // An alias must not be a way around a policy that names the function.
+        facts.add(access::Key::sm_rotation_lambda_arn,
+                  std::string(functions == nullptr ? arn : functions->own_arn(arn)));
     }
     if (request.has_rotate_immediately()) {
         facts.add_boolean(access::Key::sm_rotate_immediately, request.rotate_immediately());
@@ -67,7 +102,8 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
     }
     static_cast<void>(
         with_rules({}, request.rotation_rules()));  // before it says whether there is such a secret
-    const auto secret = co_await require_secret(call, ref, access::Action::rotate_secret, facts_of(request));
+    const auto secret = co_await require_secret(call, ref, access::Action::rotate_secret,
+                                                facts_of(request, parts_.rotation_functions));
     const VersionId token(request.client_request_token());
     call->record->version = token.value();
     UniqueFunction<v1::RotateSecretResponse(Edit&)> edit = [request = std::move(request), token,
@@ -80,8 +116,11 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
         e.changed = !is_repeated(e.secret, token);
         if (!e.changed) return response;
         if (!current_version(e.secret)) throw nothing_to_rotate();
+        note_told(e.tx, e.secret, functions,
+                  "AWSPENDING was taken from the version that it made, and another rotation asked for", now);
         rotation.making = token;
         rotation.testing = request.has_rotate_immediately() && !request.rotate_immediately();
+        rotation.made_from = rotation.testing ? std::nullopt : current_version(e.secret);
         e.secret.rotation = std::move(rotation);
         storage::RotationTask task{
             .secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
@@ -89,7 +128,7 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
         task.step = task.test_only ? RotationStep::test : RotationStep::create;
         if (!task.test_only) {
             add_pending(e.secret.versions, token, now);
-            require_quotas(e.secret, now);
+            require_quotas(e.tx, e.secret, now);
         }
         e.secret.last_changed = now;
         RotationRepository::begin(e.tx, task, now);
@@ -105,7 +144,8 @@ awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
     auto ref = SecretRef::parse(request.secret_id(), parts_.node);
     const auto secret =
         co_await require_secret(call, std::move(ref), access::Action::cancel_rotate_secret, {});
-    UniqueFunction<v1::CancelRotateSecretResponse(Edit&)> edit = [now = parts_.clock.now()](Edit& e) {
+    UniqueFunction<v1::CancelRotateSecretResponse(Edit&)> edit = [functions = parts_.rotation_functions,
+                                                                  now = parts_.clock.now()](Edit& e) {
         refuse_deleted(e.secret);
         if (!e.secret.rotation) throw rotation_never_configured();
         auto response = answer_naming<v1::CancelRotateSecretResponse>(e.secret);
@@ -114,10 +154,12 @@ awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
             response.set_version_id(pending->id.value());
         e.changed = e.secret.rotation->enabled;
         if (!e.changed) return response;
+        note_told(e.tx, e.secret, functions, "rotation was turned off while it was under way", now);
         auto& rotation = *e.secret.rotation;
         if (rotation.testing && rotation.making) remove_test_version(e.secret.versions, *rotation.making);
         rotation.enabled = rotation.testing = false;
         rotation.making.reset();
+        rotation.made_from.reset();
         e.secret.last_changed = now;
         // Labels stay as they are; whoever works on it finds it turned off before its next step.
         RotationRepository::begin(e.tx, {.secret = e.secret.id, .name = e.secret.name}, now);

@@ -72,17 +72,31 @@ std::optional<VersionId> current_version(const StoredSecret& secret) {
     return holder->id;
 }
 
+bool is_superseded(const StoredSecret& secret) {
+    const auto& rotation = secret.rotation;
+    if (!rotation || !rotation->making || !rotation->made_from || rotation->testing) return false;
+    const auto current = current_version(secret);
+    return current && current != rotation->made_from && current != rotation->making;
+}
+
 std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, StoredSecret& secret,
                                         Timestamp now) {
     if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before)
         return std::nullopt;
     reschedule(*secret.rotation, now);
     if (secret.rotation->renew_by) secret.rotation->renew_by = now;
-    return NewSchedule{secret.id, due_of(secret)};
+    NewSchedule schedule{secret.id, due_of(secret)};
+    // One that has no value yet is made from what is current then.
+    const auto* made =
+        secret.rotation->making ? find_version(secret.versions, *secret.rotation->making) : nullptr;
+    if (made != nullptr && made->kind && is_superseded(secret)) schedule.look_at = now;
+    return schedule;
 }
 
 void store_schedule(storage::WriteTransaction& tx, const std::optional<NewSchedule>& schedule) {
-    if (schedule) storage::RotationRepository::set_due(tx, schedule->secret, schedule->due);
+    if (!schedule) return;
+    storage::RotationRepository::set_due(tx, schedule->secret, schedule->due);
+    if (schedule->look_at) storage::RotationRepository::hasten(tx, schedule->secret, *schedule->look_at);
 }
 
 }  // namespace coffer::secrets

@@ -32,10 +32,16 @@ void reschedule(storage::StoredRotation& rotation, Timestamp base);
 /// Nothing while rotation is off.
 [[nodiscard]] std::optional<Timestamp> due_of(const storage::StoredSecret& secret);
 
+/// Whether AWSCURRENT is no more the version that the value of the rotation under way was made from, nor the
+/// one that it makes: then that value must not become current.
+[[nodiscard]] bool is_superseded(const storage::StoredSecret& secret);
+
 /// When a secret becomes due, for the queue.
 struct NewSchedule {
     storage::SecretId secret;
     std::optional<Timestamp> due;
+    /// When a rotation under way is to be looked at at the latest, since its value is superseded.
+    std::optional<Timestamp> look_at{};
 };
 
 /// After a change that may have given `secret` another current value than the version `before` had: counts

@@ -18,6 +18,7 @@
 #include "daemon/secrets/list_filter.hpp"
 #include "daemon/secrets/master_keys.hpp"
 #include "daemon/secrets/page_token.hpp"
+#include "daemon/secrets/principal_directory.hpp"
 #include "daemon/secrets/rotation_functions.hpp"
 #include "daemon/secrets/secret_ref.hpp"
 #include "daemon/secrets/values.hpp"
@@ -40,6 +41,8 @@ struct ServiceParts {
     const Clock& clock;
     /// May be null: then no secret can be rotated.
     RotationFunctions* rotation_functions = nullptr;
+    /// May be null: then policies are matched by the ARNs that they name.
+    const PrincipalDirectory* principals = nullptr;
 };
 
 /// Thread-safe; the coroutines run on the caller's executor and do not block it.
@@ -154,11 +157,18 @@ private:
                                                    std::shared_ptr<const v1::UpdateSecretRequest> request,
                                                    std::shared_ptr<const ValueKindAndBytes> value);
 
+    // lifecycle_operations.cpp
+    /// Gives the secret other tags. Throws access::AccessDenied when the caller, who asked for that by
+    /// `action` with `facts`, could not do so again.
+    void store_tags(const CallContext& call, access::Action action, const Facts& facts, Edit& edit,
+                    std::vector<storage::Tag> tags, Timestamp now) const;
+
     // policy_operations.cpp
     /// Whether the caller could replace `policy` by the same request, with `facts`, or take it away, if it
     /// were the secret's.
     [[nodiscard]] bool can_manage_with(const CallContext& call, const storage::StoredSecret& secret,
-                                       const std::string& policy, const Facts& facts) const;
+                                       const std::string& policy, const access::PolicyDocument& document,
+                                       const Facts& facts) const;
 
     // list_operations.cpp
     struct Page {

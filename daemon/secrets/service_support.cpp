@@ -2,6 +2,7 @@
 
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/payloads.hpp"
+#include "storage/rotation_repository.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::secrets {
@@ -15,9 +16,13 @@ void require_label_quota(const storage::StoredSecret& secret) {
     }
 }
 
-void require_quotas(storage::StoredSecret& secret, Timestamp now) {
+void require_quotas(storage::WriteTransaction& tx, storage::StoredSecret& secret, Timestamp now) {
     require_label_quota(secret);
-    if (!prune(secret.versions, now)) {
+    std::vector<storage::VersionId> kept;
+    if (secret.rotation && secret.versions.size() > kMaxVersions) {
+        kept = storage::RotationRepository::left_behind(tx, secret.id);
+    }
+    if (!prune(secret.versions, now, kept)) {
         throw limit_exceeded("A secret can have at most " + std::to_string(kMaxVersions) +
                              " versions that have a staging label or are younger than 24 hours.");
     }

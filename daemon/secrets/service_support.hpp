@@ -19,9 +19,9 @@ inline void refuse_deleted(const storage::StoredSecret& secret) {
 
 /// Throws when the secret's versions carry more labels than AWS's quota.
 void require_label_quota(const storage::StoredSecret& secret);
-/// The same, and removes versions that are not needed any more (labels.hpp, prune); throws when too many are
-/// left.
-void require_quotas(storage::StoredSecret& secret, Timestamp now);
+/// The same, and removes versions that are not needed any more (labels.hpp, prune), but for those whose
+/// values a target may have (RotationTask::left_behind); throws when too many are left.
+void require_quotas(storage::WriteTransaction& tx, storage::StoredSecret& secret, Timestamp now);
 
 template <class T>
 boost::asio::awaitable<T> SecretsService::read(Call call, UniqueFunction<T(storage::ReadTransaction&)> job) {

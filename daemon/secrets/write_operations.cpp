@@ -118,7 +118,7 @@ awaitable<v1::CreateSecretResponse> SecretsService::create_secret(Call call,
     secret.arn = make_arn(parts_.node, secret.name);
     require_creatable(*call, secret, request);
     secret.description = non_empty(request.description());
-    secret.kms_key_id = non_empty(request.kms_key_id());
+    secret.kms_key_id = named_master_key(request.kms_key_id());
     secret.created = secret.last_changed = parts_.clock.now();
     secret.creation_token = token.value();
     if (request.tags_size() > 0) secret.tags = with_tags({}, request.tags());
@@ -188,7 +188,7 @@ SecretsService::PutOutcome SecretsService::put_version(Edit& edit, const Version
         if (first) attach_label(secret.versions, id, kCurrent);
     }
     outcome.labels = version->labels;
-    require_quotas(secret, now);
+    require_quotas(edit.tx, secret, now);
     secret.last_changed = now;
     edit.payloads.emplace_back(id, payload);
     return outcome;
@@ -242,8 +242,8 @@ public:
         : Error("the secret changed while its versions were encrypted under another master key") {}
 };
 
-bool has_service_label(const StoredVersion& version) {
-    return has_label(version, kCurrent) || has_label(version, kPrevious) || has_label(version, kPending);
+bool is_under_other_key(const StoredVersion& version, crypto::MasterKeyId key) {
+    return version.kind && version.master_key != key.value();
 }
 
 }  // namespace
@@ -252,7 +252,7 @@ awaitable<SecretsService::Payloads> SecretsService::reencrypt(Call call, SecretP
                                                               crypto::MasterKeyId key) {
     Payloads payloads;
     for (const auto& version : secret->versions) {
-        if (!has_service_label(version) || !version.kind || version.master_key == key.value()) continue;
+        if (!is_under_other_key(version, key)) continue;
         const JobOptions options{Priority::write, call->deadline};
         auto start = [this, secret, id = version.id, options](Completion<PayloadPtr> done) mutable {
             parts_.cache.payload(secret, id, options, std::move(done));
@@ -270,9 +270,13 @@ awaitable<SecretsService::Payloads> SecretsService::reencrypt(Call call, SecretP
 awaitable<v1::UpdateSecretResponse> SecretsService::try_update(
     Call call, SecretPtr secret, std::shared_ptr<const v1::UpdateSecretRequest> request,
     std::shared_ptr<const ValueKindAndBytes> value) {
-    const auto new_key_id = request->has_kms_key_id() ? non_empty(request->kms_key_id()) : secret->kms_key_id;
+    const auto new_key_id =
+        request->has_kms_key_id() ? named_master_key(request->kms_key_id()) : secret->kms_key_id;
     const auto key = parts_.master_keys.resolve(new_key_id);
-    const bool moves_key = request->has_kms_key_id() && key != parts_.master_keys.find(secret->kms_key_id);
+    const bool moves_key =
+        request->has_kms_key_id() && std::ranges::any_of(secret->versions, [key](const auto& version) {
+            return is_under_other_key(version, key);
+        });
     Payloads reencrypted;
     if (moves_key) reencrypted = co_await reencrypt(call, secret, key);
 

@@ -11,6 +11,7 @@
 #include "daemon/certificates/allowed_names.hpp"
 #include "daemon/certificates/key_pair.hpp"
 #include "daemon/server/rotation_config.hpp"
+#include "daemon/server/token_uris.hpp"
 
 namespace coffer::server {
 
@@ -50,9 +51,7 @@ CertificateAuthoritySection read_authority(const toml::table& table, ConfigProbl
     if (reader.read_text("name", authority.name, Need::required) && !is_name_of_authority(authority.name)) {
         reader.complain("name", "must be 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
     }
-    if (reader.read_text("key", authority.key) && !authority.key.starts_with("pkcs11:")) {
-        reader.complain("key", "must be the URI of a key in the token: \"pkcs11:token=...;object=...\"");
-    }
+    if (reader.read_text("key", authority.key)) check_key_uri(reader, "key", authority.key);
     reader.read_path("certificate", authority.certificate, Need::required);
     reader.read_integer("max_days", authority.max_days, 1, kDaysMost);
     reader.read_integer("crl_days", authority.crl_days, 1, kListDaysMost);

@@ -17,8 +17,10 @@
 #include "daemon/server/certificate_config.hpp"
 #include "daemon/server/oidc_config.hpp"
 #include "daemon/server/rotation_config.hpp"
+#include "daemon/server/token_uris.hpp"
 #include "daemon/server/toml_reader.hpp"
 #include "daemon/server/units.hpp"
+#include "storage/conninfo.hpp"
 
 namespace coffer::server {
 
@@ -31,7 +33,6 @@ constexpr milliseconds kOneMs{1};
 constexpr milliseconds kNoTime{0};
 /// Of a price, in units of its currency: costs of any month then fit their type.
 constexpr std::int64_t kMostPrice = 1'000;
-constexpr std::size_t kTokensMax = 16;  // crypto/slot.hpp, kTokenUrisMax
 /// A configuration is a page of text; anything larger is some other file.
 constexpr std::uintmax_t kMaxFileBytes = 1 * kMiB;
 
@@ -106,14 +107,17 @@ void read_node(TableReader& reader, NodeConfig& node) {
 }
 
 void check_tokens(TableReader& reader, const std::vector<std::string>& tokens) {
-    if (tokens.empty() || tokens.size() > kTokensMax) {
-        reader.complain("token", "must be one URI, or a list of 1 to " + std::to_string(kTokensMax));
+    if (tokens.empty() || tokens.size() > crypto::kTokenUrisMax) {
+        reader.complain("token",
+                        "must be one URI, or a list of 1 to " + std::to_string(crypto::kTokenUrisMax));
     }
     for (const auto& token : tokens) {
         if (!token.starts_with("pkcs11:")) {
             reader.complain("token", "must be an RFC 7512 URI, such as \"pkcs11:token=coffer\"");
         } else if (token.find("pin-value") != std::string::npos) {
             reader.complain("token", "must not contain a PIN; put it in a file and name that as 'pin_file'");
+        } else {
+            check_token_uri(reader, "token", token);
         }
     }
 }
@@ -149,11 +153,14 @@ bool holds_password(std::string_view conninfo) {
 }
 
 void read_database(TableReader& reader, DatabaseSection& database) {
-    if (reader.read_text("conninfo", database.conninfo, Need::required) &&
-        holds_password(database.conninfo)) {
-        reader.complain("conninfo",
-                        "must not contain a password; use peer or certificate authentication, or "
-                        "'passfile=FILE'");
+    if (reader.read_text("conninfo", database.conninfo, Need::required)) {
+        if (holds_password(database.conninfo)) {
+            reader.complain("conninfo",
+                            "must not contain a password; use peer or certificate authentication, or "
+                            "'passfile=FILE'");
+        } else if (const auto problem = storage::conninfo_problem(database.conninfo)) {
+            reader.complain("conninfo", "libpq can never connect with it: " + *problem);
+        }
     }
     reader.read_integer("connections", database.connections, 1, 1000);
     reader.read_integer("queue_capacity", database.queue_capacity, 1, 1'000'000);
@@ -200,9 +207,12 @@ void read_listener(TableReader& reader, ListenerConfig& listener, const std::fil
     read_address(reader, listener.address, Need::required);
     reader.read_integer("port", listener.port, 0, 65535, Need::required);
     reader.read_path("certificate", listener.tls.certificate, Need::required);
-    if (reader.read_text("key", listener.tls.key, Need::required) &&
-        !listener.tls.key.starts_with("pkcs11:")) {
-        listener.tls.key = resolve_path(listener.tls.key, folder).string();
+    if (reader.read_text("key", listener.tls.key, Need::required)) {
+        if (listener.tls.key.starts_with("pkcs11:")) {
+            check_key_uri(reader, "key", listener.tls.key);
+        } else {
+            listener.tls.key = resolve_path(listener.tls.key, folder).string();
+        }
     }
     std::vector<std::string> files;
     // AWS's clients prove who they are by signatures; a certificate may come on top.
@@ -223,6 +233,26 @@ void read_listener(TableReader& reader, ListenerConfig& listener, const std::fil
     reader.finish();
 }
 
+/// Whether both cannot be listened at: one of them would be refused by the kernel.
+bool is_same_place(const std::string& address, std::uint16_t port, const std::string& other,
+                   std::uint16_t other_port) {
+    if (port == 0 || port != other_port || address.empty() || other.empty()) return false;
+    const auto one = boost::asio::ip::make_address(address);
+    const auto two = boost::asio::ip::make_address(other);
+    return one == two || (one.is_v4() == two.is_v4() && (one.is_unspecified() || two.is_unspecified()));
+}
+
+/// Complains where one of `listeners` is at this place already.
+void require_own_place(TableReader& reader, const std::string& address, std::uint16_t port,
+                       const std::vector<ListenerConfig>& listeners) {
+    const auto found = std::ranges::find_if(listeners, [&](const ListenerConfig& each) {
+        return is_same_place(address, port, each.address, each.port);
+    });
+    if (found == listeners.end()) return;
+    reader.complain("port", std::to_string(port) + " is that of the listener \"" + found->name + "\" at " +
+                                found->address + " already: take another port or another address");
+}
+
 void read_listeners(const std::vector<const toml::table*>& tables, std::vector<ListenerConfig>& listeners,
                     ConfigProblems& problems) {
     std::set<std::string> names;
@@ -233,14 +263,16 @@ void read_listeners(const std::vector<const toml::table*>& tables, std::vector<L
         if (!listener.name.empty() && !names.insert(listener.name).second) {
             reader.complain("name", "\"" + listener.name + "\" names another listener as well");
         }
+        require_own_place(reader, listener.address, listener.port, listeners);
         listeners.push_back(std::move(listener));
     }
     if (tables.empty()) problems.add(0, "at least one [[listener]] is required");
 }
 
-void read_health(TableReader& reader, HealthConfig& health) {
+void read_health(TableReader& reader, HealthConfig& health, const std::vector<ListenerConfig>& listeners) {
     read_address(reader, health.address, Need::optional);
     reader.read_integer("port", health.port, 0, 65535, Need::required);
+    require_own_place(reader, health.address, health.port, listeners);
     reader.finish();
 }
 
@@ -355,7 +387,11 @@ Config read_all(const toml::table& table, ConfigProblems& problems) {
     refuse_access(root, problems);
     read_listeners(root.find_tables("listener"), config.listeners, problems);
     HealthConfig health;
-    if (read_section(root, "health", Need::optional, health, read_health, problems)) config.health = health;
+    const auto read_its_health = [&config](TableReader& reader, HealthConfig& section) {
+        read_health(reader, section, config.listeners);
+    };
+    if (read_section(root, "health", Need::optional, health, read_its_health, problems))
+        config.health = health;
     read_section(root, "limits", Need::optional, config.limits, read_limits, problems);
     read_section(root, "log", Need::optional, config.log, read_log, problems);
     read_audit(root, config.audit, problems);

@@ -190,22 +190,33 @@ struct RotationPassword {
     bool require_each_included_type = true;
 };
 
+struct RotationPasswordException {
+    std::vector<std::string> secrets;  ///< patterns of names
+    RotationPassword rules;
+};
+
+struct RotationPasswords {
+    RotationPassword usual;
+    std::vector<RotationPasswordException> exceptions;
+};
+
 /// What a rotation function does.
 struct RandomFunctionSection {
-    RotationPassword password;
+    RotationPasswords password;
     std::string field;  ///< the member that becomes a new one; empty: the whole value
 };
 
 struct PostgresqlFunctionSection {
-    RotationPassword password;
+    RotationPasswords password;
     std::string tls = "verify-full";
     std::filesystem::path ca_file;  ///< empty: the system's
     std::string admin_secret;       ///< its name; empty: one user changes its own password
     bool send_plain_password = false;
+    std::int64_t scram_iterations = 4096;
 };
 
 struct MysqlFunctionSection {
-    RotationPassword password;
+    RotationPasswords password;
     std::string tls = "verify-full";
     std::filesystem::path ca_file;  ///< empty: the system's
     std::string admin_secret;       ///< its name; empty: one user changes its own password
@@ -213,7 +224,7 @@ struct MysqlFunctionSection {
 };
 
 struct RedisFunctionSection {
-    RotationPassword password;
+    RotationPasswords password;
     std::filesystem::path ca_file;  ///< empty: the system's
     std::string admin_secret;       ///< its name; empty: the user changes its own passwords
     bool allow_unsaved = false;
@@ -255,7 +266,7 @@ struct ApiFunctionSection {
 
 /// A program that coffer-runner starts.
 struct ExecFunctionSection {
-    RotationPassword password;
+    RotationPasswords password;
     std::string program;          ///< its name in the runner's configuration
     bool makes_password = false;  ///< Coffer makes the new value, and not the program
     std::string field;            ///< with makes_password: as RandomFunctionSection's

@@ -24,6 +24,9 @@ namespace {
 constexpr std::size_t kMaxConnections = 64;
 constexpr std::uint32_t kMaxHeaderBytes = 8U * 1024;
 constexpr std::uint64_t kMaxBodyBytes = 1024;
+/// For a whole request, from a connection's beginning or the request's first byte.
+constexpr std::chrono::seconds kRequestTimeout{2};
+/// For an answer to be read, and from there to the next request.
 constexpr std::chrono::seconds kTimeout{10};
 constexpr std::chrono::milliseconds kHealthAcceptPause{100};
 
@@ -130,38 +133,55 @@ asio::awaitable<void> HealthServer::accept_loop(std::shared_ptr<HealthServer> se
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
             continue;
         }
-        if (open_ >= kMaxConnections) continue;  // and the socket closes
-        ++open_;
+        if (places_.size() >= kMaxConnections) make_room();
         asio::co_spawn(acceptor_.get_executor(), serve(self, std::move(socket)), asio::detached);
     }
+}
+
+void HealthServer::make_room() {
+    auto place = std::find_if(places_.begin(), places_.end(),
+                              [](const Place& each) { return !each.asked && !each.closed; });
+    if (place == places_.end()) {
+        place = std::find_if(places_.begin(), places_.end(), [](const Place& each) { return !each.closed; });
+    }
+    if (place == places_.end()) return;
+    place->closed = true;
+    boost::system::error_code ignored;
+    place->socket->close(ignored);
 }
 
 asio::awaitable<void> HealthServer::serve([[maybe_unused]] std::shared_ptr<HealthServer> self,
                                           tcp::socket socket) {
     beast::tcp_stream stream(std::move(socket));
+    const auto place = places_.insert(places_.end(), Place{&stream.socket()});
     beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
     boost::system::error_code error;
+    stream.expires_after(kRequestTimeout);
     while (!error) {
         http::request_parser<http::string_body> parser;
         parser.header_limit(kMaxHeaderBytes);
         parser.body_limit(kMaxBodyBytes);
-        stream.expires_after(kTimeout);
         // Beast's limit of headers begins anew with each piece, so what was taken is counted here.
         std::size_t taken = 0;
         while (!error && !parser.is_done() && taken <= kMaxHeaderBytes + kMaxBodyBytes) {
             const std::size_t piece = co_await http::async_read_some(
                 stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+            if (taken == 0) stream.expires_after(kRequestTimeout);
             taken += piece;
         }
         if (error || !parser.is_done()) break;
+        place->asked = true;
         Response response = answer(parser.get(), *metrics_, readiness_, lists_);
         stream.expires_after(kTimeout);
         co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, error));
         if (!response.keep_alive()) break;
+        place->asked = false;
+        places_.splice(places_.end(), places_, place);
+        stream.expires_after(kTimeout);
     }
     boost::system::error_code ignored;
     stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
-    --open_;
+    places_.erase(place);
 }
 
 }  // namespace coffer::server

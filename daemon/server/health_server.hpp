@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,16 @@ public:
     [[nodiscard]] std::uint16_t port() const;
 
 private:
+    /// A connection that is open.
+    struct Place {
+        boost::asio::ip::tcp::socket* socket;
+        bool asked = false;   ///< a whole request came, and is being answered
+        bool closed = false;  ///< another connection got its place
+    };
+
+    /// Closes the connection that has waited longest for a request to become whole, or else for its answer to
+    /// be read: whoever sends half a request, or reads no answer, keeps nobody out.
+    void make_room();
     boost::asio::awaitable<void> accept_loop(std::shared_ptr<HealthServer> self);
     boost::asio::awaitable<void> serve(std::shared_ptr<HealthServer> self,
                                        boost::asio::ip::tcp::socket socket);
@@ -53,7 +64,7 @@ private:
     std::shared_ptr<Metrics> metrics_;
     std::function<std::vector<Readiness>()> readiness_;
     Lists lists_;
-    std::size_t open_ = 0;
+    std::list<Place> places_;  ///< by when they began to wait
 };
 
 /// {"status":"ready"} or {"status":"not ready","reasons":{"hsm":"…"}}.

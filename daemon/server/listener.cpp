@@ -84,6 +84,7 @@ void Listener::bind() {
 
 void Listener::start() {
     log_listening();
+    log_outdated_lists();
     asio::co_spawn(acceptor_.get_executor(), accept_loop(shared_from_this()), asio::detached);
 }
 
@@ -138,6 +139,14 @@ bool Listener::reload_certificates() {
     std::shared_ptr<const TlsContext> fresh;
     try {
         fresh = TlsContext::load(config_.tls, load_key_, config_.protocol);
+        // Whoever fetches lists may have fetched an old one: with it in force everybody would be refused.
+        const auto lost = fresh->lists_lost(std::chrono::system_clock::now(), *tls());
+        if (!lost.empty()) {
+            throw TlsSetupError(
+                lost.front() +
+                ", and the one in use is still good: put a current list there and send SIGHUP. A start takes "
+                "what the files have");
+        }
     } catch (const Error& error) {
         server.log->error(
             "certificates were not reloaded; the old ones stay in use",
@@ -152,7 +161,17 @@ bool Listener::reload_certificates() {
         if (&connection.listener() == context.get()) connection.verify_again(*fresh);
     });
     server.log->info("certificates were reloaded", {{"listener", std::string_view(config_.name)}});
+    log_outdated_lists();
     return true;
+}
+
+void Listener::log_outdated_lists() const {
+    for (const auto& line : tls()->outdated_lists(std::chrono::system_clock::now())) {
+        const std::string reason = line + ": put a current list there and send SIGHUP";
+        context_->server->log->error(
+            "every client of a CA is refused, because its revocation list (crl) is not current",
+            {{"listener", std::string_view(config_.name)}, {"reason", std::string_view(reason)}});
+    }
 }
 
 asio::awaitable<void> Listener::accept_loop([[maybe_unused]] std::shared_ptr<Listener> self) {

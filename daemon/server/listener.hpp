@@ -66,6 +66,8 @@ private:
                 std::string_view message) const;
     void bind();
     void log_listening() const;
+    /// Whose clients are refused because of a revocation list that is not current.
+    void log_outdated_lists() const;
 
     IoShards& shards_;
     const ListenerConfig config_;

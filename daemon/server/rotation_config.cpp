@@ -26,6 +26,7 @@ constexpr milliseconds kOneSecond{1'000};
 constexpr std::size_t kLambdaNameMax = 64;  // AWS Lambda's limit of a function's name
 constexpr std::size_t kMostFunctions = 1'000;
 constexpr std::int64_t kLongestPassword = 4'096;
+constexpr std::int64_t kMostScramIterations = 100'000;  // every login takes a tenth of a second then
 
 bool is_function_name(std::string_view name) {
     return !name.empty() && name.size() <= kLambdaNameMax &&
@@ -33,14 +34,31 @@ bool is_function_name(std::string_view name) {
                std::string_view::npos;
 }
 
-void read_password(TableReader& reader, RotationPassword& password) {
+void read_rules(TableReader& reader, RotationPassword& password) {
     reader.read_integer("password_length", password.length, 1, kLongestPassword);
-    reader.read_text("exclude_characters", password.exclude_characters);
+    reader.read_text("exclude_characters", password.exclude_characters, Need::optional,
+                     TableReader::Empty::allowed);
     reader.read_flag("exclude_numbers", password.exclude_numbers);
     reader.read_flag("exclude_punctuation", password.exclude_punctuation);
     reader.read_flag("exclude_uppercase", password.exclude_uppercase);
     reader.read_flag("exclude_lowercase", password.exclude_lowercase);
     reader.read_flag("require_each_included_type", password.require_each_included_type);
+}
+
+void read_password(TableReader& reader, RotationPasswords& passwords) {
+    read_rules(reader, passwords.usual);
+    for (const toml::table* table : reader.find_tables("password_exception")) {
+        auto inner = reader.inner(*table, "[[rotation_function.password_exception]]");
+        // What it does not say is as for the others.
+        RotationPasswordException exception{{}, passwords.usual};
+        inner.read_text_or_texts("secrets", exception.secrets, Need::required);
+        if (inner.has("secrets") && exception.secrets.empty()) {
+            inner.complain("secrets", "must name the secrets by patterns: [\"legacy/*\"]");
+        }
+        read_rules(inner, exception.rules);
+        inner.finish();
+        passwords.exceptions.push_back(std::move(exception));
+    }
 }
 
 /// `text` must be one of `known`.
@@ -93,6 +111,11 @@ PostgresqlFunctionSection read_postgresql(TableReader& reader) {
     PostgresqlFunctionSection function;
     read_login_function(reader, function, kTlsModes);
     reader.read_flag("send_plain_password", function.send_plain_password);
+    reader.read_integer("scram_iterations", function.scram_iterations, 1, kMostScramIterations);
+    if (function.send_plain_password && reader.has("scram_iterations")) {
+        reader.complain("scram_iterations",
+                        "has no meaning with 'send_plain_password': the server makes the verifier");
+    }
     return function;
 }
 
@@ -207,7 +230,7 @@ ExecFunctionSection read_exec(TableReader& reader) {
         read_password(reader, function.password);
     } else if (make != "program") {
         reader.complain("make", "\"" + make + "\" is not known; choose one of \"program\", \"password\"");
-    } else if (reader.has("field") || reader.has("password_length")) {
+    } else if (reader.has("field") || reader.has("password_length") || reader.has("password_exception")) {
         reader.complain(
             "make",
             "must be \"password\" with 'field' and rules for passwords: otherwise the program makes "

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <filesystem>
@@ -146,25 +147,95 @@ void require_signature(X509_CRL* list, X509_STORE* store, const std::filesystem:
             "a CRL in " + file.string() + " is not signed by the CA that it names");
 }
 
-std::optional<TlsContext::Time> use_crls(SSL_CTX* context, const std::vector<std::filesystem::path>& files) {
+std::string name_text(const X509_NAME* name) {
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
+        throw TlsSetupError("the name of a CA cannot be read");
+    }
+    char* text = nullptr;
+    const auto size = BIO_get_mem_data(out.get(), &text);
+    return {text, static_cast<std::size_t>(size)};
+}
+
+TlsContext::RevocationList described(const X509_CRL* list, const std::filesystem::path& file) {
+    TlsContext::RevocationList made{
+        name_text(X509_CRL_get_issuer(list)), file, time_of(X509_CRL_get0_lastUpdate(list)), {}};
+    if (const ASN1_TIME* next = X509_CRL_get0_nextUpdate(list)) made.until = time_of(next);
+    return made;
+}
+
+std::vector<TlsContext::RevocationList> use_crls(SSL_CTX* context,
+                                                 const std::vector<std::filesystem::path>& files) {
     X509_STORE* store = SSL_CTX_get_cert_store(context);
-    std::optional<TlsContext::Time> outdated;
+    std::vector<TlsContext::RevocationList> lists;
     for (const auto& file : files) {
         for (const auto& list : read_crls(file)) {
             require_signature(list.get(), store, file);
             require(X509_STORE_add_crl(store, list.get()) == 1,
                     "a CRL in " + file.string() + " cannot be used");
-            if (const ASN1_TIME* next = X509_CRL_get0_nextUpdate(list.get())) {
-                const auto time = time_of(next);
-                if (!outdated || time < *outdated) outdated = time;
-            }
+            lists.push_back(described(list.get(), file));
         }
     }
     if (!files.empty()) {
         require(X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1,
                 "checking of CRLs cannot be turned on");
     }
-    return outdated;
+    return lists;
+}
+
+using Lists = std::vector<TlsContext::RevocationList>;
+
+bool is_good(const TlsContext::RevocationList& list, TlsContext::Time now) {
+    return list.from <= now && (!list.until || now < *list.until);
+}
+
+bool has_good_list(const Lists& lists, const std::string& issuer, TlsContext::Time now) {
+    return std::ranges::any_of(lists,
+                               [&](const auto& list) { return list.issuer == issuer && is_good(list, now); });
+}
+
+/// Of each CA the list that is good for longest: OpenSSL takes that which is good.
+Lists longest_of_each(const Lists& lists) {
+    Lists longest;
+    for (const auto& list : lists) {
+        const auto known = std::ranges::find(longest, list.issuer, &TlsContext::RevocationList::issuer);
+        if (known == longest.end()) {
+            longest.push_back(list);
+        } else if (known->until && (!list.until || *list.until > *known->until)) {
+            *known = list;
+        }
+    }
+    return longest;
+}
+
+std::optional<TlsContext::RevocationList> newest_of(const Lists& lists, const std::string& issuer) {
+    std::optional<TlsContext::RevocationList> newest;
+    for (const auto& list : lists) {
+        if (list.issuer == issuer && (!newest || list.from > newest->from)) newest = list;
+    }
+    return newest;
+}
+
+std::optional<TlsContext::Time> first_end(const Lists& lists) {
+    std::optional<TlsContext::Time> first;
+    for (const auto& list : longest_of_each(lists)) {
+        if (list.until && (!first || *list.until < *first)) first = list.until;
+    }
+    return first;
+}
+
+std::string utc_text(TlsContext::Time time) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    std::array<char, 32> text{};
+    if (::gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string line_of_outdated(const TlsContext::RevocationList& list, TlsContext::Time now) {
+    const std::string what = "the revocation list of " + list.issuer + " in " + list.file.string();
+    if (list.from > now) return what + " is not good before " + utc_text(list.from);
+    return what + " was good until " + utc_text(*list.until);
 }
 
 }  // namespace
@@ -176,7 +247,8 @@ std::shared_ptr<const TlsContext> TlsContext::load(const TlsFiles& files, const 
     SSL_CTX* context = made->context_.get();
     made->certificate_expires_ = use_certificate(context, files, load_key);
     trust_client_cas(context, files.client_ca);
-    made->crl_outdated_ = use_crls(context, files.crl);
+    made->lists_ = use_crls(context, files.crl);
+    made->crl_outdated_ = first_end(made->lists_);
     require(X509_STORE_set_purpose(SSL_CTX_get_cert_store(context), X509_PURPOSE_SSL_CLIENT) == 1,
             "the purpose of client certificates cannot be set");
     const bool required = protocol == ListenerProtocol::native;
@@ -185,6 +257,44 @@ std::shared_ptr<const TlsContext> TlsContext::load(const TlsFiles& files, const 
                            nullptr);
     }
     return made;
+}
+
+std::vector<std::string> TlsContext::outdated_lists(Time now) const {
+    std::vector<std::string> lines;
+    for (const auto& list : longest_of_each(lists_)) {
+        if (!has_good_list(lists_, list.issuer, now)) lines.push_back(line_of_outdated(list, now));
+    }
+    return lines;
+}
+
+bool TlsContext::trusts(const std::string& ca) const {
+    const X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
+    const STACK_OF(X509_OBJECT)* objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
+        const X509* certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (certificate != nullptr && name_text(X509_get_subject_name(certificate)) == ca) return true;
+    }
+    return false;
+}
+
+std::vector<std::string> TlsContext::lists_lost(Time now, const TlsContext& present) const {
+    std::vector<std::string> lines;
+    for (const auto& old : longest_of_each(present.lists_)) {
+        if (!has_good_list(present.lists_, old.issuer, now) || !trusts(old.issuer)) continue;
+        const auto newest = newest_of(lists_, old.issuer);
+        const auto newest_present = newest_of(present.lists_, old.issuer);
+        if (!newest) {
+            lines.push_back("no file has a revocation list of " + old.issuer + " any more");
+        } else if (!has_good_list(lists_, old.issuer, now)) {
+            lines.push_back(line_of_outdated(*newest, now));
+        } else if (newest->from < newest_present->from) {
+            // RFC 5280, 5.2.3: what was revoked since would be let in again.
+            lines.push_back("the revocation list of " + old.issuer + " in " + newest->file.string() +
+                            " was made at " + utc_text(newest->from) + ", before the one in use (" +
+                            utc_text(newest_present->from) + ")");
+        }
+    }
+    return lines;
 }
 
 std::optional<std::string> TlsContext::objection_to(const PeerCertificates& peer) const {

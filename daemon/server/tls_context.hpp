@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,6 +42,15 @@ struct PeerCertificates {
 /// Immutable; thread-safe.
 class TlsContext {
 public:
+    using Time = std::chrono::system_clock::time_point;
+    /// A revocation list: whose, where it was read, and from when until when it is good.
+    struct RevocationList {
+        std::string issuer;  ///< RFC 2253
+        std::filesystem::path file;
+        Time from;
+        std::optional<Time> until;  ///< nothing: it names no end
+    };
+
     /// Reads the files. No session tickets, no early data. Throws TlsSetupError, or what `load_key` throws.
     ///
     /// native: TLS 1.3 alone, a client certificate required (purpose TLS client, RFC 5280 4.2.1.12), every CA
@@ -56,17 +66,26 @@ public:
     /// Why a client that was let in before would not be now; nothing when it still would.
     [[nodiscard]] std::optional<std::string> objection_to(const PeerCertificates& peer) const;
 
-    using Time = std::chrono::system_clock::time_point;
+    /// A line for each CA that has revocation lists here of which none is good at `now`: all of its clients
+    /// are refused. Names the file and the time.
+    [[nodiscard]] std::vector<std::string> outdated_lists(Time now) const;
+    /// What would be lost if this took the place of `present`: a line for each CA that is trusted here and
+    /// that `present` has a good list of, where this has none, none that is good at `now`, or an older one.
+    [[nodiscard]] std::vector<std::string> lists_lost(Time now, const TlsContext& present) const;
+
     /// When the daemon's own certificate ends.
     [[nodiscard]] Time certificate_expires() const noexcept { return certificate_expires_; }
     /// The earliest time at which one of the CRLs is outdated (and its CA's clients refused).
     [[nodiscard]] std::optional<Time> crl_outdated() const noexcept { return crl_outdated_; }
 
 private:
+    /// Whether a CA of this name is among those that clients may come from.
+    [[nodiscard]] bool trusts(const std::string& ca) const;
     TlsContext() = default;
     SslContextPtr context_;
     Time certificate_expires_;
     std::optional<Time> crl_outdated_;
+    std::vector<RevocationList> lists_;
 };
 
 /// A certificate's time as the system's clock has it. Throws TlsSetupError when it is malformed.

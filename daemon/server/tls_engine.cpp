@@ -36,6 +36,19 @@ std::string word_for_verify_error(int error) {
     }
 }
 
+bool is_about_the_list(int error) {
+    return error == X509_V_ERR_UNABLE_TO_GET_CRL || error == X509_V_ERR_CRL_HAS_EXPIRED ||
+           error == X509_V_ERR_CRL_NOT_YET_VALID || error == X509_V_ERR_CRL_SIGNATURE_FAILURE;
+}
+
+std::string detail_for_verify_error(int error) {
+    const std::string text = X509_verify_cert_error_string(error);
+    if (!is_about_the_list(error)) return text;
+    return text +
+           ": the listener's 'crl' has no current revocation list of a CA in the client's chain; the "
+           "client's own certificate is not what is wrong";
+}
+
 std::string word_for_ssl_error(unsigned long error) {
     if (ERR_GET_LIB(error) != ERR_LIB_SSL) return "other";
     const int reason = ERR_GET_REASON(error);
@@ -78,7 +91,8 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context)
     SSL_set_verify(ssl_.get(), SSL_get_verify_mode(ssl_.get()), &TlsEngine::on_verify);
 }
 
-/// Does not decide anything: notes which certificate was refused and why, for the log.
+/// Does not decide anything: notes which certificate was refused and why, for the log, and has the client
+/// told of an internal error where it is one.
 int TlsEngine::on_verify(int good, X509_STORE_CTX* store) {
     if (good == 1) return good;
     const auto* ssl =
@@ -87,6 +101,8 @@ int TlsEngine::on_verify(int good, X509_STORE_CTX* store) {
     engine->verify_error_ = X509_STORE_CTX_get_error(store);
     if (const X509* leaf = X509_STORE_CTX_get0_cert(store))
         engine->refused_fingerprint_ = fingerprint_of(leaf);
+    // OpenSSL would tell the client that its certificate has expired, or that its CA is not known.
+    if (is_about_the_list(engine->verify_error_)) X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
     return good;
 }
 
@@ -113,7 +129,7 @@ HandshakeFailure TlsEngine::failure() const {
     failure.fingerprint = refused_fingerprint_;
     if (verify_error_ != X509_V_OK) {
         failure.reason = word_for_verify_error(verify_error_);
-        failure.detail = X509_verify_cert_error_string(verify_error_);
+        failure.detail = detail_for_verify_error(verify_error_);
         return failure;
     }
     failure.reason = word_for_ssl_error(error_);

@@ -90,7 +90,7 @@ void TableReader::wrong_type(std::string_view key, const toml::node& node, std::
     complain(key, "must be " + std::string(wanted) + ", not " + std::string(type_name(node)));
 }
 
-bool TableReader::read_text(std::string_view key, std::string& out, Need need) {
+bool TableReader::read_text(std::string_view key, std::string& out, Need need, Empty empty) {
     const toml::node* node = find(key, need);
     if (node == nullptr) return false;
     const auto value = node->value_exact<std::string>();
@@ -98,8 +98,9 @@ bool TableReader::read_text(std::string_view key, std::string& out, Need need) {
         wrong_type(key, *node, "text");
         return false;
     }
-    if (value->empty() || value->find('\0') != std::string::npos) {
-        complain(key, "must not be empty or contain NUL characters");
+    if ((value->empty() && empty == Empty::refused) || value->find('\0') != std::string::npos) {
+        complain(key, empty == Empty::allowed ? "must not contain NUL characters"
+                                              : "must not be empty or contain NUL characters");
         return false;
     }
     out = *value;

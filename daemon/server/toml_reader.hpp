@@ -45,12 +45,15 @@ private:
 class TableReader {
 public:
     enum class Need : bool { optional, required };
+    /// Whether a text may be empty.
+    enum class Empty : bool { refused, allowed };
 
     /// `name` is how messages call the table, e.g. "[limits]".
     TableReader(const toml::table& table, std::string name, ConfigProblems& problems)
         : table_(table), name_(std::move(name)), problems_(problems) {}
 
-    bool read_text(std::string_view key, std::string& out, Need need = Need::optional);
+    bool read_text(std::string_view key, std::string& out, Need need = Need::optional,
+                   Empty empty = Empty::refused);
     bool read_texts(std::string_view key, std::vector<std::string>& out);
     /// A table of texts, by their keys.
     bool read_text_map(std::string_view key, std::map<std::string, std::string>& out);
@@ -86,6 +89,11 @@ public:
     const toml::table* find_table(std::string_view key, Need need);
     /// The tables of `[[key]]`, empty when absent.
     std::vector<const toml::table*> find_tables(std::string_view key);
+
+    /// Reads a table that stands in this one.
+    [[nodiscard]] TableReader inner(const toml::table& table, std::string name) const {
+        return {table, std::move(name), problems_};
+    }
 
     /// Reports something about `key`, at its line.
     void complain(std::string_view key, const std::string& text);

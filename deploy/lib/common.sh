@@ -57,10 +57,11 @@ closed_folder() {
   done
 }
 
-# The pid in file $1, if that process has $2 in its command line: a pid alone may have been given to another process since.
+# The pid in file $1, on its first line, if that process has $2 in its command line: a pid alone may have been given to
+# another process since, and a dead process that nobody collects (a zombie, in a container without an init) has none.
 running_pid() {
   local pid
-  pid=$(cat "$1" 2>/dev/null) || return 1
+  { IFS= read -r pid <"$1"; } 2>/dev/null || return 1
   [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$2" || return 1
   printf '%s' "$pid"
 }

@@ -169,6 +169,9 @@ start_daemon() {
   fi
   for tries in {1..600}; do
     daemon_is_ready && { step "cofferd is ready, pid $pid, on 127.0.0.1:$port${aws_port:+, for AWS clients on https://localhost:$aws_port}"; return; }
+    case $(why_not_ready) in
+      *'"principals":'*) fail "cofferd runs and refuses everybody: $(why_not_ready)" "more in $(daemon_log)" ;;
+    esac
     process_lives "$pid" || fail "cofferd ended; $(daemon_log) says:" "$(lines_since "$(daemon_log)" "$before" 5)"
     sleep 0.05
   done

@@ -3,7 +3,8 @@
 # for an administrator, a revocation list. `openssl ca` with this configuration, as the user that owns it, signs more.
 
 pki() { printf '%s/tls' "$state"; }
-administrator='spiffe://coffer.local/admin'
+administrator_name='admin'
+administrator="spiffe://coffer.local/$administrator_name"
 
 write_ca_configuration() {
   cat >"$(pki)/ca.cnf" <<CONF
@@ -78,7 +79,6 @@ client_certificate() {
 }
 
 revoke_certificate() {
-  case "$1" in ca|server) fail "'$1' is no client's certificate" ;; esac
   [ -e "$(pki)/$1.crt" ] || fail "there is no certificate '$1' in $(pki)"
   ! is_revoked "$1" || fail "the certificate '$1' is revoked already"
   openssl ca -config "$(pki)/ca.cnf" -revoke "$(pki)/$1.crt" >"$log/pki.log" 2>&1 ||

@@ -45,13 +45,38 @@ CONF
   touch "$(postgres_data)/.made"
 }
 
-postgres_is_running() { [ -d "$(postgres_data)" ] && "$pg/pg_ctl" status -D "$(postgres_data)" >/dev/null 2>&1; }
+# The pid of this appliance's PostgreSQL, if it runs. `pg_ctl status` would take a zombie for it.
+postgres_pid() { running_pid "$(postgres_data)/postmaster.pid" "$(postgres_data)"; }
 
-postgres_pid() { head -n 1 "$(postgres_data)/postmaster.pid" 2>/dev/null || true; }
+postgres_is_running() { postgres_pid >/dev/null; }
+
+# The server processes that a postmaster leaves behind when it is killed end by themselves.
+postgres_is_empty() {
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$(readlink "$process/cwd" 2>/dev/null)" != "$(postgres_data)" ] || return 1
+  done
+}
+
+# After kill -9 the lock files stay. PostgreSQL removes them when there is no process of that pid, and refuses to start
+# when there is: also when that is a zombie, or another program by now.
+remove_stale_locks() {
+  local pid tries
+  { IFS= read -r pid <"$(postgres_data)/postmaster.pid"; } 2>/dev/null && [ -e "/proc/$pid" ] || return 0
+  for tries in {1..200}; do
+    postgres_is_empty && break
+    sleep 0.05
+  done
+  postgres_is_empty || fail "PostgreSQL was killed, and processes of it still work in $(postgres_data)" \
+    "wait for them to end, or end them"
+  step "PostgreSQL was killed (pid $pid); removing the lock files that it left"
+  rm -f "$(postgres_data)/postmaster.pid" "$(postgres_socket)/.s.PGSQL.5432.lock"
+}
 
 start_postgres() {
   local before
   postgres_is_running && return
+  remove_stale_locks
   step "starting PostgreSQL"
   before=$(file_size "$log/postgresql.log")
   "$pg/pg_ctl" start -w -t 60 -D "$(postgres_data)" -l "$log/postgresql.log" >/dev/null 2>&1 9>&- ||

@@ -25,8 +25,10 @@ const crypto::FoundAuditKey& wanted_key(const crypto::FoundKeys& keys,
         throw Error(fmt::format("the token does not hold {}: coffer-hsm list shows which it holds",
                                 crypto::audit_key_label(*generation)));
     }
-    throw Error(
-        fmt::format("the token holds no audit key ({}): run coffer-hsm init", crypto::audit_key_label(1)));
+    throw Error(fmt::format(
+        "the token holds no audit key ({}): is it the right token? Where there never was one, run "
+        "coffer-hsm init",
+        crypto::audit_key_label(1)));
 }
 
 }  // namespace

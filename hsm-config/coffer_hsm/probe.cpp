@@ -132,9 +132,11 @@ private:
             if (std::ranges::all_of(keys.master_keys, &crypto::FoundMasterKey::trusted))
                 trusted_key_ = master_key_;
             if (keys.master_keys.empty() || keys.seal_keys.empty() || keys.audit_key() == nullptr) {
-                return note(fmt::format("{} master keys, {} seal keys, {} audit key", keys.master_keys.size(),
-                                        keys.seal_keys.size(), keys.audit_key() != nullptr ? 1 : 0),
-                            "coffer-hsm init makes what is missing");
+                return note(
+                    fmt::format("{} master keys, {} seal keys, {} audit key", keys.master_keys.size(),
+                                keys.seal_keys.size(), keys.audit_key() != nullptr ? 1 : 0),
+                    "for a new installation coffer-hsm init makes what is missing; where a database holds "
+                    "secrets already, it is the wrong token or its keys were lost: restore its backup");
             }
             return ok(fmt::format("{} master key generations, seal key, audit key", keys.master_keys.size()));
         });

@@ -9,6 +9,7 @@
 
 #include "crypto/canary.hpp"
 #include "crypto/data_key.hpp"
+#include "crypto/mechanisms.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/seal_form.hpp"
 #include "crypto/signing_pair.hpp"
@@ -23,22 +24,6 @@ using crypto::Session;
 
 constexpr std::string_view kPlaintext = "coffer-hsm check: thirty-two bytes";
 constexpr std::size_t kPayloadBytesMax = 65536;
-
-struct Needed {
-    CK_MECHANISM_TYPE type;
-    std::string_view name;
-    CK_FLAGS flags;
-    std::string_view use;
-};
-
-constexpr std::array kNeeded = {
-    Needed{CKM_AES_KEY_GEN, "CKM_AES_KEY_GEN", CKF_GENERATE, "making master and data keys"},
-    Needed{CKM_AES_GCM, "CKM_AES_GCM", CKF_ENCRYPT | CKF_DECRYPT, "payloads"},
-    Needed{CKM_GENERIC_SECRET_KEY_GEN, "CKM_GENERIC_SECRET_KEY_GEN", CKF_GENERATE, "making the seal key"},
-    Needed{CKM_SHA256_HMAC, "CKM_SHA256_HMAC", CKF_SIGN, "seals"},
-    Needed{CKM_EC_KEY_PAIR_GEN, "CKM_EC_KEY_PAIR_GEN", CKF_GENERATE_KEY_PAIR, "making the audit key"},
-    Needed{CKM_ECDSA, "CKM_ECDSA", CKF_SIGN, "signing audit checkpoints"},
-};
 
 /// A GCM encryption of kPlaintext that shows what the token did with the IV.
 struct Encrypted {
@@ -130,19 +115,19 @@ std::string known_answer(const std::function<bool()>& matches, std::string_view 
 
 Verdict probe_mechanisms(const crypto::Module& module, crypto::SlotId slot,
                          const crypto::KeyWrap& configured) {
-    std::vector<std::string> missing;
-    for (const auto& needed : kNeeded) {
-        if (crypto::has_mechanism(module, slot, needed.type, needed.flags)) continue;
-        const bool there = crypto::has_mechanism(module, slot, needed.type, 0);
-        missing.push_back(fmt::format("{} ({:#x}){} for {}", needed.name, needed.type,
-                                      there ? " is there, but not" : "", needed.use));
-    }
+    using crypto::MechanismUser;
+    static constexpr std::array kServing{MechanismUser::daemon, MechanismUser::audit};
+    static constexpr std::array kMaking{MechanismUser::making_keys};
+    auto missing = crypto::missing_mechanisms(module, slot, kServing);
     if (key_wrap_mechanisms(module, slot, configured).empty()) missing.push_back(missing_key_wrap());
+    const bool serves = missing.empty();
+    for (auto& line : crypto::missing_mechanisms(module, slot, kMaking)) missing.push_back(std::move(line));
     if (missing.empty()) return {.result = StepResult::ok, .detail = "all there", .advice = {}};
-    return {
-        .result = StepResult::failed,
-        .detail = fmt::format("missing: {}", fmt::join(missing, "; ")),
-        .advice = "the daemon cannot work without: use another token, or allow them in the token's policy"};
+    return {.result = StepResult::failed,
+            .detail = fmt::format("missing: {}", fmt::join(missing, "; ")),
+            .advice =
+                fmt::format("{} cannot work without: use another token, or allow them in the token's policy",
+                            serves ? "coffer-hsm init and the rotation of these keys" : "the daemon")};
 }
 
 Verdict probe_random(const Session& session) {

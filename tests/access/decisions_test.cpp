@@ -2,10 +2,11 @@
 //
 // A file: {"source", "principals": {name: {...}}, "policies": {name: document}, "requests": {name: {...}},
 // "cases": [{"name", "source"?, "identity"?: [policy], "session"?: [policy], "boundary"?, "resource"?,
-// "trust"?, "listener"?, "expect": {request: outcome}}]}. An outcome is "allow", "deny" (nothing allows) or
-// "Deny" (explicit), then, where it matters, "by POLICY/STATEMENT" or "lacking PART". In policies, "@secret:"
-// stands for the beginning of a secret's ARN in account 111122223333, in a request's resource it may be left
-// out.
+// "trust"?, "listener"?, "meant"?: {ARN: unique id}, "expect": {request: outcome}}]}. "meant" is whom the
+// principals of the resource or trust policy were when it was put; an empty id is nobody. An outcome is
+// "allow", "deny" (nothing allows) or "Deny" (explicit), then, where it matters, "by POLICY/STATEMENT" or
+// "lacking PART". In policies, "@secret:" stands for the beginning of a secret's ARN in account 111122223333,
+// in a request's resource it may be left out.
 
 #include <gtest/gtest.h>
 
@@ -124,13 +125,24 @@ public:
         for (const auto& name : list(one, "identity")) out.add_identity(policy(name), name);
         for (const auto& name : list(one, "session")) out.add_session(policy(name), name);
         for (const auto& name : list(one, "boundary")) out.set_boundary(policy(name), name);
-        for (const auto& name : list(one, "resource")) out.set_resource(policy(name), name);
-        for (const auto& name : list(one, "trust")) out.set_resource(policy(name), name, DocumentKind::trust);
+        for (const auto& name : list(one, "resource")) {
+            out.set_resource(policy(name), name, DocumentKind::resource, meant(one));
+        }
+        for (const auto& name : list(one, "trust")) {
+            out.set_resource(policy(name), name, DocumentKind::trust, meant(one));
+        }
         for (const auto& name : list(one, "listener")) out.set_listener(policy(name), name);
         return out;
     }
 
 private:
+    static PrincipalIds meant(const json::object& one) {
+        PrincipalIds ids;
+        if (const auto* value = one.if_contains("meant")) {
+            for (const auto& [arn, id] : value->as_object()) ids.emplace(arn, text_of(id));
+        }
+        return ids;
+    }
     static std::vector<std::string> list(const json::object& one, std::string_view name) {
         const auto* value = one.if_contains(name);
         return value == nullptr ? std::vector<std::string>{} : texts_of(*value);

@@ -375,6 +375,60 @@ TEST(Findings, Principals) {
                 ElementsAre("DENY_WITH_NOT_PRINCIPAL@3:1"));
 }
 
+/// Of the own policy of the secret app/db, with a Deny for this account; `elements` begin line 3.
+std::vector<std::string> own_codes(const std::string& elements, bool of_any = false) {
+    FindingOptions options{"aws", "111122223333", Timestamp::from_millis(1'782'864'000'000)};
+    if (!of_any) options.secret = "arn:aws:secretsmanager:us-east-1:111122223333:secret:app/db-Qw34Er";
+    const auto text = one("\"Effect\":\"Deny\",\"Principal\":{\"AWS\":\"111122223333\"},\n" + elements);
+    std::vector<std::string> out;
+    for (const auto& finding : find_problems(parse_policy(text, {DocumentKind::resource, 0}), options)) {
+        out.push_back(finding.code + "@" + std::to_string(finding.at.line) + ":" +
+                      std::to_string(finding.at.column));
+    }
+    return out;
+}
+
+// A secret's own policy is asked about that secret alone.
+TEST(Findings, ResourcesOfASecretsOwnPolicy) {
+    const auto resource = [](const std::string& arn, const char* element = "Resource", bool of_any = false) {
+        return own_codes(
+            std::string("\"") + element + "\":\"" + arn + "\",\"Action\":\"secretsmanager:GetSecretValue\"",
+            of_any);
+    };
+    const std::string head = "arn:aws:secretsmanager:us-east-1:111122223333:secret:";
+    for (const auto& own :
+         {std::string("*"), head + "app/db-Qw34Er", head + "app/db-??????", head + "app/*",
+          std::string("arn:aws:secretsmanager:*:*:secret:app/d*"), head + "${aws:username, 'x'}-??????"}) {
+        EXPECT_THAT(resource(own), IsEmpty()) << own;
+    }
+    for (const auto& other : {head + "app/db-Qw34Es", head + "app/db2-??????", head + "APP/*",
+                              std::string("arn:aws:secretsmanager:eu-west-1:111122223333:secret:app/*")}) {
+        EXPECT_THAT(resource(other), ElementsAre("OTHER_SECRET@3:12")) << other;
+        EXPECT_THAT(resource(other, "Resource", true), IsEmpty()) << other;
+        EXPECT_THAT(resource(other, "NotResource"), IsEmpty()) << other;
+    }
+    EXPECT_THAT(resource(head + "app/db"), ElementsAre("SECRET_ARN_WITHOUT_SUFFIX@3:12")) << "said once";
+    EXPECT_THAT(resource(head + "app/*", "NotResource"), ElementsAre("NOT_RESOURCE_IS_THIS_SECRET@3:15"));
+}
+
+TEST(Findings, ActionsOfASecretsOwnPolicy) {
+    const auto action = [](const std::string& name) {
+        return own_codes("\"Resource\":\"*\",\"Action\":\"" + name + "\"");
+    };
+    for (const auto* name : {"secretsmanager:ListSecrets", "secretsmanager:CreateSecret",
+                             "secretsmanager:GetRandomPassword", "iam:GetUser", "kms:Decrypt"}) {
+        EXPECT_THAT(action(name), ElementsAre("NOT_AN_ACTION_ON_SECRETS@3:25")) << name;
+        EXPECT_THAT(
+            codes(one(std::string("\"Effect\":\"Allow\",\"Resource\":\"*\",\"Action\":\"") + name + "\"")),
+            IsEmpty())
+            << name;
+    }
+    for (const auto* name :
+         {"secretsmanager:GetSecretValue", "secretsmanager:*", "*", "coffer:GetRotation"}) {
+        EXPECT_THAT(action(name), IsEmpty()) << name;
+    }
+}
+
 bool is_public_policy(const std::string& text) {
     return is_public(parse_policy(text, {DocumentKind::resource, 0}));
 }

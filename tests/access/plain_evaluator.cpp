@@ -565,22 +565,37 @@ Closeness closeness(const std::string& kind, const std::string& text, const Requ
     return yes(text == request.principal_arn || (text.find(':') == std::string::npos && text == request.id));
 }
 
-Closeness closest(const JsonValue& element, const Request& request) {
+using Ids = std::map<std::string, std::string>;
+
+/// AWS keeps the unique id behind the ARN of a user or role. `gains`: who is named has something from it.
+Closeness closeness_by_id(const std::string& kind, const std::string& text, const Ids& ids, bool gains,
+                          const Request& request) {
+    const auto found = ids.find(text);
+    if (kind != "AWS" || found == ids.end()) return closeness(kind, text, request);
+    if (found->second.empty()) return gains ? kNobody : closeness(kind, text, request);
+    const auto colon = request.id.find(':');
+    if (request.id.substr(0, colon) != found->second) return kNobody;
+    return colon == std::string::npos ? kSelf : kIssuer;
+}
+
+Closeness closest(const JsonValue& element, const Ids& ids, bool gains, const Request& request) {
     if (element.kind == JsonKind::string) return kSelf;  // only "*" is valid
     auto best = kNobody;
     for (const auto& kind : element.members) {
-        for (const auto& text : texts(kind.value)) best = std::max(best, closeness(kind.name, text, request));
+        for (const auto& text : texts(kind.value))
+            best = std::max(best, closeness_by_id(kind.name, text, ids, gains, request));
     }
     return best;
 }
 
-Closeness principal_matches(const JsonValue& statement, bool has_boundary, const Request& request) {
-    if (const auto* element = member(statement, "Principal")) return closest(*element, request);
+Closeness principal_matches(const JsonValue& statement, const Ids& ids, bool has_boundary,
+                            const Request& request) {
+    const bool deny = member(statement, "Effect")->text == "Deny";
+    if (const auto* element = member(statement, "Principal")) return closest(*element, ids, !deny, request);
     const auto* element = member(statement, "NotPrincipal");
     if (element == nullptr) return kSelf;
-    const bool deny = member(statement, "Effect")->text == "Deny";
     if (deny && has_boundary) return kSelf;
-    return closest(*element, request) >= (deny ? kIssuer : kAccount) ? kNobody : kSelf;
+    return closest(*element, ids, deny, request) >= (deny ? kIssuer : kAccount) ? kNobody : kSelf;
 }
 
 struct Says {
@@ -588,7 +603,7 @@ struct Says {
     Closeness allow = kNobody;
 };
 
-Says read_policy(const JsonValue& document, bool has_boundary, const Request& request) {
+Says read_policy(const JsonValue& document, bool has_boundary, const Request& request, const Ids& ids = {}) {
     Says says;
     const auto* version = member(document, "Version");
     const bool v2012 = version != nullptr && version->text == "2012-10-17";
@@ -597,7 +612,7 @@ Says read_policy(const JsonValue& document, bool has_boundary, const Request& re
     if (statements->kind == JsonKind::object) all.push_back(statements);
     for (const auto& item : statements->items) all.push_back(&item);
     for (const auto* statement : all) {
-        const auto who = principal_matches(*statement, has_boundary, request);
+        const auto who = principal_matches(*statement, ids, has_boundary, request);
         if (who == kNobody || !action_matches(*statement, request)) continue;
         if (is_void(*statement, v2012, request)) continue;
         if (!resource_matches(*statement, v2012, request) || !conditions_hold(*statement, v2012, request))
@@ -621,8 +636,9 @@ Says read_all(const std::vector<JsonValue>& documents, bool has_boundary, const 
     return all;
 }
 
-Says read_one(const std::optional<JsonValue>& document, bool has_boundary, const Request& request) {
-    return document ? read_policy(*document, has_boundary, request) : Says{};
+Says read_one(const std::optional<JsonValue>& document, bool has_boundary, const Request& request,
+              const Ids& ids = {}) {
+    return document ? read_policy(*document, has_boundary, request, ids) : Says{};
 }
 
 }  // namespace
@@ -632,7 +648,7 @@ std::string decide(const Request& request, const Policies& policies) {
     const auto identity = read_all(policies.identity, bound, request);
     const auto session = read_all(policies.session, bound, request);
     const auto boundary = read_one(policies.boundary, bound, request);
-    const auto resource = read_one(policies.resource, bound, request);
+    const auto resource = read_one(policies.resource, bound, request, policies.resource_ids);
     const auto listener = read_one(policies.listener, bound, request);
     const auto stored_listener = read_one(policies.stored_listener, bound, request);
     if (identity.deny || session.deny || boundary.deny || resource.deny || listener.deny ||

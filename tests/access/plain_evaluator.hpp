@@ -22,6 +22,8 @@ struct Policies {
     std::optional<JsonValue> resource;
     std::optional<JsonValue> listener;
     std::optional<JsonValue> stored_listener;
+    /// The unique id of each ARN that `resource` named when it was put; empty: nobody's.
+    std::map<std::string, std::string> resource_ids;
 };
 
 using Tags = std::vector<std::pair<std::string, std::string>>;

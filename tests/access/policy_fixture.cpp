@@ -16,8 +16,9 @@ JsonValue parsed(const std::string& text) {
     return read_json(text, kMaxJsonDepth).root;
 }
 
-PolicyPtr compiled_as(const std::string& text, std::string name, DocumentKind kind) {
-    return Policy::parse(text, std::move(name), {kind, kMaxDocumentBytes});
+PolicyPtr compiled_as(const std::string& text, std::string name, DocumentKind kind,
+                      const PrincipalIds& ids = {}) {
+    return Policy::parse(text, std::move(name), {kind, kMaxDocumentBytes}, ids);
 }
 
 }  // namespace
@@ -74,9 +75,11 @@ void TestPolicies::set_boundary(const std::string& text, std::string name) {
     plain_.boundary = parsed(text);
 }
 
-void TestPolicies::set_resource(const std::string& text, std::string name, DocumentKind kind) {
-    resource_ = compiled_as(text, std::move(name), kind);
+void TestPolicies::set_resource(const std::string& text, std::string name, DocumentKind kind,
+                                const PrincipalIds& ids) {
+    resource_ = compiled_as(text, std::move(name), kind, ids);
     plain_.resource = parsed(text);
+    plain_.resource_ids = ids;
 }
 
 void TestPolicies::set_listener(const std::string& text, std::string name) {

@@ -35,8 +35,10 @@ public:
     void add_identity(const std::string& text, std::string name);
     void add_session(const std::string& text, std::string name);
     void set_boundary(const std::string& text, std::string name);
-    /// A trust policy when the action is sts:AssumeRole.
-    void set_resource(const std::string& text, std::string name, DocumentKind kind = DocumentKind::resource);
+    /// A trust policy when the action is sts:AssumeRole. `ids` are what its principals' ARNs meant when it
+    /// was put.
+    void set_resource(const std::string& text, std::string name, DocumentKind kind = DocumentKind::resource,
+                      const PrincipalIds& ids = {});
     void set_listener(const std::string& text, std::string name);
     void set_stored_listener(const std::string& text, std::string name);
 

@@ -317,6 +317,17 @@ TestRequest PolicyGenerator::request() {
     return out;
 }
 
+/// What the ARNs of user erin and role app meant when a policy was put: them, others of before, nobody; or
+/// that was not kept.
+PrincipalIds PolicyGenerator::meanings() {
+    constexpr std::array kErin{"AIDAERIN00000000", "AIDAERIN00000001", ""};
+    constexpr std::array kApp{"AROAAPP000000000", "AROAAPP0000000000", ""};
+    PrincipalIds ids;
+    if (!one_in(3)) ids.emplace("arn:aws:iam::111122223333:user/erin", pick(kErin));
+    if (!one_in(3)) ids.emplace("arn:aws:iam::111122223333:role/app", pick(kApp));
+    return ids;
+}
+
 TestPolicies PolicyGenerator::policies(Action action) {
     TestPolicies out;
     for (std::size_t n = below(3); n > 0; --n) out.add_identity(document(DocumentKind::identity), "identity");
@@ -325,7 +336,10 @@ TestPolicies PolicyGenerator::policies(Action action) {
     if (one_in(5)) out.set_listener(document(DocumentKind::listener), "listener");
     if (one_in(5)) out.set_stored_listener(document(DocumentKind::listener), "stored listener");
     const auto kind = action == Action::sts_assume_role ? DocumentKind::trust : DocumentKind::resource;
-    if (one_in(2)) out.set_resource(document(kind), "resource", kind);
+    if (one_in(2)) {
+        const auto text = document(kind);
+        out.set_resource(text, "resource", kind, meanings());
+    }
     return out;
 }
 

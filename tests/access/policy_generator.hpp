@@ -29,6 +29,7 @@ public:
 private:
     [[nodiscard]] std::string statement(DocumentKind kind);
     [[nodiscard]] std::string principal();
+    [[nodiscard]] PrincipalIds meanings();
     [[nodiscard]] std::string condition();
     [[nodiscard]] std::string values_for(const std::string& op);
     [[nodiscard]] std::string resource_pattern();

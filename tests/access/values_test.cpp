@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <span>
+#include <vector>
+
 #include "daemon/access/actions.hpp"
 #include "daemon/access/arn.hpp"
 #include "daemon/access/glob.hpp"
@@ -167,6 +171,100 @@ TEST(Glob, HostilePatternsAreHarmless) {
     for (int i = 0; i < 2'000; ++i) pattern += "*a?";
     EXPECT_FALSE(like((pattern + "*b").c_str(), std::string(5'000, 'a')));
     EXPECT_FALSE(like((pattern + "*b").c_str(), std::string(5'000, 'a') + "\xC3\xA9"));
+}
+
+/// The characters of a text, or the marks and characters of a pattern.
+std::vector<std::string> characters_of(std::string_view text) {
+    std::vector<std::string> out;
+    for (const char c : text) {
+        if (out.empty() || (static_cast<unsigned char>(c) & 0xC0U) != 0x80U) out.emplace_back();
+        out.back() += c;
+    }
+    return out;
+}
+
+/// The definition, word by word: `*` is nothing, or one character and a `*`.
+bool plainly_like(std::span<const std::string> pattern, std::span<const std::string> text) {
+    if (pattern.empty()) return text.empty();
+    if (pattern.front() == "*") {
+        return plainly_like(pattern.subspan(1), text) ||
+               (!text.empty() && plainly_like(pattern, text.subspan(1)));
+    }
+    return !text.empty() && (pattern.front() == "?" || pattern.front() == text.front()) &&
+           plainly_like(pattern.subspan(1), text.subspan(1));
+}
+
+/// As many of `letters` as there are, drawn at will.
+std::string drawn(std::mt19937& random, const std::vector<std::string>& letters, std::size_t count) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += letters[random() % letters.size()];
+    return out;
+}
+
+TEST(Glob, AsTheDefinitionSays) {
+    // Texts of single bytes and others are matched in different ways.
+    const std::vector<std::vector<std::string>> texts{{"a", "b"},
+                                                      {"a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x94\x91"}};
+    std::mt19937 random(20'260'701);  // NOLINT(cert-msc51-cpp): the same each time
+    std::size_t matches = 0;
+    for (int round = 0; round < 40'000; ++round) {
+        const auto& letters = texts[static_cast<std::size_t>(round) % 2];
+        auto marked = letters;
+        marked.insert(marked.end(), {"*", "?", "?"});
+        const auto pattern = drawn(random, marked, random() % 9);
+        const auto text = drawn(random, letters, random() % 11);
+        const bool expected = plainly_like(characters_of(pattern), characters_of(text));
+        matches += expected ? 1 : 0;
+        ASSERT_EQ(like(pattern.c_str(), text), expected) << pattern << " and " << text;
+    }
+    EXPECT_GT(matches, 2'000U) << "both answers must be usual";
+    EXPECT_LT(matches, 38'000U);
+}
+
+// Places around the 64 that are compared at once, where the end of a group or of the text could be missed.
+TEST(Glob, FindsAtEveryPlace) {
+    for (const std::string letter : {"a", "\xC3\xA9"}) {
+        for (std::size_t before = 0; before < 140; ++before) {
+            for (const std::size_t behind : {0U, 1U, 63U, 64U, 65U}) {
+                std::string text;
+                for (std::size_t i = 0; i < before; ++i) text += letter;
+                text += "b" + letter + "c";
+                for (std::size_t i = 0; i < behind; ++i) text += letter;
+                EXPECT_TRUE(like("*b?c*", text)) << before << " " << behind;
+                EXPECT_TRUE(like("*?b?c*", text) == (before > 0)) << before << " " << behind;
+                EXPECT_TRUE(like("*b?c?*", text) == (behind > 0)) << before << " " << behind;
+                EXPECT_FALSE(like("*b?c*b?c*", text)) << before << " " << behind;
+                EXPECT_FALSE(like("*b?b*", text)) << before << " " << behind;
+            }
+        }
+    }
+}
+
+TEST(Glob, WorkIsBounded) {
+    const auto repeated = [](const std::string& piece, std::size_t count) {
+        std::string out;
+        for (std::size_t i = 0; i < count; ++i) out += piece;
+        return out;
+    };
+    const auto looks = [](const std::string& pattern, const std::string& text) {
+        return glob_answer(to_glob(pattern), text).looks;
+    };
+    for (const std::string letter : {"a", "\xC3\xA9"}) {
+        const auto text = repeated(letter, 2'048);
+        // One letter behind its question marks is a search for one letter.
+        EXPECT_EQ(looks("*" + repeated("?", 1'008) + "b*", text), 0U);
+        // More pattern than text: nothing is compared.
+        EXPECT_EQ(looks("*" + repeated("?" + letter, 2'048) + "?b*", text), 0U);
+        // 503 letters and the b are compared with 2,048 - 1,007 + 1 places at most: 17 groups of 64. (The
+        // first question mark is a place less of both.)
+        const auto every_other = looks("*" + repeated("?" + letter, 503) + "?b*", text);
+        EXPECT_GT(every_other, 0U);
+        EXPECT_LE(every_other, 504U * 17U);
+        // Many short pieces: each of p characters once, and n * m / 64 for the places that they pass over.
+        const auto many = looks(repeated("*" + letter + "?" + letter, 600) + "*b?b*", text);
+        EXPECT_GT(many, 0U);
+        EXPECT_LE(many, 600U * 2U + 2U + 2'048U * 3U / 64U);
+    }
 }
 
 TEST(Glob, Covers) {

@@ -90,6 +90,8 @@ TEST(Event, SaysWhatBecameOfRows) {
     EXPECT_THAT(to_json(event),
                 HasSubstr(R"("seals":[{"table":"secrets","key":"id-1","revision":7,"seal":"0a0b"},)"
                           R"({"table":"secrets","key":"id-2","revision":8}])"));
+    event.additional.seals = {{"secrets", "id-3", 0, "", true}};
+    EXPECT_THAT(to_json(event), HasSubstr(R"("seals":[{"table":"secrets","key":"id-3","discarded":true}])"));
 }
 
 TEST(Event, LimitsOfCloudTrail) {

@@ -115,6 +115,19 @@ TEST(AwsJsonReader, ListsThatMustNotBeEmpty) {
     EXPECT_EQ(invalid<v1::PutSecretValueRequest>(R"({"VersionStages":null})"), "accepted");
 }
 
+TEST(AwsJsonReader, ListsThatAreFarTooLongAreNotRead) {
+    const auto tags = [](int count) {
+        std::string body = R"({"SecretId":"a","Tags":[{})";
+        for (int i = 1; i < count; ++i) body += ",{}";
+        return body + "]}";
+    };
+    EXPECT_EQ(invalid<v1::TagResourceRequest>(tags(1'000)), "accepted") << "what tags lack is said later";
+    EXPECT_EQ(
+        invalid<v1::TagResourceRequest>(tags(1'001)),
+        "1 validation error detected: Value '[...]' at 'tags' failed to satisfy constraint: Member must "
+        "have length less than or equal to 1000");
+}
+
 TEST(AwsJsonReader, FilterValuesHaveThePatternOfAwssModel) {
     const auto of = [](const std::string& value) {
         return invalid<v1::ListSecretsRequest>(R"({"Filters":[{"Key":"name","Values":["fine",")" + value +

@@ -1,5 +1,6 @@
 // The query protocol of STS, to and from the protocol's messages.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "coffer/v1/sts.pb.h"
@@ -23,7 +24,7 @@ TEST(AwsQueryReader, ListsAndStructures) {
         "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fapp"
         "&RoleSessionName=one+two%2B&DurationSeconds=900&Tags.member.1.Key=team&Tags.member.1.Value=a%26b"
         "&Tags.member.2.Key=empty&Tags.member.2.Value=&TransitiveTagKeys.member.1=team&Unknown=1"
-        "&PolicyArns.member.1.arn=arn%3Ax&Tags.member.4.Key=behind-a-gap");
+        "&PolicyArns.member.1.arn=arn%3Ax&PolicyArnsOfAnotherKind.member.7=1");
     EXPECT_EQ(request.role_arn(), "arn:aws:iam::111122223333:role/app");
     EXPECT_EQ(request.role_session_name(), "one two+");
     EXPECT_EQ(request.duration_seconds(), 900);
@@ -51,6 +52,24 @@ std::string refusal_of(std::string_view form) {
         return std::string(refused.name()) + ": " + refused.what();
     }
     return "none";
+}
+
+TEST(AwsQueryReader, NoElementOfAListIsLeftOut) {
+    EXPECT_EQ(
+        refusal_of("PolicyArns.member.2.arn=arn%3Ax"),
+        "ValidationException: The parameter PolicyArns.member.2.arn must be numbered like its neighbours: "
+        "PolicyArns.member.1, .member.2 and so on, without a gap");
+    for (const auto* name :
+         {"PolicyArns.1.arn", "PolicyArns.member.0.arn", "PolicyArns.member.01.arn", "PolicyArns.member.1",
+          "PolicyArns.member.-1.arn", "PolicyArns.member.x.arn", "PolicyArns.member.99999999999.arn",
+          "PolicyArns.arn", "PolicyArns", "PolicyArns.member.", "PolicyArns.Member.1.arn",
+          "Tags.member.2.Key", "TransitiveTagKeys.member.2", "TransitiveTagKeys"}) {
+        EXPECT_THAT(refusal_of(std::string(name) + "=v"), testing::HasSubstr("without a gap")) << name;
+    }
+    EXPECT_THAT(refusal_of("TransitiveTagKeys.member.1=a&TransitiveTagKeys.member.3=b"),
+                testing::HasSubstr("TransitiveTagKeys.member.3"));
+    EXPECT_EQ(refusal_of("PolicyArns=&TransitiveTagKeys="), "none") << "lists that are empty";
+    EXPECT_EQ(refusal_of("TransitiveTagKeys.member.2=b&TransitiveTagKeys.member.1=a"), "none");
 }
 
 TEST(AwsQueryReader, FormsAreBounded) {

@@ -196,5 +196,29 @@ TEST(AwaitCompletion, ACompletionPostedButNeverRun) {
     EXPECT_EQ(alive.use_count(), 1);
 }
 
+// What threads of a journal or a token hold when a process ends: the coroutine has gone on, its context is
+// gone, and the completion that was called is destroyed only now.
+TEST(AwaitCompletion, ACalledCompletionMayOutliveTheContext) {
+    std::optional<Completion<Value>> called;
+    auto io = std::make_unique<asio::io_context>();
+    int got = 0;
+    asio::co_spawn(
+        *io,
+        [&]() -> asio::awaitable<void> {
+            const auto start = [&](Completion<Value> done) { called.emplace(std::move(done)); };
+            const Value value = co_await await_completion<Value>(start);
+            got = value.number();
+        },
+        asio::detached);
+    io->poll();
+    ASSERT_TRUE(called.has_value());
+    (*called)(Outcome<Value>(Value(7)));
+    io->restart();
+    io->run();  // ends, since a completion that was called is no work any more
+    EXPECT_EQ(got, 7);
+    io.reset();
+    called.reset();
+}
+
 }  // namespace
 }  // namespace coffer

@@ -10,10 +10,12 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -229,6 +231,7 @@ protected:
             auto& entry = *response.add_secret_list();
             entry.set_name(secret->first);
             entry.set_last_changed_date(1523477145);
+            if (!secret->second.description.empty()) entry.set_description(secret->second.description);
             if (secret->second.deleted) entry.set_deleted_date(1523477145);
         }
     }
@@ -603,6 +606,57 @@ TEST_F(CommandTest, ExecGivesFieldsToAProgram) {
     EXPECT_EQ(run_both("$COFFER exec --prefix A_ --secret db -- true").code, 2);
 }
 
+TEST_F(CommandTest, ExecLetsTheReaderChoose) {
+    secrets["e"].value = R"({"password":"pw","PERL5OPT":"-MEvil","RUBYOPT":"-revil"})";
+    const auto refused = run_both("$COFFER exec --secret e -- sh -c 'echo ran-it'");
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.out, AllOf(HasSubstr("'PERL5OPT' of e"), HasSubstr("--only"), HasSubstr("--prefix"),
+                                   HasSubstr("--env"), Not(HasSubstr("ran-it")), Not(HasSubstr("-MEvil"))));
+    const std::string show = R"( -- sh -c 'echo "$password|$PERL5OPT|$APP_PERL5OPT|$DB_PASSWORD"')";
+    EXPECT_EQ(run("$COFFER exec --secret e --only password" + show).out, "pw|||\n");
+    EXPECT_EQ(run("$COFFER exec --secret e --prefix APP_" + show).out, "||-MEvil|\n");
+    EXPECT_EQ(run("$COFFER exec --secret e --env DB_PASSWORD=password" + show).out, "|||pw\n");
+    EXPECT_EQ(run("$COFFER exec --secret e --env DB_PASSWORD=password --only password" + show).out,
+              "pw|||pw\n");
+    EXPECT_EQ(run("$COFFER exec --secret e --env PERL5OPT=PERL5OPT" + show).out, "|-MEvil||\n");
+    for (const char* line : {"--env DB_PASSWORD=password --secret e", "--only password --secret e",
+                             "--secret e --env DB_PASSWORD", "--secret e --env 1a=password",
+                             "--secret e --only a,,b", "--secret e --only a,"}) {
+        EXPECT_EQ(run_both(std::string("$COFFER exec ") + line + " -- true").code, 2) << line;
+    }
+    EXPECT_THAT(run_both("$COFFER exec --secret e --only user -- true").out, HasSubstr("no field 'user'"));
+    EXPECT_THAT(run("$COFFER exec --help").out, AllOf(HasSubstr("--env"), HasSubstr("no list of")));
+}
+
+TEST_F(CommandTest, OtherPeoplesTextDoesNotSteerATerminal) {
+    secrets["a"].value = "v";
+    secrets["a"].description =
+        "x\x1b[2J\xc2\x9b"
+        "1m\xe2\x80\xae";
+    for (const char* line :
+         {"ls", "list-secrets", "list-secrets --output table", "list-secrets --output text",
+          "ls --output json", "get-secret-value --secret-id nul --output table"}) {
+        const auto shown = on_terminal(std::string("$COFFER ") + line);
+        EXPECT_THAT(shown,
+                    AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\xc2\x9b")), Not(HasSubstr("\xe2\x80\xae"))))
+            << line;
+    }
+    EXPECT_THAT(on_terminal("$COFFER list-secrets --output text"), HasSubstr(R"(x\u001b[2J\u009b1m\u202e)"));
+    EXPECT_THAT(run("$COFFER list-secrets --output text").out, HasSubstr(secrets["a"].description));
+    EXPECT_THAT(run("$COFFER list-secrets --output table").out, Not(HasSubstr("\x1b")));
+    // What errors quote: here the names of fields.
+    secrets["fields"].value = R"({"a\u001b[2J":"1"})";
+    for (const char* line : {"get fields --field b", "exec --secret fields -- true"}) {
+        const auto wrong = run_both(std::string("$COFFER ") + line);
+        EXPECT_EQ(wrong.code, 1) << line;
+        EXPECT_THAT(wrong.out, AllOf(HasSubstr("a\\u001b[2J"), Not(HasSubstr("\x1b")))) << line;
+    }
+    secrets["csi"].value =
+        "\xc2\x9b"
+        "2J";
+    EXPECT_THAT(on_terminal("$COFFER get csi"), HasSubstr("control characters"));
+}
+
 TEST_F(CommandTest, WhoamiAndPing) {
     EXPECT_THAT(run("$COFFER whoami").out, AllOf(HasSubstr("tester"), HasSubstr("111122223333")));
     EXPECT_THAT(run("$COFFER whoami --output json").out, HasSubstr("\"Principal\": \"tester\""));
@@ -630,11 +684,68 @@ TEST_F(CommandTest, CompletionsKnowVerbsOptionsAndNames) {
     };
     EXPECT_EQ(completions("get-s"), "get-secret-value\n");
     EXPECT_EQ(completions("get app"), "app/a\n");
+    EXPECT_EQ(completions("get \"\""), "app/a\n");
+    EXPECT_EQ(completions("get app/a \"\""), "\n") << "there is one name";
     EXPECT_EQ(completions("get-secret-value --version-s"), "--version-stage\n");
     EXPECT_EQ(completions("get-secret-value --secret-id a"), "app/a\n");
+    EXPECT_EQ(completions("batch-get-secret-value --secret-id-list app/b app"), "app/a\n");
     EXPECT_EQ(completions("ls --output t"), "text table\n");
-    EXPECT_THAT(run("$COFFER completion fish").out,
-                HasSubstr("-n '__fish_seen_subcommand_from get' -l field"));
+    EXPECT_EQ(completions("ls --output = t"), "text table\n") << "as bash divides --output=t";
+    EXPECT_EQ(completions("--output json --role R get app"), "app/a\n");
+    // Verbs of groups, and only where one is expected.
+    EXPECT_EQ(completions("audit \"\""), "search tail show\n");
+    EXPECT_EQ(completions("sts --output json get-s"), "get-session-token\n");
+    EXPECT_EQ(completions("rotation hist"), "history\n");
+    EXPECT_EQ(completions("rotation history app"), "app/a\n");
+    for (const char* group : {"iam", "key", "certificate"}) {
+        EXPECT_GT(completions(std::string(group) + " \"\"").size(), 20U) << group;
+    }
+    EXPECT_EQ(completions("key describe \"\""), "\n") << "a key is no secret";
+    EXPECT_EQ(completions("certificate crl \"\""), "\n");
+    EXPECT_EQ(completions("iam create-user --user-n"), "--user-name\n");
+    // Values of options.
+    EXPECT_EQ(completions("get app/a --field \"\""), "\n");
+    EXPECT_EQ(completions("get app/a --version-stage \"\""), "AWSCURRENT AWSPENDING AWSPREVIOUS\n");
+    EXPECT_EQ(completions("update-secret-version-stage --version-stage AWSP"), "AWSPENDING AWSPREVIOUS\n");
+    EXPECT_EQ(completions("certificate revoke --reason k"), "keyCompromise\n");
+    EXPECT_EQ(completions("list-secrets --sort-order \"\""), "asc desc\n");
+    EXPECT_EQ(completions("exec --secret app"), "app/a\n");
+    EXPECT_EQ(completions("exec --secret app/a --only \"\""), "\n");
+    EXPECT_EQ(completions("exec --secret app/a -- ech"), "echo\n");
+    EXPECT_EQ(completions("completion \"\""), "bash zsh fish\n");
+    EXPECT_EQ(completions("put app/a --file $COFFER_CA_FILE"), pki.ca_file().string() + "\n");
+    EXPECT_EQ(completions("create-secret --secret-string file : /$COFFER_CA_FILE"),
+              "/" + pki.ca_file().string() + "\n")
+        << "as bash divides file:///...";
+    // Names are not looked at by the shell.
+    secrets["app/$(touch $HOME/harm)"].value = "v";
+    EXPECT_EQ(completions("get app"), "app/$(touch $HOME/harm) app/a\n");
+    EXPECT_FALSE(std::filesystem::exists(pki.folder() / "harm"));
+}
+
+TEST_F(CommandTest, CompletionsOfferEachOptionOnce) {
+    const std::string all =
+        "PATH=$(dirname $COFFER):$PATH bash -c 'source <(coffer completion bash); "
+        "for path in get exec put list-secrets get-secret-value \"iam create-user\" \"audit search\" "
+        "rotation; do "
+        "COMP_WORDS=(coffer $path -); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _coffer; "
+        "printf \"%s\\n\" \"${COMPREPLY[@]}\" | grep -c . ; printf \"%s\\n\" \"${COMPREPLY[@]}\" | sort | "
+        "uniq -d; done'";
+    std::istringstream lines(run(all).out);
+    int places = 0;
+    for (std::string line; std::getline(lines, line); ++places) {
+        EXPECT_GT(std::atoi(line.c_str()), 10) << line << " is offered twice, or options are missing";
+    }
+    EXPECT_EQ(places, 8);
+}
+
+TEST_F(CommandTest, CompletionsOfOtherShells) {
+    const auto fish = run("$COFFER completion fish").out;
+    EXPECT_THAT(fish, AllOf(HasSubstr("-n '__coffer_under get' -l field -x -d"),
+                            HasSubstr("-n '__coffer_is iam' -a create-user -d"),
+                            HasSubstr("-n '__coffer_is get' -x -a '(__coffer_names)'"),
+                            HasSubstr("-l version-stage -x -a 'AWSCURRENT AWSPENDING AWSPREVIOUS'"),
+                            HasSubstr("complete -c coffer -l output -x -a 'json text table'")));
     EXPECT_THAT(run("$COFFER completion zsh").out, StartsWith("#compdef coffer\n"));
 }
 

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <iterator>
 
 #include "client/coffer/environment.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/json_fields.hpp"
 #include "client/coffer/paging.hpp"
+#include "client/coffer/steering_variables.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -75,7 +78,10 @@ protected:
     EnvironmentTest() : environment(inherited.data()) {}
 
     void add(std::string_view document, const std::string& prefix = "") {
-        environment.add(parse_json_fields(document, "s"), prefix, "s");
+        environment.add(parse_json_fields(document, "s"), {prefix, {}, {}}, "s");
+    }
+    void choose(std::string_view document, const FieldChoice& choice) {
+        environment.add(parse_json_fields(document, "s"), choice, "s");
     }
     std::vector<std::string> variables() {
         std::vector<std::string> all;
@@ -112,12 +118,171 @@ TEST_F(EnvironmentTest, NamesAreChecked) {
     EXPECT_NO_THROW(add(R"({"1a":"1"})", "X"));
 }
 
+// Names from the manuals of those programs.
 TEST_F(EnvironmentTest, WhatSteersProgramsIsNotSet) {
-    for (const char* bad :
-         {R"({"PATH":"/evil"})", R"({"LD_PRELOAD":"/evil.so"})", R"({"BASH_ENV":"/evil"})"}) {
-        EXPECT_THROW(add(bad), Failure) << bad;
+    for (const std::string name : {"AWS_CA_BUNDLE",
+                                   "AWS_CONFIG_FILE",
+                                   "AWS_ENDPOINT_URL",
+                                   "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+                                   "BASHOPTS",
+                                   "BASH_ENV",
+                                   "CLASSPATH",
+                                   "COFFER_ENDPOINT",
+                                   "CORECLR_PROFILER_PATH",
+                                   "CURL_CA_BUNDLE",
+                                   "DBUS_SESSION_BUS_ADDRESS",
+                                   "DOTNET_STARTUP_HOOKS",
+                                   "DYLD_INSERT_LIBRARIES",
+                                   "EDITOR",
+                                   "ENV",
+                                   "GCONV_PATH",
+                                   "GIT_EXTERNAL_DIFF",
+                                   "GIT_PAGER",
+                                   "GIT_SSH_COMMAND",
+                                   "GLIBC_TUNABLES",
+                                   "GOFLAGS",
+                                   "HOME",
+                                   "HTTPS_PROXY",
+                                   "HTTP_PROXY",
+                                   "IFS",
+                                   "JAVA_TOOL_OPTIONS",
+                                   "JDK_JAVA_OPTIONS",
+                                   "KUBECONFIG",
+                                   "LD_AUDIT",
+                                   "LD_LIBRARY_PATH",
+                                   "LD_PRELOAD",
+                                   "LESSCLOSE",
+                                   "LESSOPEN",
+                                   "LUA_INIT",
+                                   "LUA_INIT_5_4",
+                                   "LUA_PATH",
+                                   "MALLOC_CONF",
+                                   "MAKEFLAGS",
+                                   "NODE_EXTRA_CA_CERTS",
+                                   "NODE_OPTIONS",
+                                   "NODE_PATH",
+                                   "ODBCSYSINI",
+                                   "OPENSSL_CONF",
+                                   "OPENSSL_MODULES",
+                                   "PAGER",
+                                   "PATH",
+                                   "PERL5DB",
+                                   "PERL5LIB",
+                                   "PERL5OPT",
+                                   "PGSYSCONFDIR",
+                                   "PHPRC",
+                                   "PHP_INI_SCAN_DIR",
+                                   "PROMPT_COMMAND",
+                                   "PS4",
+                                   "PYTHONHOME",
+                                   "PYTHONINSPECT",
+                                   "PYTHONPATH",
+                                   "PYTHONSTARTUP",
+                                   "PYTHONWARNINGS",
+                                   "RUBYLIB",
+                                   "RUBYOPT",
+                                   "SHELLOPTS",
+                                   "SSH_ASKPASS",
+                                   "SSLKEYLOGFILE",
+                                   "SSL_CERT_DIR",
+                                   "SSL_CERT_FILE",
+                                   "TMPDIR",
+                                   "VISUAL",
+                                   "ZDOTDIR",
+                                   "_JAVA_OPTIONS",
+                                   "all_proxy",
+                                   "https_proxy",
+                                   "npm_config_script_shell"}) {
+        try {
+            add("{\"" + name + "\":\"s3cret\"}");
+            ADD_FAILURE() << name;
+        } catch (const Failure& error) {
+            EXPECT_THAT(error.what(), AllOf(HasSubstr("the field '" + name + "' of s"), HasSubstr("--only"),
+                                            HasSubstr("--prefix"), HasSubstr("--env " + name + "=" + name),
+                                            Not(HasSubstr("s3cret"))));
+        }
     }
-    EXPECT_NO_THROW(add(R"({"PATH":"/a"})", "APP_"));
+    EXPECT_THAT(variables(), testing::UnorderedElementsAre("HOME=/root", "user=nobody")) << "all or nothing";
+}
+
+TEST_F(EnvironmentTest, OrdinaryNamesAreSetAsEver) {
+    // Upper and lower case differ, as the platform has it.
+    for (const std::string name : {"username",
+                                   "password",
+                                   "host",
+                                   "port",
+                                   "dbname",
+                                   "engine",
+                                   "dbInstanceIdentifier",
+                                   "USERNAME",
+                                   "PASSWORD",
+                                   "DATABASE_URL",
+                                   "DB_PASSWORD",
+                                   "PGHOST",
+                                   "PGPASSWORD",
+                                   "PGUSER",
+                                   "MYSQL_PWD",
+                                   "REDISCLI_AUTH",
+                                   "API_KEY",
+                                   "GITHUB_TOKEN",
+                                   "AWS_ACCESS_KEY_ID",
+                                   "AWS_SECRET_ACCESS_KEY",
+                                   "AWS_SESSION_TOKEN",
+                                   "AWS_REGION",
+                                   "path",
+                                   "home",
+                                   "python",
+                                   "SECRET_KEY_BASE",
+                                   "TF_VAR_password"}) {
+        EXPECT_NO_THROW(add("{\"" + name + "\":\"1\"}")) << name;
+    }
+}
+
+TEST_F(EnvironmentTest, APrefixMakesAnyNameHarmlessUnlessItCompletesOne) {
+    EXPECT_NO_THROW(add(R"({"PATH":"/a","LD_PRELOAD":"c","HTTPS_PROXY":"d","PERL5OPT":"e"})", "APP_"));
+    EXPECT_THROW(add(R"({"OPTS":"-XX:OnOutOfMemoryError=id"})", "KAFKA_"), Failure);
+    EXPECT_THROW(add(R"({"PRELOAD":"/evil.so"})", "LD_"), Failure);
+    EXPECT_THROW(add(R"({"TOPTIONS":"1"})", "PYTHON"), Failure);
+    EXPECT_THROW(add(R"({"FS":"1"})", "I"), Failure);
+    EXPECT_THROW(add(R"({"ATH":"1"})", "P"), Failure);
+    EXPECT_THROW(add(R"({"OME":"1"})", "H"), Failure);
+    EXPECT_THROW(add(R"({"TPS_PROXY":"1"})", "HT"), Failure);
+    EXPECT_THROW(add(R"({"tps_proxy":"1"})", "ht"), Failure);
+}
+
+TEST_F(EnvironmentTest, OnlyChosenFieldsAreSet) {
+    const auto* document = R"({"username":"app","password":"pw-1","PERL5OPT":"-MEvil","a-b":"x"})";
+    choose(document, {"DB_", {"username"}, {{"PGPASSWORD", "password"}, {"dash", "a-b"}}});
+    EXPECT_THAT(variables(), testing::UnorderedElementsAre("HOME=/root", "user=nobody", "DB_username=app",
+                                                           "PGPASSWORD=pw-1", "dash=x"));
+    // --only takes the name from the secret still; --env is our own word.
+    EXPECT_THROW(choose(document, {"", {"PERL5OPT"}, {}}), Failure);
+    EXPECT_NO_THROW(choose(document, {"", {}, {{"PERL5OPT", "PERL5OPT"}}}));
+    EXPECT_THROW(choose(document, {"", {}, {{"PERL5OPT", "username"}}}), Failure) << "set twice";
+    try {
+        choose(document, {"", {"user"}, {}});
+        ADD_FAILURE();
+    } catch (const Failure& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("no field 'user'"), HasSubstr("username, password"),
+                                        Not(HasSubstr("pw-1"))));
+    }
+}
+
+TEST(SteeringVariables, AreAllInTheManual) {
+    std::ifstream file(COFFER_SOURCE_DIR "/docs/coffer.md");
+    std::vector<std::string> words{std::istream_iterator<std::string>(file), {}};
+    std::sort(words.begin(), words.end());
+    const auto expect_all = [&](std::span<const std::string_view> names, const std::string& before,
+                                const std::string& after) {
+        for (const auto name : names) {
+            const auto word = before + std::string(name) + after;
+            EXPECT_TRUE(std::binary_search(words.begin(), words.end(), word)) << word;
+        }
+    };
+    expect_all(steering_names(), "", "");
+    expect_all(steering_beginnings(), "", "*");
+    expect_all(steering_ends(), "*", "");
+    expect_all(harmless_names(), "", "");
 }
 
 TEST_F(EnvironmentTest, ANulCannotBePassed) {

@@ -163,7 +163,7 @@ TEST(TextOutput, IsTabSeparatedAndSorted) {
     value.set_secret_string("s3cret");
     value.add_version_stages("AWSCURRENT");
     value.set_created_date(1523923200);
-    EXPECT_EQ(view(tab_separated(to_json(value))),
+    EXPECT_EQ(view(tab_separated(to_json(value), Reader::program)),
               "arn\t2018-04-17T00:00:00+00:00\tn\ts3cret\tv\nVERSIONSTAGES\tAWSCURRENT\n");
 
     v1::ListSecretsResponse list;
@@ -171,7 +171,7 @@ TEST(TextOutput, IsTabSeparatedAndSorted) {
     list.add_secret_list()->set_name("b");
     list.mutable_secret_list(0)->set_description("first");
     list.mutable_secret_list(1)->set_rotation_enabled(true);
-    EXPECT_EQ(view(tab_separated(to_json(list))),
+    EXPECT_EQ(view(tab_separated(to_json(list), Reader::program)),
               "SECRETLIST\tfirst\ta\t\n"
               "SECRETLIST\t\tb\tTrue\n");
 }
@@ -187,6 +187,34 @@ TEST(TableOutput, BoxesHoldNamesAndValues) {
               "| ARN  | arn:x  |\n"
               "| Name | app/db |\n"
               "+---------------+\n");
+}
+
+// Names of tags and labels, their values, descriptions and secrets are other people's text, in any member.
+TEST(TableOutput, NothingInItSteersATerminal) {
+    const std::string bad =
+        "a\x1b[2J\xc2\x9b"
+        "1m\x7f\r\n\xe2\x80\xaez";
+    const std::string shown = R"(a\u001b[2J\u009b1m\u007f\r\n\u202ez)";
+    v1::DescribeSecretResponse response;
+    response.set_name(bad);
+    response.set_description(bad);
+    auto& tag = *response.mutable_tags()->add_tags();
+    tag.set_key(bad);
+    tag.set_value(bad);
+    (*response.mutable_version_ids_to_stages())[bad].add_labels(bad);
+    for (const auto& text :
+         {boxes("DescribeSecret", to_json(response)), tab_separated(to_json(response), Reader::terminal)}) {
+        for (const std::string_view piece : {"\x1b", "\xc2\x9b", "\x7f", "\r", "\xe2\x80\xae"}) {
+            EXPECT_EQ(view(text).find(piece), std::string_view::npos) << view(text);
+        }
+        std::size_t times = 0;
+        for (auto at = view(text).find(shown); at != std::string_view::npos;
+             at = view(text).find(shown, at + 1))
+            ++times;
+        EXPECT_GE(times, 5U) << view(text);
+    }
+    EXPECT_NE(view(tab_separated(to_json(response), Reader::program)).find(bad), std::string_view::npos)
+        << "a program gets what is stored";
 }
 
 }  // namespace

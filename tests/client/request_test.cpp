@@ -268,7 +268,12 @@ TEST_F(RequestTest, AValueOnTheCommandLineIsRefusedUnlessAllowed) {
 }
 
 TEST_F(RequestTest, WhatIsWrongIsNamed) {
-    EXPECT_THAT(refusal("get-secret-value", {}), HasSubstr("--secret-id is required"));
+    EXPECT_THAT(refusal("get-secret-value", {}),
+                HasSubstr("--secret-id is required (coffer get-secret-value --help)"));
+    EXPECT_THAT(refusal("tag-resource", {"--secret-id", "a"}), HasSubstr("--tags is required"));
+    EXPECT_THAT(
+        refusal("tag-resource", {"--secret-id", "a", "--tags", "[]"}),
+        AllOf(HasSubstr("--tags is empty; at least one is wanted"), testing::Not(HasSubstr("required"))));
     EXPECT_THAT(refusal("list-secrets", {"--max-results", "many"}),
                 HasSubstr("--max-results must be a whole number"));
     EXPECT_THAT(refusal("list-secrets", {"--filters", "Kay=name"}),

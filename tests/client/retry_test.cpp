@@ -70,6 +70,14 @@ TEST(Repeatable, WhatEndsTheSame) {
     EXPECT_TRUE(is_repeatable(request));
 }
 
+TEST(Repeatable, WhatIsGoneTheSecondTimeIsNot) {
+    v1::Request request;
+    request.mutable_discard_damaged_secret()->set_row_id("2f6c1e0a-8a54-4d0e-9b57-3c5d1f0e7a11");
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_list_damaged_secrets();
+    EXPECT_TRUE(is_repeatable(request));
+}
+
 TEST(Repeatable, ChangesOfReplicasAreNot) {
     v1::Request request;
     request.mutable_replicate_secret_to_regions();

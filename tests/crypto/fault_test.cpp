@@ -236,14 +236,43 @@ TEST_F(FaultTest, AnIvModeThatIsNotTheTokensIsFoundAtTheStart) {
     }
 }
 
-TEST_F(FaultTest, AMissingMechanismIsNamedAtTheStart) {
-    shim().set("hide-mechanism CKM_AES_KEY_WRAP");
+std::string refusal_to_open(const HsmConfig& config) {
     try {
-        const TestHsm hsm(config());
-        FAIL() << "opened";
+        const TestHsm hsm(config);
     } catch (const Error& e) {
-        EXPECT_THAT(e.what(), HasSubstr("CKM_AES_KEY_WRAP"));
+        return e.what();
     }
+    return "";
+}
+
+// Of all that a node needs: what is not found at the start is found when it is too late.
+TEST_F(FaultTest, AMissingMechanismIsNamedAtTheStart) {
+    auto audited = config();
+    audited.signs_checkpoints = true;
+    EXPECT_EQ(refusal_to_open(audited), "");
+    const auto logins = shim().calls("C_Login");
+    for (const auto& [mechanism, use] :
+         {std::pair{"CKM_AES_KEY_WRAP", "wrapping data keys"}, std::pair{"CKM_AES_GCM", "payloads"},
+          std::pair{"CKM_AES_KEY_GEN", "data keys"}, std::pair{"CKM_SHA256_HMAC", "seals"},
+          std::pair{"CKM_ECDSA", "signing audit checkpoints"}}) {
+        shim().set(std::string("hide-mechanism ") + mechanism);
+        EXPECT_THAT(refusal_to_open(audited),
+                    ::testing::AllOf(HasSubstr(mechanism), HasSubstr(use), HasSubstr("use another token")));
+        EXPECT_EQ(shim().calls("C_Login"), logins) << "no login for nothing: " << mechanism;
+    }
+}
+
+TEST_F(FaultTest, ALockedPinWantsTheSecurityOfficerAndNotAnotherPin) {
+    shim().set("fail C_Login CKR_PIN_LOCKED");
+    EXPECT_THAT(
+        refusal_to_open(config()),
+        ::testing::AllOf(HasSubstr("CKR_PIN_LOCKED"), HasSubstr("security officer"), HasSubstr("--init-pin"),
+                         ::testing::Not(HasSubstr("Put the right one there"))));
+}
+
+TEST_F(FaultTest, ATokenThatCannotSignServesWhereNothingIsSigned) {
+    shim().set("hide-mechanism CKM_ECDSA");
+    EXPECT_EQ(refusal_to_open(config()), "");
 }
 
 TEST_F(FaultTest, AKeyWrapByItsVendorsNumberIsUsedAsTheProfileSays) {

@@ -27,6 +27,7 @@
 namespace coffer::crypto {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::TestHsm;
 
@@ -106,7 +107,7 @@ protected:
 
     [[nodiscard]] static ContextPtr server_context(TestHsm& hsm) {
         const auto own = certificate(hsm);
-        const auto key = private_key_from_token(hsm.hsm(), key_uri(), own.get());
+        const auto key = private_key_from_token(hsm.hsm(), key_uri(), own.get(), KeyPurpose::tls);
         ContextPtr context(SSL_CTX_new(TLS_server_method()));
         SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
         EXPECT_EQ(SSL_CTX_use_certificate(context.get(), own.get()), 1);
@@ -156,7 +157,9 @@ TEST_F(PrivateKeyTest, SeveralThreadsWhileTheTokenIsPowerCycled) {
 }
 
 TEST_F(PrivateKeyTest, FailsCleanlyWhenTheTokenIsAwayOrClosed) {
-    TestHsm hsm(config());
+    auto impatient = config();
+    impatient.signing_patience = std::chrono::milliseconds(500);
+    TestHsm hsm(impatient);
     const auto context = server_context(hsm);
     shim().set("fail * CKR_DEVICE_ERROR");
     EXPECT_FALSE(handshake(context.get()));
@@ -173,7 +176,7 @@ TEST_F(PrivateKeyTest, RefusesAKeyThatIsNotTheCertificates) {
     const auto foreign = certificate_for(other.get());
     const auto message_of = [&](const std::string& uri) -> std::string {
         try {
-            (void)private_key_from_token(hsm.hsm(), uri, foreign.get());
+            (void)private_key_from_token(hsm.hsm(), uri, foreign.get(), KeyPurpose::tls);
         } catch (const Error& e) {
             return e.what();
         }
@@ -182,6 +185,31 @@ TEST_F(PrivateKeyTest, RefusesAKeyThatIsNotTheCertificates) {
     EXPECT_THAT(message_of(key_uri()), HasSubstr("is not that of the key"));
     EXPECT_THAT(message_of(token().uri() + ";object=nothing"), HasSubstr("0 private keys"));
     EXPECT_THAT(message_of(token().uri()), HasSubstr("object="));
+}
+
+TEST_F(PrivateKeyTest, RefusesAKeyThatTheTokenCannotSignWith) {
+    TestHsm hsm(config());
+    const auto own = certificate(hsm);
+    const auto refusal = [&](KeyPurpose purpose) -> std::string {
+        try {
+            (void)private_key_from_token(hsm.hsm(), key_uri(), own.get(), purpose);
+        } catch (const Error& e) {
+            return e.what();
+        }
+        return "";
+    };
+    EXPECT_EQ(refusal(KeyPurpose::tls), "");
+    EXPECT_EQ(refusal(KeyPurpose::certificates), "");
+    shim().set("hide-mechanism CKM_ECDSA");
+    EXPECT_THAT(refusal(KeyPurpose::tls), AllOf(HasSubstr("CKM_ECDSA"), HasSubstr("TLS handshakes")));
+    EXPECT_THAT(refusal(KeyPurpose::certificates),
+                AllOf(HasSubstr("CKM_ECDSA"), HasSubstr("revocation lists"), HasSubstr("use another token")));
+    // One that is listed and does not work.
+    shim().set("fail C_SignInit CKR_KEY_FUNCTION_NOT_PERMITTED");
+    EXPECT_THAT(refusal(KeyPurpose::tls), HasSubstr("does not sign"));
+    shim().set("");
+    testing::wait_until([&] { return hsm.hsm().status().ready; });
+    EXPECT_EQ(refusal(KeyPurpose::tls), "");
 }
 
 TEST_F(PrivateKeyTest, PemFilesMustBePrivate) {

@@ -103,6 +103,7 @@ TEST_P(RewrapTest, AnAlteredKeyIsNamedAndDoesNotStopTheOthers) {
     auto keys = keys_of(sealed);
     keys[1].wrapped_key[7] ^= 1U;
     keys.push_back({{made.id, 9}, sealed[0].wrapped_key});
+    keys.back().wrapped_key[3] ^= 1U;
     keys.push_back({sealed[0].master_key, Bytes(39, 1)});
     const auto outcomes = hsm_.hsm().rewrapper().rewrap(keys, made, {Priority::rewrap, soon()});
     ASSERT_THAT(outcomes, SizeIs(5));
@@ -115,6 +116,28 @@ TEST_P(RewrapTest, AnAlteredKeyIsNamedAndDoesNotStopTheOthers) {
     EXPECT_THROW(
         (void)hsm_.hsm().rewrapper().rewrap(keys_of(sealed), {made.id, 3}, {Priority::rewrap, soon()}),
         UnknownMasterKey);
+    EXPECT_TRUE(hsm_.observer().recoveries().empty());
+}
+
+// No seal covers the generation, so that wrapping anew needs none: AES Key Wrap itself tells a number that
+// was altered from a generation that has not reached this token.
+TEST_P(RewrapTest, AGenerationThatWasAlteredIsAnIntegrityFailure) {
+    const auto sealed = seal(1).front();
+    EXPECT_EQ(open(0, sealed), "value 0");
+    const auto made = next_generation();
+    auto altered = sealed;
+    altered.master_key.generation = made.generation + 1;
+    EXPECT_THROW((void)open(0, altered), IntegrityError);
+    EXPECT_EQ(hsm_.observer().integrity_failures().size(), 1U);
+    const auto outcomes = hsm_.hsm().rewrapper().rewrap({{altered.master_key, altered.wrapped_key}}, made,
+                                                        {Priority::rewrap, soon()});
+    EXPECT_THAT(outcomes.at(0).failure, HasSubstr("was altered"));
+    // Wrapped under a generation that is not here: nothing that is here unwraps it.
+    auto elsewhere = altered;
+    elsewhere.wrapped_key[7] ^= 1U;
+    EXPECT_THROW((void)open(0, elsewhere), UnknownMasterKey);
+    EXPECT_EQ(hsm_.observer().integrity_failures().size(), 1U);
+    EXPECT_EQ(open(0, sealed), "value 0");
     EXPECT_TRUE(hsm_.observer().recoveries().empty());
 }
 

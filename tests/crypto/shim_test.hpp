@@ -38,6 +38,7 @@ protected:
         config.module = shim::ShimControl::module();
         config.breaker_failures = 3;
         config.breaker_probe_interval = std::chrono::milliseconds(20);
+        config.signing_patience = kPatience;  // a busy machine is not what is tested
         return config;
     }
     [[nodiscard]] static crypto::HsmConfig config_with_threads(std::size_t threads) {

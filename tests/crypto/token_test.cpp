@@ -215,7 +215,7 @@ TEST_P(TokenTest, ARefusedPinIsNotTriedAgainUntilItsFileChanges) {
     token.write_pin_file("wrong-pin");
     EXPECT_THAT(message_of(open), HasSubstr("refused the PIN in " + token.pin_file().string()));
     const auto second = message_of(open);
-    EXPECT_THAT(second, HasSubstr("does not try it again until the file changes"));
+    EXPECT_THAT(second, HasSubstr("does not try it again until the file has another PIN"));
     EXPECT_THAT(second, Not(HasSubstr("wrong-pin")));
     token.write_pin_file(TestToken::pin());
     EXPECT_NO_THROW(open());

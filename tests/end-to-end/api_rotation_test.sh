@@ -162,6 +162,15 @@ refused() { has_failed oauth/r && [ "$(calls 'refresh 400')" -eq 1 ]; }
 wait_until "by hand it is sent again, and refused" refused
 expect_contains "which says what to do" "got anew at the provider" "$(coffer rotation status oauth/r)"
 
+mode garbage
+at_target /oauth/new -X POST -o "$work/out"
+oauth_secret refresh-by-hand-2 | coffer put oauth/garbage >/dev/null
+rotate oauth/garbage refresh >/dev/null
+wait_until "an answer of success that is none" has_failed oauth/garbage
+expect_contains "is the provider's, not the secret's fault" "the answer is no JSON object" "$(coffer rotation status oauth/garbage)"
+expect_contains "and the refresh token may be gone" "may be used up" "$(coffer rotation status oauth/garbage)"
+mode ''
+
 mode broken
 at_target /oauth/new -X POST -o "$work/out"
 oauth_secret refresh-by-hand-2 | coffer put oauth/gateway >/dev/null
@@ -174,6 +183,12 @@ mode ''
 
 printf '{"token":"adm1n-token"}' | coffer put api/admin >/dev/null
 printf '{"name":"an \\"app\\"","key_id":"key-1","api_key":"first-key"}' | coffer put api/k >/dev/null
+printf '{"name":"app"}' | coffer put api/first >/dev/null
+expect_contains "a check does not want a key before the first rotation" "the first rotation makes one" "$(coffer rotation check api/first --function "$functions:keys")"
+rotate api/first keys >/dev/null
+wait_until "which makes it" is_complete api/first
+printf 'no object' | coffer put api/text >/dev/null
+expect_contains "a check of a value that is no object goes on to the API" "it is reached" "$(coffer rotation check api/text --function "$functions:keys" || true)"
 expect_contains "a check tries the present key" "takes the key of AWSCURRENT" "$(coffer rotation check api/k --function "$functions:keys")"
 rotate api/k keys >/dev/null
 wait_until "a key is made" is_complete api/k

@@ -5,7 +5,7 @@
 
 Writes its port to FOLDER/port. A refresh token that comes a second time revokes what came of it (RFC 9700, section
 4.14.2). Files in FOLDER steer it: `mode` has `hold` (an answer waits until the file `go` is there), `drop` (it is
-committed, and the connection closed without an answer), `busy` (429, nothing done) or `broken` (503, nobody knows).
+committed, and the connection closed without an answer), `garbage` (it is committed, and the answer is a page), `busy` (429, nothing done) or `broken` (503, nobody knows).
 FOLDER/calls has a line for each call that was carried out: what it was, and the status.
 """
 import base64
@@ -62,7 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         while mode() == "hold" and not (folder / "go").exists():
             time.sleep(0.05)
-        text = json.dumps(body).encode()
+        text = b"<html>welcome</html>" if mode() == "garbage" else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -109,7 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if not self.refused_by_mode():
                 self.token()
         elif self.path == "/oauth/new":  # somebody who logs in at the provider
-            live_refresh_tokens.add("refresh-by-hand")
+            live_refresh_tokens.update({"refresh-by-hand", "refresh-by-hand-2"})
             self.answer("by hand", 200, {})
         elif self.path == "/v1/keys":
             asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))

@@ -125,10 +125,12 @@ expect_contains "a check finds nothing in the way" "it can issue" "$(coffer rota
 rotate app/tls servers >/dev/null
 wait_until "a secret that has names alone gets a certificate" is_rotated app/tls
 expect_equal "other fields are kept" kept "$(field_of app/tls note)"
-take() { # SECRET NAME [STAGE]: key, certificate and chain as files
-  ( umask 077; labelled_field_of "$1" "${3:-AWSCURRENT}" private_key >"$work/$2.key" )
-  labelled_field_of "$1" "${3:-AWSCURRENT}" certificate >"$work/$2.pem"
-  labelled_field_of "$1" "${3:-AWSCURRENT}" chain >"$work/$2.chain"
+take() { # SECRET NAME [STAGE]: key, certificate and chain as files, of one version, whatever rotates in between
+  ( umask 077; coffer get-secret-value --secret-id "$1" --version-stage "${3:-AWSCURRENT}" --output json |
+    /usr/bin/python3 -c 'import json, sys
+fields = json.loads(json.load(sys.stdin)["SecretString"])
+for name, suffix in ("private_key", "key"), ("certificate", "pem"), ("chain", "chain"):
+    with open(f"{sys.argv[1]}.{suffix}", "w") as file: print(fields[name], end="", file=file)' "$work/$2" )
 }
 take app/tls first
 openssl verify -CAfile "$ca/issuing.pem" -purpose sslserver -verify_hostname a.app.example.com -x509_strict "$work/first.pem" >/dev/null ||

@@ -22,7 +22,7 @@ stop_load
 # What was done is on record: the events of this node's last changes may still be in the outbox.
 audit="$build/bin/coffer-audit"
 expect_contains "the journal is whole, and every change in the database has exactly one event" \
-  "as its last event left it" \
+  "has the seal that its last event left" \
   "$("$audit" verify "$dir/audit" --public-key "$dir/audit-public.pem" --against-database "$conninfo")"
 "$audit" search "$dir/audit" --output json >"$work/events"
 /usr/bin/python3 - "$work/answers" "$work/events" <<'CHECK' || fail "an answer has no event, or too many"

@@ -13,6 +13,8 @@ done
 coffer tag-resource --secret-id damage/tag --tags Key=team,Value=a >/dev/null
 coffer rm damage/date >/dev/null
 
+pg_dump "$conninfo" >"$work/backup.sql"
+
 # refused_after NAME WHAT SQL: NAME in the SQL is replaced by the secret's.
 refused_after() {
   local name=$1 statement=${3//NAME/damage/$1} failures lines
@@ -46,3 +48,64 @@ refused_after swapped "another secret's row under this name" "UPDATE secrets SET
   UPDATE secrets SET name = 'NAME' WHERE name = 'damage/other'"
 
 expect_equal "others are served to the end" "value of whole" "$(coffer get damage/whole)"
+
+# ---- what was damaged is listed, restored from a backup or discarded -----------------------------------------------
+
+row() { sql "SELECT id FROM secrets WHERE name = 'damage/$1'"; }
+rows() { coffer damaged list 2>/dev/null | sed -n '2,$s/ .*//p'; }
+count() { rows | grep -c . || true; }
+# What is said of one secret. By its row: a name may be another's.
+parts() {
+  coffer damaged list "$(row "$1")" --output json |
+    /usr/bin/python3 -c 'import json, sys; print(*json.load(sys.stdin)["DamagedSecrets"][0]["Parts"])'
+}
+
+expect_equal "AWSCURRENT moved: the labels" labels "$(parts label)"
+expect_equal "a deletion undone: the deletion date" deletion "$(parts date)"
+expect_equal "a description: the description" description "$(parts description)"
+expect_equal "a tag: the tags" tags "$(parts tag)"
+expect_equal "a version that is gone: versions and labels" "versions labels" "$(parts version)"
+expect_equal "another secret's row under this name: the name" identity "$(parts swapped)"
+# Those six and the row that was put aside; neither what is whole nor what has altered values under a good seal.
+expect_equal "nothing else is listed" 7 "$(count)"
+expect_contains "in words for people" "Altered, by the row's digests: its tags." "$(coffer damaged list 2>&1)"
+expect_refused "values are those of coffer key verify" "damage/ciphertext" coffer key verify --values
+
+expect_refused "a whole secret is not discarded" "is whole; use DeleteSecret" coffer damaged discard "$(row whole)" --yes
+expect_refused "a name is no row id" "must be a row id" coffer damaged discard damage/tag --yes
+expect_refused "without a terminal it wants --yes" "add --yes" coffer damaged discard "$(row tag)"
+
+# docs/troubleshooting.md: from the backup, all rows of the secret together.
+restored=$(row description)
+sql "CREATE DATABASE scratch"
+scratch=${conninfo/dbname=coffer/dbname=scratch}
+psql -X -q "$scratch" -f "$work/backup.sql" >/dev/null
+(
+  cd "$work" || exit
+  for t in secrets secret_versions staging_labels rotations; do
+    [ $t = secrets ] && key=id || key=secret_id
+    psql -X -q "$scratch" -c "\copy (SELECT * FROM $t WHERE $key = '$restored') TO $t.copy"
+  done
+  psql -X -q "$conninfo" -1 -v ON_ERROR_STOP=1 -c "DELETE FROM secrets WHERE id = '$restored'" \
+    -c '\copy secrets FROM secrets.copy' -c '\copy secret_versions FROM secret_versions.copy' \
+    -c '\copy staging_labels FROM staging_labels.copy' -c '\copy rotations FROM rotations.copy'
+)
+is_restored() { [ "$(coffer get damage/description)" = "value of description" ]; }
+wait_until "a secret that was restored from a backup is served" is_restored
+what "a secret that was restored from a backup is served"
+expect_equal "and is not listed" 6 "$(count)"
+
+for damaged_row in $(rows); do
+  coffer damaged discard "$damaged_row" --yes >/dev/null
+done
+expect_contains "all are discarded" "none is damaged" "$(coffer damaged list)"
+printf 'anew' | coffer put damage/tag >/dev/null
+expect_equal "the name is free" anew "$(coffer get damage/tag)"
+was_told() { [ "$(coffer audit search --action DiscardDamagedSecret --outcome success --output json | grep -c eventID)" = 6 ]; }
+wait_until "each has its event" was_told
+what "each has its event"
+program=$build
+[ "$(id -u)" -ne 0 ] || program="$dir/program"
+"$program/bin/coffer-audit" verify "$dir/audit" --public-key "$dir/audit-public.pem" --against-database "$conninfo" >"$work/verify" 2>&1 ||
+  fail "verify --against-database finds nothing wrong" "$(cat "$work/verify")"
+what "verify --against-database finds nothing wrong"

@@ -127,6 +127,48 @@ wait_until "the journal tells who was given what" journal_tells
 iam delete-user-policy --user-name zed --policy-name p
 iam delete-user --user-name zed
 
+# ---- policies of secrets ----------------------------------------------------------------------------------------
+
+put_partner() { coffer put-resource-policy --secret-id iam/a --resource-policy "$partner" >/dev/null; }
+shown_partner() { coffer get-resource-policy --secret-id iam/a; }
+identify_alicia() { iam add-user-identity --user-name "$1" --identity Kind=spiffe,Value=spiffe://coffer.local/alicia >/dev/null; }
+issue alicia /CN=alicia
+partner='{"Version":"2012-10-17","Statement":[{"Sid":"Partner",
+  "Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/alicia"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}'
+expect_refused "a policy may not name who is not there" "There is no arn:aws:iam::111122223333:user/alicia: make the user or role first." put_partner
+iam create-user --user-name alicia >/dev/null
+identify_alicia alicia
+put_partner
+expect_equal "it means that user" value "$(with alicia coffer get iam/a)"
+expect_equal "nothing is found then" "" "$(iam lint 2>/dev/null)"
+iam update-user --user-name alicia --new-user-name alina
+expect_equal "under another name as well" value "$(with alicia coffer get iam/a)"
+expect_contains "which the policy shows" "user/alina" "$(shown_partner)"
+expect_contains "and who-can" "user/alina" "$(iam who-can GetSecretValue iam/a)"
+iam update-user --user-name alina --new-user-name alicia
+expect_equal "who deletes the user is not warned" "" "$(iam delete-user --user-name alicia 2>&1)"
+expect_contains "who makes another of the name is told" "Warning: policies mean the user/alicia before this one: the resource policy of secret iam/a; " \
+  "$(iam create-user --user-name alicia 2>&1 >/dev/null)"
+identify_alicia alicia
+expect_refused "to whom the policy gives nothing" AccessDeniedException with alicia coffer get iam/a
+expect_contains "it shows the id of the one who is gone" '"AIDA' "$(shown_partner | tr -d '\\')"
+found=$(iam lint)
+expect_contains "lint reads the policies of secrets, and names who is gone" \
+  ":2:39: WARNING UNKNOWN_PRINCIPAL in Partner: Who was arn:aws:iam::111122223333:user/alicia when the policy was put, AIDA" "$found"
+expect_contains "and names the secret" "arn:aws:secretsmanager:us-east-1:111122223333:secret:iam/a-" "$found"
+meant=$(sql "SELECT policy_principals::text FROM secrets WHERE name = 'iam/a'")
+sql "UPDATE secrets SET policy_principals = NULL WHERE name = 'iam/a'" >/dev/null
+expect_contains "whom a policy means cannot be altered by hand" "secret 'iam/a': ERROR NOT_BELIEVED: " "$(iam lint)"
+is_refused() { case "$(with alicia coffer get iam/a 2>&1)" in *"failed its integrity check"*) ;; *) return 1 ;; esac }
+wait_until "nor gives it anybody anything then" is_refused
+sql "UPDATE secrets SET policy_principals = '$meant' WHERE name = 'iam/a'" >/dev/null
+iam delete-user --user-name alicia 2>/dev/null
+sql "UPDATE secrets SET resource_policy = replace(resource_policy, 'alicia', 'alice') WHERE name = 'iam/a'" >/dev/null
+expect_contains "and names a secret that was altered" "secret 'iam/a': ERROR NOT_BELIEVED: " "$(iam lint)"
+sql "UPDATE secrets SET resource_policy = replace(resource_policy, 'alice', 'alicia') WHERE name = 'iam/a'" >/dev/null
+coffer delete-resource-policy --secret-id iam/a >/dev/null
+expect_equal "nothing is found without it" "" "$(iam lint 2>/dev/null)"
+
 # ---- psql -------------------------------------------------------------------------------------------------------
 
 is_denied() { ! with alice coffer get iam/a; }
@@ -161,6 +203,6 @@ wait_until "a broken manifest is found" grep -q "the list of users, groups, role
 expect_equal "what was in force stays" value "$(with alice coffer get iam/a)"
 expect_refused "nothing can be changed" IntegrityFailureException iam create-user --user-name eve
 appliance down >/dev/null
-appliance up --build "$build" >/dev/null
+expect_refused "after a restart the daemon is not ready" "refuses everybody" appliance up --build "$build"
 take_environment
 expect_refused "after a restart nobody is believed" "cannot be believed" coffer get iam/a

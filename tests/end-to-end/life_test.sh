@@ -85,3 +85,38 @@ wait_until "a revoked client is refused" billing_is_revoked
 expect_refused "and not revoked twice" "revoked already" appliance revoke billing
 appliance client billing >/dev/null
 expect_equal "with a new certificate it is let in" second "$(as_billing get demo/a)"
+
+# The administrator's certificate, and names that are no client's.
+expect_refused "the administrator is not revoked unasked" "nothing was revoked" appliance revoke admin
+coffer ls >/dev/null || fail "the administrator was locked out"
+for name in ca server; do
+  expect_refused "no certificate for a client '$name'" "the appliance's own" appliance client "$name"
+  expect_refused "nor is '$name' revoked" "the appliance's own" appliance revoke "$name"
+done
+expect_contains "the administrator is revoked when that is meant" "appliance.sh client admin" "$(appliance revoke admin --yes)"
+admin_is_revoked() { ! coffer ls; }
+wait_until "and refused from then on" admin_is_revoked
+expect_contains "env says so" "client admin" "$(appliance env 2>&1 >/dev/null)"
+appliance client admin >/dev/null
+expect_equal "a new certificate for the administrator is let in" second "$(coffer get demo/a)"
+
+# Where no init collects dead processes: PostgreSQL's is killed, and stays as a zombie.
+appliance down
+/usr/bin/python3 -c '
+import ctypes, signal, subprocess, sys
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+subprocess.run(sys.argv[1:], check=True)
+signal.pause()' "$root/deploy/appliance.sh" up --dir "$dir" >/dev/null &
+background+=($!)
+appliance_is_up() { appliance status; }
+wait_until "an appliance whose dead processes nobody collects is up" appliance_is_up
+postgres=$(as_owner head -n 1 "$state/postgresql/postmaster.pid")
+kill -KILL "$postgres"
+postgres_is_a_zombie() { [ "$(sed 's/.*) //; s/ .*//' "/proc/$postgres/stat")" = Z ]; }
+wait_until "PostgreSQL is killed and a zombie" postgres_is_a_zombie
+expect_contains "status says that it is stopped" "postgresql  stopped" "$(appliance status || true)"
+appliance up >/dev/null
+coffer_answers() { coffer ls; }
+wait_until "up starts it again" coffer_answers
+expect_equal "and everything is there" second "$(coffer get demo/a)"

@@ -1,7 +1,8 @@
 """A TCP proxy that loses connections as it is told: losing_proxy.py PORT TARGET_PORT MODE_FILE.
 
 MODE_FILE is empty, or has "N BYTES": counted from the last change of the file, the Nth connection passes on so many bytes
-of the server's, and is closed on the client's side then. What the client has said reaches the server in any case.
+of the server's, and is closed on the client's side then. What the client has said reaches the server in any case. With
+"N+ BYTES" it is the Nth and all that come after it.
 """
 
 import os
@@ -22,7 +23,11 @@ def limit_of_this_connection():
             seen["mode"], seen["connections"] = mode, 0
         seen["connections"] += 1
         words = mode[0].split()
-        return int(words[1]) if words and int(words[0]) == seen["connections"] else None
+        if not words:
+            return None
+        first = int(words[0].rstrip("+"))
+        is_lost = seen["connections"] == first or (words[0].endswith("+") and seen["connections"] > first)
+        return int(words[1]) if is_lost else None
 
 
 def to_server(client, server):

@@ -133,15 +133,43 @@ stop_logins "through all of these AWSCURRENT logs in"
 remember db/two password
 expect_no_values "the server's log has none of the passwords" "$target/general.log"
 
+# ---- a role that counts from the login on ------------------------------------------------------------------------------------
+
+as_root -e "CREATE ROLE rr; GRANT rr TO adm@'%' WITH ADMIN OPTION; GRANT SELECT ON d.* TO rr; CREATE USER dr@'%' IDENTIFIED BY 'p'; GRANT rr TO dr@'%';
+  SET DEFAULT ROLE rr FOR dr@'%'"
+db_secret dr p "$target_port" d | coffer put db/role >/dev/null
+rotate db/role two-users >/dev/null
+wait_until "a user with a default role is rotated" is_rotated db/role
+expect_equal "the second has its rights by that role" 7 "$(login_of db/role 'SELECT n FROM d.t')"
+expect_equal "which is its default" rr "$(login_of db/role 'SELECT CURRENT_ROLE()')"
+coffer rotation force db/role --wait 2>/dev/null
+as_root -e "SET DEFAULT ROLE NONE FOR dr@'%'; GRANT SELECT ON d.* TO dr@'%'"
+coffer rotation force db/role --wait 2>/dev/null
+expect_equal "and is no more when the first one's is not" "dr_clone@% NULL" "$(login_of db/role "SELECT CONCAT(CURRENT_USER(), ' ', IFNULL(CURRENT_ROLE(), 'NULL'))")"
+
+coffer rotation force db/role --wait 2>/dev/null
+as_root -e "SET DEFAULT ROLE rr FOR dr@'%'; ALTER USER dr_clone@'%' WITH MAX_CONNECTIONS_PER_HOUR 1"
+coffer rotation force db/role 2>/dev/null
+wait_until "a second user that may log in once, and has its password then" has_failed db/role
+expect_contains "cannot set its role" "max_connections_per_hour" "$(coffer rotation status db/role)"
+expect_refused "which does not count as nothing done" "may have the new value already" coffer rotation abandon db/role
+as_root -e "ALTER USER dr_clone@'%' WITH MAX_CONNECTIONS_PER_HOUR 0"
+coffer rotation retry db/role --wait 2>/dev/null
+expect_equal "and is gone on with" "dr_clone@% rr" "$(login_of db/role "SELECT CONCAT(CURRENT_USER(), ' ', CURRENT_ROLE())")"
+
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 as_root -e "CREATE USER other@'%' IDENTIFIED BY 'p'; CREATE USER other_clone@'%' IDENTIFIED BY 'somebody';
   CREATE USER boss@'%' IDENTIFIED BY 'p'; GRANT SUPER ON *.* TO boss@'%';
   CREATE USER v@'%' IDENTIFIED BY 'v'; CREATE USER v_clone@'%' IDENTIFIED BY 'p'; CREATE USER ''@'%' IDENTIFIED BY 'anybody'"
 db_secret other p | coffer put db/other >/dev/null
+expect_refused "a check finds somebody else's user" "it may be somebody else's" \
+  sh -c "coffer rotation check db/other --function $functions:two-users 2>&1"
 expect_failure "somebody else's user is not touched" db/other two-users "it may be somebody else's; nothing was done"
 expect_equal "it has its password still" "other_clone@%" "$(login_as other_clone somebody)"
 db_secret boss p | coffer put db/boss >/dev/null
+expect_refused "a check finds an administrator" "administrator's rights (SUPER ON" \
+  sh -c "coffer rotation check db/boss --function $functions:two-users 2>&1"
 expect_failure "an administrator gets no second user" db/boss two-users "administrator's rights (SUPER ON *.*)"
 expect_equal "none was made" 0 "$(as_root -e "SELECT COUNT(*) FROM mysql.user WHERE User = 'boss_clone'")"
 db_secret v_clone p | coffer put db/unrelated >/dev/null
@@ -186,7 +214,7 @@ expect_equal "and the user logs in" "other@%" "$(login_of db/rules)"
 as_root -e "SET GLOBAL simple_password_check_other_characters = 1"
 coffer rotation force db/rules 2>/dev/null
 wait_until "a password that breaks its rules" has_failed db/rules
-expect_contains "is refused by the server" "refuses a statement" "$(coffer rotation status db/rules)"
+expect_contains "is refused by the server" "Your password does not satisfy the current policy requirements" "$(coffer rotation status db/rules)"
 expect_equal "and AWSCURRENT logs in" "other@%" "$(login_of db/rules)"
 as_root -e "SET GLOBAL simple_password_check_other_characters = 0"
 coffer rotation retry db/rules --wait 2>/dev/null || true
@@ -221,6 +249,12 @@ done
 lose_nothing
 stop_logins "with lost connections AWSCURRENT of the two logs in"
 expect_equal "and the rights are there" 7 "$(login_of db/pair 'SELECT n FROM d.t')"
+leave_behind db/lossy 2
+expect_mended db/lossy
+expect_equal "and logs in" "lossy@%" "$(login_of db/lossy)"
+leave_behind db/pair 5  # AWSPREVIOUS logs in as the other user first
+expect_mended db/pair
+expect_contains "of two that take turns the one whose password was left behind is theirs" "pair" "$(login_of db/pair)"
 stop_target
 coffer rotation force db/one 2>/dev/null
 wait_until "a server that is away" has_failed db/one

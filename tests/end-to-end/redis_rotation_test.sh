@@ -137,8 +137,15 @@ login_as weak old-1 || fail "its login is gone"
 
 redis_secret any whatever | coffer put r/any >/dev/null
 expect_failure "a user that takes any password" r/any users "nopass"
+as_admin ACL SETUSER idle off '>old-1' '~*' +@read >/dev/null
+redis_secret idle old-1 | coffer put r/idle >/dev/null
+expect_contains "a check finds a user that is off" "ACL SETUSER idle on" "$(coffer rotation check r/idle --function "$functions:users" || true)"
+expect_failure "which no password helps" r/idle users "the Redis user idle is off"
+as_admin ACL SETUSER idle on >/dev/null
+coffer rotation retry r/idle --wait 2>/dev/null || true
+wait_until "on again, it is rotated" is_rotated r/idle
 redis_secret nosuch x | coffer put r/nosuch >/dev/null
-expect_contains "a user that is not there" "refuses the login" "$(coffer rotation check r/nosuch --function "$functions:users" || true)"
+expect_contains "a user that is not there" "has no user nosuch" "$(coffer rotation check r/nosuch --function "$functions:users" || true)"
 rotate r/nosuch users >/dev/null
 wait_until "is not made" has_failed r/nosuch
 expect_equal "by any try" 0 "$(as_admin ACL LIST | grep -c 'user nosuch' || true)"
@@ -167,6 +174,13 @@ done
 lose_nothing
 stop_logins "with lost connections AWSCURRENT logs in"
 previous_logs_in r/app || fail "AWSPREVIOUS does not log in"
+leave_behind r/app 3
+hash_of() { printf %s "$1" | sha256sum | cut -d' ' -f1; }
+as_admin ACL SETUSER app "!$(hash_of "$(field_of r/app password)")" >/dev/null
+if login_of r/app; then fail "AWSCURRENT logs in"; fi
+expect_mended r/app
+login_of r/app || fail "AWSCURRENT does not log in"
+what "AWSCURRENT logs in"
 stop_target
 coffer rotation force r/self 2>/dev/null
 wait_until "a server that is away" has_failed r/self

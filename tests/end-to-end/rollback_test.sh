@@ -18,6 +18,13 @@ start_daemon() {
   appliance up --build "$build" >/dev/null
   take_environment
 }
+# Nobody can be served by it, so it is not ready, and says why.
+start_daemon_that_refuses_everybody() {
+  expect_refused "$1" "refuses everybody" appliance up --build "$build"
+  take_environment
+  expect_contains "it is not ready, and says why" "put back to an earlier time" "$(http_get "$metrics_port" /readyz)"
+  expect_equal "that is a 503" 503 "$(http_get "$metrics_port" /readyz | head -n 1)"
+}
 program=$build
 [ "$(id -u)" -ne 0 ] || program="$dir/program"
 cofferd() { as_owner env SOFTHSM2_CONF="$state/token/softhsm2.conf" "$program/bin/cofferd" "$@" --config "$state/etc/cofferd.toml"; }
@@ -43,7 +50,7 @@ what "the node keeps what it has seen"
 stop_daemon
 sql "CREATE TABLE today_rows AS SELECT * FROM iam_entities; CREATE TABLE today_manifest AS SELECT * FROM iam_manifest" >/dev/null
 put_back
-start_daemon
+start_daemon_that_refuses_everybody "yesterday's principals are no start"
 expect_refused "a node that starts on yesterday's principals refuses everybody" "cannot be believed" coffer get rollback/a
 expect_contains "the log says what happened and what to do" "cofferd accept-principals" \
   "$(grep "put back to an earlier time" "$state/log/cofferd.log")"
@@ -58,6 +65,7 @@ sql "BEGIN; DELETE FROM iam_entities; INSERT INTO iam_entities SELECT * FROM tod
 is_served() { coffer get rollback/a; }
 wait_until "with the right rows it serves again" is_served
 what "with the right rows it serves again"
+expect_equal "and is ready" 200 "$(http_get "$metrics_port" /readyz | head -n 1)"
 
 # ---- a backup that is wanted -------------------------------------------------------------------------------------
 
@@ -67,7 +75,7 @@ shown=$(cofferd accept-principals)
 expect_contains "the command says what the database has" "The database has revision $yesterday: 3 users" "$shown"
 expect_contains "what this node has seen" "This node has seen revision $today." "$shown"
 expect_contains "and how to accept it" "--revision $yesterday" "$shown"
-start_daemon
+start_daemon_that_refuses_everybody "nor is a backup that nobody accepted"
 expect_refused "looking accepted nothing" "cannot be believed" coffer get rollback/a
 expect_refused "another revision than the one looked at is not accepted" "the database has revision $yesterday" \
   cofferd accept-principals --revision "$((yesterday - 1))"

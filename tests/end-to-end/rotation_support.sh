@@ -64,7 +64,8 @@ expect_failure() { # WHAT SECRET FUNCTION WORDS
 # ---- a proxy that loses connections --------------------------------------------------------------------------------
 
 # start_proxy TARGET_PORT: sets proxy_port. lose_connection N BYTES: the Nth connection from now loses what the server says
-# after so many bytes; what was said to the server has reached it. lose_nothing takes that back.
+# after so many bytes; what was said to the server has reached it. lose_connections N: that one and all that come after are
+# lost from their beginning. lose_nothing takes that back.
 start_proxy() {
   proxy_port=$(free_port)
   : >"$work/proxy.mode"
@@ -73,6 +74,7 @@ start_proxy() {
   wait_until "the proxy listens" port_is_taken "$proxy_port"
 }
 lose_connection() { printf '%s %s\n' "$1" "$2" >"$work/proxy.mode"; }
+lose_connections() { printf '%s+ 0\n' "$1" >"$work/proxy.mode"; }
 lose_nothing() { : >"$work/proxy.mode"; }
 
 # A server that takes connections and never says a word; sets silent_port.
@@ -85,6 +87,33 @@ kept = []
 while True: kept.append(server.accept())' "$silent_port" &
   background+=($!)
   wait_until "the silent server listens" port_is_taken "$silent_port"
+}
+
+# ---- what a rotation leaves behind -----------------------------------------------------------------------------------
+
+is_abandoned() { coffer rotation history "$1" | holds Abandoned; }
+# leave_behind SECRET N: a rotation whose Nth connection, and every later one, is lost, which is testSecret's; ended by a value
+# that somebody puts: that of AWSCURRENT, with another note. Sets left_version.
+leave_behind() {
+  lose_connections "$2"
+  coffer rotation force "$1" 2>/dev/null
+  wait_until "a rotation of $1 is cut off behind setSecret" has_failed "$1"
+  left_version=$(version_of "$1" AWSPENDING)
+  coffer get "$1" | /usr/bin/python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin) | {"note": "by hand"}))' |
+    coffer put "$1" >/dev/null
+  wait_until "and ended by a value that is put" is_left "$1"
+  lose_nothing
+}
+version_of() { coffer get-secret-value --secret-id "$1" --version-stage "$2" --output json | /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin)["VersionId"])'; }
+is_left() { coffer rotation status "$1" | grep -q "^left behind .*version $left_version"; }
+left_of() { coffer rotation status "$1" --output json | /usr/bin/python3 -c 'import json,sys; print(*json.load(sys.stdin)["Rotation"].get("LeftBehindVersionIds", []))'; }
+# The next rotation finds what is left behind, and ends with a login that works.
+expect_mended() { # SECRET
+  expect_equal "$1: the version is named" "$left_version" "$(left_of "$1")"
+  coffer rotation retry "$1" --wait 2>/dev/null || fail "$1: the next rotation is not finished" "$(coffer rotation status "$1")"
+  expect_equal "$1: the next rotation is finished, and nothing is left" "" "$(left_of "$1")"
+  expect_equal "$1: what was put is kept" "by hand" "$(field_of "$1" note)"
+  [ "$(version_of "$1" AWSCURRENT)" != "$left_version" ] || fail "AWSCURRENT is what was left behind"
 }
 
 # ---- clients -------------------------------------------------------------------------------------------------------

@@ -30,10 +30,37 @@ ca_file = "$target/server.crt"
 description = "one user"
 
 [[rotation_function]]
+name = "cheap-logins"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+scram_iterations = 1
+
+[[rotation_function]]
 name = "two-users"
 kind = "postgresql"
 ca_file = "$target/server.crt"
 admin_secret = "target/admin"
+
+[[rotation_function]]
+name = "turns"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+admin_secret = "target/behind-proxy"
+
+[[rotation_function]]
+name = "settings"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+admin_secret = "target/adm"
+
+[[rotation_function]]
+name = "letters"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+send_plain_password = true
+exclude_numbers = true
+exclude_punctuation = true
+exclude_characters = ""
 CONF
 appliance restart >/dev/null
 take_environment
@@ -50,12 +77,20 @@ wait_until "it is rotated" is_rotated plain
 expect_equal "to 40 characters" 40 "$(coffer get plain | wc -c)"
 expect_equal "the one before is AWSPREVIOUS" first "$(coffer get-secret-value --secret-id plain --version-stage AWSPREVIOUS --output text | grep -o first)"
 expect_equal "rotation is on" True "$(described plain RotationEnabled)"
+printf 'first' | coffer put guarded >/dev/null
+coffer put-resource-policy --secret-id guarded --resource-policy '{"Version":"2012-10-17","Statement":[{"Effect":"Deny",
+  "Principal":"*","Action":"secretsmanager:RotateSecret","Resource":"*","Condition":{"ArnEquals":{
+  "secretsmanager:RotationLambdaARN":"'"$functions:random"'"}}}]}' >/dev/null
+expect_refused "a function that a policy denies" "AccessDenied" rotate guarded random
+expect_refused "is denied with an alias behind its name as well" "AccessDenied" rotate guarded random:x
+rotate plain random:x >/dev/null
+wait_until "where it is allowed, an alias is passed over" is_complete plain
 printf '{"token":"t","keep":[1,{"a":"b"}]}' | coffer put fields >/dev/null
 rotate fields token-field >/dev/null
 wait_until "a field is rotated" is_rotated fields
 expect_equal "and the others stay" '[1, {"a": "b"}]' "$(coffer get fields | /usr/bin/python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin)["keep"]))')"
 expect_contains "by hand, waited for" "plain is rotated" "$(coffer rotation force plain --wait 2>&1)"
-expect_equal "which is in its history" 2 "$(coffer rotation history plain | grep -c Succeeded)"
+expect_equal "which is in its history" 3 "$(coffer rotation history plain | grep -c Succeeded)"
 
 # ---- one user, with a name that has to be quoted --------------------------------------------------------------------------
 
@@ -71,6 +106,23 @@ what "the server's log has only a verifier of the password"
 if holds "password authentication failed" <"$target/log"; then fail "a rotation begins with a login that has to fail"; fi
 what "no login was refused"
 
+# ---- logins that cost little ------------------------------------------------------------------------------------------------
+
+iterations_of() { as_admin -c "SELECT split_part(split_part(rolpassword, ':', 1), '$', 2) FROM pg_authid WHERE rolname = '$1'"; }
+expect_equal "a verifier has 4096 iterations" 4096 "$(iterations_of "App \"x\" o''brien")"
+as_admin -c "CREATE ROLE cheap LOGIN PASSWORD 'old-3'"
+db_secret cheap old-3 | coffer put db/cheap >/dev/null
+rotate db/cheap cheap-logins >/dev/null
+wait_until "a password is rotated" is_rotated db/cheap
+expect_equal "of a password that was made here as many as are asked for" 1 "$(iterations_of cheap)"
+expect_equal "and it logs in" cheap "$(login_of db/cheap)"
+db_secret cheap weak | coffer put-secret-value --secret-id db/cheap --version-stages AWSPENDING --secret-string - >/dev/null
+sql "UPDATE rotations r SET due = now() FROM secrets s WHERE s.id = r.secret_id AND s.name = 'db/cheap'"
+wait_until "one that somebody chose is set in its window" is_complete db/cheap
+expect_equal "it is that one" weak "$(field_of db/cheap password)"
+expect_equal "has 4096" 4096 "$(iterations_of cheap)"
+expect_equal "and logs in" cheap "$(login_of db/cheap)"
+
 # ---- two users that take turns ------------------------------------------------------------------------------------------------
 
 as_admin -c "CREATE ROLE app LOGIN PASSWORD 'old-2'; CREATE TABLE t (n int); ALTER TABLE t OWNER TO app"
@@ -84,16 +136,104 @@ expect_equal "which still logs in" app "$(PGPASSWORD=old-2 psql -X -q -A -t "hos
 coffer rotation force db/two --wait 2>/dev/null
 expect_equal "then it is the first one's turn" app "$(login_of db/two)"
 
+# ---- several at once hand the administrator's session on --------------------------------------------------------------------------
+
+many="many1 many2 many3 many4 many5 many6 many7 many8"
+for user in $many; do
+  as_admin -c "CREATE ROLE $user LOGIN PASSWORD 'first'"
+  db_secret "$user" first | coffer put "db/$user" >/dev/null
+done
+each_many() { local user; for user in $many; do "$@" "db/$user" || return; done; }
+others_of_admin="FROM pg_stat_activity WHERE usename = 'root_admin' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+for user in $many; do rotate "db/$user" two-users >/dev/null; done
+wait_until "all of them are rotated" each_many is_rotated
+none_of_admin() { [ "$(as_admin -c "SELECT count(*) $others_of_admin")" = 0 ]; } # a backend takes its moment to end
+wait_until "no session of the administrator's is left" none_of_admin
+for user in $many; do coffer rotation force "db/$user" 2>/dev/null; done
+for _ in 1 2 3 4 5 6 7 8 9 10; do as_admin -c "SELECT pg_terminate_backend(pid) $others_of_admin" >/dev/null; sleep 0.1; done
+is_first_again() { local user=${1#db/}; [ "$(login_of "$1")" = "$user" ] && [ "$(field_of "$1" password)" != first ] && is_complete "$1"; }
+retry_many() { local user; for user in $many; do coffer rotation retry "db/$user" >/dev/null 2>&1 || true; done; each_many is_first_again; }
+wait_until "nor do rotations stop whose session was cut off" retry_many
+
+# ---- what is set for the first user follows --------------------------------------------------------------------------------------
+
+as_admin -c "CREATE ROLE adm LOGIN CREATEROLE PASSWORD 'Adm2-pass'" -c "CREATE DATABASE \"d \"\"b\""
+as_admin -c "CREATE ROLE sp LOGIN PASSWORD 'p' CONNECTION LIMIT 9 VALID UNTIL '2096-01-02 03:04:05+00'; CREATE SCHEMA \"App, Data\";
+  ALTER ROLE sp SET search_path = \"App, Data\", '\$user', public; ALTER ROLE sp SET statement_timeout = '7s';
+  ALTER ROLE sp SET application_name = 'o''br\\ien'; ALTER ROLE sp SET datestyle = 'SQL, DMY';
+  ALTER ROLE sp IN DATABASE \"d \"\"b\" SET work_mem = '5MB'"
+settings_of() { # ROLE
+  as_admin -c "SELECT coalesce(d.datname, '-'), c FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase,
+    unnest(s.setconfig) c WHERE s.setrole = '$1'::regrole AND c NOT LIKE 'role=%' ORDER BY 1, 2"
+  as_admin -c "SELECT rolconnlimit, rolvaliduntil, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = '$1'"
+}
+db_secret adm Adm2-pass | coffer put target/adm >/dev/null
+db_secret sp p | coffer put db/settings >/dev/null
+rotate db/settings settings >/dev/null
+wait_until "a user with settings is rotated" is_rotated db/settings
+expect_equal "the second has them" "$(settings_of sp)" "$(settings_of sp_clone)"
+as_second() { PGUSER=sp_clone PGPASSWORD=$(field_of db/settings password) psql -X -q -A -t "host=localhost port=$target_port dbname='$1'" -c "$2"; }
+expect_equal "in its sessions" '"App, Data", "$user", public 7s SQL, DMY' \
+  "$(as_second postgres "SELECT concat_ws(' ', current_setting('search_path'), current_setting('statement_timeout'), current_setting('datestyle'))")"
+expect_equal "and in those of one database" 5MB "$(as_second 'd "b' 'SHOW work_mem')"
+as_admin -c "ALTER ROLE sp RESET statement_timeout; ALTER ROLE sp SET lock_timeout = '3s'; ALTER ROLE sp CONNECTION LIMIT -1 VALID UNTIL 'infinity'"
+coffer rotation force db/settings --wait 2>/dev/null
+expect_equal "on the first one's turn nothing is copied" 1 "$(settings_of sp_clone | grep -c statement_timeout=7s)"
+coffer rotation force db/settings --wait 2>/dev/null
+expect_equal "on the second one's what was set and reset since is" "$(settings_of sp)" "$(settings_of sp_clone)"
+as_admin -c "ALTER ROLE sp SET log_min_duration_statement = '1s'"
+expect_contains "what the administrator may not set is found before" "what is set for the first: log_min_duration_statement" \
+  "$(coffer rotation check db/settings --function "$functions:settings" || true)"
+as_admin -c "GRANT SET ON PARAMETER log_min_duration_statement TO adm"
+expect_contains "and granted" "the administrator may make users" "$(coffer rotation check db/settings --function "$functions:settings")"
+coffer rotation force db/settings --wait 2>/dev/null
+coffer rotation force db/settings --wait 2>/dev/null
+expect_equal "follows as well" "$(settings_of sp)" "$(settings_of sp_clone)"
+
+# ---- every byte of the other members ------------------------------------------------------------------------------------------------
+
+as_admin -c "CREATE ROLE bytes LOGIN PASSWORD 'p'; CREATE ROLE nn LOGIN PASSWORD 'p'"
+members='"account" :340282366920938463463374607431768211455,"timeout":0.5, "n":1.10,"e":1e400,"half":"\ud800","slash":"a\/b"'
+printf '{%s,"host":"localhost","port":%s,"username":"bytes","pass\\u0077ord":"p"}' "$members" "$target_port" | coffer put db/bytes >/dev/null
+rotate db/bytes app-user >/dev/null
+wait_until "a value that programs write otherwise is rotated" is_rotated db/bytes
+expect_equal "with these members as they were" "{$members,\"host\":\"localhost\",\"port\":$target_port,\"username\":\"bytes\",\"pass\\u0077ord\":" \
+  "$(coffer get db/bytes | sed 's/\("pass[^"]*":\).*/\1/')"
+printf '{"host":"localhost","port":%s,"username":"nn\\u0000x","password":"p"}' "$target_port" | coffer put db/nul >/dev/null
+rotate db/nul app-user >/dev/null
+wait_until "a user's name with a NUL character" has_failed db/nul
+expect_contains "is refused by its field" '"username" has a control character' "$(coffer rotation status db/nul)"
+expect_equal "and the user whose name is its beginning keeps its password" nn \
+  "$(PGPASSWORD=p psql -X -q -A -t "host=localhost port=$target_port user=nn dbname=postgres" -c 'SELECT session_user')"
+printf '{"host":"localhost","port":%s,"username":"nn","password":"p","user\\u006eame":"bytes"}' "$target_port" | coffer put db/twice >/dev/null
+rotate db/twice app-user >/dev/null
+wait_until "a member that comes twice" has_failed db/twice
+expect_contains "is refused by its name" '"username" comes more than once' "$(coffer rotation status db/twice)"
+
+# ---- a server with rules for passwords -----------------------------------------------------------------------------------------------
+
+as_admin -c "CREATE ROLE ruled LOGIN PASSWORD 'p'" -c "ALTER SYSTEM SET session_preload_libraries = passwordcheck" -c "SELECT pg_reload_conf()" >/dev/null
+db_secret ruled p | coffer put db/ruled >/dev/null
+rotate db/ruled letters >/dev/null
+wait_until "a password that breaks the server's rules" has_failed db/ruled
+expect_contains "is refused in its words" "password must contain both letters and nonletters (SQLSTATE 22023)" "$(coffer rotation status db/ruled)"
+expect_contains "with what to do" "password_length, exclude_" "$(coffer rotation status db/ruled)"
+as_admin -c "ALTER SYSTEM RESET session_preload_libraries" -c "SELECT pg_reload_conf()" >/dev/null
+
 # ---- refusals, and a target that is away --------------------------------------------------------------------------------------------
 
+# What a check says; the exit code is coffer's.
+check_said() { coffer rotation check "$1" --function "$functions:$2" 2>&1; }
 as_admin -c "CREATE ROLE other LOGIN PASSWORD 'p'; CREATE ROLE other_clone LOGIN PASSWORD 'somebody';
   CREATE ROLE boss LOGIN PASSWORD 'p'; CREATE ROLE boss_clone SUPERUSER LOGIN PASSWORD 'somebody'"
 db_secret other p | coffer put db/other >/dev/null
+expect_refused "a check finds somebody else's user" "somebody else's" check_said db/other two-users
 rotate db/other two-users >/dev/null
 wait_until "somebody else's user is not touched" has_failed db/other
 expect_contains "and why is told" "somebody else's; nothing was done" "$(coffer rotation status db/other)"
 expect_equal "it has its password still" other_clone "$(PGPASSWORD=somebody psql -X -q -A -t "host=localhost port=$target_port user=other_clone dbname=postgres" -c 'SELECT session_user')"
 db_secret boss p | coffer put db/boss >/dev/null
+expect_refused "a check finds a superuser" "is a superuser" check_said db/boss two-users
 rotate db/boss two-users >/dev/null
 wait_until "nor is a superuser" has_failed db/boss
 expect_contains "and why is told" "is a superuser" "$(coffer rotation status db/boss)"
@@ -105,11 +245,21 @@ expect_equal "v has its password still" v "$(PGPASSWORD=v psql -X -q -A -t "host
 printf '{"host":"%s","username":"coffer","password":"x"}' "$state/run" | coffer put db/socket >/dev/null
 expect_contains "a socket is no host" "must be one host name" "$(coffer rotation check db/socket --function "$functions:app-user" || true)"
 expect_refused "a new one is refused meanwhile" "A previous rotation isn't complete" coffer rotation force db/other
-expect_refused "giving up what the target may have already is refused" "may have the new value already" coffer rotation abandon db/other
+expect_contains "the status says what can be done" "coffer rotation abandon db/other" "$(coffer rotation status db/other)"
 coffer rotation cancel db/other 2>/dev/null
+expect_contains "and what is left of it when rotation is off" "is AWSPENDING, and nobody goes on with it" "$(coffer rotation status db/other)"
+coffer rotation abandon db/boss 2>/dev/null || fail "giving up what the target was not told is refused"
+what "what the target was not told is given up while rotation is on"
 coffer rotation abandon db/other 2>/dev/null
 expect_equal "given up, AWSCURRENT stays" p "$(field_of db/other password)"
 expect_equal "and no label is left behind" AWSCURRENT "$(labels_of db/other)"
+
+as_admin -c "CREATE ROLE reader LOGIN PASSWORD 'p'; ALTER ROLE reader SET default_transaction_read_only = on"
+db_secret reader p | coffer put db/reader >/dev/null
+expect_refused "a check finds sessions that only read" "default_transaction_read_only" check_said db/reader app-user
+rotate db/reader app-user >/dev/null
+wait_until "which is not tried again and again" has_failed db/reader
+expect_contains "but said" "nothing was done" "$(coffer rotation status db/reader)"
 
 printf '{"username":"x"}' | coffer put db/bad >/dev/null
 expect_refused "a check names what is missing" "no field \"host\"" \
@@ -118,12 +268,24 @@ rotate db/bad app-user >/dev/null
 wait_until "a secret without the fields fails" has_failed db/bad
 expect_equal "with its value as it was" '{"username":"x"}' "$(coffer get db/bad)"
 
+as_admin -c "CREATE ROLE noted LOGIN PASSWORD 'p'"
+db_secret noted p | coffer put db/noted >/dev/null
 target_server stop -m fast
 coffer rotate-secret --secret-id db/one >/dev/null
+rotate db/noted app-user >/dev/null
 wait_until "a target that is away" has_failed db/one
+wait_until "so that another one waits" has_failed db/noted
+coffer get db/noted | /usr/bin/python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin) | {"note": "by hand"}))' | coffer put db/noted >/dev/null
+wait_until "a value that is put meanwhile ends it" is_abandoned db/noted
+expect_contains "which is said" "somebody put a new value at" "$(coffer rotation status db/noted)"
+expect_contains "with what became of the target" "nothing was done at the target" "$(coffer rotation status db/noted)"
 target_server start -l "$target/log"
-expect_equal "costs nothing" "App \"x\" o'brien" "$(login_of db/one)"
+expect_equal "and the value that was put stays" "by hand p" "$(field_of db/noted note) $(field_of db/noted password)"
+expect_equal "which logs in" noted "$(login_of db/noted)"
+coffer rotation force db/noted --wait 2>/dev/null
+expect_equal "and rotates" "by hand noted" "$(field_of db/noted note) $(login_of db/noted)"
 wait_until "and is gone on with when it is back" is_complete db/one
+expect_equal "costs nothing" "App \"x\" o'brien" "$(login_of db/one)"
 as_admin -c 'ALTER ROLE "App ""x"" o'"'"'brien" RENAME TO renamed'
 coffer rotation force db/one 2>/dev/null
 wait_until "a login that is refused" has_failed db/one
@@ -131,6 +293,54 @@ as_admin -c 'ALTER ROLE renamed RENAME TO "App ""x"" o'"'"'brien"'
 coffer rotation retry db/one --wait 2>/dev/null || true
 wait_until "is gone on with by hand as well" is_complete db/one
 expect_equal "with the password that logs in" "App \"x\" o'brien" "$(login_of db/one)"
+
+# ---- what a rotation leaves behind --------------------------------------------------------------------------------------------------
+
+start_proxy "$target_port"
+as_admin -c "CREATE ROLE lost LOGIN PASSWORD 'p'; CREATE ROLE turns LOGIN PASSWORD 'p'"
+db_secret lost p | sed "s/$target_port/$proxy_port/" | coffer put db/lost >/dev/null
+rotate db/lost app-user >/dev/null
+wait_until "a user behind a proxy is rotated" is_rotated db/lost
+leave_behind db/lost 2
+expect_refused "AWSCURRENT does not log in" "refuses the login" check_said db/lost app-user
+expect_contains "what helps is said" "'coffer rotation retry' begins a new rotation, which tries it by itself" "$(coffer rotation status db/lost)"
+expect_contains "the list names the version as well" "$left_version" "$(coffer rotation status)"
+expect_mended db/lost
+expect_equal "and logs in" lost "$(login_of db/lost)"
+expect_equal "the list has no column for it any more" 0 "$(coffer rotation status | grep -c 'TARGET MAY HAVE' || true)"
+
+lose_connections 2
+coffer rotation force db/lost 2>/dev/null
+wait_until "one that is cut off behind setSecret" has_failed db/lost
+coffer rotation cancel db/lost 2>/dev/null
+left_version=$(version_of db/lost AWSPENDING)
+expect_equal "and turned off leaves its version" "$left_version" "$(left_of db/lost)"
+coffer rotation abandon db/lost 2>/dev/null
+expect_equal "also without its label" "$left_version" "$(left_of db/lost)"
+lose_nothing
+coffer rotation force db/lost --wait 2>/dev/null || fail "it is not tried" "$(coffer rotation status db/lost)"
+expect_equal "the next one tries it, and logs in" lost "$(login_of db/lost)"
+expect_equal "and nothing is left" "" "$(left_of db/lost)"
+
+leave_behind db/lost 2
+as_admin -v "password=$(field_of db/lost password)" <<<"ALTER ROLE lost PASSWORD :'password'"
+expect_contains "put right by hand, AWSCURRENT logs in" "the server takes the login" "$(check_said db/lost app-user)"
+has_failed db/lost || fail "it is Failed no more, and nobody said so"
+coffer rotation acknowledge db/lost 2>/dev/null
+expect_contains "acknowledged, it is Failed no more" "Idle" "$(coffer rotation status db/lost | grep '^state')"
+expect_equal "and nothing is left" "" "$(left_of db/lost)"
+expect_refused "once" "left anything to acknowledge" coffer rotation acknowledge db/lost
+acknowledged() { coffer audit search --action AcknowledgeRotation --output json 2>/dev/null | holds db/lost; }
+wait_until "an event tells of it" acknowledged
+
+db_secret root_admin Adm1n-pass | sed "s/$target_port/$proxy_port/" | coffer put target/behind-proxy >/dev/null
+db_secret turns p | sed "s/$target_port/$proxy_port/" | coffer put db/turns >/dev/null
+rotate db/turns turns >/dev/null
+wait_until "two users behind a proxy" is_rotated db/turns
+leave_behind db/turns 3
+expect_equal "of two that take turns AWSCURRENT logs in" turns_clone "$(login_of db/turns)"
+expect_mended db/turns
+expect_equal "and the other is given its turn" turns "$(login_of db/turns)"
 
 # ---- tested only, cancelled, paused ----------------------------------------------------------------------------------------------------
 
@@ -152,6 +362,7 @@ coffer rotation pause --all 2>/dev/null
 expect_contains "that all are paused is said" "all rotations are paused" "$(coffer rotation status 2>&1 >/dev/null)"
 expect_contains "for one secret as well" "all rotations are paused" "$(coffer rotation status db/one 2>&1 >/dev/null)"
 expect_refused "nobody waits for what does not come" "all rotations are paused" coffer rotation force plain --wait
+expect_contains "nor is it said to have begun" "begins after 'coffer rotation resume --all'" "$(coffer rotation force fields 2>&1)"
 coffer rotation resume --all 2>/dev/null
 expect_equal "nothing is said any more" "" "$(coffer rotation status 2>&1 >/dev/null)"
 is_counted() { coffer usage --by principal --format csv | tr -d '\r' | holds "^arn:aws:lambda:.*,[1-9][0-9]*\$"; }

@@ -5,10 +5,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/access/arn.hpp"
+#include "daemon/access/bound_principals.hpp"
 #include "daemon/access/document_parser.hpp"
 #include "daemon/access/findings.hpp"
 #include "daemon/access/json_reader.hpp"
@@ -58,7 +61,8 @@ std::vector<TestRequest> requests() {
             request(app, access::Action::sts_assume_role, "arn:aws:iam::111122223333:role/deploy")};
 }
 
-access::test::TestPolicies attach(DocumentKind kind, const std::string& text) {
+access::test::TestPolicies attach(DocumentKind kind, const std::string& text,
+                                  const coffer::PrincipalIds& ids) {
     constexpr const char* kAll =
         R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}})";
     access::test::TestPolicies out;
@@ -68,7 +72,7 @@ access::test::TestPolicies attach(DocumentKind kind, const std::string& text) {
             return out;
         case DocumentKind::resource:
         case DocumentKind::trust:
-            out.set_resource(text, "resource", kind);
+            out.set_resource(text, "resource", kind, ids);
             return out;
         case DocumentKind::boundary:
             out.set_boundary(text, "boundary");
@@ -84,8 +88,8 @@ access::test::TestPolicies attach(DocumentKind kind, const std::string& text) {
     return out;
 }
 
-void check_decisions(DocumentKind kind, const std::string& text) {
-    const auto policies = attach(kind, text);
+void check_decisions(DocumentKind kind, const std::string& text, const coffer::PrincipalIds& ids) {
+    const auto policies = attach(kind, text, ids);
     for (const auto& one : requests()) {
         const bool assume = one.action == access::Action::sts_assume_role;
         if (kind == DocumentKind::trust && !assume) continue;
@@ -96,6 +100,37 @@ void check_decisions(DocumentKind kind, const std::string& text) {
         const auto explanation = access::explain(context, policies.compiled());
         expect(explanation.decision.outcome == decision.outcome, "an explanation explains the decision");
     }
+}
+
+/// Users alice and roles app as they are, and of before; or nobody.
+const std::vector<coffer::PrincipalIds>& meanings() {
+    static const std::vector<coffer::PrincipalIds> kAll{
+        {},
+        {{"arn:aws:iam::111122223333:user/alice", "AIDAEXAMPLEALICE"},
+         {"arn:aws:iam::111122223333:role/app", "AROAAPP000000001"}},
+        {{"arn:aws:iam::111122223333:user/alice", ""}, {"arn:aws:iam::111122223333:role/app", ""}}};
+    return kAll;
+}
+
+/// Whoever has an ARN is gone.
+class AllGone final : public access::PrincipalNames {
+public:
+    [[nodiscard]] std::optional<std::string> id_of(std::string_view arn) const override {
+        if (!access::split_arn(arn)) return std::nullopt;
+        return "AIDAGONE";
+    }
+    [[nodiscard]] std::optional<std::string> arn_of(std::string_view /*id*/) const override {
+        return std::string();
+    }
+};
+
+void check_shown(DocumentKind kind, const access::PolicyDocument& document, const std::string& text) {
+    const AllGone names;
+    const auto shown = access::shown_policy(text, kind, access::bind_principals(document, names), names);
+    if (shown == text || shown.size() > access::kMaxDocumentBytes) return;
+    const auto again = access::parse_policy(shown, {kind, access::kMaxDocumentBytes});
+    expect(again.statements.size() == document.statements.size(), "a policy that is shown is a policy");
+    expect(access::bind_principals(again, names).empty(), "who is gone is shown by the id");
 }
 
 void check_findings(const access::PolicyDocument& document) {
@@ -119,7 +154,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             const auto document = access::parse_policy(text, {kind, access::kMaxDocumentBytes});
             expect(!document.statements.empty(), "a policy has a statement");
             check_findings(document);
-            if (size <= kComparedBytes) check_decisions(kind, text);
+            check_shown(kind, document, text);
+            if (size > kComparedBytes) continue;
+            const bool has_ids = kind == DocumentKind::resource || kind == DocumentKind::trust;
+            for (std::size_t i = 0; i < (has_ids ? meanings().size() : 1); ++i)
+                check_decisions(kind, text, meanings()[i]);
         } catch (const access::MalformedPolicy& e) {
             expect(e.at().line >= 1 && e.at().line <= lines, "a mistake is on a line of the text");
             expect(e.at().column >= 1 && e.at().column <= size + 1, "a mistake is in a column of the text");

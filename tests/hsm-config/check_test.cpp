@@ -85,6 +85,15 @@ TEST_P(Check, AMissingMechanismIsNamed) {
         << "no login for nothing";
 }
 
+TEST_P(Check, SaysWhoCannotDoWithoutAMissingMechanism) {
+    TokenUnderTool tool(GetParam(), true);
+    tool.through_shim().set("hide-mechanism CKM_ECDSA");
+    EXPECT_THAT(text(step_of(report(tool, 1), "mechanisms"), "advice"), HasSubstr("the daemon cannot"));
+    tool.through_shim().set("hide-mechanism CKM_EC_KEY_PAIR_GEN");
+    EXPECT_THAT(text(step_of(report(tool, 1), "mechanisms"), "advice"),
+                HasSubstr("coffer-hsm init and the rotation of these keys cannot"));
+}
+
 TEST_P(Check, FindsATokenThatWritesItsIvBack) {
     TokenUnderTool tool(GetParam());
     tool.through_shim().set("iv written-back\nmax-call-bytes 16224");  // AWS CloudHSM's limit

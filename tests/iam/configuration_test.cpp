@@ -250,6 +250,74 @@ TEST_F(Configuration, LayoutOfADocumentIsNoDifference) {
     EXPECT_THAT(apply(wanted), IsEmpty());
 }
 
+/// A trust policy about a user.
+std::string trusting_user(const std::string& name) {
+    return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/)" +
+           name + R"("},"Action":"sts:AssumeRole"}]})";
+}
+
+// What it says of a trust policy is what is shown of it; applying it puts the policy.
+TEST_F(Configuration, ATrustPolicyMeansWhoIsThereWhenItIsApplied) {
+    const auto user_arn = [](const std::string& name) { return "arn:aws:iam::111122223333:user/" + name; };
+    const auto trusted = [&] { return world_.records().find<Role>("app")->trust_principals; };
+    const auto id_of = [&](const std::string& name) { return world_.records().find<User>(name)->id; };
+    auto configuration = exported();
+    auto& role = *configuration.mutable_roles(0);
+    role.set_assume_role_policy_document(trusting_user("bob"));
+    // Roles come before users, and mean them all the same.
+    configuration.add_users()->set_user_name("bob");
+    EXPECT_EQ(apply(configuration).size(), 2U);
+    const auto bob = id_of("bob");
+    EXPECT_EQ(trusted(), (PrincipalIds{{user_arn("bob"), bob}}));
+    EXPECT_THAT(apply(configuration), IsEmpty());
+    EXPECT_THAT(apply(exported(), true), IsEmpty());
+    // Under another name.
+    v1::UpdateUserRequest rename;
+    rename.set_user_name("bob");
+    rename.set_new_user_name("rob");
+    static_cast<void>(world_.call(update_user, rename));
+    EXPECT_EQ(exported().roles(0).assume_role_policy_document(), trusting_user("rob"));
+    EXPECT_THAT(apply(exported(), true), IsEmpty());
+    EXPECT_EQ(trusted(), (PrincipalIds{{user_arn("bob"), bob}}));
+    // Gone, and another who has the name: the configuration means that one.
+    v1::DeleteUserRequest remove;
+    remove.set_user_name("rob");
+    static_cast<void>(world_.call(delete_user, remove));
+    world_.user("bob");
+    const auto other = id_of("bob");
+    ASSERT_NE(other, bob);
+    EXPECT_THAT(exported().roles(0).assume_role_policy_document(), HasSubstr("\"" + bob + "\""));
+    EXPECT_THAT(apply(exported(), true), IsEmpty());
+    EXPECT_THAT(apply(configuration), ElementsAre("update role app: trust policy: changed"));
+    EXPECT_EQ(trusted(), (PrincipalIds{{user_arn("bob"), other}}));
+    EXPECT_THAT(apply(configuration), IsEmpty());
+    // One of before is bound.
+    world_.forget_trusted("app");
+    EXPECT_THAT(apply(configuration), ElementsAre("update role app: principals of the trust policy: +" +
+                                                  user_arn("bob") + " (" + other + ")"));
+    EXPECT_EQ(trusted(), (PrincipalIds{{user_arn("bob"), other}}));
+    // Made again within one: deleted by hand, and back by the configuration.
+    remove.set_user_name("bob");
+    static_cast<void>(world_.call(delete_user, remove));
+    EXPECT_THAT(apply(configuration),
+                ElementsAre("update role app: trust policy: changed", "create user bob"));
+    EXPECT_EQ(trusted(), (PrincipalIds{{user_arn("bob"), id_of("bob")}}));
+}
+
+TEST_F(Configuration, ATrustPolicyMeansNobodyWhoIsPruned) {
+    auto configuration = exported();
+    configuration.mutable_roles(0)->set_assume_role_policy_document(trusting_user("bob"));
+    world_.user("bob");
+    static_cast<void>(apply(configuration));
+    const auto bob = world_.records().find<User>("bob")->id;
+    EXPECT_THAT(apply(configuration, true), ElementsAre("delete user bob",
+                                                        "update role app: principals of the trust policy: "
+                                                        "+arn:aws:iam::111122223333:user/bob (nobody) "
+                                                        "-arn:aws:iam::111122223333:user/bob (" +
+                                                            bob + ")"));
+    EXPECT_THAT(apply(configuration, true), IsEmpty());
+}
+
 TEST_F(Configuration, PrunesWhatIsNotThere) {
     auto wanted = exported();
     wanted.clear_roles();

@@ -87,6 +87,12 @@ void World::store(const Draft& draft) {
     directory_ = Directory::build(stored_, kAccount, directory_.get());
 }
 
+void World::forget_trusted(const std::string& role) {
+    Draft draft(directory_->records());
+    draft.edit<Role>(role).trust_principals.clear();
+    store(draft);
+}
+
 void World::damage(const IamKey& key, storage::IamFault fault) {
     stored_.entities.erase(key);
     stored_.faults.emplace(key, fault);

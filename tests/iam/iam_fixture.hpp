@@ -66,6 +66,8 @@ public:
     void attach_to_user(const std::string& user, const std::string& arn);
     void identity(const std::string& user, const std::string& spiffe_id);
 
+    /// As if the role's trust policy had been put before unique ids were kept.
+    void forget_trusted(const std::string& role);
     /// As if somebody had done that to the row.
     void damage(const IamKey& key, storage::IamFault fault);
 

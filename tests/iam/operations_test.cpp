@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <boost/json/array.hpp>
+
+#include "daemon/secrets/request_record.hpp"
 #include "tests/iam/iam_fixture.hpp"
 
 namespace coffer::iam {
@@ -111,6 +114,127 @@ TEST_F(Operations, AUserIsRenamedAndMoved) {
     EXPECT_EQ(world_.call(get_user, user_request("alicia")).user().arn(),
               "arn:aws:iam::111122223333:user/x/alicia");
     EXPECT_THAT(refusal(get_user, user_request("alice")), StartsWith("NoSuchEntity"));
+}
+
+/// A trust policy about a user.
+std::string user_trust(const std::string& name) {
+    return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/)" +
+           name + R"("},"Action":"sts:AssumeRole"}]})";
+}
+
+class TrustOperations : public Operations {
+protected:
+    TrustOperations() { world_.role("rr"); }
+    void trust(const std::string& name) {
+        v1::UpdateAssumeRolePolicyRequest request;
+        request.set_role_name("rr");
+        request.set_policy_document(user_trust(name));
+        static_cast<void>(world_.call(update_assume_role_policy, request));
+    }
+    std::string trusted() {
+        v1::GetRoleRequest request;
+        request.set_role_name("rr");
+        return world_.call(get_role, request).role().assume_role_policy_document();
+    }
+    std::vector<std::string> create(const std::string& name) {
+        v1::CreateUserRequest request;
+        request.set_user_name(name);
+        const auto warnings = world_.call(create_user, request).warnings();
+        return {warnings.begin(), warnings.end()};
+    }
+    std::vector<std::string> remove(const std::string& name) {
+        v1::DeleteUserRequest request;
+        request.set_user_name(name);
+        const auto warnings = world_.call(delete_user, request).warnings();
+        return {warnings.begin(), warnings.end()};
+    }
+    std::string rename(const std::string& from, const std::string& to) {
+        v1::UpdateUserRequest request;
+        request.set_user_name(from);
+        request.set_new_user_name(to);
+        return refusal(update_user, request);
+    }
+    /// Whether the role takes a user of that ARN and unique id.
+    bool takes(const std::string& name, const std::string& id) {
+        access::Principal principal;
+        principal.arn = "arn:aws:iam::111122223333:user/" + name;
+        principal.account = kAccount;
+        principal.id = id;
+        principal.name = name;
+        const access::RequestContext request(principal, access::Action::sts_assume_role,
+                                             "arn:aws:iam::111122223333:role/rr");
+        const auto policy = world_.directory().trust_policy("rr");
+        access::PolicySet policies;
+        policies.resource = policy.get();
+        return access::decide(request, policies).allowed();
+    }
+    std::string id_of(const std::string& name) { return world_.records().find<User>(name)->id; }
+};
+
+// AWS keeps the unique id behind the ARN. What secrets' policies say is in a database (service_test.cpp).
+TEST_F(TrustOperations, ATrustPolicyMeansTheUser) {
+    world_.user("alice");
+    const auto alice = id_of("alice");
+    trust("alice");
+    EXPECT_EQ(trusted(), user_trust("alice"));
+    EXPECT_TRUE(takes("alice", alice));
+    EXPECT_EQ(rename("alice", "carol"), "done");
+    EXPECT_EQ(trusted(), user_trust("carol"));
+    EXPECT_TRUE(takes("carol", alice));
+    EXPECT_THAT(create("alice"), IsEmpty()) << "nothing holds for her";
+    EXPECT_FALSE(takes("alice", id_of("alice")));
+    EXPECT_EQ(trusted(), user_trust("carol"));
+    EXPECT_THAT(remove("carol"), IsEmpty()) << "nothing is left behind for whoever gets the name";
+    auto gone = user_trust("carol");
+    const std::string arn = "arn:aws:iam::111122223333:user/carol";
+    EXPECT_EQ(trusted(), gone.replace(gone.find(arn), arn.size(), alice));
+    EXPECT_THAT(create("carol"), IsEmpty());
+    EXPECT_FALSE(takes("carol", id_of("carol")));
+}
+
+TEST_F(TrustOperations, WhoWasNotThereIsNotTrusted) {
+    trust("carol");
+    const std::string warning =
+        "policies named user/carol before it was made: the trust policy of role rr; they give this user "
+        "nothing until they are put again";
+    EXPECT_THAT(create("carol"), ElementsAre(warning));
+    const boost::json::object elements{{"warnings", boost::json::array{warning}}};
+    EXPECT_EQ(world_.last_record->response_elements, elements);
+    EXPECT_FALSE(takes("carol", id_of("carol")));
+    EXPECT_EQ(trusted(), user_trust("carol"));
+    trust("carol");
+    EXPECT_TRUE(takes("carol", id_of("carol")));
+    EXPECT_THAT(remove("carol"), IsEmpty());
+}
+
+// As it was while the ARN was all that a policy had.
+TEST_F(TrustOperations, ATrustPolicyOfBeforeGoesByTheArn) {
+    world_.user("alice");
+    trust("carol");
+    world_.forget_trusted("rr");
+    EXPECT_TRUE(takes("carol", "AIDAANYBODY"));
+    EXPECT_THAT(rename("alice", "carol"),
+                AllOf(StartsWith("DeleteConflict"), HasSubstr("the trust policy of role rr")));
+    EXPECT_EQ(world_.last_record->response_elements, std::nullopt);
+    EXPECT_THAT(
+        create("carol"),
+        ElementsAre("policies name user/carol already: the trust policy of role rr; they hold for this "
+                    "user now"));
+    EXPECT_THAT(rename("carol", "caroline"), HasSubstr("not hold for this user any more"));
+    trust("carol");
+    EXPECT_EQ(rename("carol", "caroline"), "done");
+    EXPECT_TRUE(takes("caroline", id_of("caroline")));
+}
+
+// The role itself is there once it is made.
+TEST_F(TrustOperations, ARoleMayMeanItself) {
+    v1::CreateRoleRequest request;
+    request.set_role_name("self");
+    request.set_assume_role_policy_document(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/self"},"Action":"sts:AssumeRole"}]})");
+    static_cast<void>(world_.call(create_role, request));
+    const auto& role = *world_.records().find<Role>("self");
+    EXPECT_EQ(role.trust_principals, (PrincipalIds{{"arn:aws:iam::111122223333:role/self", role.id}}));
 }
 
 TEST_F(Operations, ARenamedGroupKeepsItsUsers) {

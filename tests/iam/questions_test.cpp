@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "daemon/iam/policy_linter.hpp"
 #include "tests/iam/iam_fixture.hpp"
 
 namespace coffer::iam {
@@ -11,9 +12,16 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+/// What is found without the secrets, which are in a database (service_test.cpp).
+v1::LintPoliciesResponse lint_principals(Work& work, const v1::LintPoliciesRequest& /*request*/) {
+    v1::LintPoliciesResponse response;
+    PolicyLinter(work, response).check_principals();
+    return response;
+}
+
 std::vector<std::string> lint(World& world) {
     std::vector<std::string> lines;
-    const auto response = world.call(lint_policies, v1::LintPoliciesRequest());
+    const auto response = world.call(lint_principals, v1::LintPoliciesRequest());
     for (const auto& finding : response.findings()) {
         lines.push_back(finding.policy() + ": " + finding.code() + ": " + finding.message());
     }
@@ -41,17 +49,22 @@ TEST(Lint, FindsWhatIsNotBelievedAndWhoIsRefusedForIt) {
                 testing::Contains(AllOf(HasSubstr("user/alice: PRINCIPAL_REFUSED"), HasSubstr("is gone"))));
 }
 
+/// A world with a role that trusts `principal`, as ARNs end.
+void make_trusting(World& world, const std::string& role, const std::string& principal) {
+    if (world.records().find<Role>(role) == nullptr) world.role(role);
+    v1::UpdateAssumeRolePolicyRequest request;
+    request.set_role_name(role);
+    request.set_policy_document(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:)" +
+        principal + R"("},"Action":"sts:AssumeRole"}]})");
+    static_cast<void>(world.call(update_assume_role_policy, request));
+}
+
 TEST(Lint, FindsRolesThatTrustInACircleAndPrincipalsWhoAreNot) {
     World world;
     world.user("carol");
     const auto trusts = [&](const std::string& role, const std::string& principal) {
-        if (world.records().find<Role>(role) == nullptr) world.role(role);
-        v1::UpdateAssumeRolePolicyRequest request;
-        request.set_role_name(role);
-        request.set_policy_document(
-            R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:)" +
-            principal + R"("},"Action":"sts:AssumeRole"}]})");
-        static_cast<void>(world.call(update_assume_role_policy, request));
+        make_trusting(world, role, principal);
     };
     trusts("c", "user/carol");
     trusts("a", "role/c");
@@ -64,6 +77,49 @@ TEST(Lint, FindsRolesThatTrustInACircleAndPrincipalsWhoAreNot) {
     trusts("b", "user/carole");
     EXPECT_THAT(lint(world), testing::ElementsAre(
                                  AllOf(HasSubstr("role/b: UNKNOWN_PRINCIPAL"), HasSubstr("user/carole"))));
+    // Who is there and is not believed is not missing.
+    trusts("b", "user/carol");
+    world.damage({IamKind::user, "carol"}, storage::IamFault::altered);
+    EXPECT_THAT(lint(world), testing::Not(testing::Contains(HasSubstr("UNKNOWN_PRINCIPAL"))));
+}
+
+// Whom a policy means, and whom it would mean by the name.
+TEST(Lint, TellsPrincipalsThatAreNotBoundToWhoHasTheName) {
+    World world;
+    world.user("carol");
+    make_trusting(world, "b", "user/carol");
+    EXPECT_THAT(lint(world), IsEmpty());
+    const auto carol = world.records().find<User>("carol")->id;
+    world.forget_trusted("b");
+    EXPECT_THAT(lint(world), testing::ElementsAre(HasSubstr("role/b: PRINCIPAL_BY_NAME")));
+    make_trusting(world, "b", "user/carol");
+    v1::DeleteUserRequest remove;
+    remove.set_user_name("carol");
+    static_cast<void>(world.call(delete_user, remove));
+    const auto gone = testing::ElementsAre(AllOf(HasSubstr("role/b: UNKNOWN_PRINCIPAL"), HasSubstr(carol)));
+    EXPECT_THAT(lint(world), gone);
+    world.user("carol");
+    EXPECT_THAT(lint(world), gone) << "another";
+    make_trusting(world, "b", "user/dave");
+    EXPECT_THAT(lint(world),
+                testing::ElementsAre(AllOf(HasSubstr("role/b: UNKNOWN_PRINCIPAL"),
+                                           HasSubstr("not trusted until the policy is put again"))));
+    world.user("dave");
+    EXPECT_THAT(lint(world), testing::ElementsAre(HasSubstr("role/b: PRINCIPAL_NOT_BOUND")));
+}
+
+// A circle is one of roles, not of names.
+TEST(Lint, ARoleThatIsMadeAgainIsInNoCircle) {
+    World world;
+    world.role("a");
+    make_trusting(world, "b", "role/a");
+    make_trusting(world, "a", "role/b");
+    EXPECT_THAT(lint(world), testing::Contains(HasSubstr("CYCLIC_TRUST")));
+    v1::DeleteRoleRequest remove;
+    remove.set_role_name("a");
+    static_cast<void>(world.call(delete_role, remove));
+    make_trusting(world, "a", "role/b");
+    EXPECT_THAT(lint(world), testing::ElementsAre(HasSubstr("role/b: UNKNOWN_PRINCIPAL")));
 }
 
 // AWS, SimulateCustomPolicy: the policies of the request are the only ones; PolicyInputList.N names them.
@@ -199,6 +255,47 @@ TEST_F(Questions, WhoMayAssumeARoleIsInItsTrustPolicy) {
     EXPECT_THAT(who("sts:AssumeRole", kDeploy), IsEmpty()) << "nobody can, as long as it is disabled";
     EXPECT_THAT(simulated("sts:AssumeRole", kDeploy).explanation(), HasSubstr("role 'deploy' is disabled"));
     EXPECT_EQ(world_.call(what_can, what).grants_size(), 0);
+}
+
+// The hint of a denial sends people to the simulation; the right to ask it must be enough.
+TEST_F(Questions, APrincipalIsNamedAsPeopleNameIt) {
+    v1::PutUserPolicyRequest put;
+    put.set_user_name("dave");
+    put.set_policy_name("ask");
+    put.set_policy_document(
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:SimulatePrincipalPolicy",)"
+        R"("coffer:WhatCan"],"Resource":"*"}]})");
+    static_cast<void>(world_.call(put_user_policy, put));
+    trust(trusts_carol());
+    v1::SimulatePrincipalPolicyRequest simulate;
+    simulate.add_action_names("sts:AssumeRole");
+    simulate.add_resource_arns("role/deploy");
+    v1::WhatCanRequest what;
+    what.add_resources(kDeploy);
+    for (const auto* name : {"carol", "user/carol", kCarol}) {
+        simulate.set_policy_source_arn(name);
+        const auto results = world_.call(simulate_principal_policy, simulate, "dave").evaluation_results();
+        EXPECT_EQ(results.at(0).eval_decision(), "allowed") << name;
+        what.set_policy_source_arn(name);
+        EXPECT_EQ(world_.call(what_can, what, "dave").grants_size(), 1) << name;
+    }
+    for (const auto* name : {"role/deploy", kDeploy}) {
+        simulate.set_policy_source_arn(name);
+        const auto results = world_.call(simulate_principal_policy, simulate, "dave").evaluation_results();
+        EXPECT_EQ(results.at(0).eval_decision(), "implicitDeny") << name;
+        what.set_policy_source_arn(name);
+        EXPECT_EQ(world_.call(what_can, what, "dave").grants_size(), 0) << name;
+    }
+    const auto refused = [&](const char* name) {
+        simulate.set_policy_source_arn(name);
+        return refusal_of(
+            [&] { static_cast<void>(world_.call(simulate_principal_policy, simulate, "dave")); });
+    };
+    EXPECT_THAT(refused("nobody"), AllOf(testing::StartsWith("NoSuchEntity"), HasSubstr("user")));
+    EXPECT_THAT(refused("role/nobody"), AllOf(testing::StartsWith("NoSuchEntity"), HasSubstr("role")));
+    for (const auto* name : {"group/ops", "user/", "arn:aws:iam::111122223333:group/ops"}) {
+        EXPECT_THAT(refused(name), AllOf(testing::StartsWith("InvalidInput"), HasSubstr(name))) << name;
+    }
 }
 
 TEST_F(Questions, ATrustPolicyMayHangOnTheSession) {

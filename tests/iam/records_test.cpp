@@ -56,9 +56,15 @@ TEST(RecordJson, APolicyAndARoleComeBackWhole) {
     role.name = "r";
     role.id = "AROAX";
     role.trust = "{\"x\":1}";
+    role.trust_principals = {{"arn:aws:iam::111122223333:user/a", "AIDAA"},
+                             {"arn:aws:iam::111122223333:role/b", ""}};
     role.max_session_duration = 7200;
     role.description = "d";
     EXPECT_EQ(to_document(read_document<Role>("r", to_document(role))), to_document(role));
+    EXPECT_EQ(read_document<Role>("r", to_document(role)).trust_principals, role.trust_principals);
+    // A document of schema 20.
+    role.trust_principals.clear();
+    EXPECT_THAT(to_document(role), testing::Not(HasSubstr("trust_principals")));
 }
 
 TEST(RecordJson, WhatIsNotWrittenIsNotRead) {

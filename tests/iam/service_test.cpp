@@ -28,6 +28,7 @@
 #include "daemon/sts/session_origin.hpp"
 #include "daemon/sts/token_access_keys.hpp"
 #include "storage/migrations.hpp"
+#include "storage/secret_repository.hpp"
 #include "tests/iam/iam_fixture.hpp"
 #include "tests/support/postgres.hpp"
 #include "tests/support/tokens.hpp"
@@ -37,6 +38,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -217,7 +219,7 @@ protected:
     ServiceTest() {
         static int number = 0;
         name_ = "test" + std::to_string(++number);
-        environment->server->query("postgres", "CREATE DATABASE " + name_ + " TEMPLATE migrated");
+        environment->server->copy_database("migrated", name_);
         node_ = std::make_unique<Node>(conninfo());
         EXPECT_EQ(first("admin"), "arn:aws:iam::111122223333:user/admin");
         wait_until([&] { return node_->recognise("spiffe://t/admin").rights != nullptr; });
@@ -393,8 +395,10 @@ TEST_F(ServiceTest, ABrokenManifestLeavesARunningNodeWhatItHadAndANewOneNothing)
     ASSERT_GT(findings.findings_size(), 0);
     EXPECT_EQ(findings.findings(0).code(), "DATABASE_NOT_BELIEVED");
     EXPECT_THAT(findings.findings(0).message(), HasSubstr("iam_manifest"));
+    EXPECT_EQ(node_->keeper->nobody_known(), std::nullopt) << "what was in force stays";
     Node fresh(conninfo());
     EXPECT_THAT(fresh.recognise("spiffe://t/admin").refusal, HasSubstr("cannot be believed"));
+    EXPECT_THAT(fresh.keeper->nobody_known().value_or(""), HasSubstr("table iam_manifest"));
     EXPECT_THROW(static_cast<void>(first("rescue", true)), IntegrityError);
 }
 
@@ -408,6 +412,7 @@ TEST_F(ServiceTest, AManifestOlderThanSeenIsRefused) {
     wait_until([&] { return node_->keeper->distrust().has_value(); });
     EXPECT_THAT(*node_->keeper->distrust(), HasSubstr("put back to an earlier time"));
     EXPECT_EQ(node_->recognise("spiffe://t/alice").refusal, "user 'alice' is disabled");
+    EXPECT_EQ(node_->keeper->nobody_known(), std::nullopt);
 }
 
 /// Nodes that keep what they have seen in a file, each of its own.
@@ -452,6 +457,7 @@ TEST_F(SeenTest, TablesPutBackWhileAllNodesWereDownAreRefusedAtTheNextStart) {
     EXPECT_THAT(restarted.recognise("spiffe://t/admin").refusal, HasSubstr("cannot be believed"));
     EXPECT_THAT(*restarted.keeper->distrust(),
                 AllOf(HasSubstr("put back to an earlier time"), HasSubstr("cofferd accept-principals")));
+    EXPECT_EQ(restarted.keeper->nobody_known(), restarted.keeper->distrust());
     // Reading it a second time makes it no better.
     by_hand("NOTIFY coffer_iam_changed");
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -696,6 +702,597 @@ TEST_F(UnusedTest, SaysSinceWhenThereAreCounts) {
     v1::Request plain;
     plain.mutable_lint_policies();
     EXPECT_EQ(node_->call(plain).lint_policies().findings_size(), 0);
+}
+
+/// Own policies of secrets, which the test stores.
+class SecretLintTest : public ServiceTest {
+protected:
+    static std::string arn(const std::string& name) {
+        return "arn:aws:secretsmanager:eu-test-1:111122223333:secret:" + name + "-Qw34Er";
+    }
+    /// Without `ids` as before there were any.
+    void secret(const std::string& name, const std::optional<std::string>& policy, bool deleted = false,
+                const PrincipalIds& ids = {}) {
+        storage::StoredSecret made;
+        made.id = storage::SecretId(Uuid::random());
+        made.name = name;
+        made.arn = arn(name);
+        made.created = made.last_changed = Timestamp::from_millis(1'790'000'000'000);
+        made.resource_policy = policy;
+        made.policy_principals = ids;
+        if (deleted) made.deleted = made.purge_due = made.created;
+        EXPECT_TRUE(wait_for<bool>([&](Completion<bool> done) {
+            node_->database->write<bool>(
+                {Priority::write, patience()},
+                [made](storage::WriteTransaction& tx) {
+                    return storage::SecretRepository::insert(tx, made, {});
+                },
+                std::move(done));
+        }));
+    }
+    /// One statement, about this account unless `principal` says otherwise.
+    static std::string own(const std::string& elements,
+                           const std::string& principal = R"({"AWS":"111122223333"})") {
+        return R"({"Version":"2012-10-17","Statement":[{"Sid":"Own","Principal":)" + principal + "," +
+               elements + "}]}";
+    }
+    v1::LintPoliciesResponse page(const std::string& marker, std::int64_t secrets) {
+        v1::Request request;
+        if (!marker.empty()) request.mutable_lint_policies()->set_marker(marker);
+        request.mutable_lint_policies()->set_max_items(secrets);
+        return node_->call(request).lint_policies();
+    }
+    [[nodiscard]] std::string user_id(const std::string& name) const {
+        return node_->keeper->directory()->records().find<User>(name)->id;
+    }
+    /// "SECRET SID CODE" of each finding about a secret, of all pages.
+    std::vector<std::string> lint(std::int64_t secrets_of_page = 200) {
+        std::vector<std::string> found;
+        std::string marker;
+        do {
+            const auto answer = page(marker, secrets_of_page);
+            for (const auto& finding : answer.findings()) {
+                found.push_back(finding.policy() + " " + finding.sid() + " " + finding.code());
+                said_ += finding.message() + "\n";
+            }
+            marker = answer.marker();
+            EXPECT_EQ(answer.is_truncated(), !marker.empty());
+        } while (!marker.empty());
+        return found;
+    }
+    std::string said_;
+};
+
+TEST_F(SecretLintTest, EachFindingNamesTheSecretAndTheStatement) {
+    user("alice");
+    const std::string read = R"("Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":)";
+    const std::string about_alice = own(read + R"("*")", R"({"AWS":"arn:aws:iam::111122223333:user/alice"})");
+    const std::string alice_arn = "arn:aws:iam::111122223333:user/alice";
+    secret("good", about_alice, false, {{alice_arn, user_id("alice")}});
+    secret("none", std::nullopt);
+    secret("going", own(read + R"("*")", R"("*")"), true);
+    EXPECT_THAT(lint(), IsEmpty());
+    secret("action", own(R"("Effect":"Deny","Action":"secretsmanager:GetSecret","Resource":"*")"));
+    secret("key", own(R"("Effect":"Deny","Action":"secretsmanager:GetSecretValue","Resource":"*",)"
+                      R"("Condition":{"StringEquals":{"aws:NoSuchKey":"x"}})"));
+    secret("name", own(read + R"("*")", R"({"AWS":"arn:aws:iam::111122223333:user/alicia"})"));
+    secret("id", own(read + R"("*")", R"({"AWS":"AIDAAAAAAAAAAAAAAAAAA"})"));
+    secret("other", own(read + "\"" + arn("good") + "\""));
+    secret("public", own(read + R"("*")", R"("*")"));
+    secret(
+        "shadow",
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"},)"
+        R"({"Sid":"Own","Effect":"Allow","Principal":{"AWS":"111122223333"},)"
+        R"("Action":"secretsmanager:GetSecretValue","Resource":"*"}]})");
+    EXPECT_THAT(lint(),
+                ElementsAre(arn("action") + " Own INVALID_ACTION", arn("id") + " Own UNKNOWN_PRINCIPAL",
+                            arn("key") + " Own INVALID_CONDITION_KEY", arn("name") + " Own UNKNOWN_PRINCIPAL",
+                            arn("other") + " Own OTHER_SECRET", arn("public") + " Own PUBLIC_ACCESS",
+                            arn("shadow") + " Own SHADOWED_ALLOW"));
+    EXPECT_THAT(said_,
+                HasSubstr("There is no arn:aws:iam::111122223333:user/alicia: whoever is made under that "
+                          "name is allowed this"));
+    EXPECT_THAT(said_, HasSubstr("Nobody has the unique id AIDAAAAAAAAAAAAAAAAAA"));
+    // A user who is made again has another id.
+    v1::Request get;
+    get.mutable_get_user()->set_user_name("alice");
+    const auto id = node_->call(get).get_user().user().user_id();
+    ASSERT_THAT(id, StartsWith("AIDA"));
+    secret("alice", own(read + R"("*")", R"({"AWS":")" + id + "\"}"));
+    EXPECT_THAT(lint(), ::testing::Not(Contains(StartsWith(arn("alice")))));
+    // Whom a policy means.
+    secret("by-name", about_alice);
+    secret("gone", about_alice, false, {{alice_arn, "AIDAGONE"}});
+    secret("nobody", about_alice, false, {{alice_arn, ""}});
+    const auto found = lint();
+    EXPECT_THAT(found, Contains(arn("by-name") + " Own PRINCIPAL_BY_NAME"));
+    EXPECT_THAT(found, Contains(arn("gone") + " Own UNKNOWN_PRINCIPAL"));
+    EXPECT_THAT(found, Contains(arn("nobody") + " Own PRINCIPAL_NOT_BOUND"));
+    EXPECT_THAT(said_,
+                HasSubstr("Who was " + alice_arn +
+                          " when the policy was put, AIDAGONE, is gone: the principal matches nobody"));
+}
+
+// bob's policies name secrets that are not there: what he may make is shown all the same.
+TEST_F(SecretLintTest, SecretsThatMayBeMadeAreInWhatSomebodyCan) {
+    user("bob");
+    attach("bob",
+           policy("make", R"({"Version":"2012-10-17","Statement":[{"Sid":"Make","Effect":"Allow","Action":)"
+                          R"(["secretsmanager:CreateSecret","secretsmanager:GetSecretValue"],"Resource":[)"
+                          R"("arn:aws:secretsmanager:*:111122223333:secret:new/*",)"
+                          R"("arn:aws:secretsmanager:*:*:secret:${aws:username}/*",)"
+                          R"("arn:aws:secretsmanager:*:999999999999:secret:foreign/*"]},)"
+                          R"({"Effect":"Deny","Action":"*","Resource":)"
+                          R"("arn:aws:secretsmanager:*:*:secret:new/root*"}]})"));
+    const auto can = [&](const std::vector<std::string>& resources) {
+        v1::Request request;
+        request.mutable_what_can()->set_policy_source_arn("bob");
+        for (const auto& resource : resources) request.mutable_what_can()->add_resources(resource);
+        std::vector<std::string> out;
+        const auto answer = node_->call(request);
+        for (const auto& grant : answer.what_can().grants()) {
+            const auto name = grant.resource().substr(grant.resource().rfind(':') + 1);
+            out.push_back(grant.action().substr(grant.action().find(':') + 1) + " " + name);
+        }
+        return out;
+    };
+    EXPECT_THAT(can({}), ElementsAre("CreateSecret bob/*", "CreateSecret new/*"));
+    EXPECT_THAT(can({"new/1"}), ElementsAre("CreateSecret new/1-??????"));
+    EXPECT_THAT(can({"new/root"}), IsEmpty());
+    EXPECT_THAT(can({"old/1"}), IsEmpty());
+    // Once it is there, it can be read and not made.
+    secret("new/1", std::nullopt);
+    const auto there = arn("new/1");
+    EXPECT_THAT(can({"new/1"}), ElementsAre("GetSecretValue " + there.substr(there.rfind(':') + 1)));
+    EXPECT_THAT(can({}), ElementsAre("CreateSecret bob/*", "CreateSecret new/*",
+                                     "GetSecretValue " + there.substr(there.rfind(':') + 1)));
+    // A boundary that says less says what can be made.
+    attach("bob", policy("all", allow("secretsmanager:*")));
+    v1::Request bound;
+    bound.mutable_put_user_permissions_boundary()->set_user_name("bob");
+    bound.mutable_put_user_permissions_boundary()->set_permissions_boundary(policy(
+        "edge", R"({"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":)"
+                R"("secretsmanager:CreateSecret","Resource":"arn:aws:secretsmanager:*:*:secret:edge/*"}})"));
+    static_cast<void>(node_->call(bound));
+    EXPECT_THAT(can({}), ElementsAre("CreateSecret edge/*"));
+}
+
+TEST_F(SecretLintTest, ComesInPages) {
+    const auto everybody =
+        own(R"("Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*")", R"("*")");
+    std::vector<std::string> expected;
+    for (const char name : {'a', 'b', 'c', 'd', 'e'}) {
+        secret(std::string(1, name), everybody);
+        secret(std::string(1, name) + "-without", std::nullopt);
+        expected.push_back(arn(std::string(1, name)) + " Own PUBLIC_ACCESS");
+    }
+    for (const int secrets_of_page : {1, 2, 4, 5, 6}) {
+        EXPECT_THAT(lint(secrets_of_page), ::testing::ElementsAreArray(expected)) << secrets_of_page;
+    }
+    const auto first = page("", 2);
+    EXPECT_EQ(first.findings_size(), 2);
+    EXPECT_TRUE(first.is_truncated());
+    // What goes and comes between two pages moves nothing else.
+    by_hand("DELETE FROM secrets WHERE name = 'b'");
+    const auto second = page(first.marker(), 2);
+    ASSERT_EQ(second.findings_size(), 2);
+    EXPECT_EQ(second.findings(0).policy(), arn("c"));
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(page("c", 2)); }), StartsWith("InvalidInput: Marker"));
+}
+
+// 512 KiB of findings end a page early.
+TEST_F(SecretLintTest, PagesEndBeforeTheyAreTooLong) {
+    std::string actions;
+    for (int i = 0; i < 700; ++i) actions += (i == 0 ? "\"s3:a" : ",\"s3:a") + std::to_string(i) + "\"";
+    for (int i = 0; i < 9; ++i) {
+        secret("long" + std::to_string(i),
+               own(R"("Effect":"Deny","Resource":"*","Action":[)" + actions + "]"));
+    }
+    const auto first = page("", 1000);
+    EXPECT_TRUE(first.is_truncated());
+    EXPECT_LT(first.ByteSizeLong(), std::size_t{1024} * 1024);
+    EXPECT_THAT(lint(1000), ::testing::SizeIs(9 * 700));
+}
+
+TEST_F(SecretLintTest, ARowThatWasAlteredIsNamedAndNotBelieved) {
+    const auto deny = own(R"("Effect":"Deny","Action":"secretsmanager:DeleteSecret","Resource":"*")");
+    secret("a", deny);
+    secret("b", deny);
+    secret("c", deny);
+    by_hand(
+        "UPDATE secrets SET resource_policy = replace(resource_policy, 'Deny', 'Allow') WHERE name = 'b'");
+    by_hand("UPDATE secrets SET tags = '[7]' WHERE name = 'c'");
+    EXPECT_THAT(lint(), ElementsAre("secret 'b'  NOT_BELIEVED", "secret 'c'  NOT_BELIEVED"));
+    EXPECT_THAT(said_, HasSubstr("the seal of secret 'b' does not match"));
+    EXPECT_THAT(node_->alarms->all(), Contains(HasSubstr("secret 'b'")));
+}
+
+// As WhoCan: the right to lint, and no right to the secrets.
+TEST_F(SecretLintTest, WhoMayLintSeesThePoliciesOfAllSecrets) {
+    user("auditor");
+    secret("open",
+           own(R"("Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*")", R"("*")"));
+    v1::Request request;
+    request.mutable_lint_policies();
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(request, "spiffe://t/auditor")); }),
+                HasSubstr("coffer:LintPolicies"));
+    attach("auditor", policy("lint", allow("coffer:LintPolicies")));
+    const auto found = node_->call(request, "spiffe://t/auditor").lint_policies();
+    ASSERT_EQ(found.findings_size(), 1);
+    EXPECT_EQ(found.findings(0).policy(), arn("open"));
+    EXPECT_EQ(found.findings(0).line(), 1);
+    EXPECT_EQ(found.findings(0).statement(), 1);
+}
+
+/// Policies that name users and roles, and what becomes of those.
+class NamingTest : public SecretLintTest {
+protected:
+    static std::string user_arn(const std::string& name) { return "arn:aws:iam::111122223333:user/" + name; }
+    /// A secret's own policy; `element` is Principal or NotPrincipal.
+    static std::string about(const std::string& principal, const std::string& effect = "Allow",
+                             const std::string& element = "Principal") {
+        return R"({"Version":"2012-10-17","Statement":[{"Effect":")" + effect + R"(",")" + element +
+               R"(":{"AWS":")" + principal +
+               R"("},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]})";
+    }
+    void role(const std::string& name, const std::string& trusted) {
+        v1::Request request;
+        request.mutable_create_role()->set_role_name(name);
+        request.mutable_create_role()->set_assume_role_policy_document(trusting(trusted));
+        static_cast<void>(node_->call(request));
+    }
+    static std::string trusting(const std::string& trusted) {
+        return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":")" + trusted +
+               R"("},"Action":"sts:AssumeRole"}]})";
+    }
+    /// What whoever may do nothing but rename users is told.
+    std::string rename(const std::string& from, const std::string& to, const std::string& caller = "helper") {
+        v1::Request request;
+        request.mutable_update_user()->set_user_name(from);
+        request.mutable_update_user()->set_new_user_name(to);
+        return refusal_of([&] { static_cast<void>(node_->call(request, "spiffe://t/" + caller)); });
+    }
+    void helper(const std::string& name) {
+        user(name);
+        attach(name, renaming_.empty() ? renaming_ = policy("renaming", allow("iam:UpdateUser")) : renaming_);
+    }
+    [[nodiscard]] bool there(const std::string& name) const {
+        return node_->keeper->directory()->records().find<User>(name) != nullptr;
+    }
+    static v1::Request assuming(const std::string& role) {
+        v1::Request request;
+        request.mutable_assume_role()->set_role_arn("arn:aws:iam::111122223333:role/" + role);
+        request.mutable_assume_role()->set_role_session_name("one");
+        return request;
+    }
+    /// What the owner of a certificate is told who assumes a role, by a session's token where there is one.
+    std::string assume(const std::string& role, const std::string& owner, const std::string& token = {}) {
+        return refusal_of([&] {
+            const auto spiffe_id = "spiffe://t/" + owner;
+            if (token.empty()) {
+                static_cast<void>(node_->call(assuming(role), spiffe_id));
+            } else {
+                static_cast<void>(node_->call_in_session(assuming(role), token, spiffe_id));
+            }
+        });
+    }
+    std::string session_of(const std::string& role, const std::string& owner) {
+        return node_->call(assuming(role), "spiffe://t/" + owner).assume_role().credentials().session_token();
+    }
+    /// Who can read a secret, but for the administrator.
+    std::vector<std::string> readers(const std::string& name) {
+        v1::Request request;
+        request.mutable_who_can()->set_action("GetSecretValue");
+        request.mutable_who_can()->set_resource(name);
+        std::vector<std::string> found;
+        const auto answer = node_->call(request);
+        for (const auto& grant : answer.who_can().grants()) {
+            if (grant.principal() != user_arn("admin")) found.push_back(grant.principal());
+        }
+        return found;
+    }
+    std::string simulated(const std::string& user, const std::string& name) {
+        v1::Request request;
+        auto& simulate = *request.mutable_simulate_principal_policy();
+        simulate.set_policy_source_arn(user);
+        simulate.add_action_names("GetSecretValue");
+        simulate.add_resource_arns(name);
+        return node_->call(request).simulate_principal_policy().evaluation_results(0).eval_decision();
+    }
+    google::protobuf::RepeatedPtrField<std::string> create(const std::string& name) {
+        v1::Request request;
+        request.mutable_create_user()->set_user_name(name);
+        return node_->call(request).create_user().warnings();
+    }
+    google::protobuf::RepeatedPtrField<std::string> remove(const std::string& name) {
+        v1::Request request;
+        request.mutable_delete_user()->set_user_name(name);
+        return node_->call(request).delete_user().warnings();
+    }
+    std::string renaming_;
+};
+
+TEST_F(NamingTest, NobodyTakesOverWhatIsGrantedToAName) {
+    helper("helper");
+    secret("sec/b", about(user_arn("carol")));
+    role("rr", user_arn("carol"));
+    EXPECT_EQ(
+        rename("helper", "carol"),
+        "DeleteConflict: Cannot rename user/helper to user/carol: policies name "
+        "arn:aws:iam::111122223333:user/carol: the resource policy of secret sec/b. They follow the ARN, "
+        "not the user, so they would hold for this user then. Remove the principal from them first.");
+    EXPECT_TRUE(there("helper"));
+    EXPECT_FALSE(there("carol"));
+    EXPECT_THAT(assume("rr", "helper"), StartsWith("AccessDenied"));
+    // Whoever may do everything gets no further: the policies are to be changed, not passed by.
+    EXPECT_THAT(rename("helper", "carol", "admin"), StartsWith("DeleteConflict"));
+    by_hand("DELETE FROM secrets WHERE name = 'sec/b'");
+    // What the role's policy says is nobody's, whoever gets the name.
+    EXPECT_EQ(rename("helper", "carol"), "done");
+    EXPECT_TRUE(there("carol"));
+    EXPECT_THAT(assume("rr", "helper"), StartsWith("AccessDenied"));
+}
+
+TEST_F(NamingTest, WhomPoliciesMeanMayBeRenamedAndLeavesNothingBehind) {
+    user("carol");
+    const auto carol = user_id("carol");
+    role("rr", user_arn("carol"));
+    secret("sec/b", about(user_arn("carol")), false, {{user_arn("carol"), carol}});
+    secret("sec/d", about(user_arn("carol"), "Deny"), false, {{user_arn("carol"), carol}});
+    EXPECT_EQ(assume("rr", "carol"), "done");
+    EXPECT_THAT(readers("sec/b"), ElementsAre(user_arn("carol")));
+    EXPECT_EQ(rename("carol", "caroline", "admin"), "done");
+    EXPECT_EQ(assume("rr", "carol"), "done") << "by the same certificate";
+    EXPECT_THAT(readers("sec/b"), ElementsAre(user_arn("caroline")));
+    EXPECT_EQ(simulated("caroline", "sec/b"), "allowed");
+    EXPECT_EQ(simulated("caroline", "sec/d"), "explicitDeny");
+    // Another of the name.
+    EXPECT_THAT(create("carol"), IsEmpty());
+    EXPECT_EQ(simulated("carol", "sec/b"), "implicitDeny");
+    EXPECT_EQ(simulated("carol", "sec/d"), "implicitDeny");
+    EXPECT_THAT(readers("sec/b"), ElementsAre(user_arn("caroline")));
+    EXPECT_THAT(remove("carol"), IsEmpty());
+    v1::Request identity;
+    identity.mutable_remove_user_identity()->set_user_name("caroline");
+    identity.mutable_remove_user_identity()->mutable_identity()->set_kind("spiffe");
+    identity.mutable_remove_user_identity()->mutable_identity()->set_value("spiffe://t/carol");
+    static_cast<void>(node_->call(identity));
+    EXPECT_THAT(remove("caroline"), IsEmpty());
+    user("carol");
+    EXPECT_NE(user_id("carol"), carol);
+    EXPECT_THAT(assume("rr", "carol"), StartsWith("AccessDenied"));
+    EXPECT_THAT(readers("sec/b"), IsEmpty());
+    v1::Request get;
+    get.mutable_get_role()->set_role_name("rr");
+    EXPECT_EQ(node_->call(get).get_role().role().assume_role_policy_document(), trusting(carol));
+}
+
+// Whoever can write in the database cannot make a policy mean himself.
+TEST_F(NamingTest, WhomATrustPolicyMeansIsSealed) {
+    user("carol");
+    user("eve");
+    role("rr", user_arn("carol"));
+    EXPECT_THAT(assume("rr", "eve"), StartsWith("AccessDenied"));
+    by_hand("UPDATE iam_entities SET document = replace(document, '" + user_id("carol") + "', '" +
+            user_id("eve") + "') WHERE kind = 'role' AND name = 'rr'");
+    wait_until([&] { return node_->keeper->directory()->records().find<Role>("rr") == nullptr; });
+    EXPECT_THAT(assume("rr", "eve"), StartsWith("AccessDenied"));
+    EXPECT_THAT(assume("rr", "carol"), StartsWith("AccessDenied"));
+}
+
+TEST_F(NamingTest, ARoleThatIsMadeAgainIsAnotherForPolicies) {
+    user("carol");
+    role("app", user_arn("carol"));
+    const auto app_arn = "arn:aws:iam::111122223333:role/app";
+    role("rr", app_arn);
+    EXPECT_EQ(assume("rr", "carol", session_of("app", "carol")), "done");
+    v1::Request remove_app;
+    remove_app.mutable_delete_role()->set_role_name("app");
+    EXPECT_THAT(node_->call(remove_app).delete_role().warnings(), IsEmpty());
+    role("app", user_arn("carol"));
+    EXPECT_THAT(assume("rr", "carol", session_of("app", "carol")), StartsWith("AccessDenied"));
+    v1::Request again;
+    again.mutable_update_assume_role_policy()->set_role_name("rr");
+    again.mutable_update_assume_role_policy()->set_policy_document(trusting(app_arn));
+    static_cast<void>(node_->call(again));
+    EXPECT_EQ(assume("rr", "carol", session_of("app", "carol")), "done");
+}
+
+TEST_F(NamingTest, NobodyShedsWhatIsDeniedToHim) {
+    helper("tail1");
+    secret("sec/a", about(user_arn("tail1"), "Deny"));
+    EXPECT_THAT(rename("tail1", "tail1b", "tail1"),
+                AllOf(StartsWith("DeleteConflict"), HasSubstr("the resource policy of secret sec/a"),
+                      HasSubstr("not hold for this user any more")));
+    EXPECT_TRUE(there("tail1"));
+    // Another path is another ARN.
+    v1::Request move;
+    move.mutable_update_user()->set_user_name("tail1");
+    move.mutable_update_user()->set_new_path("/x/");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(move, "spiffe://t/tail1")); }),
+                StartsWith("DeleteConflict: Cannot rename user/tail1 to user/x/tail1"));
+    move.mutable_update_user()->set_new_path("/");
+    EXPECT_EQ(refusal_of([&] { static_cast<void>(node_->call(move, "spiffe://t/tail1")); }), "done")
+        << "the ARN that it has";
+}
+
+// However a policy spells it, and also where it only sleeps.
+TEST_F(NamingTest, EveryPlaceOfAPrincipalCounts) {
+    helper("helper");
+    auto listed = about(user_arn("bob") + R"(",")" + user_arn("carol"));
+    listed.replace(listed.find(R"({"AWS":)"), 7, R"({"AWS":[)");
+    listed.replace(listed.find("},\"Action"), 1, "]}");
+    const std::vector<std::pair<std::string, std::string>> policies{
+        {"not", about(user_arn("carol"), "Deny", "NotPrincipal")},
+        {"escaped", about(R"(arn:aws:iam::111122223333:user\/\u0063arol)")},
+        {"listed", listed}};
+    for (const auto& [name, text] : policies) {
+        secret(name, text);
+        EXPECT_THAT(rename("helper", "carol"), HasSubstr("the resource policy of secret " + name)) << text;
+        by_hand("DELETE FROM secrets");
+    }
+    secret("going", about(user_arn("carol")), true);
+    EXPECT_THAT(rename("helper", "carol"), HasSubstr("secret going")) << "it can be restored";
+    by_hand("DELETE FROM secrets");
+    auto doors = for_everybody("Allow", "*");
+    doors.replace(doors.find(R"("Principal":"*")"), 15,
+                  R"("Principal":{"AWS":")" + user_arn("carol") + "\"}");
+    put_listener_policy("doors", doors);
+    EXPECT_THAT(rename("helper", "carol"), HasSubstr("the policy of listener doors"));
+}
+
+TEST_F(NamingTest, OthersAreRenamedAsBefore) {
+    helper("helper");
+    user("carol");
+    secret("a", about(user_arn("carol")));
+    secret("longer", about(user_arn("carolina")));
+    secret("other-case", about(user_arn("Caro")));
+    secret("condition",
+           own(R"("Effect":"Allow","Action":"secretsmanager:GetSecretValue","Resource":"*","Condition":)"
+               R"({"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:user/caro"}})"));
+    role("rr", user_arn("carol"));
+    EXPECT_EQ(rename("helper", "caro"), "done");
+    EXPECT_EQ(rename("caro", "tom"), "done");
+}
+
+TEST_F(NamingTest, FiveAreNamed) {
+    helper("helper");
+    for (const char name : {'a', 'b', 'c', 'd', 'e', 'f'})
+        secret(std::string(1, name), about(user_arn("carol")));
+    EXPECT_THAT(rename("helper", "carol"),
+                HasSubstr("secret d, the resource policy of secret e and others. "));
+    by_hand("DELETE FROM secrets WHERE name = 'f'");
+    EXPECT_THAT(rename("helper", "carol"), HasSubstr("the resource policy of secret e. "));
+}
+
+// It may be put back as it was, and hold then for whoever has the name.
+TEST_F(NamingTest, WhatIsNotBelievedStandsInTheWayAsWell) {
+    helper("helper");
+    secret("s", about(user_arn("carol"), "Deny"));
+    by_hand("UPDATE secrets SET resource_policy = replace(resource_policy, 'Deny', 'Allow')");
+    EXPECT_THAT(rename("helper", "carol"),
+                AllOf(StartsWith("IntegrityFailure"), HasSubstr("the resource policy of secret s (")));
+    EXPECT_EQ(rename("helper", "tom"), "done") << "its row says nothing of tom";
+    role("rr", user_arn("bob"));
+    by_hand("UPDATE iam_entities SET document = replace(document, 'bob', 'eve') WHERE name = 'rr'");
+    wait_until([&] { return node_->keeper->directory()->records().find<Role>("rr") == nullptr; });
+    EXPECT_THAT(rename("tom", "eve"), AllOf(StartsWith("IntegrityFailure"),
+                                            HasSubstr("the trust policy of role rr (it was altered")));
+}
+
+TEST_F(NamingTest, WhoMakesOrDeletesIsTold) {
+    EXPECT_THAT(create("dave"), IsEmpty());
+    EXPECT_THAT(remove("dave"), IsEmpty());
+    secret("sec/b", about(user_arn("carol")));
+    role("rr", user_arn("carol"));
+    const std::string which = "the resource policy of secret sec/b; ";
+    EXPECT_THAT(create("carol"),
+                ElementsAre("policies name user/carol already: " + which + "they hold for this user now",
+                            "policies named user/carol before it was made: the trust policy of role rr; they "
+                            "give this user nothing until they are put again"));
+    EXPECT_THAT(remove("carol"),
+                ElementsAre("policies still name user/carol: " + which +
+                            "a user who is made with this name later will have what they say. Remove the "
+                            "principal from them"));
+    // A role by itself and by its sessions.
+    secret("sec/r", about("arn:aws:iam::111122223333:role/app"));
+    secret("sec/s", about("arn:aws:sts::111122223333:assumed-role/app/one"));
+    secret("sec/t", about("arn:aws:sts::111122223333:assumed-role/apple/one"));
+    v1::Request create_app;
+    create_app.mutable_create_role()->set_role_name("app");
+    create_app.mutable_create_role()->set_assume_role_policy_document(trust());
+    EXPECT_THAT(node_->call(create_app).create_role().warnings(),
+                ElementsAre("policies name role/app already: the resource policy of secret sec/r, the "
+                            "resource policy of secret sec/s; they hold for this role now"));
+    v1::Request delete_app;
+    delete_app.mutable_delete_role()->set_role_name("app");
+    EXPECT_THAT(node_->call(delete_app).delete_role().warnings(),
+                ElementsAre(StartsWith("policies still name role/app: the resource policy of secret sec/r")));
+}
+
+// Policies do not follow a name; who expects it is told.
+TEST_F(NamingTest, WhoMakesSomebodyAgainIsTold) {
+    user("carol");
+    secret("sec/b", about(user_arn("carol"), "Deny"), false, {{user_arn("carol"), user_id("carol")}});
+    const auto told = ElementsAre(
+        "policies mean the user/carol before this one: the resource policy of secret sec/b; they neither "
+        "give this "
+        "user anything nor keep anything from it until they are put again");
+    v1::Request repair;
+    auto& apply = *repair.mutable_apply_access_configuration();
+    apply.mutable_configuration()->add_users()->set_user_name("carol");
+    EXPECT_THAT(node_->call(repair).apply_access_configuration().warnings(), IsEmpty());
+    by_hand(
+        "UPDATE iam_entities SET document = replace(document, '/', '/x/') WHERE kind = 'user' AND name = "
+        "'carol'");
+    wait_until([&] { return !there("carol"); });
+    EXPECT_THAT(node_->call(repair).apply_access_configuration().warnings(), told);
+    EXPECT_TRUE(there("carol"));
+    EXPECT_THAT(remove("carol"), IsEmpty());
+    EXPECT_THAT(create("carol"), told);
+}
+
+// Whoever is spared alone by a Deny is the only one who can take it away.
+TEST_F(NamingTest, WhoAloneMayManageASecretStays) {
+    user("carol");
+    user("dave");
+    const auto carol = user_id("carol");
+    const auto dave = user_id("dave");
+    const auto sparing = [](const std::string& spared, const std::string& action = "secretsmanager:*",
+                            const std::string& more = "") {
+        return R"({"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":[)" + spared +
+               R"(]},"Action":")" + action + R"(","Resource":"*")" + more + "}]}";
+    };
+    const auto quoted = [](const std::string& name) { return '"' + user_arn(name) + '"'; };
+    const PrincipalIds both{{user_arn("carol"), carol}, {user_arn("dave"), dave}};
+    const PrincipalIds one{{user_arn("carol"), carol}};
+    secret("sec/two", sparing(quoted("carol") + "," + quoted("dave")), false, both);
+    secret("sec/read", sparing(quoted("carol"), "secretsmanager:GetSecretValue"), false, one);
+    secret("sec/at-times",
+           sparing(quoted("carol"), "*", R"(,"Condition":{"Bool":{"aws:SecureTransport":"false"}})"), false,
+           one);
+    EXPECT_THAT(remove("dave"), IsEmpty());
+    const auto refused = [&] { return refusal_of([&] { static_cast<void>(remove("carol")); }); };
+    EXPECT_EQ(
+        refused(),
+        "DeleteConflict: Cannot delete arn:aws:iam::111122223333:user/carol: the resource policy of secret "
+        "sec/two denies everybody else to manage it (Deny with NotPrincipal), so that nobody could change "
+        "that "
+        "policy any more. Change or delete the policy first.");
+    // Under another name as well, and by a configuration that does not have the user.
+    EXPECT_EQ(rename("carol", "caroline", "admin"), "done");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(remove("caroline")); }),
+                HasSubstr("secret sec/two denies"));
+    v1::Request request;
+    request.mutable_apply_access_configuration()->set_prune(true);
+    auto& admin = *request.mutable_apply_access_configuration()->mutable_configuration()->add_users();
+    admin.set_user_name("admin");
+    EXPECT_THAT(refusal_of([&] { static_cast<void>(node_->call(request)); }),
+                HasSubstr("secret sec/two denies"));
+    by_hand("DELETE FROM secrets WHERE name = 'sec/two'");
+    EXPECT_THAT(remove("caroline"), IsEmpty());
+}
+
+TEST_F(NamingTest, WhoAppliesAConfigurationIsTold) {
+    secret("sec/b", about(user_arn("carol")));
+    v1::Request request;
+    auto& apply = *request.mutable_apply_access_configuration();
+    apply.mutable_configuration()->add_users()->set_user_name("carol");
+    // What the configuration says itself is no news.
+    auto& role = *apply.mutable_configuration()->add_roles();
+    role.set_role_name("rr");
+    role.set_assume_role_policy_document(trusting(user_arn("carol")));
+    apply.set_dry_run(true);
+    const auto told = ElementsAre(
+        "policies name user/carol already: the resource policy of secret sec/b; they hold for this user now");
+    EXPECT_THAT(node_->call(request).apply_access_configuration().warnings(), told);
+    apply.set_dry_run(false);
+    EXPECT_THAT(node_->call(request).apply_access_configuration().warnings(), told);
+    EXPECT_THAT(node_->call(request).apply_access_configuration().warnings(), IsEmpty());
+    apply.mutable_configuration()->mutable_users(0)->set_path("/x/");
+    EXPECT_THAT(node_->call(request).apply_access_configuration().warnings(),
+                ElementsAre(StartsWith(
+                    "policies still name user/carol: the resource policy of secret sec/b; a user")));
 }
 
 TEST_F(ServiceTest, QuestionsAreAnswered) {

@@ -109,9 +109,10 @@ TEST(RequestParameters, NoOperationShowsASecretValue) {
 
 /// The files that define operations.
 std::vector<const google::protobuf::FileDescriptor*> operation_files() {
-    return {v1::CreateSecretRequest::descriptor()->file(), v1::CreateUserRequest::descriptor()->file(),
-            v1::LookupEventsRequest::descriptor()->file(), v1::GetUsageRequest::descriptor()->file(),
-            v1::AssumeRoleRequest::descriptor()->file(),   v1::CreateKeyRequest::descriptor()->file()};
+    return {v1::CreateSecretRequest::descriptor()->file(),      v1::CreateUserRequest::descriptor()->file(),
+            v1::LookupEventsRequest::descriptor()->file(),      v1::GetUsageRequest::descriptor()->file(),
+            v1::AssumeRoleRequest::descriptor()->file(),        v1::CreateKeyRequest::descriptor()->file(),
+            v1::ListDamagedSecretsRequest::descriptor()->file()};
 }
 
 TEST(RequestParameters, TheListNamesNoFieldThatHoldsAValue) {

@@ -37,7 +37,8 @@ TEST(Utf8Length, TellsWhatIsNotUtf8) {
 TEST(Printable, KeepsTextAndReplacesWhatSteersTerminals) {
     EXPECT_EQ(printable("caf\xC3\xA9", 256), "caf\xC3\xA9");
     EXPECT_EQ(printable("a\x1B[2Jb\n\x7F", 256), "a?[2Jb??");
-    EXPECT_EQ(printable("\xC2\x85x", 256), "?x");  // U+0085, a C1 control
+    EXPECT_EQ(printable("\xC2\x85x", 256), "?x");                        // U+0085, a C1 control
+    EXPECT_EQ(printable("a\xE2\x80\xAE\x62\xE2\x81\xA9", 256), "a?b?");  // U+202E, U+2069
     EXPECT_EQ(printable("a\xFF\xC3z", 256), "a??z");
 }
 

@@ -63,7 +63,9 @@ TEST(MysqlGrants, WhatTheFirstUserHasIsGrantedToTheSecond) {
             "GRANT EXECUTE ON PROCEDURE `d`.`p` TO 'app_clone'@'%'",
             "GRANT ALL PRIVILEGES ON `d`.* TO 'app_clone'@'%'",
             "GRANT INSERT, SELECT (`b`, `a`), UPDATE (`c`) ON `d`.`t` TO 'app_clone'@'%' WITH GRANT OPTION",
-            "GRANT `r` TO 'app_clone'@'%'", "SET DEFAULT ROLE `r` FOR 'app_clone'@'%'"));
+            "GRANT `r` TO 'app_clone'@'%'"));
+    EXPECT_EQ(has.own_statement_to(wanted), "SET DEFAULT ROLE `r`")
+        << "which needs no right when it is said by itself";
     EXPECT_EQ(wanted.administrative(), "");
 }
 
@@ -75,11 +77,12 @@ TEST(MysqlGrants, WhatItNoLongerHasIsRevokedAndTheRestIsNotTouched) {
                 "GRANT SELECT, DELETE ON `d`.* TO `app_clone`@`%` WITH GRANT OPTION",
                 "GRANT UPDATE ON `e`.* TO `app_clone`@`%`", "SET DEFAULT ROLE `r` FOR `app_clone`@`%`"},
                kClone);
-    EXPECT_THAT(
-        has.statements_to(wanted, kClone),
-        ElementsAre("REVOKE DELETE, GRANT OPTION ON `d`.* FROM 'app_clone'@'%'",
-                    "REVOKE UPDATE ON `e`.* FROM 'app_clone'@'%'", "REVOKE `r` FROM 'app_clone'@'%'",
-                    "GRANT INSERT ON `d`.* TO 'app_clone'@'%'", "SET DEFAULT ROLE NONE FOR 'app_clone'@'%'"));
+    EXPECT_THAT(has.statements_to(wanted, kClone),
+                ElementsAre("REVOKE DELETE, GRANT OPTION ON `d`.* FROM 'app_clone'@'%'",
+                            "REVOKE UPDATE ON `e`.* FROM 'app_clone'@'%'", "REVOKE `r` FROM 'app_clone'@'%'",
+                            "GRANT INSERT ON `d`.* TO 'app_clone'@'%'"));
+    EXPECT_EQ(has.own_statement_to(wanted), "SET DEFAULT ROLE NONE");
+    EXPECT_EQ(wanted.own_statement_to(wanted), std::nullopt);
     EXPECT_THAT(wanted.statements_to(wanted, kApp), IsEmpty());
 }
 

@@ -45,6 +45,7 @@ struct Values final : SecretValues {
         return made.empty() ? std::nullopt : std::optional(secret(made));
     }
     std::optional<SecretBytes> previous() override { return std::nullopt; }
+    std::vector<SecretBytes> left_behind() override { return {}; }
     void put_pending(SecretBytes value) override { made = value.text(); }
     bool new_is_current() override { return moved; }
     std::optional<SecretBytes> current_of(const std::string& /*name*/) override { return std::nullopt; }

@@ -99,7 +99,7 @@ TEST(SecretJson, IsWhatRfc8259Says) {
         .value("raw", SecretBytes::copy_of(std::string_view("\xff\0", 2)))
         .end_object();
     EXPECT_EQ(json.take().text(),
-              R"({"a":"q\"b\\\u000a\u0001é","o":{"n":-5},"empty":{},"text":"plain","rawBinary":"/wA="})");
+              R"({"a":"q\"b\\\n\u0001é","o":{"n":-5},"empty":{},"text":"plain","rawBinary":"/wA="})");
 }
 
 TEST(SecretJson, Grows) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <string>
 
 namespace coffer::rotation {
@@ -51,6 +52,97 @@ TEST(Redaction, FindsWhatIsEncoded) {
 TEST(Redaction, FindsWhatPythonEncodesForUrls) {
     EXPECT_EQ(redacted("p@ss word+1/", "GET /p%40ss%20word%2B1/ failed"), "GET /*** failed");
     EXPECT_EQ(redacted("p@ss word+1/", "key=p%40ss+word%2B1%2F&x=1"), "key=***&x=1");
+}
+
+// Each as the encoder that is named writes the value by its own rules.
+TEST(Redaction, FindsWhatIsSpelledInAnyWay) {
+    const std::string value = "a<b>&'\"/\\\u00f6+9";
+    for (const char* spelled : {
+             R"(a\u003cb\u003e\u0026'\"/\\\u00f6+9)",                          // Go's encoding/json
+             R"(a\u003Cb\u003E\u0026\u0027\u0022\u002F\u005C\u00F6\u002B9)",   // capitals, all of it
+             R"(a<b>&'\"\/\\\u00f6+9)",                                        // PHP's json_encode
+             R"(a<b>&'\"/\\\u00f6+9)",                                         // Python's json.dumps
+             "a<b>&'\\\"/\\\\\u00f6+9",                                        // RFC 8259's own
+             R"(a\\u003cb\\u003e\\u0026'\\\"/\\\\\\u00f6+9)",                  // Go's, as text in JSON
+             R"(a\\\\u003cb\\\\u003e\\\\u0026'\\\\\\\"/\\\\\\\\\\\\u00f6+9)",  // and once more
+             "a%3Cb%3E%26%27%22%2F%5C%C3%B6%2B9",                              // RFC 3986
+             "a%3cb%3e%26%27%22%2f%5c%c3%b6%2b9",                              // in small letters
+             "a%3Cb%3E%26'%22/%5C%C3%B6+9",                                    // JavaScript's encodeURI
+             "a%253Cb%253E%2526%2527%2522%252F%255C%25C3%25B6%252B9",          // twice
+             "a&lt;b&gt;&amp;'&quot;/\\\u00f6+9",                              // htmlspecialchars
+             "a&lt;b&gt;&amp;&#39;&#34;/\\&ouml;+9",  // html.EscapeString, htmlentities
+             "a&#x3C;b&#x3e;&#38;&#x27;&#034;&sol;&bsol;&#246;&plus;9",
+             R"(a\x3cb\x3e\x26\x27\x22\x2f\x5c\xc3\xb6\x2b9)",  // bytes
+             R"(a\x3Cb\x3E\x26\'\"/\\\xf6+9)",                  // code points
+             R"(a\74b\76\46\47\42\57\134\303\266\0539)",        // octal numbers
+             R"(a\<b\>\&\'\"/\\\303\266\+9)",                   // a shell's quoting
+             R"(a\u{3c}b>&'"/\\\u{f6}+9)",
+             R"(a\u0026lt;b&gt;\u0026amp;'&#34;/\\\u00f6+9)",  // HTML in Go's JSON
+         }) {
+        EXPECT_EQ(redacted(value, std::string("before ") + spelled + " after"), "before *** after")
+            << spelled;
+    }
+    EXPECT_EQ(redacted("p w+1", "key=p+w%2b1&x=1"), "key=***&x=1");
+    // A character outside of the first 65,536 is a pair in JSON.
+    EXPECT_EQ(redacted("key-\U0001F600-end", R"(x key-\ud83d\ude00-end y key-\U0001F600-end z)"),
+              "x *** y *** z");
+}
+
+TEST(Redaction, WhatOnlyLooksSpelledIsFoundToo) {
+    // Written as they are, and by JSON, which leaves the first three as they are.
+    EXPECT_EQ(redacted("50%41+&lt;", "is 50%41+&lt; here"), "is *** here");
+    EXPECT_EQ(redacted("50%41<x", R"(is 50%41\u003cx here)"), "is *** here");
+    EXPECT_EQ(redacted("&lt;<key", R"(is &lt;\u003ckey here)"), "is *** here");
+    EXPECT_EQ(redacted(R"(a\u0041b%2f)", R"(is a\u0041b%2f, a\\u0041b%2f and a%5Cu0041b%252f)"),
+              "is ***, *** and ***");
+    // Behind a backslash of something else.
+    EXPECT_EQ(redacted("nice-pass", R"(C:\nice-pass)"), R"(C:\***)");
+}
+
+TEST(Redaction, LeavesTheRestAsItIsWritten) {
+    EXPECT_EQ(redacted("s<cret", R"(\u0041 %41 &amp; s\u003cret & s%3Ccret \)"),
+              R"(\u0041 %41 &amp; s\u003cret & *** \)");
+    for (const char* text : {"", "\\", "\\u", "\\u00", "%", "%4", "&", "&am", "\\ud83d", "\\x", "100% of it",
+                             "\\u{110000}", "\\u{}", "&#1114112;", "&nothing;", "\\400"}) {
+        EXPECT_EQ(redacted("s<cret", text), text);
+    }
+}
+
+TEST(Redaction, FindsTheBeginningOfASpelledValueAtTheEnd) {
+    EXPECT_EQ(redacted("s<cret-value", R"(is s\u003ccret)"), "is ***");
+    EXPECT_EQ(redacted("cret<-value", R"(is cret\u00)"), "is ***");
+    EXPECT_EQ(redacted("cret<-value", "is cret%3"), "is ***");
+    EXPECT_EQ(redacted("cret<-value", "is cret&l"), "is ***");
+    EXPECT_EQ(redacted("cret\U0001F600-value", R"(is cret\ud83d\ud)"), "is ***");
+}
+
+// printf '{"p":"a\\"b-long-one"}' | base64, of JSON that is encoded as a whole; the characters on either side
+// have bits of it, or may.
+TEST(Redaction, FindsWhatIsEscapedAndThenEncoded) {
+    EXPECT_EQ(redacted("a\"b-long-one", "eyJwIjoiYVwiYi1sb25nLW9uZSJ9"), "eyJwIjo***J9");
+}
+
+TEST(Redaction, OfALongValueEachPieceCounts) {
+    std::string value;
+    for (int i = 0; i < 50; ++i) value += "<" + std::to_string(1000 + i * 7) + "/";
+    EXPECT_EQ(redacted(value, "all of it: " + value + "."), "all of it: ***.");
+    std::string spelled;
+    for (const char c : value) spelled += c == '<' ? "\\u003C" : c == '/' ? "\\/" : std::string(1, c);
+    EXPECT_EQ(redacted(value, "all of it: " + spelled + "."), "all of it: ***.");
+}
+
+// What a program may say at most, of what is worst: everything is the beginning of something, and is spelled.
+TEST(Redaction, TakesTimeInProportionToTheText) {
+    Redactor redactor;
+    redactor.add(SecretBytes::copy_of(std::string(60'000, 'a') + "b"));
+    std::string lines;
+    for (int i = 0; i < 6'000; ++i) lines += "aaaa%" + std::to_string(10'000 + i) + "\n";
+    redactor.add(SecretBytes::copy_of(lines));
+    const auto begin = std::clock();
+    const auto shown =
+        redactor.redact(std::string(900'000, 'a') + " " + std::string(100'000, '\\') + "%25252541&amp;amp;");
+    EXPECT_LT(std::clock() - begin, 30 * CLOCKS_PER_SEC) << "of the processor's time";
+    EXPECT_LT(shown.size(), 200'000U);
 }
 
 TEST(Redaction, AddressesAreSecretsToo) {

@@ -70,6 +70,28 @@ TEST(Restraints, BlackoutsThatFollowEachOtherAreOne) {
     EXPECT_TRUE(until(always, "a", at(2026, 11, 28, 0)));
 }
 
+TEST(Restraints, BlackoutsThatLeaveNoTimeAreKnown) {
+    const auto now = at(2026, 11, 28, 0);
+    const auto named = [](Blackout blackout, const char* name) {
+        blackout.name = name;
+        return blackout;
+    };
+    const auto daily = named(again("cron(0 0 * * ? *)", hours(25)), "daily");
+    EXPECT_EQ(blackouts_without_end({daily}, now), "\"daily\"");
+    EXPECT_EQ(blackouts_without_end({named(again("cron(0 0 * * ? *)", hours(24)), "d")}, now), "\"d\"");
+    EXPECT_EQ(blackouts_without_end({again("cron(0 0 * * ? *)", hours(23))}, now), "");
+    EXPECT_EQ(blackouts_without_end({again("cron(0 18 ? * FRI *)", hours(60))}, now), "");
+    EXPECT_EQ(blackouts_without_end({once({}, now, at(2030, 1, 1, 0))}, now), "") << "it has an end";
+    // Two halves of the day; for the same secrets, or one for all.
+    auto night = named(again("cron(0 0 * * ? *)", hours(12)), "night");
+    auto day = named(again("cron(0 12 * * ? *)", hours(12)), "day");
+    EXPECT_EQ(blackouts_without_end({night, day}, now), "\"night\" and \"day\"");
+    day.secrets = SecretNames({"prod/*"});
+    EXPECT_EQ(blackouts_without_end({night, day}, now), "\"night\" and \"day\"");
+    night.secrets = SecretNames({"test/*"});
+    EXPECT_EQ(blackouts_without_end({night, day}, now), "");
+}
+
 TEST(Restraints, ASecretMayBeInSeveralGroups) {
     const Restraints restraints({}, {{"a", SecretNames({"x/*"}), hours(1)},
                                      {"b", SecretNames({"y/*"}), hours(1)},

@@ -34,8 +34,11 @@ public:
     /// Until when values are good, by their texts; the others do not end.
     std::map<std::string, Timestamp> ends;
     bool always_ends = false;
+    /// Called whenever it is asked for the end of a value.
+    std::function<void()> on_renew_by;
     [[nodiscard]] bool renews() const noexcept override { return always_ends || !ends.empty(); }
     [[nodiscard]] std::optional<Timestamp> renew_by(const crypto::SecretBytes& value) const override {
+        if (on_renew_by) on_renew_by();
         const auto found = ends.find(std::string(value.text()));
         return found == ends.end() ? std::nullopt : std::optional(found->second);
     }
@@ -88,11 +91,11 @@ protected:
     }
     static void execute(const std::string& sql, const std::string& name) { environment().execute(sql, name); }
 
-    /// A new secret with this value; its name.
-    static std::string stored(const std::string& value) {
+    /// A new secret with this value, whose version is `token`; its name.
+    static std::string stored(const std::string& value, const std::string& token = fresh_token()) {
         v1::CreateSecretRequest request;
         request.set_name("rotation/" + fresh_token());
-        request.set_client_request_token(fresh_token());
+        request.set_client_request_token(token);
         request.set_secret_string(value);
         call(request);
         return request.name();

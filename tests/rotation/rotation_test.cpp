@@ -149,6 +149,19 @@ TEST_F(RotationTest, TheScheduleIsShownAsGivenAndTheNextDateComputed) {
     ASSERT_TRUE(workers().run_one());
 }
 
+TEST_F(RotationTest, DaysThatAwsHasNoNumberForAreLeftOut) {
+    // 29 February: 1,461 days apart, where RotationRulesType has AutomaticallyAfterDays from 1 to 1,000.
+    const auto name = stored("old");
+    auto request = request_for(name);
+    request.mutable_rotation_rules()->Clear();
+    request.mutable_rotation_rules()->set_schedule_expression("cron(0 0 29 2 ? *)");
+    call(request);
+    const auto rules = describe(name).rotation_rules();
+    EXPECT_FALSE(rules.has_automatically_after_days());
+    EXPECT_EQ(rules.schedule_expression(), "cron(0 0 29 2 ? *)");
+    ASSERT_TRUE(workers().run_one());
+}
+
 TEST_F(RotationTest, IsDueWithinItsWindowAndNotBefore) {
     const auto name = stored("old");
     rotate(name);
@@ -395,6 +408,102 @@ TEST_F(RotationTest, PausingStopsBetweenTwoSteps) {
     EXPECT_EQ(labels_of(name).size(), 2U);
 }
 
+TEST_F(RotationTest, PausedWhileItBeginsItStaysBegunAndIsToldOnce) {
+    const auto name = stored("old");
+    function().ends["value-1"] = clock().now() + std::chrono::hours(1);
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::hours(2));
+    // A worker has it by then, and has not begun it.
+    function().on_renew_by = [] { environment().execute("UPDATE rotation_control SET paused = true"); };
+    ASSERT_TRUE(workers().run_one());
+    function().on_renew_by = nullptr;
+    const auto task = task_of(name);
+    ASSERT_TRUE(task.version.has_value());
+    EXPECT_EQ(task.attempt, 1);
+    EXPECT_FALSE(task.node.has_value()) << "it is given back";
+    const auto token = task.version->value();
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSPENDING"));
+    EXPECT_EQ(function().created, 1) << "no step is begun";
+    EXPECT_FALSE(workers().run_one());
+    environment().execute("UPDATE rotation_control SET paused = false");
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-2");
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT"));
+    EXPECT_THAT(events_about(name, token),
+                ElementsAre("RotationStarted", "RotationValueStored", "RotationStepSucceeded createSecret",
+                            "RotationStepSucceeded setSecret", "RotationStepSucceeded testSecret",
+                            "RotationSucceeded"));
+}
+
+TEST_F(RotationTest, VersionsOfTwoSecretsMayHaveTheSameId) {
+    // Ids are the callers' ClientRequestTokens, which AWS wants to be unique within a secret alone.
+    const auto first = fresh_token();
+    const auto admin = stored("the administrator's", first);
+    const auto name = stored("the application's", first);
+    auto request = request_for(name);
+    const auto other = stored("another's", request.client_request_token());
+    const auto text_of = [](const std::optional<crypto::SecretBytes>& value) {
+        return value ? std::string(value->text()) : "none";
+    };
+    int steps = 0;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        ++steps;
+        EXPECT_EQ(text_of(values.current_of(admin)), "the administrator's") << step_name(step);
+        EXPECT_EQ(text_of(values.current_of(other)), "another's") << step_name(step);
+        EXPECT_EQ(text_of(values.current()), "the application's") << step_name(step);
+        EXPECT_EQ(text_of(values.pending()), step == Step::create ? "none" : "the new") << step_name(step);
+        EXPECT_EQ(text_of(values.current_of(admin)), "the administrator's") << step_name(step);
+        if (step == Step::create) {
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("the new")));
+        }
+    };
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(steps, 4);
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "the new");
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "the application's");
+}
+
+TEST_F(RotationTest, AMasterKeyThatIsReplacedDuringCreateSecretSealsTheNewValue) {
+    const auto name = stored("old");
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        if (step != Step::create) return;
+        static_cast<void>(values.current());
+        v1::UpdateSecretRequest update;
+        update.set_secret_id(name);
+        update.set_kms_key_id("alias/second");
+        call(update);
+        values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+    };
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+    const auto second = node().hsm().find_master_key("second")->id.value();
+    const auto secret = secret_of(name);
+    for (const auto& version : secret.versions) {
+        EXPECT_EQ(version.master_key, second) << version.id.value();
+    }
+    EXPECT_THAT(events_about(name, token), ::testing::Contains("RotationValueStored").Times(1));
+}
+
+TEST_F(RotationTest, NoOtherValueIsExchangedThanTheOneThatIsNoted) {
+    const auto name = stored("old");
+    bool sent = false;
+    function().on_step = [&](Step, const StepContext&, SecretValues& values) {
+        static_cast<void>(values.current());
+        put(name, "by hand");  // while the server is connected to
+        values.begin_exchange();
+        sent = true;
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_FALSE(sent);
+    EXPECT_FALSE(task_of(name).spent.has_value());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "by hand");
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Abandoned"));
+}
+
 TEST_F(RotationTest, CancellingATestLeavesNothingBehind) {
     const auto name = stored("old");
     function().on_step = [&](Step, const StepContext&, SecretValues&) {
@@ -496,6 +605,34 @@ TEST_F(RotationTest, CancellingStopsWhatIsUnderWayAndLeavesTheLabels) {
     const auto other = stored("x");
     cancel.set_secret_id(other);
     EXPECT_THAT(refusal_of([&] { call(cancel); }), HasSubstr("InvalidRequestException"));
+}
+
+TEST_F(RotationTest, CancellingWhatTheTargetMayHaveLeavesTheVersionInTheHistory) {
+    const auto name = stored("old");
+    function().on_step = [](Step step, const StepContext& /*context*/, SecretValues& values) {
+        if (step == Step::create && !values.pending())
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        if (step == Step::set) throw StepFailed(StepFailed::Kind::retry, "the answer was lost");
+    };
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    v1::CancelRotateSecretRequest cancel;
+    cancel.set_secret_id(name);
+    call(cancel);
+    using Runs = std::vector<storage::RotationRun>;
+    const auto runs = read<Runs>([id = id_of(name)](storage::ReadTransaction& tx) {
+        return storage::RotationRepository::runs(tx, id);
+    });
+    ASSERT_EQ(runs.size(), 1U);
+    EXPECT_EQ(runs[0].version.value(), token);
+    EXPECT_EQ(runs[0].outcome, "Abandoned");
+    EXPECT_THAT(runs[0].message.value_or(""), HasSubstr("The target may have the value of version " + token));
+    // Where nothing was begun at the target there is nothing to say.
+    const auto other = stored("old");
+    rotate(other);
+    cancel.set_secret_id(other);
+    call(cancel);
+    EXPECT_THAT(outcomes_of(other), ElementsAre());
 }
 
 TEST_F(RotationTest, ADeletedSecretIsNotRotatedAndARestoredOneIs) {

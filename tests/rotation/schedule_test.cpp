@@ -142,6 +142,9 @@ TEST(Schedule, RefusesBothKindsAndNeither) {
     EXPECT_EQ(refusal(ScheduleText{7, "rate(7 days)", std::nullopt}),
               "You cannot specify both rotation frequency and schedule expression together.");
     EXPECT_NE(refusal(ScheduleText{}), "");
+    const auto alone = refusal(ScheduleText{std::nullopt, std::nullopt, "2h"});
+    EXPECT_NE(alone.find("must have AutomaticallyAfterDays or ScheduleExpression"), std::string::npos);
+    EXPECT_EQ(alone.find("."), alone.find(".Duration")) << "a sentence: " << alone;
     EXPECT_NE(refusal(ScheduleText{0, std::nullopt, std::nullopt}), "");
     EXPECT_NE(refusal(ScheduleText{1001, std::nullopt, std::nullopt}), "");
     EXPECT_EQ(refusal(ScheduleText{1000, std::nullopt, std::nullopt}), "");

@@ -9,6 +9,7 @@
 #include "daemon/rotation/function.hpp"
 #include "daemon/rotation/function_set.hpp"
 #include "daemon/rotation/login_function.hpp"
+#include "daemon/rotation/login_guards.hpp"
 
 namespace coffer::rotation {
 namespace {
@@ -58,7 +59,143 @@ TEST(SecretFields, KeepWhatIsNotSetAndItsOrder) {
     changed.set("added", "x");
     EXPECT_EQ(
         changed.text().text(),
-        R"({"username":"app","password":"n\"e\\w\n","deep":{"list":[1,2.5E0,true,null]},"port":"5432","added":"x"})");
+        R"({"username":"app","password":"n\"e\\w\n","deep":{"list":[1,2.5,true,null]},"port":"5432","added":"x"})");
+}
+
+// What is not set stays as it is written, byte for byte: no number is what a double makes of it.
+TEST(SecretFields, KeepEveryByteOfWhatIsNotSet) {
+    for (const char* member :
+         {R"("account":340282366920938463463374607431768211455)", R"("timeout":0.5)", R"("n":1.10)",
+          R"("n":1e-400)", R"("n":-0)", R"("n":12345678901234567890123)", R"("n":1e400)", R"("n":1E+2)",
+          R"("t":"\ud800")", R"("t":"a\/b \u00f6 \u003c")", "\"t\" :\t[ 1.0 , {\"x\" : null} ]",
+          R"("twice":1,"twice":1.0)", R"("deep":{"password":"deep","password":2})",
+          R"("":"","\u0000":"\u0000")"}) {
+        const auto with = [member](const std::string& password) {
+            return std::string(" { ") + member + ", \"password\": " + password + " ,\n " + R"("z":0.10)" +
+                   "\n} ";
+        };
+        auto changed = fields(with(R"("old")"));
+        EXPECT_EQ(changed.text().text(), with(R"("old")"));
+        changed.set("password", "new");
+        EXPECT_EQ(changed.text().text(), with(R"("new")"));
+    }
+}
+
+TEST(SecretFields, KeepWhatIsDeeperThanParsersGo) {
+    const std::string deep = "{\"d\":" + std::string(20000, '[') + std::string(20000, ']') + ",\"password\":";
+    auto changed = fields(deep + "1.0}");
+    changed.set("password", "p");
+    EXPECT_EQ(changed.text().text(), deep + "\"p\"}");
+}
+
+TEST(SecretFields, SetWhatIsThereUnderAnyKindAndSpelling) {
+    const std::pair<const char*, const char*> cases[] = {
+        {R"({})", R"({"password":"p"})"},
+        {"{ \n}", "{\"password\":\"p\" \n}"},
+        {R"({"a":1 })", R"({"a":1,"password":"p" })"},
+        {R"({"password":null})", R"({"password":"p"})"},
+        {R"({"password":{"a":[1]},"b":2})", R"({"password":"p","b":2})"},
+        {R"({"pass\u0077ord":"old"})", R"({"pass\u0077ord":"p"})"},
+        {R"({"password\u0000":"other"})", R"({"password\u0000":"other","password":"p"})"},
+    };
+    for (const auto& [before, after] : cases) {
+        auto changed = fields(before);
+        changed.set("password", "q");
+        changed.set("password", "p");
+        EXPECT_EQ(changed.find("password"), "p");
+        EXPECT_EQ(changed.text().text(), after);
+    }
+}
+
+TEST(SecretFields, RefuseAFieldThatComesTwice) {
+    for (const char* text : {R"({"a":"x","a":"x"})", R"({"a":"x","b":1,"\u0061":null})"}) {
+        EXPECT_NE(refusal(text).find("\"a\" comes more than once"), std::string::npos);
+        auto twice = fields(text);
+        EXPECT_THROW(twice.set("a", "new"), StepFailed);
+        EXPECT_THROW(static_cast<void>(twice.texts("a")), StepFailed);
+        EXPECT_EQ(twice.find("c"), std::nullopt);
+    }
+    EXPECT_THROW(static_cast<void>(fields(R"({"d":{"a":1,"a":2}})").find_at("/d/a")), StepFailed);
+}
+
+TEST(SecretFields, RefuseHalfACharacterWhereItIsNeededAlone) {
+    EXPECT_NE(refusal(R"({"a":"\ud800"})").find("\"a\""), std::string::npos);
+    EXPECT_NE(refusal(R"({"a":"\udc00\ud800"})").find("\"a\""), std::string::npos);
+    EXPECT_EQ(fields(R"({"a":"\ud83d\ude00\u00F6\b\/"})").require("a"), "\U0001F600\u00F6\b/");
+}
+
+// RFC 6901, section 5, and what is not there.
+TEST(SecretFields, AreFoundByPointers) {
+    const auto read =
+        fields(R"({"foo":["bar","baz"],"":"0","a/b":"1","m~n":"8","k\"l":"6","o":{"p":[[1],{"q":12}]}})");
+    EXPECT_EQ(read.find_at("/foo/0"), "bar");
+    EXPECT_EQ(read.find_at("/foo/1"), "baz");
+    EXPECT_EQ(read.find_at("/"), "0");
+    EXPECT_EQ(read.find_at("/a~1b"), "1");
+    EXPECT_EQ(read.find_at("/m~0n"), "8");
+    EXPECT_EQ(read.find_at("/k\"l"), "6");
+    EXPECT_EQ(read.find_at("/o/p/1/q"), "12");
+    EXPECT_EQ(read.find_at("/o/p/0/0"), "1");
+    for (const char* none :
+         {"/foo/2", "/foo/00", "/foo/-", "/foo/x", "/foo/0/0", "/none", "foo", "/o/p/1/r"}) {
+        EXPECT_EQ(read.find_at(none), std::nullopt) << none;
+    }
+}
+
+// RFC 8259.
+TEST(SecretFields, TakeJsonAndNothingElse) {
+    for (const char* good : {"{}", " {\t} ", R"({"a":[]})", R"({"a":-0.0e+1,"b":[true,false,null]})",
+                             R"({"a":"\"\\\/\b\f\n\r\t\u00eF"})"}) {
+        EXPECT_EQ(fields(good).text().text(), good);
+    }
+    for (const char* bad : {"{",
+                            "}",
+                            "{]",
+                            "{,}",
+                            R"({"a"})",
+                            R"({"a":})",
+                            R"({"a":1,})",
+                            R"({"a":1 "b":2})",
+                            R"({a:1})",
+                            R"({"a":[1,]})",
+                            R"({"a":[,1]})",
+                            R"({"a":[1 2]})",
+                            R"({"a":01})",
+                            R"({"a":1.})",
+                            R"({"a":.5})",
+                            R"({"a":+1})",
+                            R"({"a":1e})",
+                            R"({"a":-})",
+                            R"({"a":NaN})",
+                            R"({"a":truely})",
+                            R"({"a":nul})",
+                            R"({"a":"\x"})",
+                            R"({"a":"\u12"})",
+                            R"({"a":"\u12g4"})",
+                            "{\"a\":\"\n\"}",
+                            R"({"a":"x)",
+                            R"({"a":1}})",
+                            R"({"a":1}{})",
+                            "{\"a\":\"\xff\"}",
+                            "{\"a\":\"\xed\xa0\x80\"}",
+                            "\xef\xbb\xbf{}",
+                            R"({'a':1})",
+                            R"({"a":1}//)"}) {
+        EXPECT_NE(refusal(bad).find("not JSON"), std::string::npos) << bad;
+    }
+}
+
+TEST(SecretFields, AreVisitedAtEveryDepth) {
+    std::string seen;
+    SecretFields::visit_texts(
+        crypto::SecretBytes::copy_of(std::string_view(
+            R"({"a":"x","a":["y",[12345,999,1234.5],{"b\u0062":"z"}],"c":{"d":-1234},"e":true})")),
+        [&](std::string_view name, std::string_view text) {
+            seen.append(name).append("=").append(text) += ' ';
+        });
+    EXPECT_EQ(seen, "a=x a=y a=12345 bb=z d=-1234 ");
+    SecretFields::visit_texts(crypto::SecretBytes::copy_of(std::string_view("[\"x\"")),
+                              [](std::string_view, std::string_view) { FAIL(); });
 }
 
 TEST(SecretFields, RefuseWhatTheyCannotUseAndNameIt) {
@@ -103,6 +240,30 @@ TEST(SecretFields, PortsAreNumbersInRange) {
          {R"({"port":0})", R"({"port":65536})", R"({"port":"x"})", R"({"port":"80x"})", R"({"port":-1})"}) {
         EXPECT_THROW(static_cast<void>(fields(text).port(1)), StepFailed) << text;
     }
+}
+
+// What stands before a NUL character is another user's name to a library that ends texts there.
+TEST(LoginFields, HaveNoControlCharacters) {
+    const auto said = [](const char* text, const auto& read) -> std::string {
+        try {
+            static_cast<void>(read(fields(text)));
+        } catch (const StepFailed& failed) {
+            EXPECT_EQ(failed.kind(), StepFailed::Kind::hopeless);
+            return failed.what();
+        }
+        return "";
+    };
+    const auto name = [](const SecretFields& read) { return std::string(require_name(read, "username")); };
+    const auto password = [](const SecretFields& read) { return std::string(require_password(read)); };
+    for (const char* text : {R"({"username":"nn\u0000x"})", R"({"username":"nn\n"})",
+                             R"({"username":"\u001f"})", R"({"username":"n\u007f"})"}) {
+        EXPECT_NE(said(text, name).find("\"username\" has a control character"), std::string::npos) << text;
+    }
+    EXPECT_EQ(said(R"({"username":"App \"x\" o'br\\ien \u00e9"})", name), "");
+    EXPECT_NE(said(R"({"password":"a\u0000b"})", password).find("\"password\" has a NUL"), std::string::npos);
+    EXPECT_EQ(said(R"({"password":"a\tb"})", password), "");
+    EXPECT_NE(said(R"({"host":"a\u0000b"})", plain_host).find("\"host\""), std::string::npos);
+    EXPECT_EQ(find_name(fields("{}"), "dbname"), std::nullopt);
 }
 
 TEST(OtherUser, TakesTurns) {

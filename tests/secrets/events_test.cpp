@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <thread>
 
 #include "daemon/audit/journal_errors.hpp"
 #include "service_environment.hpp"
@@ -81,6 +83,32 @@ protected:
                 },
                 std::move(done));
         }));
+    }
+
+    /// As its owner could set it by hand, in SQL.
+    static void set_stored(const Uuid& id, const std::string& stored) {
+        Environment::get().execute(
+            "UPDATE audit_outbox SET stored = " + stored + " WHERE event_id = $1::uuid", id.text());
+    }
+    /// Waits, for a minute at most: the node looks every ten seconds.
+    template <class Condition>
+    static bool comes_true(const Condition& condition) {
+        for (int i = 0; i < 600; ++i) {
+            if (condition()) return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+        return false;
+    }
+    static std::ptrdiff_t events_with(const Uuid& id) {
+        return std::ranges::count_if(node().events(), [&](const json::object& event) {
+            const auto* found = event.if_contains("eventID");
+            return found != nullptr && found->as_string() == id.text();
+        });
+    }
+    static storage::OutboxRow genuine_row(const OutboxRows& rows) {
+        const auto id = Uuid::random();
+        return rows.make(
+            id, R"({"eventSource":"kms.amazonaws.com","eventName":"Work","eventID":")" + id.text() + "\"}");
     }
 
 private:
@@ -271,6 +299,88 @@ TEST_F(EventsTest, AnEventUnderAKeyThatTheTokenLacksIsNotTakenForForged) {
             },
             std::move(done));
     }));
+}
+
+/// When a row is due its time says, and nothing authenticates that.
+TEST_F(EventsTest, NoTimeKeepsAForgedEventInTheOutbox) {
+    const int before = Environment::get().observer().forged_events;
+    std::vector<Uuid> ids;
+    for (const std::string stored : {"now()", "now() + interval '1 day'", "'infinity'", "'-infinity'"}) {
+        const auto row = genuine_row(node().rows());
+        Environment::get().execute(
+            "INSERT INTO audit_outbox (event_id, node, stored, event, mac) VALUES "
+            "($1::uuid, $2, " +
+                stored + ", $3, '\\x00')",
+            row.event_id.text(), row.node, row.event);
+        ids.push_back(row.event_id);
+    }
+    EXPECT_TRUE(comes_true([&] { return outbox_rows() == 0; }));
+    EXPECT_EQ(Environment::get().observer().forged_events, before + 4);
+    for (const auto& id : ids) EXPECT_EQ(events_with(id), 0);
+}
+
+TEST_F(EventsTest, AnEventOfATimeToComeIsJournaled) {
+    const auto row = genuine_row(node().rows());
+    store_in_outbox(row);
+    set_stored(row.event_id, "'infinity'");
+    EXPECT_TRUE(comes_true([&] { return outbox_rows() == 0; }));
+    EXPECT_EQ(events_with(row.event_id), 1);
+}
+
+/// Of another process of this node (cofferd bootstrap) it is journaled once; kept and put back, not again.
+TEST_F(EventsTest, AnEventThatIsPutBackIsNotJournaledTwice) {
+    const auto row = genuine_row(node().rows());
+    const int before = Environment::get().observer().replayed_events;
+    for (int times = 0; times < 3; ++times) {
+        store_in_outbox(row);
+        set_stored(row.event_id, "now() - interval '31 seconds'");
+        EXPECT_TRUE(comes_true([&] { return outbox_rows() == 0; }));
+        EXPECT_EQ(events_with(row.event_id), 1);
+        EXPECT_EQ(Environment::get().observer().replayed_events, before + times);
+    }
+}
+
+/// Nor is that of a change which this run made, journaled and took out of the table.
+TEST_F(EventsTest, AnEventOfThisRunThatIsPutBackIsNotJournaledTwice) {
+    node().call(create("events/put-back"));
+    const auto event = news().back();
+    const auto id = Uuid::parse(text(event, "/eventID")).value();
+    EXPECT_TRUE(comes_true([&] { return outbox_rows() == 0; }));
+    const int before = Environment::get().observer().replayed_events;
+    store_in_outbox(node().rows().make(id, json::serialize(event)));
+    set_stored(id, "now() - interval '31 seconds'");
+    EXPECT_TRUE(comes_true([&] { return outbox_rows() == 0; }));
+    EXPECT_EQ(events_with(id), 1);
+    EXPECT_EQ(Environment::get().observer().replayed_events, before + 1);
+}
+
+TEST_F(EventsTest, WhatOtherNodesDoNotTakeIsTold) {
+    auto& observer = Environment::get().observer();
+    const auto forged_before = observer.forged_of_others.load();
+    const auto left_before = observer.left_by_away.load();
+    const OutboxRows away(
+        std::make_shared<crypto::DerivedKeys>(node().hsm().seals(), "audit-outbox",
+                                              std::chrono::steady_clock::now() + std::chrono::seconds(30)),
+        "away");
+    const auto old = genuine_row(away);
+    const auto young = genuine_row(away);
+    const auto of_the_future = genuine_row(away);
+    auto forged = genuine_row(away);
+    forged.node = "ghost";
+    for (const auto& row : {old, young, of_the_future, forged}) store_in_outbox(row);
+    set_stored(old.event_id, "now() - interval '61 minutes'");
+    set_stored(of_the_future.event_id, "'infinity'");
+    set_stored(forged.event_id, "now() - interval '61 minutes'");
+    EXPECT_TRUE(comes_true([&] {
+        return observer.forged_of_others == forged_before + 2 && observer.left_by_away == left_before + 1;
+    }));
+    // Each is told once, and stays: it is looked at anew twice a second.
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    EXPECT_EQ(observer.forged_of_others, forged_before + 2);
+    EXPECT_EQ(observer.left_by_away, left_before + 1);
+    for (const auto& row : {old, young, of_the_future, forged}) {
+        Environment::get().execute("DELETE FROM audit_outbox WHERE event_id = $1::uuid", row.event_id.text());
+    }
 }
 
 TEST_F(EventsTest, NothingIsAnsweredThatIsNotRecorded) {

@@ -141,17 +141,28 @@ TEST(Prune, RemovesTheOldestUnlabelledBeyondAHundred) {
     const auto now = Timestamp::from_millis(1000 * kHour);
     for (int i = 0; i < 103; ++i) add(versions, "v" + std::to_string(i), Timestamp::from_millis(i));
     attach_label(versions, VersionId("v1"), "KEEP");
-    EXPECT_TRUE(prune(versions, now));
+    EXPECT_TRUE(prune(versions, now, {}));
     ASSERT_EQ(versions.size(), 100U);
     EXPECT_EQ(versions[0].id.value(), "v1");
     EXPECT_EQ(versions[1].id.value(), "v4");
+}
+
+TEST(Prune, LeavesWhatIsKept) {
+    Versions versions;
+    const auto now = Timestamp::from_millis(1000 * kHour);
+    for (int i = 0; i < 102; ++i) add(versions, "v" + std::to_string(i), Timestamp::from_millis(i));
+    const std::vector<VersionId> kept{VersionId("v1"), VersionId("gone")};
+    EXPECT_TRUE(prune(versions, now, kept));
+    ASSERT_EQ(versions.size(), 100U);
+    EXPECT_EQ(versions[0].id.value(), "v1");
+    EXPECT_EQ(versions[1].id.value(), "v3");
 }
 
 TEST(Prune, NeverTakesAVersionOfTheLastDay) {
     Versions versions;
     const auto now = Timestamp::from_millis(1000 * kHour);
     for (int i = 0; i < 101; ++i) add(versions, "v" + std::to_string(i), now - std::chrono::hours(23));
-    EXPECT_FALSE(prune(versions, now));
+    EXPECT_FALSE(prune(versions, now, {}));
     EXPECT_EQ(versions.size(), 101U);
 }
 

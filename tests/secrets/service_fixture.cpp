@@ -50,14 +50,30 @@ Node::Node(const std::string& name, const std::string& conninfo, crypto::Hsm& hs
 void Node::make_service() {
     service_ = std::make_unique<SecretsService>(ServiceParts{kIdentity, hsm_, *database_, *cache_, *accesses_,
                                                              *master_keys_, *page_tokens_, clock_,
-                                                             rotation_functions_});
+                                                             rotation_functions_, principals_});
+}
+
+void Node::make_pipeline() {
+    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, others_, trail_.get());
+}
+
+void Node::serve_also(std::vector<OperationSet*> others) {
+    others_ = std::move(others);
+    make_pipeline();
 }
 
 void Node::rotate_with(RotationFunctions* functions) {
     rotation_functions_ = functions;
     pipeline_.reset();
     make_service();
-    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, std::vector<OperationSet*>{}, trail_.get());
+    make_pipeline();
+}
+
+void Node::bind_with(const PrincipalDirectory* principals) {
+    principals_ = principals;
+    pipeline_.reset();
+    make_service();
+    make_pipeline();
 }
 
 void Node::open_audit() {
@@ -70,13 +86,24 @@ void Node::open_audit() {
     events.forged = [this](const std::vector<Uuid>& ids) {
         observer_->forged_events += static_cast<int>(ids.size());
     };
+    events.replayed = [this](const std::vector<Uuid>& ids) {
+        observer_->replayed_events += static_cast<int>(ids.size());
+    };
+    events.forged_of_others = [this](const std::vector<Uuid>& ids) {
+        // Each node tells, and all have one observer.
+        if (name_ == "node-1") observer_->forged_of_others += static_cast<int>(ids.size());
+    };
+    events.left_by_other = [this](const std::string& node, std::size_t count) {
+        if (name_ == "node-1" && node == "away") observer_->left_by_away += static_cast<int>(count);
+    };
     events.caught_up = [](std::size_t) {};
     events.failed = [](const std::string&) {};
-    outbox_ = std::make_unique<ChangeOutbox>(*database_, *journal_, *outbox_rows_, std::move(events));
+    outbox_ = std::make_unique<ChangeOutbox>(*database_, *journal_, *outbox_rows_, std::move(events),
+                                             std::chrono::milliseconds(500));
     outbox_->open(patience());
     trail_ = std::make_unique<AuditTrail>(*journal_, *outbox_, *outbox_rows_,
                                           EventMaker(kIdentity, name_, clock_));
-    pipeline_ = std::make_unique<Pipeline>(*service_, observer_, std::vector<OperationSet*>{}, trail_.get());
+    make_pipeline();
 }
 
 void Node::restart_audit(const std::function<void()>& meanwhile) {

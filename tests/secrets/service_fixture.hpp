@@ -81,6 +81,9 @@ public:
     std::atomic<int> stored_integrity_failures = 0;
     std::atomic<int> recoveries = 0;
     std::atomic<int> forged_events = 0;
+    std::atomic<int> replayed_events = 0;
+    std::atomic<int> forged_of_others = 0;
+    std::atomic<int> left_by_away = 0;
 
 private:
     mutable std::mutex mutex_;
@@ -110,6 +113,11 @@ public:
 
     /// From now on RotateSecret knows the functions of `functions`, which must outlive the node's requests.
     void rotate_with(RotationFunctions* functions);
+    /// From now on policies mean those of `principals`, which must outlive the node; null: none.
+    void bind_with(const PrincipalDirectory* principals);
+
+    /// From now on requests of these operations are answered as well. `others` must outlive them.
+    void serve_also(std::vector<OperationSet*> others);
 
     [[nodiscard]] storage::Database& database() { return *database_; }
     [[nodiscard]] const MasterKeys& master_keys() const { return *master_keys_; }
@@ -131,6 +139,7 @@ private:
     v1::Response answer(const google::protobuf::Message& request, const std::string& principal);
     void open_audit();
     void make_service();
+    void make_pipeline();
 
     crypto::Hsm& hsm_;
     const std::string name_;
@@ -146,6 +155,8 @@ private:
     std::unique_ptr<PageTokens> page_tokens_;
     std::map<std::string, access::RightsPtr> rights_;
     RotationFunctions* rotation_functions_ = nullptr;
+    const PrincipalDirectory* principals_ = nullptr;
+    std::vector<OperationSet*> others_;
     std::unique_ptr<SecretsService> service_;
     std::unique_ptr<audit::Journal> journal_;
     std::unique_ptr<ChangeOutbox> outbox_;
@@ -185,6 +196,8 @@ COFFER_RESPONSE_OF(ValidateResourcePolicy)
 COFFER_RESPONSE_OF(ReplicateSecretToRegions)
 COFFER_RESPONSE_OF(RotateSecret)
 COFFER_RESPONSE_OF(CancelRotateSecret)
+COFFER_RESPONSE_OF(ListDamagedSecrets)
+COFFER_RESPONSE_OF(DiscardDamagedSecret)
 #undef COFFER_RESPONSE_OF
 
 template <class Request>

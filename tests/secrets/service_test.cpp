@@ -393,12 +393,15 @@ TEST_F(ServiceTest, UpdateSecretChangesOnlyWhatItNames) {
     EXPECT_THAT(refusal(value), StartsWith("ResourceExistsException: You can't use ClientRequestToken"));
 }
 
-TEST_F(ServiceTest, AnotherMasterKeyReEncryptsTheLabelledVersions) {
+TEST_F(ServiceTest, AnotherMasterKeyReEncryptsAllVersions) {
     const auto name = fresh("kms");
-    const auto first = create(name, "one");
-    const auto second = put(name, "two");
+    const auto unlabelled = create(name, "none");
+    static_cast<void>(put(name, "one"));
+    static_cast<void>(put(name, "two"));
     v1::ListSecretVersionIdsRequest list;
     list.set_secret_id(name);
+    list.set_include_deprecated(true);
+    EXPECT_EQ(call(list).versions_size(), 3);
     for (const auto answer = call(list); const auto& version : answer.versions())
         EXPECT_THAT(version.kms_key_ids(), ElementsAre("DefaultEncryptionKey"));
     EXPECT_FALSE(describe(name).has_kms_key_id());
@@ -413,6 +416,7 @@ TEST_F(ServiceTest, AnotherMasterKeyReEncryptsTheLabelledVersions) {
         EXPECT_THAT(version.kms_key_ids(), ElementsAre(second_key));
     EXPECT_EQ(get(name), "two");
     EXPECT_EQ(get(name, "AWSPREVIOUS"), "one");
+    EXPECT_EQ(get(name, "", unlabelled), "none");
 
     request.set_kms_key_id("");
     call(request);

@@ -298,6 +298,25 @@ TEST(ConfigFile, MissingAndDoubleTables) {
     EXPECT_THAT(problems_with("= 1\n"), HasSubstr("/etc/coffer/cofferd.toml:25: not valid TOML"));
 }
 
+TEST(ConfigFile, TwoListenersNeedTwoPlaces) {
+    const auto second = [](const std::string& address, int port) {
+        return "[[listener]]\nname = \"outer\"\naddress = \"" + address +
+               "\"\nport = " + std::to_string(port) +
+               "\ncertificate = \"s.pem\"\nkey = \"s.key\"\nclient_ca = \"ca.pem\"\n";
+    };
+    for (const auto* taken : {"127.0.0.1", "0.0.0.0"}) {
+        EXPECT_THAT(problems_with(second(taken, 7443)),
+                    HasSubstr("'port': 7443 is that of the listener \"inner\" at 127.0.0.1 already"))
+            << taken;
+    }
+    EXPECT_EQ(problems_with(second("127.0.0.1", 7444)), "none");
+    EXPECT_EQ(problems_with(second("127.0.0.2", 7443)), "none");
+    EXPECT_EQ(problems_with(second("::1", 7443)), "none");
+    EXPECT_EQ(problems_with(second("127.0.0.1", 0) + "[health]\nport = 0\n"), "none") << "any free one";
+    EXPECT_THAT(problems_with("[health]\nport = 7443\n"), HasSubstr("the listener \"inner\""));
+    EXPECT_EQ(problems_with("[health]\nport = 7443\naddress = \"::1\"\n"), "none");
+}
+
 TEST(ConfigFile, AFileThatIsNotThere) {
     try {
         (void)load_config("/nonexistent/cofferd.toml");
@@ -747,7 +766,7 @@ role = "rotation"
     const auto& password = std::get<ExecFunctionSection>(config.rotation.functions[1].kind);
     EXPECT_TRUE(password.makes_password);
     EXPECT_EQ(password.field, "password");
-    EXPECT_EQ(password.password.length, 20);
+    EXPECT_EQ(password.password.usual.length, 20);
     EXPECT_EQ(std::get<LambdaFunctionSection>(config.rotation.functions[2].kind).role, "rotation");
 }
 
@@ -779,16 +798,46 @@ TEST(Config, RotationFunctionsHaveTheKeysOfTheirKind) {
               function("kind = \"mysql\"\nca_file = \"ca.pem\"\nadmin_secret = \"a\"\n"
                        "password_length = 40") +
               "\n[[rotation_function]]\nname = \"r\"\nkind = \"redis\"\nallow_unsaved = true\n"
+              "exclude_characters = \"\"\n"
               "\n[[rotation_function]]\nname = \"s\"\nkind = \"ssh\"\n");
     ASSERT_EQ(config.rotation.functions.size(), 3U);
     const auto& mysql = std::get<MysqlFunctionSection>(config.rotation.functions[0].kind);
     EXPECT_EQ(mysql.tls, "verify-full");
     EXPECT_EQ(mysql.ca_file, "/etc/coffer/ca.pem");
     EXPECT_EQ(mysql.admin_secret, "a");
-    EXPECT_EQ(mysql.password.length, 40);
+    EXPECT_EQ(mysql.password.usual.length, 40);
     EXPECT_FALSE(mysql.send_plain_password);
-    EXPECT_TRUE(std::get<RedisFunctionSection>(config.rotation.functions[1].kind).allow_unsaved);
+    EXPECT_EQ(mysql.password.usual.exclude_characters, ":/@\"'\\");
+    const auto& redis = std::get<RedisFunctionSection>(config.rotation.functions[1].kind);
+    EXPECT_TRUE(redis.allow_unsaved);
+    EXPECT_EQ(redis.password.usual.exclude_characters, "") << "none at all, which is not the default";
     EXPECT_TRUE(std::holds_alternative<SshFunctionSection>(config.rotation.functions[2].kind));
+}
+
+TEST(Config, SomeSecretsOfARotationFunctionHavePasswordsOfTheirOwn) {
+    const std::string random = "kind = \"random\"\npassword_length = 40\nexclude_numbers = true\n";
+    const std::string exception = "[[rotation_function.password_exception]]\n";
+    const auto config = parse(std::string(kSmallest) +
+                              function(random + exception + "secrets = \"legacy/*\"\npassword_length = 16\n" +
+                                       exception + "secrets = [\"a\", \"b\"]\nexclude_numbers = false\n"));
+    const auto& passwords = std::get<RandomFunctionSection>(config.rotation.functions.at(0).kind).password;
+    EXPECT_EQ(passwords.usual.length, 40);
+    ASSERT_EQ(passwords.exceptions.size(), 2U);
+    EXPECT_THAT(passwords.exceptions[0].secrets, ElementsAre("legacy/*"));
+    EXPECT_EQ(passwords.exceptions[0].rules.length, 16);
+    EXPECT_TRUE(passwords.exceptions[0].rules.exclude_numbers) << "as for the others";
+    EXPECT_THAT(passwords.exceptions[1].secrets, ElementsAre("a", "b"));
+    EXPECT_EQ(passwords.exceptions[1].rules.length, 40);
+    EXPECT_FALSE(passwords.exceptions[1].rules.exclude_numbers);
+    EXPECT_THAT(problems_with(function(random + exception + "password_length = 16\n")),
+                HasSubstr("lacks 'secrets'"));
+    EXPECT_THAT(problems_with(function(random + exception + "secrets = []\npassword_length = 6\n")),
+                HasSubstr("must name the secrets by patterns"))
+        << "not all of them";
+    EXPECT_THAT(problems_with(function(random + exception + "secrets = \"a\"\nlength = 16\n")),
+                HasSubstr("unknown key 'length'"));
+    EXPECT_THAT(problems_with(function("kind = \"ssh\"\n" + exception + "secrets = \"a\"\n")),
+                HasSubstr("unknown key 'password_exception'"));
 }
 
 TEST(Config, RotationFunctionsHaveNoKeysOfAnotherKind) {
@@ -802,10 +851,60 @@ TEST(Config, RotationFunctionsHaveNoKeysOfAnotherKind) {
                 HasSubstr("must be \"verify-full\" with 'admin_secret'"));
     EXPECT_THAT(problems_with(function("kind = \"postgresql\"\ntls = \"require\"\nadmin_secret = \"a\"")),
                 HasSubstr("must be \"verify-full\" or \"verify-ca\" with 'admin_secret'"));
+    EXPECT_THAT(problems_with(function("kind = \"mysql\"\nscram_iterations = 1")),
+                HasSubstr("unknown key 'scram_iterations'"));
+    EXPECT_THAT(problems_with(function("kind = \"postgresql\"\nscram_iterations = 0")),
+                HasSubstr("'scram_iterations'"));
+    EXPECT_THAT(
+        problems_with(function("kind = \"postgresql\"\nsend_plain_password = true\nscram_iterations = 1")),
+        HasSubstr("has no meaning with 'send_plain_password'"));
     EXPECT_THAT(problems_with(function("kind = \"redis\"\ntls = \"disable\"")),
                 HasSubstr("unknown key 'tls'"));
+    EXPECT_THAT(problems_with(function("kind = \"redis\"\nexclude_characters = \"\\u0000\"")),
+                HasSubstr("must not contain NUL characters"));
     EXPECT_THAT(problems_with(function("kind = \"ssh\"\npassword_length = 9")),
                 HasSubstr("unknown key 'password_length'"));
+}
+
+// What a start would refuse later, after it ended the daemon that ran before.
+TEST(Config, UrisThatNameNoTokenOrNoKeyAreRefused) {
+    const std::string token = "pkcs11:token=coffer";
+    EXPECT_THAT(problems_after(token, "pkcs11:slot-id=1"),
+                AllOf(HasSubstr("cofferd.toml:"), HasSubstr("[hsm] 'token'"), HasSubstr("slot")));
+    EXPECT_THAT(problems_after(token, "pkcs11:manufacturer=x"), HasSubstr("give token= or serial="));
+    EXPECT_THAT(problems_after(token, "pkcs11:token=%zz"), HasSubstr("not an RFC 7512 URI"));
+    EXPECT_THAT(problems_after(token, "pkcs11:tokne=coffer"), HasSubstr("attribute that is not known"));
+    const std::string key = "\"server.key\"";
+    EXPECT_THAT(problems_after(key, "\"pkcs11:object=srv;type=private\""),
+                AllOf(HasSubstr("[[listener]] 'key'"), HasSubstr("token=")));
+    EXPECT_THAT(problems_after(key, "\"pkcs11:token=coffer\""), HasSubstr("names no key"));
+    EXPECT_THAT(problems_after(key, "\"pkcs11:token=coffer;object=srv;type=cert\""),
+                HasSubstr("type=private"));
+    EXPECT_EQ(problems_after(key, "\"pkcs11:token=coffer;object=srv;type=private\""), "none");
+    EXPECT_EQ(problems_after(key, "\"pkcs11:serial=17;id=%01\""), "none");
+}
+
+TEST(Config, ConnectionStringsThatCanNeverWorkAreRefused) {
+    const std::string good = "host=/run/postgresql dbname=coffer";
+    for (const auto& [conninfo, said] :
+         {std::pair{"hots=x", "hots"}, std::pair{"host", "missing"},
+          std::pair{"host=db sslmode=verfy-full", "sslmode"}, std::pair{"host=db port=54x2", "54x2"},
+          std::pair{"host=db port=70000", "70000"}, std::pair{"host=a,b,c port=1,2", "port"},
+          std::pair{"host=a,b hostaddr=127.0.0.1", "hostaddr"},
+          std::pair{"host=db target_session_attrs=readwrite", "target_session_attrs"},
+          std::pair{"host=db keepalives_idle=soon", "keepalives_idle"},
+          std::pair{"postgresql://db:x/coffer", "port"},
+          std::pair{"postgresql://db/coffer?hots=x", "hots"}}) {
+        EXPECT_THAT(problems_after(good, conninfo),
+                    AllOf(HasSubstr("cofferd.toml:"), HasSubstr("[database] 'conninfo'"), HasSubstr(said)))
+            << conninfo;
+    }
+    for (const auto* conninfo :
+         {"dbname=coffer", "host=a,b port=5432,5433 target_session_attrs=read-write", "host=a,b port=5432",
+          "host=a,b hostaddr=127.0.0.1,127.0.0.2 port=,5433", "port=5432,5433",
+          "postgresql://a:5432,b/coffer?sslmode=verify-full", "host=no.such.host.invalid dbname=coffer"}) {
+        EXPECT_EQ(problems_after(good, conninfo), "none") << conninfo;
+    }
 }
 
 }  // namespace

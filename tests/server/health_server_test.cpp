@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "test_client.hpp"
 
@@ -112,6 +115,49 @@ TEST_F(HealthTest, OtherPathsMethodsAndNonsense) {
     EXPECT_EQ(ask("nonsense\r\n\r\n"), "");
     EXPECT_EQ(ask("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"), "");
     EXPECT_THAT(get("/healthz"), StartsWith("HTTP/1.1 200"));
+}
+
+/// Sends `bytes` on a connection that stays open.
+class Holder {
+public:
+    Holder(std::uint16_t port, const std::string& bytes) : fd_(connect_to(port)) {
+        (void)::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    }
+    Holder(const Holder&) = delete;
+    Holder& operator=(const Holder&) = delete;
+    ~Holder() { ::close(fd_); }
+
+private:
+    int fd_;
+};
+
+constexpr std::size_t kPlaces = 64;
+
+// Without authentication anybody who reaches the port could blind its monitoring.
+TEST_F(HealthTest, HalfARequestKeepsNobodyOut) {
+    for (const std::string bytes : {"GET /metrics HTTP/1.1\r\nHost: x\r\n", "G", ""}) {
+        std::vector<std::unique_ptr<Holder>> holders;
+        while (holders.size() < 2 * kPlaces) {
+            holders.push_back(std::make_unique<Holder>(health_->port(), bytes));
+        }
+        EXPECT_THAT(get("/readyz"), StartsWith("HTTP/1.1 200")) << bytes;
+        EXPECT_THAT(get("/metrics"), StartsWith("HTTP/1.1 200")) << bytes;
+    }
+}
+
+TEST_F(HealthTest, WhoAsksAndWaitsForMoreKeepsNobodyOutEither) {
+    std::vector<std::unique_ptr<Holder>> holders;
+    while (holders.size() < 2 * kPlaces) {
+        holders.push_back(
+            std::make_unique<Holder>(health_->port(), "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+    }
+    EXPECT_THAT(get("/readyz"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HealthTest, HalfARequestIsNotWaitedForForLong) {
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(ask("GET /readyz HTTP/1.1\r\n"), "");
+    EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(1'900));
 }
 
 }  // namespace

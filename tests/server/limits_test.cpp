@@ -98,8 +98,9 @@ TEST(Limits, ARequestInFlightIsNotIdle) {
     options.limits.idle_timeout = milliseconds(50);
     TestServer server(options);
     TestClient client(server.client());
-    ASSERT_TRUE(client.hello().has_value());
-    client.send_frame(get_frame(1, "wait/long"));
+    // In one piece: however slow this machine is, the connection is not idle in between.
+    client.send_bytes(wire(hello_frame()) + wire(get_frame(1, "wait/long")));
+    ASSERT_TRUE(client.read_frame()->has_hello_reply());
     wait_until([&] { return server.gate.waiting() == 1; });
     std::this_thread::sleep_for(milliseconds(150));
     server.gate.open();

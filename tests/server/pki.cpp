@@ -116,7 +116,8 @@ Identity TestCa::issue(const CertificateSpec& spec) const {
     return make_certificate(spec, own_.certificate.get(), own_.key.get());
 }
 
-std::string TestCa::crl(const std::vector<const X509*>& revoked, std::int64_t valid_until_s) const {
+std::string TestCa::crl(const std::vector<const X509*>& revoked, std::int64_t valid_until_s,
+                        std::int64_t made_at_s) const {
     const std::unique_ptr<X509_CRL, CrlFree> list(X509_CRL_new());
     require(X509_CRL_set_version(list.get(), 1) == 1, "no version");
     require(X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(own_.certificate.get())) == 1,
@@ -125,7 +126,7 @@ std::string TestCa::crl(const std::vector<const X509*>& revoked, std::int64_t va
                                                                 [](ASN1_TIME* t) { ASN1_TIME_free(t); });
     const std::unique_ptr<ASN1_TIME, void (*)(ASN1_TIME*)> until(ASN1_TIME_new(),
                                                                  [](ASN1_TIME* t) { ASN1_TIME_free(t); });
-    require(X509_time_adj_ex(from.get(), 0, -3600, nullptr) != nullptr, "no time");
+    require(X509_time_adj_ex(from.get(), 0, made_at_s, nullptr) != nullptr, "no time");
     require(X509_time_adj_ex(until.get(), 0, valid_until_s, nullptr) != nullptr, "no time");
     require(X509_CRL_set1_lastUpdate(list.get(), from.get()) == 1, "no time");
     require(X509_CRL_set1_nextUpdate(list.get(), until.get()) == 1, "no time");

@@ -48,8 +48,8 @@ public:
 
     [[nodiscard]] Identity issue(const CertificateSpec& spec) const;
     /// A PEM list that revokes the serial numbers of `revoked`.
-    [[nodiscard]] std::string crl(const std::vector<const X509*>& revoked,
-                                  std::int64_t valid_until_s = 3600) const;
+    [[nodiscard]] std::string crl(const std::vector<const X509*>& revoked, std::int64_t valid_until_s = 3600,
+                                  std::int64_t made_at_s = -3600) const;
     [[nodiscard]] X509* certificate() const noexcept { return own_.certificate.get(); }
 
 private:

@@ -110,7 +110,7 @@ TestServer::TestServer(const TestServerOptions& options) {
     write_private(folder.path() / "server.pem", pem_of(own.certificate.get()));
     write_private(folder.path() / "server.key", pem_of(own.key.get()));
     write_private(folder.path() / "clients.pem", pem_of(client_ca.certificate()));
-    write_private(folder.path() / "clients.crl", client_ca.crl({}));
+    write_private(folder.path() / "clients.crl", client_ca.crl({}, options.crl_valid_until_s));
 
     server::LogConfig quiet;
     quiet.level = server::LogLevel::error;

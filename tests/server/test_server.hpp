@@ -63,6 +63,8 @@ struct TestServerOptions {
     server::LimitsConfig limits;
     unsigned io_threads = 1;
     bool with_crl = false;
+    /// Seconds from now until the first list of revoked clients is outdated.
+    std::int64_t crl_valid_until_s = 3600;
     std::size_t listener_max_connections = 0;
     std::string address = "127.0.0.1";
     std::vector<std::string> allowed_networks{};

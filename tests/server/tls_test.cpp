@@ -19,6 +19,7 @@ constexpr const char* kUnsupportedCertificate = "alert 43";
 constexpr const char* kCertificateRevoked = "alert 44";
 constexpr const char* kCertificateExpired = "alert 45";
 constexpr const char* kUnknownCa = "alert 48";
+constexpr const char* kInternalError = "alert 80";
 constexpr const char* kCertificateRequired = "alert 116";
 
 /// Sends a whole request in the same flight as the handshake's end, and tells how the server ended it.
@@ -186,14 +187,79 @@ TEST(Tls, ARevocationEndsTheConnectionsThatStand) {
     EXPECT_EQ(answer->response().get_secret_value().name(), "still");
 }
 
+// Whose fault it is, is said on both sides: the client's own certificate is good.
 TEST(Tls, AnOutdatedCrlRefusesEverybodyOfItsAuthority) {
     TestServerOptions options;
     options.with_crl = true;
+    options.crl_valid_until_s = -1;
     TestServer server(options);
+    EXPECT_THAT(refused(server, server.client()), StartsWith(kInternalError));
+    wait_until([&] { return server.metrics().find("reason=\"crl\"} 1") != std::string::npos; });
+    // Nothing is lost by taking another that is no better, and the rest of the files counts.
     write_private(server.folder.path() / "clients.crl", server.client_ca.crl({}, -60));
     EXPECT_TRUE(server.reload());
-    EXPECT_THAT(refused(server, server.client()), StartsWith("alert"));
-    wait_until([&] { return server.metrics().find("reason=\"crl\"} 1") != std::string::npos; });
+    EXPECT_THAT(refused(server, server.client()), StartsWith(kInternalError));
+}
+
+TEST(Tls, AnOutdatedCrlDoesNotTakeThePlaceOfAGoodOne) {
+    TestServerOptions options;
+    options.with_crl = true;
+    TestServer server(options);
+    TestClient standing(server.client());
+    ASSERT_TRUE(standing.hello().has_value());
+    write_private(server.folder.path() / "clients.crl", server.client_ca.crl({}, -60));
+    EXPECT_FALSE(server.reload());
+    EXPECT_NE(server.metrics().find("coffer_tls_reloads_total{result=\"failed\"} 1"), std::string::npos);
+    TestClient client(server.client());
+    EXPECT_TRUE(client.hello().has_value());
+    standing.send_frame(get_frame(1, "still"));
+    EXPECT_TRUE(standing.read_frame().has_value());
+    // Beside a good one of the same authority it does no harm: OpenSSL takes the good one.
+    write_private(server.folder.path() / "clients.crl",
+                  server.client_ca.crl({}, -60) + server.client_ca.crl({}));
+    EXPECT_TRUE(server.reload());
+    TestClient again(server.client());
+    EXPECT_TRUE(again.hello().has_value());
+}
+
+TEST(Tls, AnOutdatedCrlIsNamedWithItsFileAndTime) {
+    TestServerOptions options;
+    options.with_crl = true;
+    TestServer server(options);
+    const auto file = server.folder.path() / "clients.crl";
+    const server::TlsFiles files{server.folder.path() / "server.pem",
+                                 (server.folder.path() / "server.key").string(),
+                                 {server.folder.path() / "clients.pem"},
+                                 {file}};
+    const auto load = [&] {
+        return server::TlsContext::load(files, load_test_key, server::ListenerProtocol::native);
+    };
+    const auto good = load();
+    const auto now = std::chrono::system_clock::now();
+    EXPECT_TRUE(good->outdated_lists(now).empty());
+    const auto in_a_year = good->outdated_lists(now + std::chrono::hours(24 * 366));
+    ASSERT_EQ(in_a_year.size(), 1U);
+    EXPECT_THAT(in_a_year.front(),
+                ::testing::AllOf(::testing::HasSubstr(file.string()), ::testing::HasSubstr("client CA"),
+                                 ::testing::ContainsRegex("until 20..-..-..T..:..:..Z")));
+    EXPECT_EQ(good->outdated_lists(now - std::chrono::hours(48)).size(), 1U) << "not good yet";
+    EXPECT_TRUE(good->lists_lost(now + std::chrono::hours(24 * 366), *good).empty()) << "nothing is lost";
+    EXPECT_TRUE(good->lists_lost(now, *good).empty());
+
+    write_private(file, server.client_ca.crl({}, 3600, -7200));
+    EXPECT_THAT(load()->lists_lost(now, *good),
+                ::testing::ElementsAre(::testing::HasSubstr("before the one in use")));
+    EXPECT_TRUE(good->lists_lost(now, *load()).empty()) << "a newer one";
+
+    const TestCa other("other CA");
+    write_private(file, other.crl({}));
+    write_private(server.folder.path() / "clients.pem",
+                  pem_of(server.client_ca.certificate()) + pem_of(other.certificate()));
+    EXPECT_THAT(
+        load()->lists_lost(now, *good),
+        ::testing::ElementsAre(::testing::HasSubstr("no file has a revocation list of CN=client CA")));
+    write_private(server.folder.path() / "clients.pem", pem_of(other.certificate()));
+    EXPECT_TRUE(load()->lists_lost(now, *good).empty()) << "a CA that is not trusted any more needs none";
 }
 
 TEST(Tls, EveryAuthorityOfTheChainNeedsACrl) {

@@ -17,15 +17,7 @@ using testing::IsEmpty;
 class IntegrityTest : public StorageTest {
 protected:
     IntegrityTest() {
-        auto made = make_secret("victim");
-        made.secret.description = "text";
-        made.secret.tags = std::vector<Tag>{{"a", "1"}, {"b", "2"}};
-        auto payload = make_payload("older");
-        auto version = make_version(payload, 1'600'000'000'000);
-        version.labels = {StagingLabel("AWSPREVIOUS")};
-        made.secret.versions.push_back(version);
-        made.payloads.emplace_back(version.id, payload);
-        insert(made);
+        insert(make_victim());
         auto other = make_secret("bystander");
         insert(other);
     }
@@ -74,6 +66,10 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"kms_key", "UPDATE secrets SET kms_key_id = '' WHERE name = 'victim'"},
         Tampering{"resource_policy",
                   "UPDATE secrets SET resource_policy = '{\"Statement\":[]}' WHERE name = 'victim'"},
+        Tampering{"policy_principals",
+                  "UPDATE secrets SET policy_principals = '[[\"arn:a\",\"AIDAA\"]]' WHERE name = 'victim'"},
+        Tampering{"policy_principals_of_another_shape",
+                  "UPDATE secrets SET policy_principals = '{\"arn:a\":\"AIDAA\"}' WHERE name = 'victim'"},
         Tampering{"creation_token", "UPDATE secrets SET creation_token = 'other' WHERE name = 'victim'"},
         Tampering{"created", "UPDATE secrets SET created = created + interval '1 ms' WHERE name = 'victim'"},
         Tampering{"last_changed",
@@ -131,6 +127,51 @@ INSTANTIATE_TEST_SUITE_P(
                   "secret_versions v JOIN secrets "
                   "s ON s.id = v.secret_id WHERE s.name = 'victim' LIMIT 1"}),
     [](const auto& tampering) { return std::string(tampering.param.what); });
+
+// Whom a policy means decides as much as what it says.
+TEST_F(IntegrityTest, WhomAPolicyMeansIsSealed) {
+    auto made = make_secret("bound");
+    made.secret.resource_policy = "{}";
+    made.secret.policy_principals = {{"arn:a", "AIDAA"}, {"arn:b", ""}};
+    insert(made);
+    ASSERT_EQ(find("bound")->policy_principals, made.secret.policy_principals);
+    for (const auto* altered :
+         {"NULL", "'[]'", R"('[["arn:a","AIDAX"],["arn:b",""]]')", R"('[["arn:a","AIDAA"]]')",
+          R"('[["arn:a","AIDAA"],["arn:b",""],["arn:c","AIDAC"]]')", R"('[["arn:aAIDA","A"],["arn:b",""]]')",
+          R"('[["arn:a","AIDAA"],["arn:a","AIDAX"],["arn:b",""]]')"}) {
+        by_hand(std::string("UPDATE secrets SET policy_principals = ") + altered + " WHERE name = 'bound'");
+        EXPECT_THROW(static_cast<void>(find("bound")), IntegrityError) << altered;
+    }
+    by_hand(
+        R"(UPDATE secrets SET policy_principals = '[["arn:a","AIDAA"],["arn:b",""]]' WHERE name = 'bound')");
+    EXPECT_TRUE(find("bound"));
+}
+
+// What the seal of a secret with a policy covered in schema 20.
+TEST_F(IntegrityTest, ASealOfBeforeThereWereIdsIsGood) {
+    auto made = make_secret("old");
+    made.secret.resource_policy = "{}";
+    insert(made);
+    const auto& secret = made.secret;
+    const auto text = [](CanonicalEncoder& encoder, const std::string& value) { encoder.text(value); };
+    const auto none = [](CanonicalEncoder&, int) {};
+    const std::optional<int> absent;
+    CanonicalEncoder encoder("coffer/seal/secret/v1");
+    encoder.bytes(secret.id.value().bytes());
+    encoder.text(secret.name).text(secret.arn).optional(absent, none).optional(absent, none);
+    encoder.number(secret.created.millis()).number(secret.last_changed.millis());
+    encoder.optional(absent, none).optional(absent, none).optional(absent, none);
+    encoder.optional(secret.resource_policy, text).optional(absent, none).number(0).list(1);
+    encoder.text(secret.versions[0].id.value()).number(secret.versions[0].created.millis());
+    encoder.optional(std::optional(1), [](CanonicalEncoder& e, int kind) { e.number(kind); });
+    encoder.optional(secret.versions[0].master_key,
+                     [](CanonicalEncoder& e, const Uuid& id) { e.bytes(id.bytes()); });
+    encoder.list(1).text("AWSCURRENT");
+    const auto seal = to_hex(HmacSealKeeper().make(encoder.take(), {}));
+    EXPECT_EQ(by_hand("SELECT encode(seal, 'hex') FROM secrets WHERE name = 'old'"), seal);
+    EXPECT_EQ(by_hand("SELECT policy_principals IS NULL FROM secrets WHERE name = 'old'"), "t");
+    EXPECT_EQ(find("old")->policy_principals, PrincipalIds());
+}
 
 TEST_F(IntegrityTest, NamesCannotBeSwapped) {
     by_hand(

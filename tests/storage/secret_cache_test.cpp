@@ -444,12 +444,15 @@ TEST_F(SecretCacheTest, APayloadBelongsToItsRevision) {
     const auto older = find_in(cache, "app/db");
     ASSERT_TRUE(payload_in(cache, older, version_));
     describe(database(), "app/db", "new");
-    // Told by the node's own commit and once more by the server.
-    wait_until([&] { return cache.statistics().invalidations == 2; }, "the notification");
+    // Told by the node's own commit, and once or twice more by the server: what is loaded in between is not
+    // kept.
+    wait_until([&] { return cache.statistics().invalidations >= 2; }, "the notification");
     const auto newer = find_in(cache, "app/db");
     EXPECT_FALSE(cache.peek_payload(*newer, version_));
-    ASSERT_TRUE(payload_in(cache, newer, version_));
-    EXPECT_TRUE(cache.peek_payload(*newer, version_));
+    const auto load_and_peek = [&] {
+        return payload_in(cache, newer, version_) && cache.peek_payload(*newer, version_);
+    };
+    wait_until(load_and_peek, "the payload, once nobody tells of the change any more");
     EXPECT_FALSE(cache.peek_payload(*older, version_));
     EXPECT_TRUE(payload_in(cache, older, version_));  // loaded, not kept
     EXPECT_FALSE(cache.peek_payload(*older, version_));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <future>
+#include <numeric>
 #include <pqxx/result>
 #include <pqxx/transaction_base>
 #include <thread>
@@ -135,7 +136,9 @@ TEST_F(SecretLoadingTest, OnlySoManyGoAtOnceAndTheOthersWaitTogether) {
     EXPECT_EQ(begun(), 3U);
     gate.set_value();
     for (auto& answer : answers) EXPECT_EQ(answer.get().take(), "x");
-    EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 1, 8}));
+    // Usually {1, 1, 1, 8}: the three that end at the same moment may share what waits.
+    EXPECT_LE(sizes.size(), 2 * what->at_once);
+    EXPECT_EQ(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}), 3U + 8U);
     database->close();
 }
 

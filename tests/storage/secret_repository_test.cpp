@@ -35,6 +35,7 @@ TEST_F(SecretRepositoryTest, EveryColumnComesBack) {
     s.description = "naïve “quotes” \\ ' \" % _ \n\t 日本語 \U0001F511";
     s.kms_key_id = "alias/my-key";
     s.resource_policy = R"({"Version":"2012-10-17"})";
+    s.policy_principals = {{"arn:b\"\\", "AIDAB"}, {"arn:a", ""}};
     s.creation_token = "0123456789abcdef0123456789abcdef";
     s.last_changed = Timestamp::from_millis(1'700'000'000'999);
     s.deleted = Timestamp::from_millis(1'700'000'001'001);
@@ -151,6 +152,7 @@ TEST_F(SecretRepositoryTest, EveryColumnChanges) {
         s.description = "new";
         s.kms_key_id = "other";
         s.resource_policy = "{}";
+        s.policy_principals = {{"arn:a", "AIDAA"}};
         s.last_changed = Timestamp::from_millis(1'800'000'000'001);
         s.deleted = Timestamp::from_millis(1'800'000'000'002);
         s.purge_due = Timestamp::from_millis(1'800'000'000'003);
@@ -163,6 +165,7 @@ TEST_F(SecretRepositoryTest, EveryColumnChanges) {
         s.description.reset();
         s.kms_key_id.reset();
         s.resource_policy.reset();
+        s.policy_principals.clear();
         s.deleted.reset();
         s.purge_due.reset();
         s.tags = std::vector<Tag>{};

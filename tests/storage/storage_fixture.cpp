@@ -85,6 +85,18 @@ NewSecret make_secret(const std::string& name, std::int64_t created_ms) {
     return made;
 }
 
+NewSecret make_victim() {
+    auto made = make_secret("victim");
+    made.secret.description = "text";
+    made.secret.tags = std::vector<Tag>{{"a", "1"}, {"b", "2"}};
+    auto payload = make_payload("older");
+    auto version = make_version(payload, 1'600'000'000'000);
+    version.labels = {StagingLabel("AWSPREVIOUS")};
+    made.secret.versions.push_back(version);
+    made.payloads.emplace_back(version.id, payload);
+    return made;
+}
+
 std::string dump(const StoredSecret& secret) {
     const auto time = [](const std::optional<Timestamp>& t) { return t ? std::to_string(t->millis()) : "-"; };
     const auto text = [](const std::optional<std::string>& t) { return t ? "'" + *t + "'" : "-"; };
@@ -100,6 +112,7 @@ std::string dump(const StoredSecret& secret) {
         for (const auto& tag : *secret.tags) out += fmt::format(" '{}'='{}'", tag.key, tag.value);
         out += '\n';
     }
+    for (const auto& [arn, id] : secret.policy_principals) out += fmt::format("principal {}={}\n", arn, id);
     for (const auto& v : secret.versions) {
         out += fmt::format("version {} created {} kind {} key {} accessed {} labels", v.id.value(),
                            v.created.millis(), v.kind ? static_cast<int>(*v.kind) : 0,
@@ -131,7 +144,7 @@ StorageTest::StorageTest() {
     static_cast<void>(migrated);
     static int number = 0;
     database_name_ = "test" + std::to_string(++number);
-    server().query("postgres", "CREATE DATABASE " + database_name_ + " TEMPLATE migrated");
+    server().copy_database("migrated", database_name_);
 }
 
 DatabaseConfig StorageTest::config() const {

@@ -65,6 +65,9 @@ struct NewSecret {
 };
 [[nodiscard]] NewSecret make_secret(const std::string& name, std::int64_t created_ms = 1'700'000'000'123);
 [[nodiscard]] StoredVersion make_version(const StoredPayload& payload, std::int64_t created_ms);
+/// The secret "victim", with something in every part that somebody could alter by hand: a description, two
+/// tags, and an older version that is AWSPREVIOUS.
+[[nodiscard]] NewSecret make_victim();
 [[nodiscard]] StoredPayload make_payload(const std::string& ciphertext = "ciphertext");
 
 /// Everything of a record that is stored, as text, for comparisons that say what differs.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <libpq-fe.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
@@ -12,10 +13,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -59,8 +60,8 @@ int free_tcp_port() {
     return ntohs(address.sin_port);
 }
 
-/// Starts `command` with its output appended to `log`, or read through `output_fd`.
-pid_t spawn(const std::vector<std::string>& command, const fs::path& log, int output_fd = -1) {
+/// Starts `command` with its output appended to `log`.
+pid_t spawn(const std::vector<std::string>& command, const fs::path& log) {
     std::vector<char*> argv;
     for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
@@ -68,7 +69,7 @@ pid_t spawn(const std::vector<std::string>& command, const fs::path& log, int ou
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    posix_spawn_file_actions_adddup2(&actions, output_fd >= 0 ? output_fd : 2, 1);
+    posix_spawn_file_actions_adddup2(&actions, 2, 1);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     // A group of its own: what signals the test's group does not end the server, and kill() reaches all of
@@ -83,19 +84,9 @@ pid_t spawn(const std::vector<std::string>& command, const fs::path& log, int ou
     return pid;
 }
 
-/// Runs `command` to its end; its standard output.
-std::string run(const std::vector<std::string>& command, const fs::path& log) {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-    const pid_t pid = spawn(command, log, ends[1]);
-    close(ends[1]);
-    std::string output;
-    std::array<char, 4096> buffer{};
-    ssize_t got = 0;
-    while ((got = read(ends[0], buffer.data(), buffer.size())) > 0) {
-        output.append(buffer.data(), static_cast<std::size_t>(got));
-    }
-    close(ends[0]);
+/// Runs `command` to its end.
+void run(const std::vector<std::string>& command, const fs::path& log) {
+    const pid_t pid = spawn(command, log);
     int status = 0;
     waitpid(pid, &status, 0);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -103,8 +94,18 @@ std::string run(const std::vector<std::string>& command, const fs::path& log) {
         text << command.front() << " failed:\n" << std::ifstream(log).rdbuf();
         throw std::runtime_error(text.str());
     }
-    while (!output.empty() && output.back() == '\n') output.pop_back();
-    return output;
+}
+
+using ResultPtr = std::unique_ptr<PGresult, void (*)(PGresult*)>;
+
+void append_rows(const PGresult& result, std::string& output) {
+    for (int row = 0; row < PQntuples(&result); ++row) {
+        for (int column = 0; column < PQnfields(&result); ++column) {
+            if (column > 0) output += '|';
+            output += PQgetvalue(&result, row, column);
+        }
+        output += '\n';
+    }
 }
 
 }  // namespace
@@ -211,6 +212,10 @@ void PostgresServer::create_database(const std::string& name) {
     query("postgres", "CREATE DATABASE \"" + name + "\" TEMPLATE template0 ENCODING 'UTF8'");
 }
 
+void PostgresServer::copy_database(const std::string& source, const std::string& name) {
+    query("postgres", "CREATE DATABASE \"" + name + "\" TEMPLATE \"" + source + "\"");
+}
+
 fs::path PostgresServer::socket_path() const {
     return root_ / (".s.PGSQL." + std::to_string(port_ == 0 ? 5432 : port_));
 }
@@ -233,9 +238,28 @@ std::string PostgresServer::log() const {
 }
 
 std::string PostgresServer::query(const std::string& database, const std::string& sql) {
-    return run({binaries_ / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", conninfo(database),
-                "-c", sql},
-               root_ / "psql.log");
+    const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(PQconnectdb(conninfo(database).c_str()),
+                                                                PQfinish);
+    if (PQstatus(connection.get()) != CONNECTION_OK)
+        throw std::runtime_error(PQerrorMessage(connection.get()));
+    PQsetNoticeProcessor(
+        connection.get(), [](void*, const char*) {}, nullptr);
+    // Not PQexec, which keeps the last statement's result alone.
+    if (PQsendQuery(connection.get(), sql.c_str()) != 1)
+        throw std::runtime_error(PQerrorMessage(connection.get()));
+    std::string output;
+    std::string error;
+    while (const ResultPtr result{PQgetResult(connection.get()), PQclear}) {
+        const auto status = PQresultStatus(result.get());
+        if (status == PGRES_TUPLES_OK) {
+            append_rows(*result, output);
+        } else if (status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY) {
+            error += PQresultErrorMessage(result.get());
+        }
+    }
+    if (!error.empty()) throw std::runtime_error(error + "in: " + sql);
+    while (!output.empty() && output.back() == '\n') output.pop_back();
+    return output;
 }
 
 }  // namespace coffer::test

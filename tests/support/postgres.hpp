@@ -43,6 +43,9 @@ public:
 
     /// Makes an empty UTF-8 database.
     void create_database(const std::string& name);
+    /// Makes a database that is as `source` is, to which nobody may be connected: to migrate once for many
+    /// tests.
+    void copy_database(const std::string& source, const std::string& name);
 
     /// libpq connection string over the Unix socket.
     [[nodiscard]] std::string conninfo(const std::string& database = "postgres") const;
@@ -54,7 +57,8 @@ public:
     /// The server's log so far.
     [[nodiscard]] std::string log() const;
 
-    /// Runs `sql` as the database's owner and returns the last statement's first value. Needs no library.
+    /// Runs `sql` as the database's owner and returns the rows of all its statements, one a line, with `|`
+    /// between columns, as `psql -A -t` prints them.
     std::string query(const std::string& database, const std::string& sql);
 
 private:

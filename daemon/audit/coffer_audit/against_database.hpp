@@ -2,6 +2,7 @@
 // Whether the database holds what the journals say was done last: finds rows that somebody put back, changed,
 // removed or added, even where each is sealed correctly.
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,6 +20,10 @@ struct RowFinding {
     /// Of a row that has another number of events than of changes: how many more. It stays what it is when
     /// more changes come, each with its event.
     std::optional<std::int64_t> surplus{};
+    /// Otherwise the state that the finding is about, which makes it the same finding at another time: of the
+    /// row in the database, or, of one that is gone, the last that events tell of.
+    std::optional<std::int64_t> revision{};
+    std::string seal_digest{};  ///< the first half of the SHA-256 of its seal as hexadecimal text
 };
 
 struct DatabaseReport {
@@ -29,8 +34,10 @@ struct DatabaseReport {
 };
 
 /// Compares the database with the journals in `directories`: those of all nodes that write to it. Changes
-/// that are made meanwhile are no findings. The journals are not verified here. Throws Error.
-[[nodiscard]] DatabaseReport compare_with_database(const std::vector<std::filesystem::path>& directories,
-                                                   const std::string& conninfo);
+/// that are made meanwhile are no findings: what is found is looked at three times, with `pause` in between,
+/// in which what is under way ends. The journals are not verified here. Throws Error.
+[[nodiscard]] DatabaseReport compare_with_database(
+    const std::vector<std::filesystem::path>& directories, const std::string& conninfo,
+    std::chrono::milliseconds pause = std::chrono::milliseconds(1500));
 
 }  // namespace coffer::audit::cli

@@ -108,6 +108,24 @@ void read_iam(PGconn* connection, DatabaseSnapshot& snapshot) {
     compare_manifest(cell(manifest, 0, 2), entities, snapshot.problems);
 }
 
+Waited waited_from(const std::string& text) {
+    if (text == "shortly") return Waited::shortly;
+    return text == "not yet" ? Waited::not_yet : Waited::long_ago;
+}
+
+void read_outbox(PGconn* connection, DatabaseSnapshot& snapshot) {
+    // Not now(): that is before the snapshot, and a row may have been stored in between.
+    const auto outbox =
+        execute(connection,
+                "SELECT event_id, node, event, stored, CASE WHEN stored > clock_timestamp() THEN 'not yet' "
+                "WHEN stored > clock_timestamp() - interval '2 minutes' THEN 'shortly' ELSE 'long ago' END "
+                "FROM audit_outbox");
+    for (int row = 0; row < PQntuples(outbox.get()); ++row) {
+        snapshot.outbox.push_back({cell(outbox, row, 0), cell(outbox, row, 1), cell(outbox, row, 2),
+                                   cell(outbox, row, 3), waited_from(cell(outbox, row, 4))});
+    }
+}
+
 }  // namespace
 
 DatabaseSnapshot read_database(const std::string& conninfo) {
@@ -122,8 +140,7 @@ DatabaseSnapshot read_database(const std::string& conninfo) {
                "FROM set_seals s WHERE s.seal IS NOT NULL",
                snapshot);
     read_iam(connection.get(), snapshot);
-    const auto outbox = execute(connection.get(), "SELECT event FROM audit_outbox");
-    for (int row = 0; row < PQntuples(outbox.get()); ++row) snapshot.outbox.push_back(cell(outbox, row, 0));
+    read_outbox(connection.get(), snapshot);
     static_cast<void>(execute(connection.get(), "COMMIT"));
     return snapshot;
 }

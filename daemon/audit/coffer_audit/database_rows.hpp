@@ -17,10 +17,26 @@ struct DatabaseRow {
     std::string name;
 };
 
+/// How long an event has waited for its journal, by the server's clock. Whoever writes the table by hand says
+/// what he likes.
+enum class Waited : std::uint8_t {
+    shortly,   ///< less than two minutes: it may be under way
+    long_ago,  ///< its node is not running, or does not take it
+    not_yet,   ///< its time is to come: Coffer makes no such row
+};
+
+/// A row of audit_outbox. Its MAC was not checked: that takes the token.
+struct WaitingEvent {
+    std::string event_id;
+    std::string node;
+    std::string event;   ///< JSON
+    std::string stored;  ///< as the server writes it
+    Waited waited = Waited::shortly;
+};
+
 struct DatabaseSnapshot {
     std::map<RowKey, DatabaseRow> rows;
-    /// Events that wait for their journal.
-    std::vector<std::string> outbox;
+    std::vector<WaitingEvent> outbox;
     /// What is wrong with the tables by themselves: a row that the list over it does not have, or the
     /// reverse.
     std::vector<std::string> problems;

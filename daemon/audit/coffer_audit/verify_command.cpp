@@ -71,17 +71,29 @@ json::object to_object(const RowFinding& finding) {
                         {"eventID", finding.event_id},
                         {"eventTime", finding.event_time}};
     if (finding.surplus) object["surplusEvents"] = *finding.surplus;
+    if (finding.revision) {
+        object["revision"] = *finding.revision;
+        object["sealDigest"] = finding.seal_digest;
+    }
     return object;
 }
 
-/// What makes two findings about rows the same, whenever they were made.
+json::value member_or_null(const json::object& object, json::string_view name) {
+    const auto* value = object.if_contains(name);
+    return value == nullptr ? json::value(nullptr) : *value;
+}
+
+/// What makes two findings about rows the same, whenever they were made: also the state that the row has, so
+/// that what is known of one state hides no other.
 std::string identity_of(const json::object& finding) {
     const auto* surplus = finding.if_contains("surplusEvents");
     const auto* table = finding.if_contains("table");
     const auto* key = finding.if_contains("key");
     const auto* message = finding.if_contains("message");
     if (table == nullptr || key == nullptr || message == nullptr) return {};
-    return json::serialize(json::array{*table, *key, surplus == nullptr ? *message : json::value(*surplus)});
+    return json::serialize(json::array{*table, *key, surplus == nullptr ? *message : json::value(*surplus),
+                                       member_or_null(finding, "revision"),
+                                       member_or_null(finding, "sealDigest")});
 }
 
 /// Takes out of the report what `file` says as well.
@@ -185,9 +197,10 @@ void print_table(const DatabaseReport& report, bool proven, bool known) {
         if (!finding.event_time.empty()) std::cout << "  time             " << finding.event_time << "\n";
     }
     if (report.findings.empty()) {
-        std::cout << (proven ? "GOOD: every sealed row of the database is as its last event left it"
-                             : "every sealed row that was compared is as these journals say")
-                  << (known ? ", but for what is known\n" : "\n");
+        std::cout << (proven ? "GOOD: every sealed row of the database has the seal that its last event left"
+                             : "every sealed row that was compared has the seal that these journals say")
+                  << (known ? ", but for what is known" : "")
+                  << ". Whether a row fits its seal the token alone can say: cofferd asks it at each load\n";
     }
 }
 
