@@ -1,6 +1,9 @@
 #pragma once
 // From a completion to a coroutine: `co_await await_completion<T>(start)` calls `start(completion)` and
 // resumes the coroutine, on its own executor, with the value or the exception. (Target coffer_async.)
+//
+// The coroutine's context outlives the threads that complete: one may still be within post(), which touches
+// the context, when the coroutine has gone on to its end.
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -25,8 +28,8 @@ auto initiate_completion(Start start) {
             auto work = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
             start(Completion<T>(
                 [work = std::move(work), handler = std::move(handler)](Outcome<T> outcome) mutable {
-                    // `work` goes along, to end on the context's own thread: the context may be gone once the
-                    // coroutine has gone on, which can be before post() returns here.
+                    // `work` goes along, to end on the context's own thread and not with whoever holds this
+                    // completion.
                     const auto target =
                         boost::asio::prefer(work, boost::asio::execution::outstanding_work.untracked);
                     boost::asio::post(target, [work = std::move(work), handler = std::move(handler),

@@ -7,9 +7,6 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -31,6 +28,7 @@
 #include "storage/secret_repository.hpp"
 #include "tests/iam/iam_fixture.hpp"
 #include "tests/support/postgres.hpp"
+#include "tests/support/run_coroutine.hpp"
 #include "tests/support/tokens.hpp"
 
 namespace coffer::iam {
@@ -177,24 +175,15 @@ public:
         context->deadline = patience();
         v1::Response response;
         response.set_id(7);
-        boost::asio::io_context io;
         secrets::OperationSet* set = service.get();
         if (sts_service->has(request.operation_case())) set = sts_service.get();
-        auto done = boost::asio::co_spawn(
-            io, set->perform(context, std::make_shared<const v1::Request>(request), response),
-            boost::asio::use_future);
-        io.run();
-        done.get();
+        test::run_coroutine(set->perform(context, std::make_shared<const v1::Request>(request), response));
         EXPECT_EQ(response.id(), 7U);
         return response;
     }
 
     Credential find(const std::string& access_key_id, std::optional<std::string> token = std::nullopt) {
-        boost::asio::io_context io;
-        auto done = boost::asio::co_spawn(io, callers->find(access_key_id, std::move(token), patience()),
-                                          boost::asio::use_future);
-        io.run();
-        return done.get();
+        return test::run_coroutine(callers->find(access_key_id, std::move(token), patience()));
     }
 
     /// Through which calls come.

@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <pqxx/connection>
 #include <pqxx/transaction>
 #include <thread>
@@ -25,6 +22,7 @@
 #include "storage/secret_repository.hpp"
 #include "tests/support/postgres.hpp"
 #include "tests/support/rights.hpp"
+#include "tests/support/run_coroutine.hpp"
 #include "tests/support/tokens.hpp"
 
 namespace coffer::keys {
@@ -172,17 +170,8 @@ protected:
         set_request(*request);
         EXPECT_TRUE(service_->has(request->operation_case()));
         v1::Response response;
-        boost::asio::io_context io;
-        auto work = boost::asio::make_work_guard(io);
-        auto done = boost::asio::co_spawn(
-            io,
-            service_->perform(std::make_shared<const secrets::CallContext>(std::move(context)), request,
-                              response),
-            boost::asio::use_future);
-        std::jthread runner([&io] { io.run(); });
-        done.wait();
-        work.reset();
-        done.get();
+        test::run_coroutine(service_->perform(
+            std::make_shared<const secrets::CallContext>(std::move(context)), request, response));
         return response;
     }
     std::int64_t rotate(const std::string& key = "") {

@@ -13,6 +13,7 @@
 #include "daemon/audit/journal_errors.hpp"
 #include "service_environment.hpp"
 #include "tests/support/rights.hpp"
+#include "tests/support/run_coroutine.hpp"
 
 namespace coffer::secrets {
 namespace {
@@ -60,12 +61,9 @@ public:
         v1::Response response;
         if (code != v1::ERROR_CODE_UNSPECIFIED) response.mutable_error()->set_code(code);
         const auto call = std::make_shared<const CallContext>(std::move(context));
-        boost::asio::io_context io;
         trail_.begin(*call, request, true);
-        auto done = boost::asio::co_spawn(io, trail_.finish(call, response, true), boost::asio::use_future);
-        io.run();
         try {
-            done.get();
+            test::run_coroutine(trail_.finish(call, response, true));
             return true;
         } catch (const audit::AuditUnavailable&) {
             return false;

@@ -141,6 +141,7 @@ private:
     void make_service();
     void make_pipeline();
 
+    boost::asio::io_context io_;  ///< destroyed last: threads of those below complete into it
     crypto::Hsm& hsm_;
     const std::string name_;
     const Clock& clock_;
@@ -162,7 +163,6 @@ private:
     std::unique_ptr<ChangeOutbox> outbox_;
     std::unique_ptr<AuditTrail> trail_;
     std::unique_ptr<Pipeline> pipeline_;
-    boost::asio::io_context io_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
     std::jthread thread_;
 };

@@ -7,9 +7,6 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
 
@@ -19,6 +16,7 @@
 #include "daemon/sts/session_origin.hpp"
 #include "tests/iam/iam_fixture.hpp"
 #include "tests/sts/sts_fixture.hpp"
+#include "tests/support/run_coroutine.hpp"
 #include "token_maker.hpp"
 
 namespace coffer::sts {
@@ -85,12 +83,7 @@ protected:
     WebIdentity identify(const std::string& token, std::int64_t seconds = kNowSeconds) {
         auto request = std::make_shared<v1::Request>();
         request->mutable_assume_role_with_web_identity()->set_web_identity_token(token);
-        boost::asio::io_context io;
-        auto identity =
-            boost::asio::co_spawn(io, providers_->identify(request, Timestamp::from_millis(seconds * 1'000)),
-                                  boost::asio::use_future);
-        io.run();
-        return identity.get();
+        return test::run_coroutine(providers_->identify(request, Timestamp::from_millis(seconds * 1'000)));
     }
     std::string refusal(const std::string& token, std::int64_t seconds = kNowSeconds) {
         return iam::refusal_of([&] { static_cast<void>(identify(token, seconds)); });

@@ -3,9 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <thread>
 
 #include "daemon/access/access_denied.hpp"
@@ -15,6 +12,7 @@
 #include "storage/access_recorder.hpp"
 #include "tests/storage/storage_fixture.hpp"
 #include "tests/support/rights.hpp"
+#include "tests/support/run_coroutine.hpp"
 
 namespace coffer::usage {
 namespace {
@@ -79,14 +77,8 @@ protected:
         set_request(*request);
         EXPECT_TRUE(service.has(request->operation_case()));
         v1::Response response;
-        boost::asio::io_context io;
-        auto done = boost::asio::co_spawn(
-            io,
-            service.perform(std::make_shared<const secrets::CallContext>(std::move(context)), request,
-                            response),
-            boost::asio::use_future);
-        io.run();
-        done.get();
+        test::run_coroutine(service.perform(std::make_shared<const secrets::CallContext>(std::move(context)),
+                                            request, response));
         return response;
     }
     v1::GetUsageResponse usage(const std::string& by = {}, std::optional<Prices> prices = std::nullopt) {
