@@ -3,11 +3,14 @@
 #include <algorithm>
 
 #include "client/errors.hpp"
+#include "proto/names.hpp"
 
 namespace coffer::client {
 
 bool is_repeatable(const v1::Request& request) {
-    switch (request.operation_case()) {
+    const auto operation = request.operation_case();
+    if (proto::is_read_only(operation)) return true;
+    switch (operation) {
         // With a recovery window a repetition is refused, since the secret is marked already.
         case v1::Request::kDeleteSecret:
             return request.delete_secret().force_delete_without_recovery();
@@ -15,42 +18,6 @@ bool is_repeatable(const v1::Request& request) {
         // refused.
         case v1::Request::kUpdateSecretVersionStage:
             return !request.update_secret_version_stage().has_remove_from_version_id();
-        // A region that was added or removed meanwhile is refused.
-        case v1::Request::kReplicateSecretToRegions:
-        case v1::Request::kRemoveRegionsFromReplication:
-        case v1::Request::kStopReplicationToReplica:
-            return false;
-        // What was made or removed meanwhile is refused the second time.
-        case v1::Request::kCreateUser:
-        case v1::Request::kDeleteUser:
-        case v1::Request::kUpdateUser:
-        case v1::Request::kDeleteUserPolicy:
-        case v1::Request::kDetachUserPolicy:
-        case v1::Request::kDeleteUserPermissionsBoundary:
-        case v1::Request::kAddUserIdentity:
-        case v1::Request::kRemoveUserIdentity:
-        case v1::Request::kCreateGroup:
-        case v1::Request::kDeleteGroup:
-        case v1::Request::kUpdateGroup:
-        case v1::Request::kRemoveUserFromGroup:
-        case v1::Request::kDeleteGroupPolicy:
-        case v1::Request::kDetachGroupPolicy:
-        case v1::Request::kCreateRole:
-        case v1::Request::kDeleteRole:
-        case v1::Request::kDeleteRolePolicy:
-        case v1::Request::kDetachRolePolicy:
-        case v1::Request::kDeleteRolePermissionsBoundary:
-        case v1::Request::kAddRoleIdentity:
-        case v1::Request::kRemoveRoleIdentity:
-        case v1::Request::kCreatePolicy:
-        case v1::Request::kDeletePolicy:
-        case v1::Request::kCreatePolicyVersion:
-        case v1::Request::kDeletePolicyVersion:
-        case v1::Request::kDeleteAccessKey:
-        case v1::Request::kDiscardDamagedSecret:
-        // A second key would be made, and the first one's secret be lost.
-        case v1::Request::kCreateAccessKey:
-            return false;
         // The token makes the daemon answer a repetition as it did the first time.
         case v1::Request::kCreateSecret:
             return request.create_secret().has_client_request_token();
@@ -60,9 +27,49 @@ bool is_repeatable(const v1::Request& request) {
             return request.update_secret().has_client_request_token();
         case v1::Request::kRotateSecret:
             return request.rotate_secret().has_client_request_token();
-        // What reads, and what ends in the same state however often it is done.
-        default:
+        // What ends in the same state, and is answered in the same way, however often it is done.
+        case v1::Request::kRestoreSecret:
+        case v1::Request::kCancelRotateSecret:
+        case v1::Request::kTagResource:
+        case v1::Request::kUntagResource:
+        case v1::Request::kPutResourcePolicy:
+        case v1::Request::kDeleteResourcePolicy:
+        case v1::Request::kDisableUser:
+        case v1::Request::kEnableUser:
+        case v1::Request::kPutUserPolicy:
+        case v1::Request::kAttachUserPolicy:
+        case v1::Request::kPutUserPermissionsBoundary:
+        case v1::Request::kTagUser:
+        case v1::Request::kUntagUser:
+        case v1::Request::kAddUserToGroup:
+        case v1::Request::kPutGroupPolicy:
+        case v1::Request::kAttachGroupPolicy:
+        case v1::Request::kUpdateRole:
+        case v1::Request::kDisableRole:
+        case v1::Request::kEnableRole:
+        case v1::Request::kUpdateAssumeRolePolicy:
+        case v1::Request::kPutRolePolicy:
+        case v1::Request::kAttachRolePolicy:
+        case v1::Request::kPutRolePermissionsBoundary:
+        case v1::Request::kTagRole:
+        case v1::Request::kUntagRole:
+        case v1::Request::kRevokeSessions:
+        case v1::Request::kSetDefaultPolicyVersion:
+        case v1::Request::kTagPolicy:
+        case v1::Request::kUntagPolicy:
+        case v1::Request::kUpdateAccessKey:
+        case v1::Request::kPutListenerPolicy:
+        case v1::Request::kApplyAccessConfiguration:
+        case v1::Request::kEnableKeyRotation:
+        case v1::Request::kDisableKeyRotation:
+        case v1::Request::kPauseRotations:
+        case v1::Request::kResumeRotations:
+        case v1::Request::kRevokeCertificate:
             return true;
+        // What was made or removed meanwhile is refused the second time, or made twice: a second access key
+        // whose first secret is lost, a second generation of a master key.
+        default:
+            return false;
     }
 }
 

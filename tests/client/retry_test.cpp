@@ -78,6 +78,50 @@ TEST(Repeatable, WhatIsGoneTheSecondTimeIsNot) {
     EXPECT_TRUE(is_repeatable(request));
 }
 
+// A second generation of a master key would be made; the others would be refused although they were done.
+TEST(Repeatable, ChangesOfMasterKeysAreNot) {
+    v1::Request request;
+    request.mutable_rotate_key_on_demand();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_create_key();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_schedule_key_deletion();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_cancel_key_deletion();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_retire_key_generations();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_enable_key_rotation();
+    EXPECT_TRUE(is_repeatable(request));
+}
+
+// "retry" would begin another rotation once the first one was done.
+TEST(Repeatable, SteeringOfARotationIsNot) {
+    v1::Request request;
+    request.mutable_retry_rotation();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_abandon_rotation();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_acknowledge_rotation();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_pause_rotations();
+    EXPECT_TRUE(is_repeatable(request));
+    request.mutable_cancel_rotate_secret();
+    EXPECT_TRUE(is_repeatable(request));
+}
+
+TEST(Repeatable, WhatIsMadeOrRemovedOfPrincipalsIsNot) {
+    v1::Request request;
+    request.mutable_create_access_key();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_create_user();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_delete_listener_policy();
+    EXPECT_FALSE(is_repeatable(request));
+    request.mutable_put_user_policy();
+    EXPECT_TRUE(is_repeatable(request));
+}
+
 TEST(Repeatable, ChangesOfReplicasAreNot) {
     v1::Request request;
     request.mutable_replicate_secret_to_regions();
