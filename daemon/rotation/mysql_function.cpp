@@ -1,6 +1,7 @@
 #include "daemon/rotation/mysql_function.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "daemon/rotation/login_guards.hpp"
 #include "daemon/rotation/mysql_verifier.hpp"
@@ -53,6 +54,31 @@ void require_no_administrator(const MysqlGrants& grants, const std::string& user
     }
 }
 
+/// Whether a line of SHOW GRANTS has a right over all databases with which users change what others may only
+/// read.
+bool is_spared_by_read_only(std::string_view grant) {
+    constexpr std::array<std::string_view, 5> kSparing{"ALL PRIVILEGES", "SUPER", "READ_ONLY ADMIN",
+                                                       "READ ONLY ADMIN", "CONNECTION_ADMIN"};
+    const auto rights = grant.substr(0, grant.find(" ON *.* TO "));
+    return rights.size() < grant.size() && std::ranges::any_of(kSparing, [&](std::string_view right) {
+               return rights.find(right) != std::string_view::npos;
+           });
+}
+
+/// Throws StepFailed where the server lets this user's sessions only read. What they do may come to nothing
+/// for other reasons.
+void require_writable(MysqlSession& session, Deadline deadline) {
+    const auto read_only = session.value("SELECT @@global.read_only", deadline).value_or("0");
+    if (read_only == "0" || read_only == "OFF") return;
+    if (std::ranges::any_of(lines_of(session, "SHOW GRANTS", deadline), is_spared_by_read_only)) return;
+    throw StepFailed(
+        Kind::retry,
+        "the MySQL server lets users only read (its variable read_only is on, as at replicas), so "
+        "that no password can be changed there: the secret's field \"host\" must lead to the "
+        "primary")
+        .before_any_effect();
+}
+
 }  // namespace
 
 MysqlFunction::MysqlFunction(MysqlSettings settings)
@@ -61,7 +87,8 @@ MysqlFunction::MysqlFunction(MysqlSettings settings)
                      .port = 3306,
                      .database = "",
                      .most_name_bytes = 128,
-                     .copies_rights = true},
+                     .copies_rights = true,
+                     .checks_own = true},
                     std::move(settings.password), std::move(settings.admin_secret)),
       tls_(std::move(settings.tls)),
       send_plain_password_(settings.send_plain_password) {}
@@ -255,8 +282,13 @@ void MysqlFunction::change_other(const Turn& turn) {
     }
 }
 
+void MysqlFunction::check_own(const SecretFields& login, Deadline deadline) {
+    if (auto session = log_in(login, deadline)) require_writable(*session, deadline);
+}
+
 void MysqlFunction::check_other(const Turn& turn) {
     auto session = log_in_as_admin(turn.admin, turn.deadline);
+    require_writable(session, turn.deadline);
     static_cast<void>(session.value("SELECT COUNT(*) FROM mysql.user WHERE User = ''", turn.deadline));
     const auto lines = lines_of(session, "SHOW GRANTS", turn.deadline);
     const bool may = std::ranges::any_of(lines, [](const std::string& line) {

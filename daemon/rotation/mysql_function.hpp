@@ -33,6 +33,7 @@ protected:
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
                                   const StepContext& context) override;
     void change_other(const Turn& turn) override;
+    void check_own(const SecretFields& login, Deadline deadline) override;
     void check_other(const Turn& turn) override;
 
 private:

@@ -172,6 +172,14 @@ expect_refused "a check finds an administrator" "administrator's rights (SUPER O
   sh -c "coffer rotation check db/boss --function $functions:two-users 2>&1"
 expect_failure "an administrator gets no second user" db/boss two-users "administrator's rights (SUPER ON *.*)"
 expect_equal "none was made" 0 "$(as_root -e "SELECT COUNT(*) FROM mysql.user WHERE User = 'boss_clone'")"
+as_root -e "SET GLOBAL read_only = 1"
+expect_refused "a check finds a server that lets users only read" "its variable read_only is on" \
+  sh -c "coffer rotation check db/other --function $functions:one-user 2>&1"
+expect_refused "which the administrator cannot change either" "its variable read_only is on" \
+  sh -c "coffer rotation check db/two --function $functions:two-users 2>&1"
+expect_contains "but somebody with SUPER can" "the user's own session may change its password" \
+  "$(coffer rotation check db/boss --function "$functions:one-user")"
+as_root -e "SET GLOBAL read_only = 0"
 db_secret v_clone p | coffer put db/unrelated >/dev/null
 expect_failure "nor is a user touched whose name only looks like it" db/unrelated two-users "may be somebody else's"
 expect_equal "v has its password still" "v@%" "$(login_as v v)"
