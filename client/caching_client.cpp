@@ -4,6 +4,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -68,9 +69,11 @@ public:
         const Key key{request.secret_id(), request.version_id(), request.version_stage()};
         std::promise<Secret> promise;
         std::shared_future<Secret> outcome;
+        std::uint64_t generation = 0;
         {
             const std::lock_guard lock(mutex_);
             if (auto kept = fresh(key)) return kept;
+            generation = generation_;
             if (const auto flight = flights_.find(key); flight != flights_.end()) {
                 outcome = flight->second;
             } else {
@@ -78,19 +81,30 @@ public:
             }
         }
         if (outcome.valid()) return outcome.get();
-        return load(key, request, promise);
+        return load(key, generation, request, promise);
     }
 
     void forget(const std::string& secret_id) {
         const std::lock_guard lock(mutex_);
-        ++generation_;  // what is being read now was asked for before
-        std::erase_if(entries_, [&](const Entry& entry) { return std::get<0>(entry.key) == secret_id; });
+        begin_generation();
+        const auto is_named = [&](const Entry& entry) {
+            return std::get<0>(entry.key) == secret_id || entry.secret->name == secret_id ||
+                   entry.secret->arn == secret_id;
+        };
+        std::set<std::string> arns;
+        for (const auto& entry : entries_) {
+            if (is_named(entry)) arns.insert(entry.secret->arn);
+        }
+        arns.erase(std::string());
+        std::erase_if(entries_, [&](const Entry& entry) {
+            return is_named(entry) || arns.contains(entry.secret->arn);
+        });
         reindex();
     }
 
     void clear() {
         const std::lock_guard lock(mutex_);
-        ++generation_;
+        begin_generation();
         entries_.clear();
         index_.clear();
     }
@@ -122,8 +136,14 @@ private:
         return nullptr;
     }
 
-    Secret load(const Key& key, const v1::GetSecretValueRequest& request, std::promise<Secret>& promise) {
-        const auto generation = current_generation();
+    /// What is being read now was asked for before: whoever asks from now on does not wait for it.
+    void begin_generation() {
+        ++generation_;
+        flights_.clear();
+    }
+
+    Secret load(const Key& key, std::uint64_t generation, const v1::GetSecretValueRequest& request,
+                std::promise<Secret>& promise) {
         try {
             const Wiped response(source_(request));
             Secret secret = to_secret(*response);
@@ -132,7 +152,7 @@ private:
             return secret;
         } catch (...) {
             const auto failure = std::current_exception();
-            if (Secret stale = after_failure(key, failure)) {
+            if (Secret stale = after_failure(key, generation, failure)) {
                 promise.set_value(stale);
                 return stale;
             }
@@ -141,15 +161,10 @@ private:
         }
     }
 
-    std::uint64_t current_generation() const {
-        const std::lock_guard lock(mutex_);
-        return generation_;
-    }
-
     void keep(const Key& key, const Secret& secret, std::uint64_t generation) {
         const std::lock_guard lock(mutex_);
+        if (generation != generation_) return;  // its flight may be another one's by now
         flights_.erase(key);
-        if (generation != generation_) return;
         erase(key);
         const auto now = now_();
         entries_.push_front({key, secret, now, now + config_.ttl});
@@ -158,8 +173,9 @@ private:
     }
 
     /// The value to serve in spite of `failure`, or null, with the entry dropped unless it may serve later.
-    Secret after_failure(const Key& key, const std::exception_ptr& failure) {
+    Secret after_failure(const Key& key, std::uint64_t generation, const std::exception_ptr& failure) {
         const std::lock_guard lock(mutex_);
+        if (generation != generation_) return nullptr;
         flights_.erase(key);
         const auto found = index_.find(key);
         if (found == index_.end()) return nullptr;

@@ -55,7 +55,9 @@ public:
     /// The version that `request` names. Each way to name one has an entry of its own.
     [[nodiscard]] Secret get(const v1::GetSecretValueRequest& request);
 
-    /// Drops what is known of a secret by this id, e.g. after a login with its value failed.
+    /// Drops what is known of the secret with this id, e.g. after a login with its value failed: all versions,
+    /// whether they were read by its name or its ARN. The next get() asks, also when a question that began
+    /// before is not answered yet.
     void forget(const std::string& secret_id);
     void clear();
     [[nodiscard]] std::size_t size() const;

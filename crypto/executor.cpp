@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "crypto/anchor_session.hpp"
 #include "crypto/hsm.hpp"
@@ -30,8 +31,6 @@ constexpr auto kIdleProbeInterval = 5s;
 /// How late the watchdog may notice a deadline.
 constexpr auto kWatchdogTick = 20ms;
 constexpr auto kTokenBusy = "the deadline passed before the token's threads could stand still";
-/// When calls take longer and no worker gets on, the daemon is not ready: the token hangs.
-constexpr auto kStallLimit = 10s;
 
 bool can_recover(ErrorClass error_class) noexcept {
     return error_class == ErrorClass::again || error_class == ErrorClass::session ||
@@ -265,6 +264,12 @@ void Executor::touch(std::size_t worker) {
     slots_[worker].since = SteadyClock::now();
 }
 
+/// Tells it that the worker waits by itself.
+void Executor::leave_module(std::size_t worker) {
+    const std::lock_guard lock(mutex_);
+    slots_[worker].in_call = false;
+}
+
 bool Executor::recover(std::size_t worker, Epoch seen, const Fault& fault, unsigned runs, HsmJob* job) {
     if (fault.error_class == ErrorClass::again) {
         if (fault.code == CKR_DEVICE_MEMORY || fault.code == CKR_HOST_MEMORY) keeper_.make_room();
@@ -313,6 +318,7 @@ bool Executor::restore(std::size_t worker, const Fault& fault, bool look_first, 
             reason = e.what();
             grade = RecoveryGrade::module;
         }
+        leave_module(worker);
         if (breaker_.is_open()) give_up_for_now(reason, opened, job);
         if (!pause(breaker_.is_open() ? config_.probe_interval : std::chrono::milliseconds(kRetryPause))) {
             return false;
@@ -388,7 +394,7 @@ void Executor::check_deadlines() {
         const std::lock_guard lock(mutex_);
         const auto now = SteadyClock::now();
         for (Slot& slot : slots_) {
-            if (slot.in_call && now - slot.since > kStallLimit) ++hanging;
+            if (slot.in_call && now - slot.since > config_.stall_limit) ++hanging;
             if (slot.job == nullptr || slot.job->done() || !slot.job->expired()) continue;
             slot.pinned = true;
             late.push_back(&slot);
@@ -409,11 +415,16 @@ void Executor::check_deadlines() {
     if (stalled != stalled_) note_stall(stalled);
 }
 
+/// While the breaker is open its own reason stays, and who closes it tells of that.
 void Executor::note_stall(bool stalled) {
-    const std::string reason =
-        stalled ? fmt::format("the token has not answered a call for {} s", kStallLimit.count()) : "";
-    set_reason(reason);
     stalled_ = stalled;
+    const bool gave_up = breaker_.is_open();
+    const bool told = std::exchange(stall_told_, stalled && !gave_up);
+    if (gave_up || stalled == told) return;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(config_.stall_limit).count();
+    const std::string reason =
+        stalled ? fmt::format("the token has not answered a call for {} s", seconds) : "";
+    set_reason(reason);
     observer_->readiness_changed(!stalled, reason);
 }
 

@@ -43,6 +43,8 @@ public:
         std::size_t queue_capacity = 4096;
         unsigned breaker_failures = 5;
         std::chrono::milliseconds probe_interval{500};
+        /// When calls take longer and no worker gets on, the token hangs: not ready.
+        std::chrono::milliseconds stall_limit{10'000};
     };
     struct Status {
         bool ready = false;
@@ -102,6 +104,7 @@ private:
     [[nodiscard]] bool pause(std::chrono::milliseconds time);
 
     void touch(std::size_t worker);
+    void leave_module(std::size_t worker);
     void watch();
     void check_deadlines();
     void note_stall(bool stalled);
@@ -114,6 +117,7 @@ private:
     JobQueue<HsmContext> queue_;  // holds HsmJobs only
     Breaker breaker_;
     std::atomic<bool> stalled_ = false;
+    bool stall_told_ = false;  // for the watchdog alone
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

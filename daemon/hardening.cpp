@@ -166,6 +166,11 @@ void install_syscall_filter() {
     }
 }
 
+void protect_memory(std::size_t secure_heap_bytes) {
+    forbid_dumps();
+    static_cast<void>(crypto::init_secure_heap(secure_heap_bytes));
+}
+
 std::vector<std::string> harden_process(const HardeningOptions& options) {
     std::vector<std::string> warnings;
     forbid_dumps();

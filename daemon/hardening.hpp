@@ -31,6 +31,10 @@ void refuse_root();
 /// (all but locked memory) is not.
 [[nodiscard]] std::vector<std::string> harden_process(const HardeningOptions& options);
 
+/// For commands that have the token's PIN and keys for a moment: no core dumps, not dumpable, no new
+/// privileges, and the heap for secrets, locked where the limit allows. Throws HardeningError.
+void protect_memory(std::size_t secure_heap_bytes);
+
 /// Denies (EPERM) the system calls that cofferd and its libraries have no use for and an attacker would: to
 /// start programs, to read other processes, to load code into the kernel, to change mounts, keys and clocks.
 /// A list of what is denied rather than of what is allowed, since a PKCS#11 module may need anything else.

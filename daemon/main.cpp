@@ -91,22 +91,26 @@ int check_config(const std::string& file) {
     return kExitDone;
 }
 
-int bootstrap_first(const std::string& file, const BootstrapOptions& options) {
+/// For the commands that open the token.
+server::Config protected_config(const std::string& file) {
     refuse_root();
-    const server::Config config = server::load_config(file);
-    bootstrap(config, options);
+    auto config = server::load_config(file);
+    protect_memory(config.process.secure_heap);
+    return config;
+}
+
+int bootstrap_first(const std::string& file, const BootstrapOptions& options) {
+    bootstrap(protected_config(file), options);
     return kExitDone;
 }
 
 int accept(const std::string& file, std::optional<std::int64_t> revision) {
-    refuse_root();
-    accept_principals(server::load_config(file), revision);
+    accept_principals(protected_config(file), revision);
     return kExitDone;
 }
 
 int remove_policy_of(const std::string& file, const std::string& listener) {
-    refuse_root();
-    remove_listener_policy(server::load_config(file), listener);
+    remove_listener_policy(protected_config(file), listener);
     return kExitDone;
 }
 

@@ -19,9 +19,11 @@ constexpr std::string_view kInvalidParameterValue = "22023";
 /// Certain answers only; nothing while the transaction is still in progress.
 std::optional<CommitOutcome> ask(PgConnection& connection, const DoubtfulTransaction& doubtful,
                                  Deadline until) {
-    const auto started = first_value(
-        connection.exec("SET timezone = 'UTC'; SELECT pg_postmaster_start_time()::text", until), 0);
-    const bool same_run = started == doubtful.server_started;
+    const auto server = connection.exec(
+        "SET timezone = 'UTC'; SELECT pg_postmaster_start_time()::text, pg_is_in_recovery()", until);
+    // A standby may not have heard of the COMMIT yet, and is no witness that there was none.
+    if (first_value(server, 1) != "f") throw Unavailable("the database server is a standby");
+    const bool same_run = first_value(server, 0) == doubtful.server_started;
     std::string status;
     try {
         status = first_value(

@@ -174,6 +174,7 @@ void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
         timeout = std::max(left, std::chrono::milliseconds(1));
     }
     std::vector<std::string> changed;
+    std::vector<std::string> integrity_failures;
     bool told = false;
     std::string transaction_id;
     try {
@@ -182,7 +183,7 @@ void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
         WriteTransaction tx(sql, context_.seals, job.options());
         job.attempt(tx);
         changed = tx.changed_secrets();
-        for (const auto& what : tx.integrity_failures()) context_.observer.integrity_failure(what);
+        integrity_failures = tx.integrity_failures();
         if (context_.config.changes_need_events && tx.lacks_event()) {
             throw std::logic_error("a change of sealed rows has no audit event");
         }
@@ -193,6 +194,8 @@ void DatabaseSession::attempt_write(TransactionJob& job, Deadline deadline) {
     } catch (const CommitInDoubt&) {
         if (!settle_doubt(changed, transaction_id, deadline)) throw;
     }
+    // Once, however often the transaction was tried.
+    for (const auto& what : integrity_failures) context_.observer.integrity_failure(what);
     announce(changed);
     if (!told) tell_others(changed);
 }

@@ -147,9 +147,11 @@ bool holds_password(std::string_view conninfo) {
     }
     const auto scheme = conninfo.find("://");
     if (scheme == std::string_view::npos) return false;
-    const auto authority = conninfo.substr(scheme + 3, conninfo.find('/', scheme + 3) - (scheme + 3));
-    const auto at = authority.find('@');
-    return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+    // A password with a '/' or an '@' in it is none to libpq, and would be in what it says of the string.
+    const auto rest = conninfo.substr(scheme + 3);
+    const auto place = rest.substr(0, rest.find('?'));
+    const auto at = place.rfind('@');
+    return at != std::string_view::npos && place.substr(0, at).find(':') != std::string_view::npos;
 }
 
 void read_database(TableReader& reader, DatabaseSection& database) {

@@ -10,7 +10,7 @@
 namespace coffer::server {
 
 /// A growing buffer. What falls out of it is overwritten. (When it grows, the memory it leaves is wiped by
-/// the daemon's allocator, daemon/wiping_allocator.cpp.)
+/// the daemon's allocator, crypto/wiping_allocator.cpp.)
 class PlainBuffer {
 public:
     PlainBuffer() = default;

@@ -1,5 +1,8 @@
 // coffer-hsm: prepares a token for Coffer, and finds out what it can do. docs/coffer-hsm.md is its manual.
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -244,6 +247,11 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    // PINs and, for a moment, keys of authorities are in here: a module that crashes leaves no core, and a
+    // debugger of the same user sees nothing.
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     try {
         return run(argc, argv);
     } catch (const UsageError& error) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -140,6 +141,59 @@ TEST_F(CachingClientTest, ForgetsOnRequest) {
     EXPECT_EQ(asked, 3);
     cache.clear();
     EXPECT_EQ(cache.size(), 0U);
+}
+
+TEST_F(CachingClientTest, ForgetsTheSecretByWhateverIdItWasRead) {
+    const std::string arn = "arn:aws:secretsmanager:local:111122223333:secret:app/db-a1b2c3";
+    CachingClient cache(
+        [&](const v1::GetSecretValueRequest& request) {
+            ++asked;
+            v1::GetSecretValueResponse response;
+            const bool other = request.secret_id() == "other";
+            response.set_name(other ? "other" : "app/db");
+            response.set_arn(other ? "arn:aws:secretsmanager:local:111122223333:secret:other-d4e5f6" : arn);
+            return response;
+        },
+        {}, [] { return std::chrono::steady_clock::now(); });
+    // By its name, its ARN, and the ARN without the random characters at its end.
+    const std::vector<std::string> ids{"app/db", arn, arn.substr(0, arn.size() - 7)};
+    for (const auto& forgotten : ids) {
+        for (const auto& id : ids) static_cast<void>(cache.get(id));
+        static_cast<void>(cache.get("other"));
+        EXPECT_EQ(cache.size(), 4U);
+        cache.forget(forgotten);
+        EXPECT_EQ(cache.size(), 1U) << forgotten;
+    }
+}
+
+// After a rotation: one thread's question is under way while another one finds that the value does not log
+// in.
+TEST_F(CachingClientTest, WhoAsksAfterForgettingDoesNotWaitForAnEarlierQuestion) {
+    std::promise<void> begun;
+    std::promise<void> answer;
+    CachingClient cache(
+        [&](const v1::GetSecretValueRequest&) {
+            v1::GetSecretValueResponse response;
+            if (++asked == 1) {
+                begun.set_value();
+                answer.get_future().wait();
+                response.set_secret_string("old");
+            } else {
+                response.set_secret_string("new");
+            }
+            return response;
+        },
+        {}, [] { return std::chrono::steady_clock::now(); });
+    std::string earlier;
+    std::thread thread([&] { earlier = cache.get("a")->value.text(); });
+    begun.get_future().wait();
+    cache.forget("a");
+    EXPECT_EQ(cache.get("a")->value.text(), "new");
+    answer.set_value();
+    thread.join();
+    EXPECT_EQ(earlier, "old") << "which was asked for before";
+    EXPECT_EQ(cache.get("a")->value.text(), "new");
+    EXPECT_EQ(asked, 2);
 }
 
 TEST_F(CachingClientTest, OneRequestGoesOutHoweverManyThreadsAsk) {

@@ -6,7 +6,10 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "crypto/anchor_session.hpp"
 #include "crypto/breaker.hpp"
 #include "crypto/hsm_impl.hpp"
 #include "crypto/pkcs11_error.hpp"
@@ -74,6 +77,92 @@ TEST(ExecutorWithoutObserver, WorksRecoversAndGoesNotReady) {
     EXPECT_THROW((void)run([](HsmContext&) -> Done { throw IntegrityError("altered"); }), IntegrityError);
     executor.close();
     token.close();
+}
+
+/// A token whose PIN was changed, and which takes its time to refuse the one before.
+class RefusingKeeper final : public TokenKeeper {
+public:
+    explicit RefusingKeeper(Token& token) : token_(token) {}
+    HsmContext& context(std::size_t worker) override { return token_.context(worker); }
+    void probe(std::size_t worker) override {
+        if (refuses) throw Pkcs11Error("C_GetSessionInfo", CKR_SESSION_HANDLE_INVALID);
+        token_.probe(worker);
+    }
+    void rebuild(RecoveryGrade grade) override {
+        if (refuses) {
+            std::this_thread::sleep_for(150ms);
+            ++refusals;
+            throw PinRefused("the token refused the PIN");
+        }
+        token_.rebuild(grade);
+    }
+    void tidy(std::size_t worker) noexcept override { token_.tidy(worker); }
+    void make_room() noexcept override { token_.make_room(); }
+
+    std::atomic<bool> refuses = false;
+    std::atomic<int> refusals = 0;
+
+private:
+    Token& token_;
+};
+
+class ReadinessLog final : public HsmObserver {
+public:
+    void readiness_changed(bool ready, std::string reason) override {
+        const std::lock_guard lock(mutex_);
+        changes_.emplace_back(ready, std::move(reason));
+    }
+    void recovered(std::string, std::string, unsigned long) override {}
+    void job_done(std::chrono::nanoseconds, std::chrono::nanoseconds) override {}
+    void integrity_failure(std::string) override {}
+    [[nodiscard]] std::vector<std::pair<bool, std::string>> changes() const {
+        const std::lock_guard lock(mutex_);
+        return changes_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<std::pair<bool, std::string>> changes_;
+};
+
+// A recovery that takes longer than a call may, and waits between its tries, is no call that hangs.
+TEST(ExecutorReadiness, WhatIsWrongStaysSaidUntilItIsRight) {
+    const TestToken test_token = TestToken::make(TokenKind::softhsm2);
+    test_token.use();
+    Token token(test_token.hsm_config());
+    RefusingKeeper keeper(token);
+    const auto log = std::make_shared<ReadinessLog>();
+    Executor executor({.threads = 1,
+                       .queue_capacity = 8,
+                       .breaker_failures = 1,
+                       .probe_interval = 150ms,
+                       .stall_limit = 50ms},
+                      keeper, log);
+    const auto run = [&](auto work) {
+        return wait_for<Done>([&](Completion<Done> completion) {
+            executor.submit(make_job<Done>(JobOptions{}, std::move(completion), work));
+        });
+    };
+    keeper.refuses = true;
+    EXPECT_THROW(
+        (void)run([](HsmContext&) -> Done { throw Pkcs11Error("C_Sign", CKR_SESSION_HANDLE_INVALID); }),
+        Unavailable);
+    while (keeper.refusals < 5) std::this_thread::sleep_for(5ms);
+    EXPECT_FALSE(executor.status().ready);
+    EXPECT_EQ(executor.status().reason, "the token refused the PIN");
+    keeper.refuses = false;
+    while (!executor.status().ready) std::this_thread::sleep_for(5ms);
+    (void)run([](HsmContext&) { return Done{}; });
+    executor.close();
+    token.close();
+    // The first refusal may last so long that it counts as a call that hangs, as long as nothing else is
+    // known.
+    auto changes = log->changes();
+    if (!changes.empty() && changes.front().second.starts_with("the token has not answered"))
+        changes.erase(changes.begin());
+    const std::vector<std::pair<bool, std::string>> expected{{false, "the token refused the PIN"},
+                                                             {true, ""}};
+    EXPECT_EQ(changes, expected);
 }
 
 TEST_F(ExecutorTest, TheMoreUrgentLaneGoesFirstAndEachIsAFifo) {

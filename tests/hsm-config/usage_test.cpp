@@ -47,6 +47,20 @@ TEST_F(Usage, OnlyOnePinFitsIntoStandardInput) {
     EXPECT_THAT(result.err, HasSubstr("--so-pin-file"));
 }
 
+// While it waits for the PIN.
+TEST_F(Usage, LeavesNoCore) {
+    const auto& token = tool().token();
+    const auto fifo = (token.dir() / "pin.fifo").string();
+    const std::string script =
+        "mkfifo '" + fifo + "'; exec 3<>'" + fifo + "'; '" COFFER_HSM_PROGRAM "' list --module '" +
+        token.module().string() + "' --token-uri pkcs11:token=x --pin-file - <'" + fifo +
+        "' & for i in $(seq 200); do grep -q 'core file size *0  *0 ' /proc/$!/limits && "
+        "break; sleep 0.05; done; grep 'core file size' /proc/$!/limits; kill $!; wait";
+    const auto result = run_program({"/bin/bash", "-c", "ulimit -S -c unlimited 2>/dev/null; " + script},
+                                    token.environment(), "", token.dir());
+    EXPECT_THAT(result.out, ::testing::ContainsRegex("core file size +0 +0 ")) << result.err;
+}
+
 TEST_F(Usage, KeyNamesAreChecked) {
     const auto result = tool().run("init", {"--key", "a key"});
     EXPECT_EQ(result.exit_code, 2);

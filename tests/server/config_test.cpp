@@ -276,8 +276,9 @@ TEST(ConfigFile, ValuesAreChecked) {
 }
 
 TEST(ConfigFile, APasswordMustNotStandInIt) {
-    for (const auto* conninfo : {"dbname=c password=x", "password = 'x'", "postgresql://u:x@h/c",
-                                 "postgresql://h/c?password=x", "sslpassword=x"}) {
+    for (const auto* conninfo :
+         {"dbname=c password=x", "password = 'x'", "postgresql://u:x@h/c", "postgresql://u:x/y@h/c",
+          "postgresql://u:x@y@h/c", "postgresql://h/c?password=x", "sslpassword=x"}) {
         EXPECT_THAT(problems_after("host=/run/postgresql dbname=coffer", conninfo),
                     HasSubstr("must not contain a password"))
             << conninfo;
