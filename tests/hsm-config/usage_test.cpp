@@ -52,7 +52,7 @@ TEST_F(Usage, LeavesNoCore) {
     const auto& token = tool().token();
     const auto fifo = (token.dir() / "pin.fifo").string();
     const std::string script =
-        "mkfifo '" + fifo + "'; exec 3<>'" + fifo + "'; '" COFFER_HSM_PROGRAM "' list --module '" +
+        "mkfifo '" + fifo + "'; exec 3<>'" + fifo + "'; '" COFFER_HSM_PROGRAM "' check --module '" +
         token.module().string() + "' --token-uri pkcs11:token=x --pin-file - <'" + fifo +
         "' & for i in $(seq 200); do grep -q 'core file size *0  *0 ' /proc/$!/limits && "
         "break; sleep 0.05; done; grep 'core file size' /proc/$!/limits; kill $!; wait";
