@@ -13,24 +13,6 @@ namespace coffer::storage {
 
 namespace {
 
-/// Secrets' ids are random, so that their first bits cut the table into parts of like size.
-constexpr unsigned kIdsPerSlice = 256 / RewrapRepository::kSlices;
-
-/// `first`, then `rest` fifteen times.
-Uuid uuid_of(unsigned first, std::uint8_t rest) {
-    std::array<std::uint8_t, 16> bytes{};
-    bytes.fill(rest);
-    bytes[0] = static_cast<std::uint8_t>(first);
-    return Uuid(bytes);
-}
-
-Uuid first_of(std::int16_t slice) {
-    return uuid_of(static_cast<unsigned>(slice) * kIdsPerSlice, 0);
-}
-Uuid last_of(std::int16_t slice) {
-    return uuid_of(static_cast<unsigned>(slice) * kIdsPerSlice + kIdsPerSlice - 1, 0xff);
-}
-
 const std::string kLease = "now() + $4::bigint * interval '1 millisecond'";
 
 }  // namespace
@@ -48,11 +30,14 @@ std::vector<Statement> rewrap_statements() {
         {"rewrap_begun", "SELECT generation FROM rewraps WHERE master_key = $1::uuid FOR UPDATE"},
         {"rewrap_no_failures", "DELETE FROM rewrap_failures WHERE master_key = $1::uuid"},
         {"rewrap_slices",
-         fmt::format("INSERT INTO rewrap_slices AS s (master_key, slice) SELECT $1::uuid, n "
-                     "FROM generate_series(0, {}) AS n ON CONFLICT (master_key, slice) DO UPDATE SET "
-                     "position_secret = NULL, position_version = NULL, finished = false, node = '', "
-                     "lease = '-infinity', done = CASE WHEN $2::bool THEN 0 ELSE s.done END",
-                     RewrapRepository::kSlices - 1)},
+         fmt::format(
+             "INSERT INTO rewrap_slices AS s (master_key, slice, next_block, end_block) "
+             "SELECT $1::uuid, n, n * t.blocks / {0}, (n + 1) * t.blocks / {0} "
+             "FROM generate_series(0, {0} - 1) AS n, (SELECT pg_relation_size('secret_versions') / "
+             "current_setting('block_size')::bigint AS blocks) t ON CONFLICT (master_key, slice) DO UPDATE "
+             "SET next_block = excluded.next_block, end_block = excluded.end_block, finished = false, "
+             "node = '', lease = '-infinity', done = CASE WHEN $2::bool THEN 0 ELSE s.done END",
+             RewrapRepository::kSlices)},
         {"rewrap_claim",
          fmt::format(
              "UPDATE rewrap_slices SET node = $3, lease = {} WHERE master_key = $1::uuid AND slice = ("
@@ -60,13 +45,13 @@ std::vector<Statement> rewrap_statements() {
              "WHERE s.master_key = $1::uuid AND r.generation = $2::int AND NOT s.finished AND s.lease < "
              "now() "
              "ORDER BY s.slice LIMIT 1 FOR UPDATE OF s SKIP LOCKED) "
-             "RETURNING slice, position_secret::text, position_version",
+             "RETURNING slice, next_block, end_block",
              kLease)},
         {"rewrap_next",
          "SELECT secret_id::text, version_id, key_generation, wrapped_key FROM secret_versions "
-         "WHERE (secret_id, version_id) > ($3::uuid, $4::text) AND secret_id <= $5::uuid "
+         "WHERE ctid >= format('(%s,0)', $3::bigint)::tid AND ctid < format('(%s,0)', $4::bigint)::tid "
          "AND master_key = $1::uuid AND key_generation < $2::int ORDER BY secret_id, version_id LIMIT "
-         "$6::bigint"},
+         "$5::bigint"},
         // One row of each table a version: rows are locked in the order of their ids, as in the batch.
         {"rewrap_store",
          fmt::format(
@@ -76,8 +61,7 @@ std::vector<Statement> rewrap_statements() {
              "WHERE v.secret_id = j.secret_id AND v.version_id = j.version_id AND v.wrapped_key = j.old_key "
              "AND v.master_key = $1::uuid RETURNING 1), "
              "n AS (SELECT count(*) AS n FROM w), "
-             "p AS (UPDATE rewrap_slices SET done = done + n.n, position_secret = $9::uuid, "
-             "position_version = $10, lease = {} FROM n "
+             "p AS (UPDATE rewrap_slices SET done = done + n.n, next_block = $9::bigint, lease = {} FROM n "
              "WHERE master_key = $1::uuid AND slice = $3::smallint) "
              "SELECT n.n, set_config('synchronous_commit', 'off', true) FROM n",
              kLease)},
@@ -183,18 +167,16 @@ std::optional<RewrapSlice> RewrapRepository::claim(WriteTransaction& tx, const U
     const auto row = rows.front();
     RewrapSlice slice;
     slice.number = row[0].as<std::int16_t>();
-    slice.position = {first_of(slice.number), ""};
-    if (!row[1].is_null()) slice.position = {Uuid::parse(row[1].c_str()).value(), row[2].c_str()};
+    slice.next_block = row[1].as<std::int64_t>();
+    slice.end_block = row[2].as<std::int64_t>();
     return slice;
 }
 
 std::vector<StoredDataKey> RewrapRepository::next(ReadTransaction& tx, const Uuid& key,
-                                                  std::uint32_t generation, const RewrapSlice& slice,
-                                                  std::size_t limit) {
+                                                  std::uint32_t generation, std::int64_t from,
+                                                  std::int64_t to, std::size_t limit) {
     std::vector<StoredDataKey> keys;
-    for (const auto& row :
-         tx.sql().exec_prepared("rewrap_next", key.text(), generation, slice.position.secret.text(),
-                                slice.position.version, last_of(slice.number).text(), limit)) {
+    for (const auto& row : tx.sql().exec_prepared("rewrap_next", key.text(), generation, from, to, limit)) {
         keys.push_back({SecretId(Uuid::parse(row[0].c_str()).value()), VersionId(row[1].c_str()),
                         row[2].as<std::uint32_t>(), bytes_of(row[3])});
     }
@@ -214,9 +196,9 @@ std::size_t RewrapRepository::store(WriteTransaction& tx, const Uuid& key, std::
         old_keys.add_bytes(each.old_wrapped_key);
         new_keys.add_bytes(each.wrapped_key);
     }
-    const auto rows = tx.sql().exec_prepared(
-        "rewrap_store", key.text(), generation, slice.number, lease.count(), secrets.take(), versions.take(),
-        old_keys.take(), new_keys.take(), slice.position.secret.text(), slice.position.version);
+    const auto rows = tx.sql().exec_prepared("rewrap_store", key.text(), generation, slice.number,
+                                             lease.count(), secrets.take(), versions.take(), old_keys.take(),
+                                             new_keys.take(), slice.next_block);
     return static_cast<std::size_t>(number_of(rows));
 }
 

@@ -29,10 +29,14 @@ struct StoredDataKey {
     Bytes wrapped_key;
 };
 
-/// A part of a wrapping anew that this node has leased.
+/// A part of a wrapping anew that this node has leased: the blocks of secret_versions from next_block on that
+/// are left.
 struct RewrapSlice {
     std::int16_t number = 0;
-    VersionPosition position;
+    std::int64_t next_block = 0;
+    std::int64_t end_block = 0;  ///< the first one behind the part
+
+    [[nodiscard]] bool is_done() const noexcept { return next_block >= end_block; }
 };
 
 /// A data key that was wrapped anew; `old_wrapped_key` has to be there still when it is stored.
@@ -90,10 +94,11 @@ public:
     [[nodiscard]] static std::optional<RewrapSlice> claim(WriteTransaction& tx, const Uuid& key,
                                                           std::uint32_t generation, const std::string& node,
                                                           std::chrono::milliseconds lease);
-    /// What is next in the part: at most `limit` data keys under older generations than `generation`.
+    /// Data keys under older generations than `generation` in the blocks from `from` to before `to`, by
+    /// secret and version. Of more than `limit` some are left out.
     [[nodiscard]] static std::vector<StoredDataKey> next(ReadTransaction& tx, const Uuid& key,
-                                                         std::uint32_t generation, const RewrapSlice& slice,
-                                                         std::size_t limit);
+                                                         std::uint32_t generation, std::int64_t from,
+                                                         std::int64_t to, std::size_t limit);
     /// Stores a batch and how far the part is, in one statement, and renews the lease. Returns how many
     /// versions were still as they had been read; the others were changed or deleted meanwhile. The commit
     /// does not wait for the disk: what a crash undoes is done again, and the old generation is there until

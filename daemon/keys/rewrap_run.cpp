@@ -21,6 +21,11 @@ namespace {
 constexpr std::chrono::seconds kBatchPatience{30};
 /// Between two looks at whether other nodes have finished their parts.
 constexpr std::chrono::milliseconds kOthersInterval{500};
+/// Blocks of the table that a part's first batch is of. Later ones are of as many as hold a batch.
+constexpr std::int64_t kFirstBlocks = 8;
+constexpr std::int64_t kMostBlocks = 4096;
+/// More rows than a block of PostgreSQL's can have (MaxHeapTuplesPerPage: 291 of 8 KiB, 1,169 of 32).
+constexpr std::size_t kMostInBlock = 1169;
 
 }  // namespace
 
@@ -106,11 +111,14 @@ void RewrapRun::lane(const std::stop_token& stop) {
 }
 
 bool RewrapRun::work_through(RewrapSlice slice, const std::stop_token& stop) {
+    std::int64_t blocks = kFirstBlocks;
     while (!stop.stop_requested()) {
         try {
-            const bool end = batch(slice, stop);
-            counters_.paused = false;
-            if (!end) continue;
+            if (!slice.is_done()) {
+                batch(slice, blocks, stop);
+                counters_.paused = false;
+                continue;
+            }
             static_cast<void>(write<Done>([this, &slice](storage::WriteTransaction& tx) {
                 RewrapRepository::finish(tx, to_.id.value(), slice);
                 return Done{};
@@ -125,14 +133,20 @@ bool RewrapRun::work_through(RewrapSlice slice, const std::stop_token& stop) {
     return false;
 }
 
-bool RewrapRun::batch(RewrapSlice& slice, const std::stop_token& stop) {
+void RewrapRun::batch(RewrapSlice& slice, std::int64_t& blocks, const std::stop_token& stop) {
     const auto& key = to_.id.value();
+    const auto end = std::min(slice.end_block, slice.next_block + blocks);
     const auto found = read<std::vector<storage::StoredDataKey>>([&](storage::ReadTransaction& tx) {
-        return RewrapRepository::next(tx, key, to_.generation, slice, options_.batch);
+        return RewrapRepository::next(tx, key, to_.generation, slice.next_block, end,
+                                      options_.batch + kMostInBlock);
     });
-    if (found.empty()) return true;
+    if (found.size() > options_.batch && blocks > 1) {
+        blocks = std::max<std::int64_t>(blocks / 2, 1);
+        return;
+    }
+    if (found.size() <= options_.batch / 2) blocks = std::min(blocks * 2, kMostBlocks);
     limiter_.take(found.size(), stop);
-    if (stop.stop_requested()) return false;
+    if (stop.stop_requested()) return;
     std::vector<crypto::WrappedDataKey> keys;
     keys.reserve(found.size());
     for (const auto& each : found) keys.push_back({{to_.id, each.generation}, each.wrapped_key});
@@ -150,7 +164,7 @@ bool RewrapRun::batch(RewrapSlice& slice, const std::stop_token& stop) {
         }
     }
     RewrapSlice next = slice;
-    next.position = {found.back().secret.value(), found.back().version.value()};
+    next.next_block = end;
     const auto stored = write<std::size_t>([&](storage::WriteTransaction& tx) {
         const auto count = RewrapRepository::store(tx, key, to_.generation, next, rewrapped, options_.lease);
         if (!failures.empty()) RewrapRepository::note_failures(tx, key, failures);
@@ -159,7 +173,6 @@ bool RewrapRun::batch(RewrapSlice& slice, const std::stop_token& stop) {
     slice = next;
     counters_.done += stored;
     counters_.failed += failures.size();
-    return found.size() < options_.batch;
 }
 
 // ---- access keys ----------------------------------------------------------------------------------------

@@ -67,8 +67,9 @@ private:
     [[nodiscard]] std::optional<storage::RewrapSlice> claim();
     /// False when it was stopped.
     bool work_through(storage::RewrapSlice slice, const std::stop_token& stop);
-    /// True when the part is at its end.
-    [[nodiscard]] bool batch(storage::RewrapSlice& slice, const std::stop_token& stop);
+    /// What is in the next `blocks` of the part, or nothing when that is too much for a batch; `blocks` is
+    /// then what to try.
+    void batch(storage::RewrapSlice& slice, std::int64_t& blocks, const std::stop_token& stop);
     void rewrap_access_keys();
     /// Nothing while others are at parts.
     [[nodiscard]] std::optional<RewrapEnd> look_whether_done();

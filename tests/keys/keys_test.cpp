@@ -391,11 +391,15 @@ TEST_P(KeysTest, WhatANodeThatDiedHadBegunIsTakenOver) {
     rotate();
     const auto key = hsm_->find_master_key("main").value().id.value();
     // It leased all parts and wrote nothing; its leases have run out.
-    by_hand("INSERT INTO rewraps (master_key, generation, started, total) VALUES ('" + key.text() +
-            "', 2, now(), 40); INSERT INTO rewrap_slices (master_key, slice, node, lease) SELECT '" +
-            key.text() + "', n, 'dead', now() - interval '1 second' FROM generate_series(0, 63) n");
+    by_hand(
+        "INSERT INTO rewraps (master_key, generation, started, total) VALUES ('" + key.text() +
+        "', 2, now(), 40); INSERT INTO rewrap_slices (master_key, slice, node, lease, end_block) SELECT '" +
+        key.text() +
+        "', n, 'dead', now() - interval '1 second', CASE n WHEN 0 THEN 1000 ELSE 0 END FROM "
+        "generate_series(0, 63) n");
     EXPECT_TRUE(make_worker("node-1")->run_once());
     EXPECT_EQ(under(1), "0");
+    EXPECT_EQ(by_hand("SELECT pass FROM rewraps"), "1") << "the parts were gone through, not begun anew";
 }
 
 TEST_P(KeysTest, WhatIsStoredUnderTheOldGenerationMeanwhileIsFoundByAnotherPass) {
