@@ -341,6 +341,21 @@ leave_behind db/turns 3
 expect_equal "of two that take turns AWSCURRENT logs in" turns_clone "$(login_of db/turns)"
 expect_mended db/turns
 expect_equal "and the other is given its turn" turns "$(login_of db/turns)"
+# move_current SECRET: AWSCURRENT to the version that is AWSPENDING, as a person does it.
+move_current() {
+  coffer update-secret-version-stage --secret-id "$1" --version-stage AWSCURRENT \
+    --move-to-version-id "$(version_of "$1" AWSPENDING)" --remove-from-version-id "$(version_of "$1" AWSCURRENT)" >/dev/null
+}
+for lost in 3 2; do  # the test's login; the administrator's, so that the server has not been told
+  lose_connections "$lost"
+  coffer rotation force db/turns 2>/dev/null
+  wait_until "one of two that is cut off at connection $lost" has_failed db/turns
+  move_current db/turns
+  lose_nothing
+  coffer rotation retry db/turns --wait 2>/dev/null || fail "it is not finished" "$(coffer rotation status db/turns)"
+  wait_until "is finished when somebody has made the new version AWSCURRENT" is_complete db/turns
+  expect_contains "and AWSCURRENT logs in" turns "$(login_of db/turns)"
+done
 
 # ---- tested only, cancelled, paused ----------------------------------------------------------------------------------------------------
 

@@ -14,15 +14,15 @@
 namespace coffer::rotation {
 namespace {
 
-using testing::AllOf;
-using testing::Ge;
-using testing::Le;
+using ::testing::AllOf;
+using ::testing::Ge;
+using ::testing::Le;
 
 Deadline soon() {
     return std::chrono::steady_clock::now() + std::chrono::seconds(30);
 }
 
-class KeptSessionsTest : public testing::Test {
+class KeptSessionsTest : public ::testing::Test {
 protected:
     static test::PostgresServer& server() {
         static test::PostgresServer server({.tcp = true, .fsync = false, .settings = {}});
