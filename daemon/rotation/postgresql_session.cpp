@@ -35,18 +35,32 @@ void wait_for_socket(const PGconn* connection, short events, Deadline deadline) 
     }
 }
 
-/// "28P01" of "FATAL:  28P01": what PQERRORS_SQLSTATE makes of a server's message. Empty for what libpq
-/// itself says.
-std::string_view sqlstate_of(std::string_view message) {
-    while (!message.empty() && message.back() == '\n') message.remove_suffix(1);
+/// What a server answers a login with.
+struct LoginRefusal {
+    std::string_view sqlstate{};
+    /// Its own, to be compared and never shown: a server that asks for a password in clear could repeat it.
+    std::string_view words{};
+};
+
+/// Of libpq's message with PQERRORS_VERBOSE, of which this is a line: "... failed: FATAL:  28P01: password
+/// ...". Empty for what libpq itself says.
+LoginRefusal refusal_in(std::string_view message) {
+    constexpr std::string_view kSeverityEnds = ":  ";  // the severity itself is in the server's language
+    constexpr std::string_view kCodeEnds = ": ";
     constexpr std::size_t kLength = 5;
-    const auto space = message.rfind(' ');
-    if (space == std::string_view::npos) return {};
-    const auto last = message.substr(space + 1);
-    const bool is_code =
-        last.size() == kLength &&
-        last.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
-    return is_code && message.find("FATAL") != std::string_view::npos ? last : std::string_view{};
+    LoginRefusal found;
+    for (auto at = message.find(kSeverityEnds); at != std::string_view::npos;
+         at = message.find(kSeverityEnds, at + 1)) {
+        const auto rest = message.substr(at + kSeverityEnds.size());
+        const auto code = rest.substr(0, kLength);
+        const bool is_code =
+            rest.substr(code.size()).starts_with(kCodeEnds) && code.size() == kLength &&
+            code.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
+        if (!is_code) continue;
+        const auto line = rest.substr(0, rest.find('\n'));
+        found = {code, line.substr(kLength + kCodeEnds.size())};
+    }
+    return found;
 }
 
 /// Sent before every statement, in one message with it, which is one transaction: a pooler may give each
@@ -61,6 +75,16 @@ constexpr std::size_t kSettingsOfTransactionCount = 4;
 constexpr std::string_view kPasswordRefused = "28P01";
 constexpr std::string_view kNotAdmitted = "28000";
 constexpr std::string_view kProtocolViolation = "08P01";
+
+/// PgBouncer, at least up to 1.18, has one code for whatever it refuses.
+bool is_password_refused(const LoginRefusal& refusal) {
+    if (refusal.sqlstate == kPasswordRefused) return true;
+    constexpr std::array<std::string_view, 4> kPoolersWords{
+        "SASL authentication failed", "password authentication failed", "auth failed", "no such user"};
+    return refusal.sqlstate == kProtocolViolation &&
+           std::ranges::any_of(kPoolersWords,
+                               [&](std::string_view words) { return refusal.words.starts_with(words); });
+}
 
 std::string one_line(std::string_view text) {
     std::string line;
@@ -181,7 +205,7 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
                             static_cast<const char*>(nullptr)};
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (!connection) throw std::bad_alloc();
-    PQsetErrorVerbosity(connection.get(), PQERRORS_SQLSTATE);
+    PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
     PQsetNoticeProcessor(
         connection.get(), [](void*, const char*) {}, nullptr);
     auto wanted = PGRES_POLLING_WRITING;
@@ -194,9 +218,10 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
         PQsetErrorVerbosity(connection.get(), PQERRORS_TERSE);
         return PostgresqlSession(std::move(connection));
     }
-    const auto message = one_line(PQerrorMessage(connection.get()));
-    const auto state = sqlstate_of(message);
-    if (state == kPasswordRefused) return std::nullopt;
+    const std::string message = PQerrorMessage(connection.get());
+    const auto refusal = refusal_in(message);
+    if (is_password_refused(refusal)) return std::nullopt;
+    const auto state = refusal.sqlstate;
     const auto where = host + ":" + port;
     if (state == kNotAdmitted) throw LoginNotAdmitted(where, user);
     if (state == kProtocolViolation) {
@@ -211,7 +236,9 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
         throw StepFailed(Kind::hopeless, "the PostgreSQL server at " + where + " has no database \"" +
                                              database + "\": correct the secret's field \"dbname\"");
     }
-    throw StepFailed(Kind::retry, "the PostgreSQL server at " + where + " cannot be used: " + message);
+    throw StepFailed(Kind::retry, "the PostgreSQL server at " + where + " cannot be used: " +
+                                      (state.empty() ? one_line(message)
+                                                     : "it answers with SQLSTATE " + std::string(state)));
 }
 
 PostgresqlSession::Result PostgresqlSession::run(const std::vector<PostgresqlStatement>& statements,

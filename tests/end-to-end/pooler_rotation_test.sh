@@ -48,7 +48,7 @@ login_at() {
 
 # ---- passwords of the server's ------------------------------------------------------------------------------------------
 
-as_admin -c "CREATE ROLE pooler LOGIN PASSWORD 'Pool3r-pass'; GRANT SELECT ON pg_shadow TO pooler;
+as_admin -c "CREATE ROLE pooler LOGIN PASSWORD 'Pool3r-pass'; GRANT SELECT ON pg_authid TO pooler;
   CREATE ROLE one LOGIN PASSWORD 'old-1'; CREATE ROLE app LOGIN PASSWORD 'old-2';
   ALTER ROLE app SET search_path = public, pg_catalog; ALTER ROLE app SET statement_timeout = '7s'"
 printf '"pooler" "Pool3r-pass"\n' >"$target/asks.users"
