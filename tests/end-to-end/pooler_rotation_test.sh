@@ -16,10 +16,10 @@ add_functions < <(target_functions)
 appliance restart >/dev/null
 take_environment
 
-# start_pooler NAME SETTINGS: sets pooler_port.
+# start_pooler NAME SETTINGS [PORT]: sets pooler_port, and target_pid.
 start_pooler() {
   local name=$1
-  pooler_port=$(free_port)
+  pooler_port=${3:-$(free_port)}
   cat >"$target/$name.ini" <<CONF
 [databases]
 * = host=localhost port=$target_port
@@ -52,9 +52,11 @@ as_admin -c "CREATE ROLE pooler LOGIN PASSWORD 'Pool3r-pass'; GRANT SELECT ON pg
   CREATE ROLE one LOGIN PASSWORD 'old-1'; CREATE ROLE app LOGIN PASSWORD 'old-2';
   ALTER ROLE app SET search_path = public, pg_catalog; ALTER ROLE app SET statement_timeout = '7s'"
 printf '"pooler" "Pool3r-pass"\n' >"$target/asks.users"
-start_pooler asks "auth_user = pooler
+asks="auth_user = pooler
 pool_mode = transaction
 default_pool_size = 2"
+start_pooler asks "$asks"
+asks_pid=$target_pid
 behind_pooler one old-1 | coffer put db/one >/dev/null
 expect_contains "a check through a pooler finds nothing in the way" "the server takes the login" \
   "$(coffer rotation check db/one --function "$functions:one-user")"
@@ -76,6 +78,24 @@ coffer rotation force db/two --wait 2>/dev/null
 expect_equal "and the second again" app_clone "$(login_at "$pooler_port" db/two)"
 expect_equal "with what is set for the first" "search_path=public, pg_catalog statement_timeout=7s" \
   "$(as_admin -c "SELECT string_agg(c, ' ' ORDER BY c) FROM pg_db_role_setting, unnest(setconfig) c WHERE setrole = 'app_clone'::regrole AND c NOT LIKE 'role=%'")"
+# The next try begins with a login that the pooler refuses: a password that is not set yet, a user that is not made yet.
+as_admin -c "CREATE ROLE late LOGIN PASSWORD 'old-6'; CREATE ROLE later LOGIN PASSWORD 'old-7'"
+behind_pooler late old-6 | coffer put db/late >/dev/null
+behind_pooler later old-7 | coffer put db/later >/dev/null
+kill "$asks_pid"
+wait "$asks_pid" || true
+rotate db/late two-users >/dev/null
+rotate db/later one-user >/dev/null
+wait_until "while the pooler is away two users fail" has_failed db/late
+wait_until "and one" has_failed db/later
+start_pooler asks "$asks" "$pooler_port"
+coffer rotation retry db/late --wait 2>/dev/null || true
+coffer rotation retry db/later --wait 2>/dev/null || true
+wait_until "with it they go on" is_complete db/late
+expect_equal "of two users the second logs in" late_clone "$(login_at "$pooler_port" db/late)"
+wait_until "and so does the one" is_complete db/later
+expect_equal "which logs in" later "$(login_at "$pooler_port" db/later)"
+
 as_admin -c "CREATE ROLE brief LOGIN PASSWORD 'old-5'"
 for_transactions=$pooler_port
 cp "$target/asks.users" "$target/brief.users"
