@@ -311,6 +311,7 @@ rotation::FunctionSet rotation_functions(const server::Config& config, const Clo
                        .arn = make.arn_of(section),
                        .description = section.description,
                        .timeout = section.timeout,
+                       .at_once = section.at_once,
                        .function = make(section)});
     }
     return functions;

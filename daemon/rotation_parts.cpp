@@ -14,8 +14,12 @@ using server::gauge_family;
 namespace {
 
 rotation::WorkerSettings settings_of(const server::RotationSection& section) {
+    constexpr std::int64_t kMicrosInASecond = 1'000'000;
+    const auto begins = section.micros_begins_per_second;
     return {.workers = section.workers,
             .lease = std::chrono::duration_cast<std::chrono::seconds>(section.lease),
+            .apart = begins == 0 ? std::chrono::nanoseconds(0)
+                                 : std::chrono::nanoseconds(std::chrono::seconds(kMicrosInASecond)) / begins,
             .retry = {section.attempts, section.retry_after, section.retry_at_most}};
 }
 

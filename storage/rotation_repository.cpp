@@ -16,7 +16,7 @@ std::string task_columns() {
     return fmt::format(
         "r.secret_id::text, s.name, {}, r.test_only, r.version_id, r.step, r.attempt, {}, {}, r.last_error, "
         "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence, r.spent_version, "
-        "r.told, r.left_behind",
+        "r.told, r.left_behind, s.rotation->>'function'",
         sql_millis("r.due"), sql_millis("r.started"), sql_millis("r.last_attempt"));
 }
 
@@ -55,6 +55,7 @@ RotationTask read_task(const pqxx::row& row) {
     if (!row[14].is_null()) task.spent = VersionId(row[14].c_str());
     task.told = row[15].as<bool>();
     task.left_behind = versions_of(row[16]);
+    task.function = optional_text(row[17]);
     return task;
 }
 
@@ -91,6 +92,8 @@ std::vector<Statement> rotation_statements() {
              "WITH c AS (SELECT r.secret_id FROM rotations r JOIN secrets s ON s.id = r.secret_id "
              "WHERE r.due <= {} AND NOT r.paused AND (r.leased_until IS NULL OR r.leased_until <= now()) "
              "AND s.deleted IS NULL AND NOT (SELECT paused FROM rotation_control) "
+             "AND NOT EXISTS (SELECT 1 FROM unnest($5::text[]) AS f (arn) WHERE "
+             "starts_with((s.rotation->>'function') || ':', f.arn || ':')) "
              "ORDER BY r.due, r.secret_id LIMIT $2::bigint FOR UPDATE OF r SKIP LOCKED) "
              "UPDATE rotations r SET node = $3, leased_until = now() + $4::bigint * interval '1 second', "
              "fence = r.fence + 1 FROM c, secrets s WHERE r.secret_id = c.secret_id AND s.id = r.secret_id "
@@ -178,10 +181,11 @@ void RotationRepository::hasten(WriteTransaction& tx, SecretId secret, Timestamp
 }
 
 std::vector<RotationTask> RotationRepository::claim(WriteTransaction& tx, Timestamp now, std::size_t limit,
-                                                    const std::string& node, std::chrono::seconds lease) {
+                                                    const std::string& node, std::chrono::seconds lease,
+                                                    const std::vector<std::string>& full) {
     std::vector<RotationTask> tasks;
-    for (const auto& row :
-         tx.sql().exec_prepared("rotation_claim", now.millis(), limit, node, lease.count())) {
+    for (const auto& row : tx.sql().exec_prepared("rotation_claim", now.millis(), limit, node, lease.count(),
+                                                  text_array(full))) {
         tasks.push_back(read_task(row));
     }
     return tasks;

@@ -20,6 +20,8 @@ enum class RotationStep : std::uint8_t { create = 1, set = 2, test = 3, finish =
 struct RotationTask {
     SecretId secret;
     std::string name;  ///< the secret's
+    /// What the secret says, which is not checked here; nothing while rotation was never configured.
+    std::optional<std::string> function{};
     /// When a worker may take it; nothing: not by itself.
     std::optional<Timestamp> due{};
     bool test_only = false;
@@ -71,10 +73,12 @@ public:
     static void hasten(WriteTransaction& tx, SecretId secret, Timestamp now);
 
     /// Takes up to `limit` that are due at `now` and that nobody has, the longest due first, for `lease`.
-    /// Those of deleted secrets and paused ones stay where they are; all do while everything is paused.
+    /// Those of deleted secrets and paused ones stay where they are; all do while everything is paused. So do
+    /// those of the functions `full`, by their ARNs, whatever version or alias stands behind the name.
     [[nodiscard]] static std::vector<RotationTask> claim(WriteTransaction& tx, Timestamp now,
                                                          std::size_t limit, const std::string& node,
-                                                         std::chrono::seconds lease);
+                                                         std::chrono::seconds lease,
+                                                         const std::vector<std::string>& full = {});
     /// Lengthens the lease. False when it was given back, or somebody else has it by now.
     [[nodiscard]] static bool renew(WriteTransaction& tx, const RotationTask& task,
                                     std::chrono::seconds lease);

@@ -17,6 +17,8 @@ struct FunctionEntry {
     std::string description;
     /// That one step may take.
     std::chrono::milliseconds timeout{30'000};
+    /// Rotations of it that one node works on at a time; 0: as many as there are workers.
+    unsigned at_once = 0;
     std::shared_ptr<Function> function;
 };
 

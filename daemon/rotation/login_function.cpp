@@ -35,6 +35,11 @@ std::string other_user(std::string_view user, const LoginProduct& product) {
     return name;
 }
 
+std::string LoginFunction::refusal_hint() const {
+    if (product_.refusal_may_mean.empty()) return "";
+    return ". It says the same of " + std::string(product_.refusal_may_mean);
+}
+
 std::string_view LoginFunction::database_of(const SecretFields& fields) const {
     const auto name = find_name(fields, "dbname");
     return name && !name->empty() ? *name : product_.database;
@@ -71,10 +76,12 @@ void LoginFunction::set(const StepContext& context, SecretValues& values,
     const auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
     const std::string user(require_name(current, "username"));
+    bool is_moved = false;
     try {
         static_cast<void>(require_password(to));
         require_same_database(current, to, "the pending version");
-        if (alternates() && to.require("username") != other_user(user, product_)) {
+        is_moved = alternates() && to.require("username") == user && values.new_is_current();
+        if (alternates() && !is_moved && to.require("username") != other_user(user, product_)) {
             throw StepFailed(Kind::hopeless,
                              "the pending version names a user that does not take turns with " + user +
                                  "; nothing was done");
@@ -86,8 +93,11 @@ void LoginFunction::set(const StepContext& context, SecretValues& values,
     } catch (const StepFailed& failed) {
         throw failed.before_any_effect();
     }
-    if (alternates()) {
-        set_other(context, values, current, to);
+    if (is_moved) {
+        set_moved(context, values, to);
+    } else if (alternates()) {
+        const bool is_set = !context.value_is_new && has_password(to, context.deadline);
+        set_other(context, values, current, to, is_set);
     } else {
         set_own(context, values, current, to);
     }
@@ -138,18 +148,45 @@ void LoginFunction::set_own(const StepContext& context, SecretValues& values, co
         Kind::retry,
         "the server refuses the passwords of AWSPENDING, AWSCURRENT and AWSPREVIOUS" +
             std::string(left.empty() ? "" : ", and what a rotation before has left behind") +
-            ": set the user's password to that of AWSCURRENT by hand, then 'coffer rotation retry'")
+            ": set the user's password to that of AWSCURRENT by hand, then 'coffer rotation retry'" +
+            refusal_hint())
         .before_any_effect();
 }
 
+void LoginFunction::set_moved(const StepContext& context, SecretValues& values, const SecretFields& pending) {
+    // Whoever reads the secret has this value by now: if it logs in, there is nothing left but the test.
+    if (has_password(pending, context.deadline)) return;
+    const std::string user(pending.require("username"));
+    const auto value = values.previous();
+    const auto previous = value ? std::optional(SecretFields::parse(*value)) : std::nullopt;
+    if (!previous || previous->find("username") != other_user(user, product_)) {
+        throw StepFailed(
+            Kind::retry,
+            "somebody has made the new version AWSCURRENT before the server had its password, and "
+            "AWSPREVIOUS is no login of the user that takes turns with " +
+                user +
+                ": move AWSCURRENT back ('coffer update-secret-version-stage'), or set the password "
+                "of " +
+                user + " to that of AWSCURRENT by hand; then 'coffer rotation retry'")
+            .before_any_effect();
+    }
+    try {
+        require_same_database(*previous, pending, "the new version");
+    } catch (const StepFailed& failed) {
+        throw failed.before_any_effect();
+    }
+    set_other(context, values, *previous, pending, false);
+}
+
 void LoginFunction::set_other(const StepContext& context, SecretValues& values, const SecretFields& current,
-                              const SecretFields& pending) {
-    const bool is_set = !context.value_is_new && has_password(pending, context.deadline);
+                              const SecretFields& pending, bool is_set) {
     if (is_set && !product_.copies_rights) return;
     if (!logs_in(current, context.deadline)) {
         throw StepFailed(Kind::retry,
-                         "the server refuses the login of AWSCURRENT; the other user is not touched before "
-                         "that works again")
+                         "the server refuses the login of " + std::string(current.require("username")) +
+                             " with the secret's password; the user that takes turns with it is not touched "
+                             "before that works again" +
+                             refusal_hint())
             .before_any_effect();
     }
     // In a database of the administrator's own: users belong to the whole server, and that of the secret may
@@ -168,7 +205,7 @@ void LoginFunction::set_other(const StepContext& context, SecretValues& values, 
 
 void LoginFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
     if (!logs_in(SecretFields::parse(value), context.deadline)) {
-        throw StepFailed(Kind::retry, "the server refuses the new login");
+        throw StepFailed(Kind::retry, "the server refuses the new login" + refusal_hint());
     }
 }
 
@@ -178,7 +215,7 @@ std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
         [&](const SecretFields& login) { return logs_in(login, context.deadline); },
-        "the server refuses the login of AWSCURRENT");
+        "the server refuses the login of AWSCURRENT" + refusal_hint());
     if (alternates() && fields) {
         checks.look("administrator", "the administrator may make users and change their passwords", [&] {
             const auto admin = administrator_login(values, admin_secret_, *fields, product_.port);

@@ -29,6 +29,8 @@ struct LoginProduct {
     bool copies_rights = false;
     /// check_own() looks at something.
     bool checks_own = false;
+    /// What else than a wrong password a server that refuses one may mean: "a user that ...".
+    std::string_view refusal_may_mean{};
 };
 
 /// The user whose rights both have: NAME of NAME and NAME_clone.
@@ -104,8 +106,13 @@ private:
                                                         const SecretFields& current) const;
     void set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                  const SecretFields& pending);
+    /// `is_set`: the server has pending's password already.
     void set_other(const StepContext& context, SecretValues& values, const SecretFields& current,
-                   const SecretFields& pending);
+                   const SecretFields& pending, bool is_set);
+    /// Of two users, when somebody has made the new version AWSCURRENT by hand.
+    void set_moved(const StepContext& context, SecretValues& values, const SecretFields& pending);
+    /// What follows the words for a refused login.
+    [[nodiscard]] std::string refusal_hint() const;
 
     const LoginProduct product_;
     const PasswordPolicy password_;

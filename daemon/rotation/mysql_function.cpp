@@ -82,14 +82,17 @@ void require_writable(MysqlSession& session, Deadline deadline) {
 }  // namespace
 
 MysqlFunction::MysqlFunction(MysqlSettings settings)
-    : LoginFunction({.name = "MySQL",
-                     .engines = {"mysql", "mariadb"},
-                     .port = 3306,
-                     .database = "",
-                     .most_name_bytes = 128,
-                     .copies_rights = true,
-                     .checks_own = true},
-                    std::move(settings.password), std::move(settings.admin_secret)),
+    : LoginFunction(
+          {.name = "MySQL",
+           .engines = {"mysql", "mariadb"},
+           .port = 3306,
+           .database = "",
+           .most_name_bytes = 128,
+           .copies_rights = true,
+           .checks_own = true,
+           .refusal_may_mean = "a user that it does not have for the address that this node comes from "
+                               "(the host part of 'USER'@'HOST'), or that has to show a certificate"},
+          std::move(settings.password), std::move(settings.admin_secret)),
       tls_(std::move(settings.tls)),
       send_plain_password_(settings.send_plain_password) {}
 

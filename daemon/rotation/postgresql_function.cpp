@@ -79,13 +79,6 @@ Redactor secrets_of(std::initializer_list<const SecretFields*> logins, std::stri
     return secrets;
 }
 
-/// One transaction: a server that refuses any of them has done nothing.
-std::string together(const std::vector<std::string>& statements) {
-    std::string text = "BEGIN; ";
-    for (const auto& statement : statements) text += statement + "; ";
-    return text + "COMMIT";
-}
-
 /// For the look at a kept session: a peer that is gone without a word must leave time for a new login.
 constexpr std::chrono::seconds kLookAtKept{5};
 
@@ -97,13 +90,17 @@ constexpr std::string_view kSettings =
 }  // namespace
 
 PostgresqlFunction::PostgresqlFunction(PostgresqlSettings settings)
-    : LoginFunction({.name = "PostgreSQL",
-                     .engines = {"postgres", "postgresql"},
-                     .port = 5432,
-                     .database = "postgres",
-                     .most_name_bytes = 63,
-                     .checks_own = true},
-                    std::move(settings.password), std::move(settings.admin_secret)),
+    : LoginFunction(
+          {.name = "PostgreSQL",
+           .engines = {"postgres", "postgresql"},
+           .port = 5432,
+           .database = "postgres",
+           .most_name_bytes = 63,
+           .checks_own = true,
+           .refusal_may_mean = "a user that is gone, or whose password has expired (VALID UNTIL). A pooler "
+                               "with a list of passwords of its own does not learn new ones (PgBouncer: "
+                               "auth_query in place of auth_file)"},
+          std::move(settings.password), std::move(settings.admin_secret)),
       tls_(std::move(settings.tls)),
       send_plain_password_(settings.send_plain_password),
       scram_iterations_(settings.scram_iterations) {}
@@ -151,6 +148,17 @@ bool PostgresqlFunction::logs_in(const SecretFields& login, Deadline deadline) {
     return true;
 }
 
+bool PostgresqlFunction::has_password(const SecretFields& login, Deadline deadline) {
+    const auto host = plain_host(login);
+    try {
+        return PostgresqlSession::log_in(login_of(login, host), tls_, deadline).has_value();
+    } catch (const LoginNotAdmitted&) {
+        return false;
+    } catch (const StepFailed& failed) {
+        throw failed.before_any_effect();
+    }
+}
+
 bool PostgresqlFunction::change_own(const SecretFields& login, const SecretFields& pending,
                                     const StepContext& context) {
     const auto deadline = context.deadline;
@@ -160,8 +168,8 @@ bool PostgresqlFunction::change_own(const SecretFields& login, const SecretField
     const std::string user(pending.require("username"));
     const auto clause = password_clause(*session, pending, context.value_is_new);
     const auto secrets = secrets_of({&login, &pending}, clause);
-    session->execute("ALTER ROLE " + session->identifier(user) + clause, deadline,
-                     send_plain_password_ ? &secrets : nullptr);
+    session->execute({{.sql = "ALTER ROLE " + session->identifier(user) + clause, .has_password = true}},
+                     deadline, send_plain_password_ ? &secrets : nullptr);
     return true;
 }
 
@@ -198,24 +206,25 @@ void PostgresqlFunction::set_other_password(PostgresqlSession& admin, const Turn
     const auto secrets = secrets_of({&turn.admin, &turn.current, &turn.pending}, with_password);
     const bool exists = is_ours(admin, user, turn.deadline);
     // The first user is the one whose settings count; the second has the same from its turn on.
-    auto settings =
-        user != base ? settings_statements(admin, base, user, turn.deadline) : std::vector<std::string>();
-    if (!exists) {
+    auto statements = user != base ? settings_statements(admin, base, user, turn.deadline)
+                                   : std::vector<PostgresqlStatement>();
+    if (exists) {
+        statements.insert(statements.begin(),
+                          {.sql = "ALTER ROLE " + name + with_password, .has_password = true});
+    } else {
         // Its objects belong to the shared role, so that both users may use what either made.
-        settings.insert(settings.begin(), {"CREATE ROLE " + name + " LOGIN" + with_password,
-                                           "GRANT " + admin.identifier(base) + " TO " + name,
-                                           "ALTER ROLE " + name + " SET role = " + admin.literal(base)});
-        admin.execute(together(settings), turn.deadline, send_plain_password_ ? &secrets : nullptr);
-        return;
+        statements.insert(statements.begin(),
+                          {{.sql = "CREATE ROLE " + name + " LOGIN" + with_password, .has_password = true},
+                           {.sql = "GRANT " + admin.identifier(base) + " TO " + name},
+                           {.sql = "ALTER ROLE " + name + " SET role = " + admin.literal(base)}});
     }
-    settings.insert(settings.begin(), "ALTER ROLE " + name + with_password);
-    admin.execute(together(settings), turn.deadline, send_plain_password_ ? &secrets : nullptr);
+    admin.execute(statements, turn.deadline, send_plain_password_ ? &secrets : nullptr);
 }
 
-std::vector<std::string> PostgresqlFunction::settings_statements(PostgresqlSession& admin,
-                                                                 const std::string& first,
-                                                                 const std::string& second,
-                                                                 Deadline deadline) {
+std::vector<PostgresqlStatement> PostgresqlFunction::settings_statements(PostgresqlSession& admin,
+                                                                         const std::string& first,
+                                                                         const std::string& second,
+                                                                         Deadline deadline) {
     PostgresqlRoleSettings wanted;
     PostgresqlRoleSettings has;
     const auto rows =
@@ -237,9 +246,9 @@ std::vector<std::string> PostgresqlFunction::settings_statements(PostgresqlSessi
             admin.literal(first),
         deadline);
     if (!limits.empty()) {
-        statements.push_back("ALTER ROLE " + name + " CONNECTION LIMIT " +
-                             limits.front().at(0).value_or("-1") + " VALID UNTIL " +
-                             admin.literal(limits.front().at(1).value_or("infinity")));
+        statements.push_back({.sql = "ALTER ROLE " + name + " CONNECTION LIMIT " +
+                                     limits.front().at(0).value_or("-1") + " VALID UNTIL " +
+                                     admin.literal(limits.front().at(1).value_or("infinity"))});
     }
     return statements;
 }

@@ -31,6 +31,9 @@ public:
 
 protected:
     [[nodiscard]] bool logs_in(const SecretFields& login, Deadline deadline) override;
+    /// Also false where the user is not let in whatever its password: the administrator gives it one all the
+    /// same, and the test says what is in the way.
+    [[nodiscard]] bool has_password(const SecretFields& login, Deadline deadline) override;
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
                                   const StepContext& context) override;
     void change_other(const Turn& turn) override;
@@ -50,10 +53,10 @@ private:
     void set_other_password(PostgresqlSession& admin, const Turn& turn) const;
     /// Gives the second user what was set for the first one, with which it is not born: its settings, its
     /// limit of connections, the end of its password.
-    [[nodiscard]] static std::vector<std::string> settings_statements(PostgresqlSession& admin,
-                                                                      const std::string& first,
-                                                                      const std::string& second,
-                                                                      Deadline deadline);
+    [[nodiscard]] static std::vector<PostgresqlStatement> settings_statements(PostgresqlSession& admin,
+                                                                              const std::string& first,
+                                                                              const std::string& second,
+                                                                              Deadline deadline);
     /// `is_new`: the password was made here a moment ago. What is set later may be somebody else's choice.
     [[nodiscard]] std::string password_clause(const PostgresqlSession& session, const SecretFields& fields,
                                               bool is_new) const;

@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/base/time.hpp"
+#include "daemon/rotation/function.hpp"
 #include "daemon/rotation/redaction.hpp"
 
 struct pg_conn;
@@ -32,20 +34,40 @@ struct PostgresqlTls {
     std::filesystem::path ca_file;
 };
 
-/// One connection, used by one thread. Every call ends at its deadline. A server that sends more than 1 MiB
+/// The server takes no login of this user from here, whatever the password.
+class LoginNotAdmitted : public StepFailed {
+public:
+    /// `where`: its host and port.
+    LoginNotAdmitted(const std::string& where, const std::string& user);
+};
+
+/// One of the statements of a transaction, and what its refusal means.
+struct PostgresqlStatement {
+    std::string sql;
+    /// It has the new password: the server's rules for passwords are about this one.
+    bool has_password = false;
+    /// The name of the setting that it copies from another role. What the server says of that is not shown,
+    /// since it quotes the value, but for a right that is missing.
+    std::string setting{};
+};
+
+/// One connection, used by one thread; through a pooler it may be another one of the server's for each call,
+/// which is a transaction of its own. Every call ends at its deadline. A server that sends more than 1 MiB
 /// is cut off.
 class PostgresqlSession {
 public:
-    /// Nothing when the server refuses this user or password. Throws StepFailed (retry) when the server
-    /// cannot be reached, proven, or does not serve.
+    /// Nothing when the server refuses the password, as it does for a user that it does not have. Throws
+    /// LoginNotAdmitted, and StepFailed (retry) when the server cannot be reached, proven, or does not serve.
     [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login,
                                                                  const PostgresqlTls& tls, Deadline deadline);
 
-    /// Runs statements without results that matter. `secrets` knows those in them: what the server says may
-    /// quote them, so it is in an error only where it is about rules and rights, redacted and at most 200
-    /// characters of it. Throws StepFailed: value_refused where the server has rules for passwords that the
-    /// new one does not keep, hopeless where rights are missing, else retry.
-    void execute(const std::string& sql, Deadline deadline, const Redactor* secrets = nullptr);
+    /// Runs statements without results that matter: all of them, or none. `secrets` knows those in them: what
+    /// the server says may quote them, so it is in an error only where it is about rules and rights, redacted
+    /// and at most 200 characters of it. Throws StepFailed: value_refused where the server has rules for
+    /// passwords that the new one does not keep, hopeless where rights are missing or a setting is refused,
+    /// else retry.
+    void execute(const std::vector<PostgresqlStatement>& statements, Deadline deadline,
+                 const Redactor* secrets = nullptr);
     using Row = std::vector<std::optional<std::string>>;
     [[nodiscard]] std::vector<Row> rows(const std::string& sql, Deadline deadline);
     /// The first value of the first row; nothing without rows, or for NULL.
@@ -75,7 +97,8 @@ private:
     using Result = std::unique_ptr<pg_result, Clear>;
 
     explicit PostgresqlSession(Connection connection) : connection_(std::move(connection)) {}
-    [[nodiscard]] Result run(const std::string& sql, Deadline deadline, const Redactor* secrets = nullptr);
+    [[nodiscard]] Result run(const std::vector<PostgresqlStatement>& statements, Deadline deadline,
+                             const Redactor* secrets = nullptr);
 
     Connection connection_;
 };

@@ -78,27 +78,29 @@ PostgresqlRoleSettings::Values PostgresqlRoleSettings::in(const std::string& dat
     return found == databases_.end() ? Values() : found->second;
 }
 
-std::vector<std::string> PostgresqlRoleSettings::statements_to(const PostgresqlRoleSettings& wanted,
-                                                               const std::string& role,
-                                                               const SqlQuotes& quotes) const {
+std::vector<PostgresqlStatement> PostgresqlRoleSettings::statements_to(const PostgresqlRoleSettings& wanted,
+                                                                       const std::string& role,
+                                                                       const SqlQuotes& quotes) const {
     std::set<std::string> databases;
     for (const auto* each : {this, &wanted}) {
         for (const auto& [database, values] : each->databases_) databases.insert(database);
     }
-    std::vector<std::string> statements;
+    std::vector<PostgresqlStatement> statements;
     for (const auto& database : databases) {
         const auto begin =
             "ALTER ROLE " + role + (database.empty() ? "" : " IN DATABASE " + quotes.identifier(database));
         const auto has = in(database);
         const auto wants = wanted.in(database);
         for (const auto& [name, value] : has) {
-            if (!wants.contains(name)) statements.push_back(begin + " RESET " + quotes.identifier(name));
+            if (wants.contains(name)) continue;
+            statements.push_back({.sql = begin + " RESET " + quotes.identifier(name), .setting = name});
         }
         for (const auto& [name, value] : wants) {
             const auto same = has.find(name);
             if (same != has.end() && same->second == value) continue;
-            statements.push_back(begin + " SET " + quotes.identifier(name) + " TO " +
-                                 value_of_setting(name, value, quotes));
+            statements.push_back({.sql = begin + " SET " + quotes.identifier(name) + " TO " +
+                                         value_of_setting(name, value, quotes),
+                                  .setting = name});
         }
     }
     return statements;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/rotation/postgresql_session.hpp"
+
 namespace coffer::rotation {
 
 /// How names and texts are quoted for SQL.
@@ -23,9 +25,9 @@ public:
     void add(const std::string& database, std::string_view entry);
 
     /// Statements that give `role`, which is quoted and has `*this`, the settings `wanted` and no others.
-    [[nodiscard]] std::vector<std::string> statements_to(const PostgresqlRoleSettings& wanted,
-                                                         const std::string& role,
-                                                         const SqlQuotes& quotes) const;
+    [[nodiscard]] std::vector<PostgresqlStatement> statements_to(const PostgresqlRoleSettings& wanted,
+                                                                 const std::string& role,
+                                                                 const SqlQuotes& quotes) const;
 
 private:
     using Values = std::map<std::string, std::string>;

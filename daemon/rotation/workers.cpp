@@ -63,13 +63,14 @@ void Workers::wake() noexcept {
     stirred_.notify_all();
 }
 
-std::optional<RotationTask> Workers::claim() {
+std::optional<RotationTask> Workers::claim(std::vector<std::string> full) {
     using Claimed = std::optional<RotationTask>;
-    return wait_for<Claimed>([this](Completion<Claimed> done) {
+    return wait_for<Claimed>([&, this](Completion<Claimed> done) {
         parts_.database.write<Claimed>(
             patient(),
-            [this, now = parts_.clock.now()](storage::WriteTransaction& tx) -> Claimed {
-                auto tasks = RotationRepository::claim(tx, now, 1, parts_.node, settings_.lease);
+            [this, now = parts_.clock.now(),
+             full = std::move(full)](storage::WriteTransaction& tx) -> Claimed {
+                auto tasks = RotationRepository::claim(tx, now, 1, parts_.node, settings_.lease, full);
                 if (tasks.empty()) return std::nullopt;
                 return std::move(tasks.front());
             },
@@ -78,22 +79,58 @@ std::optional<RotationTask> Workers::claim() {
 }
 
 bool Workers::run_one() {
-    auto task = claim();
+    std::unique_lock lock(mutex_);
+    auto full = full_functions();
+    lock.unlock();
+    const auto task = claim(std::move(full));
     if (!task) return false;
-    carry_on(std::move(*task));
+    lock.lock();
+    const auto held = hold(*task);
+    lock.unlock();
+    carry_on(held);
     return true;
 }
 
-void Workers::carry_on(RotationTask task) {
-    std::unique_lock lock(mutex_);
+Workers::HeldPlace Workers::hold(const RotationTask& task) {
     const auto held = held_.emplace(held_.end());
     held->task = task;
     held->leased_until = std::chrono::steady_clock::now() + settings_.lease;
     held->ended = stopping_;  // claimed while the threads were told to stop
-    lock.unlock();
+    return held;
+}
+
+void Workers::carry_on(HeldPlace held) {
+    auto task = held->task;  // renewals read the other one
     runner_.run(std::move(task), held->ended);
-    lock.lock();
-    held_.erase(held);
+    const bool makes_room = is_limited(held->task);
+    {
+        const std::lock_guard lock(mutex_);
+        held_.erase(held);
+        if (makes_room) woken_ = true;
+    }
+    if (makes_room) stirred_.notify_all();
+}
+
+bool Workers::is_limited(const RotationTask& task) const noexcept {
+    const auto* function = task.function ? functions_.find(*task.function) : nullptr;
+    return function != nullptr && function->at_once != 0;
+}
+
+std::vector<std::string> Workers::full_functions() const {
+    std::vector<std::string> full;
+    for (const auto& function : functions_.all()) {
+        if (function.at_once == 0) continue;
+        const auto at_work = std::ranges::count_if(held_, [&](const Held& held) {
+            return held.task.function && functions_.find(*held.task.function) == &function;
+        });
+        if (static_cast<std::size_t>(at_work) >= function.at_once) full.push_back(function.arn);
+    }
+    return full;
+}
+
+void Workers::wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+    if (settings_.apart.count() == 0) return;
+    stirred_.wait_until(lock, stop, next_begin_, [] { return false; });
 }
 
 /// One of the threads at a time looks for work: what it finds it does, and the next one looks.
@@ -102,20 +139,30 @@ void Workers::work(const std::stop_token& stop) {
         std::unique_lock lock(mutex_);
         if (!stirred_.wait(lock, stop, [this] { return !somebody_polls_; })) return;
         somebody_polls_ = true;
+        wait_for_turn(lock, stop);
+        if (stop.stop_requested()) return;
         woken_ = false;
+        auto full = full_functions();
         lock.unlock();
         std::optional<RotationTask> task;
         try {
-            task = claim();
+            task = claim(std::move(full));
         } catch (const Error&) {
             // The database is away, which its own observers tell; asked again after the interval.
         }
         lock.lock();
-        if (!task) stirred_.wait_for(lock, stop, settings_.poll, [this] { return woken_; });
+        std::optional<HeldPlace> held;
+        if (task) {
+            // Before the next one looks, who then knows what is full.
+            held = hold(*task);
+            next_begin_ = std::chrono::steady_clock::now() + settings_.apart;
+        } else {
+            stirred_.wait_for(lock, stop, settings_.poll, [this] { return woken_; });
+        }
         somebody_polls_ = false;
         lock.unlock();
         stirred_.notify_all();
-        if (task) carry_on(std::move(*task));
+        if (held) carry_on(*held);
         forget_vector_registers();
     }
 }

@@ -25,6 +25,8 @@ struct WorkerSettings {
     std::chrono::seconds lease{60};
     /// How often the database is asked for what is due, when nobody says that there is something.
     std::chrono::milliseconds poll{1'000};
+    /// From the beginning of one, or of one more try of it, to that of the next one on this node.
+    std::chrono::nanoseconds apart{0};
     RetrySettings retry;
 };
 
@@ -72,14 +74,23 @@ private:
         std::atomic<bool> ended = false;
     };
 
-    void carry_on(storage::RotationTask task);
+    using HeldPlace = std::list<Held>::iterator;
+    /// The caller has mutex_.
+    [[nodiscard]] HeldPlace hold(const storage::RotationTask& task);
+    void carry_on(HeldPlace held);
+    /// ARNs of the functions of which this node works on as many as it may. The caller has mutex_.
+    [[nodiscard]] std::vector<std::string> full_functions() const;
+    [[nodiscard]] bool is_limited(const storage::RotationTask& task) const noexcept;
+    /// Waits, with `lock` on mutex_, until the next one may be begun.
+    void wait_for_turn(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
     void work(const std::stop_token& stop);
     void look_after(const std::stop_token& stop);
     enum class Renewal : std::uint8_t { done, lost, unknown };
     [[nodiscard]] Renewal renew(const storage::RotationTask& task);
     void renew_all(std::unique_lock<std::mutex>& lock);
     void count();
-    [[nodiscard]] std::optional<storage::RotationTask> claim();
+    /// Of functions that are not `full`.
+    [[nodiscard]] std::optional<storage::RotationTask> claim(std::vector<std::string> full);
 
     const RotationParts parts_;
     const FunctionSet functions_;
@@ -94,6 +105,7 @@ private:
     bool somebody_polls_ = false;
     bool stopping_ = false;
     std::list<Held> held_;
+    Deadline next_begin_{};
     std::optional<storage::RotationRepository::Counts> counts_;
     std::vector<std::jthread> threads_;  // last: they use the others
 };

@@ -302,6 +302,7 @@ struct RotationFunctionSection {
     std::string name;
     std::string description;
     std::chrono::milliseconds timeout{30'000};
+    unsigned at_once = 0;  ///< rotations that this node works on at a time; 0: as many as workers are free
     RotationFunctionKind kind;
 };
 
@@ -323,7 +324,8 @@ struct RotationGroupSection {
 };
 
 struct RotationSection {
-    unsigned workers = 4;  ///< 0: this node rotates nothing
+    unsigned workers = 4;                       ///< 0: this node rotates nothing
+    std::int64_t micros_begins_per_second = 0;  ///< millionths; 0: no limit
     std::int64_t attempts = 5;
     std::chrono::milliseconds retry_after{60'000};
     std::chrono::milliseconds retry_at_most{3'600'000};

@@ -25,6 +25,9 @@ using Need = TableReader::Need;
 constexpr milliseconds kOneSecond{1'000};
 constexpr std::size_t kLambdaNameMax = 64;  // AWS Lambda's limit of a function's name
 constexpr std::size_t kMostFunctions = 1'000;
+constexpr std::int64_t kMostWorkers = 64;
+constexpr std::int64_t kMostBeginsPerSecond = 1'000;
+constexpr std::int64_t kLeastBegins = 1'000;  // millionths of one a second
 constexpr std::int64_t kLongestPassword = 4'096;
 constexpr std::int64_t kMostScramIterations = 100'000;  // every login takes a tenth of a second then
 
@@ -321,6 +324,7 @@ void read_function(TableReader& reader, RotationFunctionSection& function, Confi
     }
     reader.read_text("description", function.description);
     reader.read_duration("timeout", function.timeout, kOneSecond, kOneHour / 4);
+    reader.read_integer("at_once", function.at_once, 1, kMostWorkers);
     reader.finish();
 }
 
@@ -382,7 +386,14 @@ void read_program_name(TableReader& reader, std::string& program) {
 void read_rotation(TableReader& root, RotationSection& rotation, ConfigProblems& problems) {
     if (const auto* table = root.find_table("rotation", Need::optional)) {
         TableReader reader(*table, "[rotation]", problems);
-        reader.read_integer("workers", rotation.workers, 0, 64);
+        reader.read_integer("workers", rotation.workers, 0, kMostWorkers);
+        reader.read_millionths("begins_per_second", rotation.micros_begins_per_second, kMostBeginsPerSecond);
+        if (reader.has("begins_per_second") && rotation.micros_begins_per_second < kLeastBegins) {
+            reader.complain(
+                "begins_per_second",
+                "must be at least 0.001, which is 86 a day; without this key there is no limit, and "
+                "'workers = 0' begins none");
+        }
         reader.read_integer("attempts", rotation.attempts, 1, 100);
         reader.read_duration("retry_after", rotation.retry_after, kOneSecond, kOneDay);
         reader.read_duration("retry_at_most", rotation.retry_at_most, kOneSecond, kOneDay);

@@ -220,6 +220,25 @@ expect_contains "is refused in its words" "password must contain both letters an
 expect_contains "with what to do" "password_length, exclude_" "$(coffer rotation status db/ruled)"
 as_admin -c "ALTER SYSTEM RESET session_preload_libraries" -c "SELECT pg_reload_conf()" >/dev/null
 
+# ---- a setting that the server no longer takes ------------------------------------------------------------------------------------------
+
+# Taken as long as nobody knows what it means.
+as_admin -c "CREATE ROLE odd LOGIN PASSWORD 'p'; ALTER ROLE odd SET plpgsql.variable_conflict = 'n0nsense'"
+as_admin -c "ALTER SYSTEM SET session_preload_libraries = plpgsql" -c "SELECT pg_reload_conf()" >/dev/null
+db_secret odd p | coffer put db/odd >/dev/null
+rotate db/odd two-users >/dev/null
+wait_until "a setting of the first user's that is refused" has_failed db/odd
+odd_said=$(coffer rotation status db/odd)
+expect_contains "is no password that is refused" 'the setting "plpgsql.variable_conflict": (SQLSTATE 22023); nothing was done' "$odd_said"
+case $odd_said in *n0nsense* | *password_length*) fail "the value shows, or other passwords are advised" "$odd_said" ;; esac
+what "and its value does not show"
+expect_equal "no second user was made" 0 "$(as_admin -c "SELECT count(*) FROM pg_roles WHERE rolname = 'odd_clone'")"
+as_admin -c "ALTER ROLE odd RESET plpgsql.variable_conflict"
+coffer rotation retry db/odd --wait 2>/dev/null || true
+wait_until "reset, it is gone on with" is_complete db/odd
+expect_equal "with a login" odd_clone "$(login_of db/odd)"
+as_admin -c "ALTER SYSTEM RESET session_preload_libraries" -c "SELECT pg_reload_conf()" >/dev/null
+
 # ---- refusals, and a target that is away --------------------------------------------------------------------------------------------
 
 # What a check says; the exit code is coffer's.
@@ -289,10 +308,37 @@ expect_equal "costs nothing" "App \"x\" o'brien" "$(login_of db/one)"
 as_admin -c 'ALTER ROLE "App ""x"" o'"'"'brien" RENAME TO renamed'
 coffer rotation force db/one 2>/dev/null
 wait_until "a login that is refused" has_failed db/one
+expect_contains "which the server does for a user that is gone as well" "a user that is gone" "$(coffer rotation status db/one)"
 as_admin -c 'ALTER ROLE renamed RENAME TO "App ""x"" o'"'"'brien"'
 coffer rotation retry db/one --wait 2>/dev/null || true
 wait_until "is gone on with by hand as well" is_complete db/one
 expect_equal "with the password that logs in" "App \"x\" o'brien" "$(login_of db/one)"
+
+# ---- users that are not let in, whatever their password ------------------------------------------------------------------------------
+
+as_admin -c "CREATE ROLE barred LOGIN PASSWORD 'p'"
+db_secret barred p | coffer put db/barred >/dev/null
+rotate db/barred app-user >/dev/null
+wait_until "a user that is let in" is_rotated db/barred
+is_barred() { coffer rotation status db/barred | holds 'does not let the user barred log in'; }
+as_admin -c "ALTER ROLE barred NOLOGIN"
+coffer rotation force db/barred 2>/dev/null
+wait_until "one that may not log in" is_barred
+expect_contains "is said to be" "NOLOGIN" "$(coffer rotation status db/barred)"
+expect_equal "and nobody is told to change its password" 0 "$(coffer rotation status db/barred | grep -c 'set the user' || true)"
+as_admin -c "ALTER ROLE barred LOGIN"
+coffer rotation retry db/barred --wait 2>/dev/null || true
+wait_until "which helps" is_complete db/barred
+sed -i '1i host all barred all reject' "$target/data/pg_hba.conf"
+as_admin -c "SELECT pg_reload_conf()" >/dev/null
+expect_contains "one that pg_hba.conf rejects is said to be" "pg_hba.conf" "$(check_said db/barred app-user || true)"
+coffer rotation force db/barred 2>/dev/null
+wait_until "also when it rotates" is_barred
+sed -i 1d "$target/data/pg_hba.conf"
+as_admin -c "SELECT pg_reload_conf()" >/dev/null
+coffer rotation retry db/barred --wait 2>/dev/null || true
+wait_until "and goes on when it is not rejected" is_complete db/barred
+expect_equal "with a login" barred "$(login_of db/barred)"
 
 # ---- what a rotation leaves behind --------------------------------------------------------------------------------------------------
 
@@ -341,6 +387,21 @@ leave_behind db/turns 3
 expect_equal "of two that take turns AWSCURRENT logs in" turns_clone "$(login_of db/turns)"
 expect_mended db/turns
 expect_equal "and the other is given its turn" turns "$(login_of db/turns)"
+# move_current SECRET: AWSCURRENT to the version that is AWSPENDING, as a person does it.
+move_current() {
+  coffer update-secret-version-stage --secret-id "$1" --version-stage AWSCURRENT \
+    --move-to-version-id "$(version_of "$1" AWSPENDING)" --remove-from-version-id "$(version_of "$1" AWSCURRENT)" >/dev/null
+}
+for lost in 3 2; do  # the test's login; the administrator's, so that the server has not been told
+  lose_connections "$lost"
+  coffer rotation force db/turns 2>/dev/null
+  wait_until "one of two that is cut off at connection $lost" has_failed db/turns
+  move_current db/turns
+  lose_nothing
+  coffer rotation retry db/turns --wait 2>/dev/null || fail "it is not finished" "$(coffer rotation status db/turns)"
+  wait_until "is finished when somebody has made the new version AWSCURRENT" is_complete db/turns
+  expect_contains "and AWSCURRENT logs in" turns "$(login_of db/turns)"
+done
 
 # ---- tested only, cancelled, paused ----------------------------------------------------------------------------------------------------
 

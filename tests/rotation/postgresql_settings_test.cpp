@@ -8,6 +8,7 @@ namespace coffer::rotation {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 /// As the manual has it (4.1.1, 4.1.2), with standard_conforming_strings.
@@ -18,9 +19,17 @@ std::string doubled(std::string_view text, char quote) {
 }
 
 std::vector<std::string> statements(const PostgresqlRoleSettings& has, const PostgresqlRoleSettings& wanted) {
-    return has.statements_to(wanted, "\"sp_clone\"",
-                             {.identifier = [](std::string_view text) { return doubled(text, '"'); },
-                              .literal = [](std::string_view text) { return doubled(text, '\''); }});
+    std::vector<std::string> texts;
+    for (const auto& statement :
+         has.statements_to(wanted, "\"sp_clone\"",
+                           {.identifier = [](std::string_view text) { return doubled(text, '"'); },
+                           .literal = [](std::string_view text) { return doubled(text, '\''); }})) {
+        // Whose refusal is told by its name.
+        EXPECT_THAT(statement.sql, HasSubstr(doubled(statement.setting, '"')));
+        EXPECT_FALSE(statement.has_password);
+        texts.push_back(statement.sql);
+    }
+    return texts;
 }
 
 TEST(PostgresqlRoleSettings, AreSetForTheOtherRole) {

@@ -203,13 +203,33 @@ protected:
         node().rotate_with(workers_.get());
     }
 
+    /// The workers, of which there are two, get ones whose function has this limit, and that begin so far
+    /// apart; and another function.
+    void limit(unsigned at_once, std::chrono::nanoseconds apart) {
+        at_once_ = at_once;
+        worker_settings_.apart = apart;
+        worker_settings_.workers = 2;
+        auto before = std::exchange(workers_, make_workers(node()));
+        node().rotate_with(workers_.get());
+    }
+    TestFunction& other_function() { return *other_function_; }
+    static std::string other_function_arn() {
+        return rotation::function_arn("eu-test-1", "111122223333", "other");
+    }
+
     bool overtaken_ = false;
 
 private:
     std::unique_ptr<Workers> make_workers(secrets::Node& of) {
         FunctionSet functions;
-        functions.add({.name = "test", .arn = function_arn(), .description = "", .function = function_});
-        WorkerSettings settings;
+        functions.add({.name = "test",
+                       .arn = function_arn(),
+                       .description = "",
+                       .at_once = at_once_,
+                       .function = function_});
+        functions.add(
+            {.name = "other", .arn = other_function_arn(), .description = "", .function = other_function_});
+        auto settings = worker_settings_;
         settings.retry.attempts = 3;
         return std::make_unique<Workers>(
             RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name()},
@@ -222,6 +242,9 @@ private:
     }
 
     Restraints restraints_;
+    unsigned at_once_ = 0;
+    WorkerSettings worker_settings_;
+    std::shared_ptr<TestFunction> other_function_ = std::make_shared<TestFunction>();
     std::shared_ptr<TestFunction> function_ = std::make_shared<TestFunction>();
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<Workers> second_;

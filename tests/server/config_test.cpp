@@ -735,6 +735,28 @@ TEST(Config, RotationBlackoutsAndGroups) {
                 HasSubstr("another group as well"));
 }
 
+TEST(Config, RatesOfRotationsAreLimited) {
+    const auto config = parse(std::string(kSmallest) + "\n[rotation]\nbegins_per_second = 0.25\n" +
+                              function("kind = \"ssh\"\nat_once = 2") +
+                              "\n[[rotation_function]]\nname = \"g\"\nkind = \"ssh\"\n");
+    EXPECT_EQ(config.rotation.micros_begins_per_second, 250'000);
+    EXPECT_EQ(config.rotation.functions[0].at_once, 2U);
+    EXPECT_EQ(config.rotation.functions[1].at_once, 0U);
+    EXPECT_EQ(parse(std::string(kSmallest)).rotation.micros_begins_per_second, 0);
+    EXPECT_THAT(problems_with(function("kind = \"ssh\"\nat_once = 0")), HasSubstr("'at_once'"));
+    EXPECT_THAT(problems_with(function("kind = \"ssh\"\nat_once = 65")), HasSubstr("'at_once'"));
+    EXPECT_THAT(problems_with(function("kind = \"ssh\"\nat_once = \"2\"")), HasSubstr("'at_once'"));
+    EXPECT_THAT(problems_with(function("kind = \"ssh\"\nat_onse = 2")), HasSubstr("unknown key 'at_onse'"));
+    const auto rate = [](const std::string& value) {
+        return problems_with("\n[rotation]\nbegins_per_second = " + value + "\n");
+    };
+    EXPECT_THAT(rate("0"), HasSubstr("must be at least 0.001"));
+    EXPECT_THAT(rate("0.0009"), HasSubstr("must be at least 0.001"));
+    EXPECT_THAT(rate("1001"), HasSubstr("must be from 0 to 1000"));
+    EXPECT_THAT(rate("true"), HasSubstr("'begins_per_second'"));
+    EXPECT_THAT(problems_with("\n[rotation]\nbegins_per_minute = 1\n"), HasSubstr("unknown key"));
+}
+
 TEST(Config, RotationFunctionsThatAreProgramsNameThemAlone) {
     const auto config = parse(std::string(kSmallest) + R"(
 [rotation]
