@@ -22,6 +22,7 @@ struct RotationTask {
     std::string name;  ///< the secret's
     /// When a worker may take it; nothing: not by itself.
     std::optional<Timestamp> due{};
+    /// Only the login is tried. Of one that is over (without a version): the last one was such, and failed.
     bool test_only = false;
     /// The version that the rotation under way makes; nothing between rotations.
     std::optional<VersionId> version{};

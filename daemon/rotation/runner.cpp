@@ -419,6 +419,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
                 if (!problem || renew_by) locked.rotation->renew_by = renew_by;
             }
             to_rest(rested, secrets::due_of(locked));
+            rested.test_only = problem.has_value();  // so that a retry tests again
             SecretRepository::update(tx, std::move(locked), {});
             static_cast<void>(store(tx, rested, true));
             if (!problem) RotationRepository::clear_left_behind(tx, task.secret);

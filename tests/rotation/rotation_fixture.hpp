@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/rotation/give_up.hpp"
+#include "daemon/rotation/retry.hpp"
 #include "daemon/rotation/workers.hpp"
 #include "service_environment.hpp"
 #include "storage/secret_repository.hpp"
@@ -142,6 +144,33 @@ protected:
         request.set_secret_id(name);
         request.set_version_stage(label);
         return call(request).secret_string();
+    }
+
+    /// As an operation does it that is not of the pipeline's tests.
+    void write(const std::function<void(storage::WriteTransaction&)>& job) {
+        RotationWrites(workers().parts())
+            .run(job, {"TestOfRotations", "a test", {}, {}},
+                 std::chrono::steady_clock::now() + std::chrono::seconds(30));
+    }
+    void give_up_now(const std::string& name) {
+        write([seen = secret_of(name)](storage::WriteTransaction& tx) {
+            give_up(tx, seen, true, clock().now());
+        });
+    }
+    void retry_now(const std::string& name) {
+        write([seen = secret_of(name)](storage::WriteTransaction& tx) { retry(tx, seen, clock().now()); });
+    }
+    static void take_pending(const std::string& name, const std::string& version) {
+        v1::UpdateSecretVersionStageRequest request;
+        request.set_secret_id(name);
+        request.set_version_stage("AWSPENDING");
+        request.set_remove_from_version_id(version);
+        call(request);
+    }
+    static void cancel(const std::string& name) {
+        v1::CancelRotateSecretRequest request;
+        request.set_secret_id(name);
+        call(request);
     }
 
     template <class T>

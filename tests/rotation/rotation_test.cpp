@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "rotation_fixture.hpp"
 
@@ -294,6 +295,39 @@ TEST_F(RotationTest, NotImmediatelyOnlyTriesTheLogin) {
     EXPECT_EQ(labels_of(name).size(), 1U) << "a failing one leaves nothing either";
     EXPECT_EQ(task_of(name).last_error, "the login is refused");
     EXPECT_TRUE(task_of(name).failed);
+}
+
+TEST_F(RotationTest, ARetryOfAFailedTestTestsAgain) {
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    bool refused = true;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        seen.push_back(std::string(step_name(step)) + " " + std::string(values.pending()->text()));
+        if (refused) throw StepFailed(StepFailed::Kind::retry, "the login is refused");
+    };
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    ASSERT_TRUE(task_of(name).failed);
+    retry_now(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("testSecret old", "testSecret old"));
+    EXPECT_EQ(labels_of(name).size(), 1U) << "nothing was rotated";
+    EXPECT_TRUE(task_of(name).failed);
+    refused = false;
+    retry_now(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("testSecret old", "testSecret old", "testSecret old"));
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "old");
+    EXPECT_EQ(labels_of(name).size(), 1U);
+    EXPECT_FALSE(task_of(name).failed);
+    EXPECT_THROW(retry_now(name), secrets::ServiceError) << "nothing waits any more";
+    // Its window begins a rotation, as ever.
+    function().on_step = nullptr;
+    clock().advance(std::chrono::hours(24 * 32));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-1");
 }
 
 TEST_F(RotationTest, AFailureIsTriedAgainLaterWithTheSameValueUntilThereAreNoMoreTries) {
