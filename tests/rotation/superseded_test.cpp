@@ -243,6 +243,26 @@ TEST_F(SupersededTest, GivingUpAgreesWithWhatIsKnownOfTheTarget) {
     EXPECT_THROW(give_up_now(told), secrets::ServiceError);
 }
 
+TEST_F(SupersededTest, OneWhoseValueWasMadeCurrentByHandCanBeGivenUp) {
+    const auto name = stored("old");
+    on_set([] { throw away(); });
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    v1::UpdateSecretVersionStageRequest move;
+    move.set_secret_id(name);
+    move.set_version_stage("AWSCURRENT");
+    move.set_remove_from_version_id(first_version(name));
+    move.set_move_to_version_id(token);
+    call(move);
+    ASSERT_THAT(labels_of(name).at(token), ::testing::UnorderedElementsAre("AWSCURRENT", "AWSPENDING"));
+    EXPECT_NO_THROW(give_up_now(name));
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT"));
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "made");
+    const auto task = task_of(name);
+    EXPECT_FALSE(task.version);
+    EXPECT_THAT(task.left_behind, ::testing::IsEmpty()) << "what the target may have is what is current";
+}
+
 TEST_F(SupersededTest, RefusedValuesAreBoundedByTheTries) {
     const auto name = stored("old");
     int made = 0;
