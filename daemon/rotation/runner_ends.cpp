@@ -109,7 +109,10 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     const bool exhausted = task.attempt >= retry_.attempts;
     const bool another_value = kind == StepFailed::Kind::value_refused;
     // The target may have the new value already: then AWSCURRENT may not log in before this is gone on with.
-    const bool may_be_there = step != Step::create && (!another_value || task.told);
+    // So it may where it has that of a version that was left behind; a target that takes no value today (a
+    // password that is too young to be changed) may take one tomorrow.
+    const bool may_be_there =
+        step != Step::create && (!another_value || task.told || !left_behind_of(secret, task).empty());
     const bool final = hopeless || exhausted;
     const bool newly = final && !task.failed;
     // Behind setSecret the target has it.
@@ -134,6 +137,7 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     if (another_value) {
         after.version = new_token();
         after.step = Step::create;
+        after.told = false;  // of that one
     }
     RotationWrites(parts_).run(
         [&](storage::WriteTransaction& tx) {

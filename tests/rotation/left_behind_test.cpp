@@ -186,6 +186,24 @@ TEST_F(LeftBehindTest, AValueThatIsRefusedAfterItsTargetWasToldIsLeftBehind) {
     EXPECT_THAT(left(name), IsEmpty());
 }
 
+TEST_F(LeftBehindTest, ValuesThatAreRefusedAfterThatAreNotLeftBehind) {
+    const auto name = stored("old");
+    on_set(the_answer_is_lost);
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    on_set([] { throw StepFailed(StepFailed::Kind::value_refused, "this password is too young"); });
+    // The second try refuses the value that may be there, the others three that are certainly not.
+    for (int i = 0; i < 4; ++i) {
+        clock().advance(hours(1));
+        ASSERT_TRUE(workers().run_one()) << "AWSCURRENT may not log in: not left until the next window";
+        EXPECT_THAT(left(name), ElementsAre(token));
+        EXPECT_FALSE(task_of(name).told);
+    }
+    EXPECT_TRUE(task_of(name).failed);
+    EXPECT_NO_THROW(give_up_now(name)) << "nothing of the pending one is at the target";
+    EXPECT_THAT(left(name), ElementsAre(token));
+}
+
 TEST_F(LeftBehindTest, ALoginThatWorksClearsIt) {
     const auto name = stored("old");
     abandoned(name, "by hand");
