@@ -24,6 +24,14 @@ namespace {
 
 /// Within which the rotations that a blackout held back begin.
 constexpr std::chrono::minutes kSpreadAfterBlackout{30};
+/// Until one that could not be gone on with is looked at again: whatever is in its way may be so still.
+constexpr std::chrono::seconds kPauseWhenLost{5};
+
+/// Nobody takes it as long as that is so.
+class RotationsPaused : public RotationLost {
+public:
+    RotationsPaused() : RotationLost("rotations are paused") {}
+};
 
 /// Another secret of a group began to rotate shortly before.
 class TurnRefused : public Error {
@@ -71,8 +79,14 @@ void Runner::run(RotationTask task, const std::atomic<bool>& ended) const noexce
     try {
         try {
             carry_on(task, ended);
+        } catch (const RotationsPaused& left) {
+            events_.left(name, left.what());
+            give_back(task);
         } catch (const RotationLost& left) {
             events_.left(name, left.what());
+            if (task.due && !ended && !stops_) {
+                task.due = std::max(*task.due, parts_.clock.now() + kPauseWhenLost);
+            }
             give_back(task);
         } catch (const std::exception& error) {
             events_.interrupted(name, error.what());
@@ -156,7 +170,7 @@ void Runner::save(const RotationTask& task, ServiceAction action, Sight& sight) 
         },
         std::move(action), soon());
     sight.remember(std::move(after));
-    if (paused) throw RotationLost("rotations are paused");
+    if (paused) throw RotationsPaused();
 }
 
 std::optional<Held> Runner::held_back(const StoredSecret& secret) const {
@@ -191,7 +205,7 @@ bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret, Sig
     }
     // Before it is left for the pause: whoever gives it back gives back what is stored.
     task = std::move(begun);
-    if (paused) throw RotationLost("rotations are paused");
+    if (paused) throw RotationsPaused();
     return true;
 }
 
@@ -279,7 +293,20 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         take_steps(task, secret, function, ended, std::move(started), std::move(sight));
     } catch (const Superseded&) {
         abandon(task, function);
+    } catch (const RotationsPaused&) {
+        throw;
+    } catch (const RotationLost&) {
+        if (ended || !has_lost_pending(task)) throw;
+        abandon(task, function);
     }
+}
+
+bool Runner::has_lost_pending(const RotationTask& task) const {
+    const auto secret = load_secret(parts_, task, soon());
+    if (!secret.rotation || secret.rotation->making != task.version) return false;
+    const auto* version = secrets::find_version(secret.versions, *task.version);
+    return version == nullptr ||
+           !(secrets::has_label(*version, kPending) || secrets::has_label(*version, kCurrent));
 }
 
 void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
@@ -374,36 +401,50 @@ bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
 
 void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
                             const std::atomic<bool>& ended) const {
-    const auto now = parts_.clock.now();
-    task.last_attempt = now;
-    task.attempt = 1;
+    task.last_attempt = parts_.clock.now();
+    ++task.attempt;
     const StepContext context{secret.arn, secret.name, task.version->value(),
                               std::chrono::steady_clock::now() + function.timeout, &ended};
     StoredValues values(parts_, task, context.deadline);
-    if (secrets::find_version(secret.versions, *task.version) == nullptr) {
-        RotationWrites(parts_).run(
-            [&](storage::WriteTransaction& tx) {
-                auto locked = lock_secret(tx, task);
-                const auto* pending = secrets::holder_of(locked.versions, kPending);
-                if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
-                    throw RotationLost("another version became AWSPENDING");
-                }
-                secrets::add_pending(locked.versions, *task.version, now);
-                SecretRepository::update(tx, std::move(locked), {});
-                static_cast<void>(store(tx, task, false));
-            },
-            action_of("TestRotationStarted", secret, task), soon());
-    }
     std::optional<std::string> problem;
     std::optional<Timestamp> renew_by;
-    if (function.function->renews()) renew_by = function.function->renew_by(values.current());
     try {
+        if (secrets::find_version(secret.versions, *task.version) == nullptr) add_test_version(task, secret);
+        if (function.function->renews()) renew_by = function.function->renew_by(values.current());
         // A try that was cut off may have left it there.
         if (!values.pending()) values.put_pending(values.current());
         function.function->run(Step::test, context, values);
+    } catch (const RotationLost&) {
+        if (ended || !has_lost_pending(task)) throw;
+        problem =
+            "the login was not tried, since AWSPENDING, which the test needs for a moment, is another "
+            "version's or was taken away: 'coffer rotation abandon' gives up a version that is AWSPENDING; "
+            "then RotateSecret with RotateImmediately=false tests again";
     } catch (const StepFailed& failed) {
         problem = shortened(failed.what());
+    } catch (const IntegrityError& altered) {
+        problem = shortened(altered.what());
     }
+    end_test(task, secret, problem, renew_by);
+}
+
+void Runner::add_test_version(const RotationTask& task, const StoredSecret& secret) const {
+    RotationWrites(parts_).run(
+        [&, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            const auto* pending = secrets::holder_of(locked.versions, kPending);
+            if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
+                throw RotationLost("another version became AWSPENDING");
+            }
+            secrets::add_pending(locked.versions, *task.version, now);
+            SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, task, false));
+        },
+        action_of("TestRotationStarted", secret, task), soon());
+}
+
+void Runner::end_test(const RotationTask& task, const StoredSecret& secret,
+                      const std::optional<std::string>& problem, std::optional<Timestamp> renew_by) const {
     auto action = action_of(problem ? "TestRotationFailed" : "TestRotationSucceeded", secret, task);
     if (problem) action.details["Message"] = *problem;
     auto rested = task;

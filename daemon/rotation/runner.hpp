@@ -70,6 +70,14 @@ private:
                                           const FunctionEntry& function) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function, const std::atomic<bool>& ended) const;
+    /// AWSPENDING for the time of the test. Throws RotationLost when another version has it.
+    void add_test_version(const storage::RotationTask& task, const storage::StoredSecret& secret) const;
+    /// It is at rest then, and failed where there was a problem.
+    void end_test(const storage::RotationTask& task, const storage::StoredSecret& secret,
+                  const std::optional<std::string>& problem, std::optional<Timestamp> renew_by) const;
+    /// Whether `task` is under way, and the version that it makes has neither AWSPENDING nor AWSCURRENT: then
+    /// it cannot be gone on with.
+    [[nodiscard]] bool has_lost_pending(const storage::RotationTask& task) const;
     /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin.
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
     /// Lays it aside until then.
