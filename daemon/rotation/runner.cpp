@@ -209,13 +209,29 @@ bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret, Sig
     return true;
 }
 
-void Runner::note_turns(const StoredSecret& secret) const {
+bool Runner::may_begin_again(RotationTask& task, const StoredSecret& secret) const {
+    if (const auto held = held_back(secret)) {
+        hold(task, *held);
+        return false;
+    }
+    try {
+        take_turns(secret, true);
+    } catch (const TurnRefused& refused) {
+        hold(task, refused.held());
+        return false;
+    }
+    return true;
+}
+
+void Runner::take_turns(const StoredSecret& secret, bool waits) const {
     const auto groups = restraints_.groups_of(secret.name);
     if (groups.empty()) return;
     RotationWrites(parts_).run(
-        [&](storage::WriteTransaction& tx) {
+        [&, now = parts_.clock.now()](storage::WriteTransaction& tx) {
             for (const auto* group : groups) {
-                static_cast<void>(RotationRepository::take_turn(tx, group->name, parts_.clock.now(), {}));
+                const auto apart = waits ? group->apart : decltype(group->apart){};
+                const auto until = RotationRepository::take_turn(tx, group->name, now, apart);
+                if (until && waits) throw TurnRefused(*until, group->name);
             }
         },
         {}, soon());
@@ -284,7 +300,11 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         task.step = resumed(task.step, *version);
         if (task.attempt == 0 && !task.failed) {
             started = action_of("RotationStarted", secret, task);
-            note_turns(secret);
+            take_turns(secret, false);
+        } else if (task.attempt == 0 && !task.told) {
+            // It failed, and waited for this window. Where its value must not become current, it ends.
+            const bool ends = version->kind && secrets::is_superseded(secret);
+            if (!ends && !may_begin_again(task, secret)) return;
         }
         ++task.attempt;
         task.last_attempt = parts_.clock.now();

@@ -86,8 +86,12 @@ private:
     /// RotationLost; with `task` as it is stored, where it was begun and rotations are paused.
     [[nodiscard]] bool begin_by_itself(storage::RotationTask& task, const storage::StoredSecret& secret,
                                        Sight& sight) const;
-    /// One that was asked for by hand does not wait, and counts for its groups.
-    void note_turns(const storage::StoredSecret& secret) const;
+    /// The same for one that has a version, and failed in a window before without an effect at its target.
+    [[nodiscard]] bool may_begin_again(storage::RotationTask& task,
+                                       const storage::StoredSecret& secret) const;
+    /// That `secret` begins now counts for its groups. One that was asked for by hand does not wait for them;
+    /// one that `waits` may throw TurnRefused, and then no turn is taken.
+    void take_turns(const storage::StoredSecret& secret, bool waits) const;
     /// With its first try, so that this needs no transaction of its own. True when rotations are paused: it
     /// is begun, and no step may be. Throws RotationLost and TurnRefused, and then nothing is begun.
     [[nodiscard]] bool begin(storage::RotationTask& task, const storage::StoredSecret& secret,
