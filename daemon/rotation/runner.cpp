@@ -76,6 +76,7 @@ std::chrono::milliseconds RetrySettings::after(std::int64_t attempt) const {
 
 void Runner::run(RotationTask task, const std::atomic<bool>& ended) const noexcept {
     const auto name = task.name;
+    const auto claimed = task;
     try {
         try {
             carry_on(task, ended);
@@ -89,8 +90,7 @@ void Runner::run(RotationTask task, const std::atomic<bool>& ended) const noexce
             }
             give_back(task);
         } catch (const std::exception& error) {
-            events_.interrupted(name, error.what());
-            postpone(task);
+            postpone(task, claimed, error);
         }
     } catch (const std::exception& error) {
         // The database is away as well: the lease runs out.
@@ -104,15 +104,6 @@ void Runner::give_back(const RotationTask& task) const {
             static_cast<void>(RotationRepository::save(tx, task, true));
         },
         {}, soon());
-}
-
-void Runner::postpone(RotationTask& task) const {
-    task.attempt = std::max<std::int64_t>(task.attempt, 1);
-    task.due = parts_.clock.now() + retry_.after(task.attempt);
-    task.failed = task.failed || task.attempt >= retry_.attempts;
-    task.last_error =
-        "the database, the token or something else within Coffer failed; the log of the node says more";
-    give_back(task);
 }
 
 void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const {
@@ -342,7 +333,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         }
         try {
             save(task, std::move(action), sight);
-        } catch (const RotationLost&) {
+        } catch (...) {
             if (task.step == Step::set) task.told = told_before;
             throw;
         }
@@ -387,7 +378,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         fail(task, secret, failed.kind(), failed.what());
         return;
     } catch (const IntegrityError& altered) {
-        fail(task, secret, StepFailed::Kind::hopeless, altered.what());
+        fail(task, secret, StepFailed::Kind::hopeless, damage_of(altered));
         return;
     }
     complete(task, secret, renew_by, sight);
@@ -443,7 +434,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
     } catch (const StepFailed& failed) {
         problem = shortened(failed.what());
     } catch (const IntegrityError& altered) {
-        problem = shortened(altered.what());
+        problem = damage_of(altered);
     }
     end_test(task, secret, problem, renew_by);
 }

@@ -23,6 +23,9 @@ struct RetrySettings {
 
     /// Until the next try after the `attempt`-th (from 1).
     [[nodiscard]] std::chrono::milliseconds after(std::int64_t attempt) const;
+    /// The same where the database or the token was away, which is no failed try: twice as long as `before`
+    /// has waited, if that was for the same reason.
+    [[nodiscard]] std::chrono::milliseconds after_outage(const storage::RotationTask& before) const;
 };
 
 /// Told about what operators want to know. Called on workers' threads; must not block or throw.
@@ -35,7 +38,8 @@ struct RunnerEvents {
     std::function<void(const std::string& secret, Step step, const std::string& reason, bool final)> failed;
     /// It was given up by hand, turned off, or taken by another node.
     std::function<void(const std::string& secret, const std::string& reason)> left;
-    /// Something within Coffer (the database, the token) did not play along: taken up again later.
+    /// Something within Coffer (the database, the token) did not play along: taken up again later. Where that
+    /// ends the tries for now it is `failed`.
     std::function<void(const std::string& secret, const std::string& reason)> interrupted;
 };
 
@@ -110,8 +114,13 @@ private:
     void save(const storage::RotationTask& task, secrets::ServiceAction action, Sight& sight) const;
     /// Others may take it, as it is; nothing when somebody has.
     void give_back(const storage::RotationTask& task) const;
-    /// The same for something that went wrong within Coffer: not before a while.
-    void postpone(storage::RotationTask& task) const;
+    /// The same for something that went wrong within Coffer, before or besides what a step does: not before a
+    /// while. What was away is waited for; what is damaged is failed, until it is whole; the rest counts as a
+    /// failed try. `claimed` is the task as it was found.
+    void postpone(storage::RotationTask& task, const storage::RotationTask& claimed,
+                  const std::exception& error) const;
+    /// The event of that.
+    [[nodiscard]] secrets::ServiceAction failure_of(const storage::RotationTask& task) const;
 
     const RotationParts& parts_;
     const FunctionSet& functions_;

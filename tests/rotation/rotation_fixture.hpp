@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -232,6 +233,9 @@ protected:
         node().rotate_with(workers_.get());
     }
 
+    /// The secrets of which it was told that their rotation failed, as often as it was.
+    const std::vector<std::string>& final_failures() const { return final_failures_; }
+
     bool overtaken_ = false;
 
 private:
@@ -245,11 +249,18 @@ private:
             std::move(functions), restraints_, settings,
             RunnerEvents{.succeeded = [](const auto&) {},
                          .rotated = {},
-                         .failed = [](const auto&, auto, const auto&, bool) {},
+                         .failed =
+                             [this](const auto& name, auto, const auto&, bool final) {
+                                 if (!final) return;
+                                 const std::lock_guard lock(final_failures_mutex_);
+                                 final_failures_.push_back(name);
+                             },
                          .left = [](const auto&, const auto&) {},
                          .interrupted = [](const auto&, const auto&) {}});
     }
 
+    std::mutex final_failures_mutex_;  // workers may have threads
+    std::vector<std::string> final_failures_;
     Restraints restraints_;
     std::shared_ptr<TestFunction> function_ = std::make_shared<TestFunction>();
     std::unique_ptr<Workers> workers_;
