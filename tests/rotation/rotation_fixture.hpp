@@ -236,6 +236,9 @@ protected:
     /// The secrets of which it was told that their rotation failed, as often as it was.
     const std::vector<std::string>& final_failures() const { return final_failures_; }
 
+    /// Called when a value that nobody can get a second time waits to be stored.
+    std::function<void(const std::string& reason)> on_hold = [](const std::string&) {};
+
     bool overtaken_ = false;
 
 private:
@@ -245,7 +248,8 @@ private:
         WorkerSettings settings;
         settings.retry.attempts = 3;
         return std::make_unique<Workers>(
-            RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name()},
+            RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name(),
+                          [this](const auto&, const std::string& reason) { on_hold(reason); }},
             std::move(functions), restraints_, settings,
             RunnerEvents{.succeeded = [](const auto&) {},
                          .rotated = {},
