@@ -47,7 +47,7 @@ rotation::RunnerEvents events_of(const std::shared_ptr<server::Metrics>& metrics
     };
     events.interrupted = [metrics, log](const std::string& secret, const std::string& reason) {
         metrics->rotation("interrupted");
-        log->error("a rotation was interrupted; gone on with when its lease is over",
+        log->error("a rotation was interrupted; tried again later",
                    {{"secret", std::string_view(secret)}, {"reason", std::string_view(reason)}});
     };
     return events;

@@ -24,6 +24,7 @@ struct RotationTask {
     std::optional<std::string> function{};
     /// When a worker may take it; nothing: not by itself.
     std::optional<Timestamp> due{};
+    /// Only the login is tried. Of one that is over (without a version): the last one was such, and failed.
     bool test_only = false;
     /// The version that the rotation under way makes; nothing between rotations.
     std::optional<VersionId> version{};

@@ -57,6 +57,14 @@ Abandonment without_effect(std::string message, const StoredSecret& secret, cons
 
 }  // namespace
 
+std::string handed_out(const StoredSecret& secret, const VersionId& version) {
+    return fmt::format(
+        "What the server handed out for it is version {0}, and not in use ('coffer get-secret-value "
+        "--secret-id {1} --version-id {0}'): remove it at the server, or put it with 'coffer put' if the "
+        "value of AWSCURRENT does not work",
+        version.value(), secret.name);
+}
+
 Abandonment abandonment_of(const StoredSecret& secret, const RotationTask& task, const Function& function) {
     Abandonment abandonment{.message = reason_of(secret, task)};
     auto& message = abandonment.message;
@@ -69,12 +77,7 @@ Abandonment abandonment_of(const StoredSecret& secret, const RotationTask& task,
     }
     if (!has_value) return abandonment;
     if (target == Function::Target::asked_for) {
-        const auto read = fmt::format("'coffer get-secret-value --secret-id {} --version-id {}'", secret.name,
-                                      task.version->value());
-        message += fmt::format(
-            ". What the server handed out for it is version {}, and not in use ({}): remove it at the "
-            "server, or put it with 'coffer put' if the value of AWSCURRENT does not work",
-            task.version->value(), read);
+        message += ". " + handed_out(secret, *task.version);
         abandonment.needs_attention = true;
         return abandonment;
     }

@@ -17,6 +17,10 @@ struct Abandonment {
     bool leaves_value = false;
 };
 
+/// That `version` of `secret` is what a server has handed out for a rotation, that nobody uses it, and what
+/// to do with it.
+[[nodiscard]] std::string handed_out(const storage::StoredSecret& secret, const storage::VersionId& version);
+
 /// Of `task`, which makes a version of `secret`: why it ends (AWSCURRENT was moved, or AWSPENDING taken
 /// away), what the target may have, and how to go on. The version that was made, or that one of before has
 /// left behind, is named wherever its value may be the only one that works.

@@ -23,7 +23,7 @@ void acknowledge(storage::WriteTransaction& tx, const storage::StoredSecret& see
     if (!task || (!task->failed && task->left_behind.empty())) {
         throw secrets::invalid_request("No rotation of this secret has left anything to acknowledge.");
     }
-    task->failed = false;
+    task->failed = task->test_only = false;
     task->last_error.reset();
     if (RotationRepository::save(tx, *task, true) == RotationRepository::Saved::lost) {
         throw secrets::invalid_request("The rotation of this secret is running now.");

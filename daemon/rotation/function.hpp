@@ -101,7 +101,9 @@ public:
     /// The exchange is known to have had no effect: the same may be sent again.
     virtual void undo_exchange() = 0;
     /// put_pending() for what was got in exchange, which nobody can get a second time: tried again, past the
-    /// step's deadline, until it is stored or the node stops. Throws StepFailed (unknown) then.
+    /// step's deadline, until it is stored or the node stops. Throws StepFailed (unknown) then, and where it
+    /// had to be stored as another version than the rotation's; RotationLost where it is stored, and the
+    /// rotation was ended by hand meanwhile, or the secret is gone.
     virtual void put_exchanged(crypto::SecretBytes value) = 0;
 };
 

@@ -29,7 +29,8 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells
             "The rotation of this secret is running now: 'coffer rotation pause' stops it before its next "
             "step.");
     }
-    if (task && under_way && locked->rotation->enabled && task->told && pending != nullptr && pending->kind) {
+    // Where somebody has made the pending value AWSCURRENT by hand, nothing is lost by it.
+    if (task && under_way && locked->rotation->enabled && task->told && incomplete && pending->kind) {
         throw secrets::invalid_request(
             "The target may have the new value already, and then it is the only one that works: 'coffer "
             "rotation retry' goes on "
@@ -58,6 +59,9 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells
         secrets::detach_label(locked->versions, version, secrets::kPending);
         // Without a value it is of no use to anybody.
         std::erase_if(locked->versions, [&version](const auto& v) { return v.id == version && !v.kind; });
+        locked->last_changed = now;
+    } else if (pending != nullptr && pending->id == *locked->rotation->making) {
+        secrets::detach_label(locked->versions, *locked->rotation->making, secrets::kPending);
         locked->last_changed = now;
     }
     RotationTask rested{.secret = seen.id, .name = seen.name};

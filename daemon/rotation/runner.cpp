@@ -24,6 +24,14 @@ namespace {
 
 /// Within which the rotations that a blackout held back begin.
 constexpr std::chrono::minutes kSpreadAfterBlackout{30};
+/// Until one that could not be gone on with is looked at again: whatever is in its way may be so still.
+constexpr std::chrono::seconds kPauseWhenLost{5};
+
+/// Nobody takes it as long as that is so.
+class RotationsPaused : public RotationLost {
+public:
+    RotationsPaused() : RotationLost("rotations are paused") {}
+};
 
 /// Another secret of a group began to rotate shortly before.
 class TurnRefused : public Error {
@@ -68,15 +76,21 @@ std::chrono::milliseconds RetrySettings::after(std::int64_t attempt) const {
 
 void Runner::run(RotationTask task, const std::atomic<bool>& ended) const noexcept {
     const auto name = task.name;
+    const auto claimed = task;
     try {
         try {
             carry_on(task, ended);
-        } catch (const RotationLost& left) {
+        } catch (const RotationsPaused& left) {
             events_.left(name, left.what());
             give_back(task);
+        } catch (const RotationLost& left) {
+            events_.left(name, left.what());
+            if (task.due && !ended && !stops_) {
+                task.due = std::max(*task.due, parts_.clock.now() + kPauseWhenLost);
+            }
+            give_back(task);
         } catch (const std::exception& error) {
-            events_.interrupted(name, error.what());
-            postpone(task);
+            postpone(task, claimed, error);
         }
     } catch (const std::exception& error) {
         // The database is away as well: the lease runs out.
@@ -90,15 +104,6 @@ void Runner::give_back(const RotationTask& task) const {
             static_cast<void>(RotationRepository::save(tx, task, true));
         },
         {}, soon());
-}
-
-void Runner::postpone(RotationTask& task) const {
-    task.attempt = std::max<std::int64_t>(task.attempt, 1);
-    task.due = parts_.clock.now() + retry_.after(task.attempt);
-    task.failed = task.failed || task.attempt >= retry_.attempts;
-    task.last_error =
-        "the database, the token or something else within Coffer failed; the log of the node says more";
-    give_back(task);
 }
 
 void Runner::carry_on(RotationTask& task, const std::atomic<bool>& ended) const {
@@ -156,7 +161,7 @@ void Runner::save(const RotationTask& task, ServiceAction action, Sight& sight) 
         },
         std::move(action), soon());
     sight.remember(std::move(after));
-    if (paused) throw RotationLost("rotations are paused");
+    if (paused) throw RotationsPaused();
 }
 
 std::optional<Held> Runner::held_back(const StoredSecret& secret) const {
@@ -191,17 +196,33 @@ bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret, Sig
     }
     // Before it is left for the pause: whoever gives it back gives back what is stored.
     task = std::move(begun);
-    if (paused) throw RotationLost("rotations are paused");
+    if (paused) throw RotationsPaused();
     return true;
 }
 
-void Runner::note_turns(const StoredSecret& secret) const {
+bool Runner::may_begin_again(RotationTask& task, const StoredSecret& secret) const {
+    if (const auto held = held_back(secret)) {
+        hold(task, *held);
+        return false;
+    }
+    try {
+        take_turns(secret, true);
+    } catch (const TurnRefused& refused) {
+        hold(task, refused.held());
+        return false;
+    }
+    return true;
+}
+
+void Runner::take_turns(const StoredSecret& secret, bool waits) const {
     const auto groups = restraints_.groups_of(secret.name);
     if (groups.empty()) return;
     RotationWrites(parts_).run(
-        [&](storage::WriteTransaction& tx) {
+        [&, now = parts_.clock.now()](storage::WriteTransaction& tx) {
             for (const auto* group : groups) {
-                static_cast<void>(RotationRepository::take_turn(tx, group->name, parts_.clock.now(), {}));
+                const auto apart = waits ? group->apart : decltype(group->apart){};
+                const auto until = RotationRepository::take_turn(tx, group->name, now, apart);
+                if (until && waits) throw TurnRefused(*until, group->name);
             }
         },
         {}, soon());
@@ -270,7 +291,11 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         task.step = resumed(task.step, *version);
         if (task.attempt == 0 && !task.failed) {
             started = action_of("RotationStarted", secret, task);
-            note_turns(secret);
+            take_turns(secret, false);
+        } else if (task.attempt == 0 && !task.told) {
+            // It failed, and waited for this window. Where its value must not become current, it ends.
+            const bool ends = version->kind && secrets::is_superseded(secret);
+            if (!ends && !may_begin_again(task, secret)) return;
         }
         ++task.attempt;
         task.last_attempt = parts_.clock.now();
@@ -279,7 +304,20 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         take_steps(task, secret, function, ended, std::move(started), std::move(sight));
     } catch (const Superseded&) {
         abandon(task, function);
+    } catch (const RotationsPaused&) {
+        throw;
+    } catch (const RotationLost&) {
+        if (ended || !has_lost_pending(task)) throw;
+        abandon(task, function);
     }
+}
+
+bool Runner::has_lost_pending(const RotationTask& task) const {
+    const auto secret = load_secret(parts_, task, soon());
+    if (!secret.rotation || secret.rotation->making != task.version) return false;
+    const auto* version = secrets::find_version(secret.versions, *task.version);
+    return version == nullptr ||
+           !(secrets::has_label(*version, kPending) || secrets::has_label(*version, kCurrent));
 }
 
 void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
@@ -295,7 +333,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         }
         try {
             save(task, std::move(action), sight);
-        } catch (const RotationLost&) {
+        } catch (...) {
             if (task.step == Step::set) task.told = told_before;
             throw;
         }
@@ -340,7 +378,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         fail(task, secret, failed.kind(), failed.what());
         return;
     } catch (const IntegrityError& altered) {
-        fail(task, secret, StepFailed::Kind::hopeless, altered.what());
+        fail(task, secret, StepFailed::Kind::hopeless, damage_of(altered));
         return;
     }
     complete(task, secret, renew_by, sight);
@@ -374,36 +412,50 @@ bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
 
 void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
                             const std::atomic<bool>& ended) const {
-    const auto now = parts_.clock.now();
-    task.last_attempt = now;
-    task.attempt = 1;
+    task.last_attempt = parts_.clock.now();
+    ++task.attempt;
     const StepContext context{secret.arn, secret.name, task.version->value(),
                               std::chrono::steady_clock::now() + function.timeout, &ended};
     StoredValues values(parts_, task, context.deadline);
-    if (secrets::find_version(secret.versions, *task.version) == nullptr) {
-        RotationWrites(parts_).run(
-            [&](storage::WriteTransaction& tx) {
-                auto locked = lock_secret(tx, task);
-                const auto* pending = secrets::holder_of(locked.versions, kPending);
-                if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
-                    throw RotationLost("another version became AWSPENDING");
-                }
-                secrets::add_pending(locked.versions, *task.version, now);
-                SecretRepository::update(tx, std::move(locked), {});
-                static_cast<void>(store(tx, task, false));
-            },
-            action_of("TestRotationStarted", secret, task), soon());
-    }
     std::optional<std::string> problem;
     std::optional<Timestamp> renew_by;
-    if (function.function->renews()) renew_by = function.function->renew_by(values.current());
     try {
+        if (secrets::find_version(secret.versions, *task.version) == nullptr) add_test_version(task, secret);
+        if (function.function->renews()) renew_by = function.function->renew_by(values.current());
         // A try that was cut off may have left it there.
         if (!values.pending()) values.put_pending(values.current());
         function.function->run(Step::test, context, values);
+    } catch (const RotationLost&) {
+        if (ended || !has_lost_pending(task)) throw;
+        problem =
+            "the login was not tried, since AWSPENDING, which the test needs for a moment, is another "
+            "version's or was taken away: 'coffer rotation abandon' gives up a version that is AWSPENDING; "
+            "then RotateSecret with RotateImmediately=false tests again";
     } catch (const StepFailed& failed) {
         problem = shortened(failed.what());
+    } catch (const IntegrityError& altered) {
+        problem = damage_of(altered);
     }
+    end_test(task, secret, problem, renew_by);
+}
+
+void Runner::add_test_version(const RotationTask& task, const StoredSecret& secret) const {
+    RotationWrites(parts_).run(
+        [&, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task);
+            const auto* pending = secrets::holder_of(locked.versions, kPending);
+            if (pending != nullptr && !secrets::has_label(*pending, kCurrent)) {
+                throw RotationLost("another version became AWSPENDING");
+            }
+            secrets::add_pending(locked.versions, *task.version, now);
+            SecretRepository::update(tx, std::move(locked), {});
+            static_cast<void>(store(tx, task, false));
+        },
+        action_of("TestRotationStarted", secret, task), soon());
+}
+
+void Runner::end_test(const RotationTask& task, const StoredSecret& secret,
+                      const std::optional<std::string>& problem, std::optional<Timestamp> renew_by) const {
     auto action = action_of(problem ? "TestRotationFailed" : "TestRotationSucceeded", secret, task);
     if (problem) action.details["Message"] = *problem;
     auto rested = task;
@@ -419,6 +471,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
                 if (!problem || renew_by) locked.rotation->renew_by = renew_by;
             }
             to_rest(rested, secrets::due_of(locked));
+            rested.test_only = problem.has_value();  // so that a retry tests again
             SecretRepository::update(tx, std::move(locked), {});
             static_cast<void>(store(tx, rested, true));
             if (!problem) RotationRepository::clear_left_behind(tx, task.secret);

@@ -23,6 +23,9 @@ struct RetrySettings {
 
     /// Until the next try after the `attempt`-th (from 1).
     [[nodiscard]] std::chrono::milliseconds after(std::int64_t attempt) const;
+    /// The same where the database or the token was away, which is no failed try: twice as long as `before`
+    /// has waited, if that was for the same reason.
+    [[nodiscard]] std::chrono::milliseconds after_outage(const storage::RotationTask& before) const;
 };
 
 /// Told about what operators want to know. Called on workers' threads; must not block or throw.
@@ -35,7 +38,8 @@ struct RunnerEvents {
     std::function<void(const std::string& secret, Step step, const std::string& reason, bool final)> failed;
     /// It was given up by hand, turned off, or taken by another node.
     std::function<void(const std::string& secret, const std::string& reason)> left;
-    /// Something within Coffer (the database, the token) did not play along: taken up again later.
+    /// Something within Coffer (the database, the token) did not play along: taken up again later. Where that
+    /// ends the tries for now it is `failed`.
     std::function<void(const std::string& secret, const std::string& reason)> interrupted;
 };
 
@@ -70,6 +74,14 @@ private:
                                           const FunctionEntry& function) const;
     void try_login_only(storage::RotationTask& task, const storage::StoredSecret& secret,
                         const FunctionEntry& function, const std::atomic<bool>& ended) const;
+    /// AWSPENDING for the time of the test. Throws RotationLost when another version has it.
+    void add_test_version(const storage::RotationTask& task, const storage::StoredSecret& secret) const;
+    /// It is at rest then, and failed where there was a problem.
+    void end_test(const storage::RotationTask& task, const storage::StoredSecret& secret,
+                  const std::optional<std::string>& problem, std::optional<Timestamp> renew_by) const;
+    /// Whether `task` is under way, and the version that it makes has neither AWSPENDING nor AWSCURRENT: then
+    /// it cannot be gone on with.
+    [[nodiscard]] bool has_lost_pending(const storage::RotationTask& task) const;
     /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin.
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
     /// Lays it aside until then.
@@ -78,8 +90,12 @@ private:
     /// RotationLost; with `task` as it is stored, where it was begun and rotations are paused.
     [[nodiscard]] bool begin_by_itself(storage::RotationTask& task, const storage::StoredSecret& secret,
                                        Sight& sight) const;
-    /// One that was asked for by hand does not wait, and counts for its groups.
-    void note_turns(const storage::StoredSecret& secret) const;
+    /// The same for one that has a version, and failed in a window before without an effect at its target.
+    [[nodiscard]] bool may_begin_again(storage::RotationTask& task,
+                                       const storage::StoredSecret& secret) const;
+    /// That `secret` begins now counts for its groups. One that was asked for by hand does not wait for them;
+    /// one that `waits` may throw TurnRefused, and then no turn is taken.
+    void take_turns(const storage::StoredSecret& secret, bool waits) const;
     /// With its first try, so that this needs no transaction of its own. True when rotations are paused: it
     /// is begun, and no step may be. Throws RotationLost and TurnRefused, and then nothing is begun.
     [[nodiscard]] bool begin(storage::RotationTask& task, const storage::StoredSecret& secret,
@@ -98,8 +114,13 @@ private:
     void save(const storage::RotationTask& task, secrets::ServiceAction action, Sight& sight) const;
     /// Others may take it, as it is; nothing when somebody has.
     void give_back(const storage::RotationTask& task) const;
-    /// The same for something that went wrong within Coffer: not before a while.
-    void postpone(storage::RotationTask& task) const;
+    /// The same for something that went wrong within Coffer, before or besides what a step does: not before a
+    /// while. What was away is waited for; what is damaged is failed, until it is whole; the rest counts as a
+    /// failed try. `claimed` is the task as it was found.
+    void postpone(storage::RotationTask& task, const storage::RotationTask& claimed,
+                  const std::exception& error) const;
+    /// The event of that.
+    [[nodiscard]] secrets::ServiceAction failure_of(const storage::RotationTask& task) const;
 
     const RotationParts& parts_;
     const FunctionSet& functions_;

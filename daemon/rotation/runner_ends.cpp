@@ -1,6 +1,9 @@
 // How a rotation, or a try of it, ends: the new value becomes current, it is given up, or it failed.
 
+#include <algorithm>
+#include <exception>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "daemon/rotation/abandonment.hpp"
@@ -15,10 +18,34 @@ namespace coffer::rotation {
 
 using secrets::kCurrent;
 using secrets::kPending;
+using secrets::ServiceAction;
 using storage::RotationRepository;
 using storage::RotationTask;
 using storage::SecretRepository;
 using storage::StoredSecret;
+
+namespace {
+
+constexpr std::string_view kAway =
+    "the database, the token or another part of Coffer was away; the log of the node says more";
+constexpr std::string_view kTrouble = "something within Coffer failed; the log of the node says more";
+
+/// Comes back by itself, and says nothing about the rotation.
+bool is_outage(const std::exception& error) {
+    return dynamic_cast<const Unavailable*>(&error) != nullptr ||
+           dynamic_cast<const DeadlineExceeded*>(&error) != nullptr ||
+           dynamic_cast<const Overloaded*>(&error) != nullptr;
+}
+
+}  // namespace
+
+std::chrono::milliseconds RetrySettings::after_outage(const RotationTask& before) const {
+    auto wait = first;
+    if (before.last_error == kAway && before.due && before.last_attempt) {
+        wait = 2 * std::chrono::milliseconds(before.due->millis() - before.last_attempt->millis());
+    }
+    return std::min(std::max(wait, first), longest);
+}
 
 void Runner::complete(RotationTask& task, const StoredSecret& secret, std::optional<Timestamp> renew_by,
                       const Sight& sight) const {
@@ -109,7 +136,10 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     const bool exhausted = task.attempt >= retry_.attempts;
     const bool another_value = kind == StepFailed::Kind::value_refused;
     // The target may have the new value already: then AWSCURRENT may not log in before this is gone on with.
-    const bool may_be_there = step != Step::create && (!another_value || task.told);
+    // So it may where it has that of a version that was left behind; a target that takes no value today (a
+    // password that is too young to be changed) may take one tomorrow.
+    const bool may_be_there =
+        step != Step::create && (!another_value || task.told || !left_behind_of(secret, task).empty());
     const bool final = hopeless || exhausted;
     const bool newly = final && !task.failed;
     // Behind setSecret the target has it.
@@ -134,6 +164,7 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
     if (another_value) {
         after.version = new_token();
         after.step = Step::create;
+        after.told = false;  // of that one
     }
     RotationWrites(parts_).run(
         [&](storage::WriteTransaction& tx) {
@@ -168,6 +199,63 @@ void Runner::fail(RotationTask& task, const StoredSecret& secret, StepFailed::Ki
         },
         std::move(action), soon());
     events_.failed(task.name, step, *task.last_error, final);
+}
+
+void Runner::postpone(RotationTask& task, const RotationTask& claimed, const std::exception& error) const {
+    const auto now = parts_.clock.now();
+    const auto* altered = dynamic_cast<const IntegrityError*>(&error);
+    const bool counts = altered == nullptr && !is_outage(error);
+    auto wait = retry_.longest;
+    if (counts) {
+        if (task.version == claimed.version && task.attempt == claimed.attempt) ++task.attempt;
+        wait = retry_.after(task.attempt);
+        task.last_error = kTrouble;
+    } else {
+        // Of a try that was begun the event is there.
+        if (task.attempt > claimed.attempt) task.attempt = std::max<std::int64_t>(claimed.attempt, 1);
+        if (altered == nullptr) wait = retry_.after_outage(claimed);
+        task.last_error = altered == nullptr ? std::string(kAway) : damage_of(*altered);
+    }
+    const bool final = altered != nullptr || (counts && task.attempt >= retry_.attempts);
+    const bool newly = final && !task.failed;
+    task.failed = task.failed || final;
+    task.last_attempt = now;
+    task.due = now + wait;
+    if (final) {
+        events_.failed(task.name, task.step, error.what(), true);
+    } else {
+        events_.interrupted(task.name, error.what());
+    }
+    ServiceAction action;
+    if (newly) action = failure_of(task);
+    try {
+        RotationWrites(parts_).run(
+            [&](storage::WriteTransaction& tx) {
+                static_cast<void>(store(tx, task, true));
+                if (!newly || !task.version || task.test_only) return;
+                RotationRepository::add_run(tx, task.secret, run_of(task, "Failed", now));
+            },
+            std::move(action), soon());
+    } catch (const RotationLost&) {
+        // Whoever has it by now knows better.
+    }
+}
+
+ServiceAction Runner::failure_of(const RotationTask& task) const {
+    ServiceAction action{task.test_only ? "TestRotationFailed" : "RotationFailed", "rotation worker"};
+    action.details["SecretId"] = task.name;
+    try {
+        const auto secret = load_secret(parts_, task, soon());
+        action.resources.push_back(secret.arn);
+        action.details["SecretId"] = secret.arn;
+    } catch (const Error&) {
+        // Damaged, or away: its name has to do.
+    }
+    if (task.version) action.details["ClientRequestToken"] = task.version->value();
+    action.details["Attempt"] = task.attempt;
+    action.details["Step"] = step_name(task.step);
+    action.details["Message"] = *task.last_error;
+    return action;
 }
 
 }  // namespace coffer::rotation

@@ -43,6 +43,12 @@ std::string shortened(const std::string& text) {
     return proto::printable(text, kMostErrorCharacters);
 }
 
+std::string damage_of(const IntegrityError& altered) {
+    return shortened(std::string("what is stored is damaged: ") + altered.what() +
+                     ". 'coffer damaged list' shows secrets whose rows were altered; put the row back as it "
+                     "was, or put a new value");
+}
+
 VersionId new_token() {
     return VersionId(Uuid::random().text());
 }

@@ -24,6 +24,9 @@ namespace coffer::rotation {
 /// What is kept and shown of an error: text of a target may be anything.
 [[nodiscard]] std::string shortened(const std::string& text);
 
+/// The same for what was altered behind Coffer's back.
+[[nodiscard]] std::string damage_of(const IntegrityError& altered);
+
 /// The token of a rotation that nobody asked for, in the form that ClientRequestTokens have.
 [[nodiscard]] storage::VersionId new_token();
 

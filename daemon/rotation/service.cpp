@@ -9,6 +9,7 @@
 #include "daemon/base/await.hpp"
 #include "daemon/rotation/acknowledgement.hpp"
 #include "daemon/rotation/give_up.hpp"
+#include "daemon/rotation/retry.hpp"
 #include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
@@ -319,28 +320,12 @@ awaitable<v1::GetRotationResponse> RotationService::get_rotation(Call call, v1::
 awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call,
                                                                      v1::RetryRotationRequest request) {
     const auto secret = co_await require_rotating(call, request.secret_id(), Action::coffer_retry_rotation);
-    if (!secret->rotation->enabled) {
-        throw secrets::invalid_request("Rotation of this secret is turned off: RotateSecret turns it on.");
-    }
     UniqueFunction<bool(storage::WriteTransaction&)> job =
         [seen = secret, now = parts_.clock.now()](storage::WriteTransaction& tx) {
-            auto task = RotationRepository::find(tx, seen->id);
-            if (!task || !(task->version || task->failed)) {
-                throw secrets::invalid_request(
-                    "No rotation of this secret waits for another try. RotateSecret begins a new one.");
-            }
-            if (task->node) throw secrets::invalid_request("The rotation of this secret is running now.");
-            task->due = now;
-            task->attempt = 0;
-            task->failed = false;
-            // Whoever asks for another try has looked what became of the last one.
-            task->spent.reset();
-            return RotationRepository::save_spent(tx, *task) &&
-                   RotationRepository::save(tx, *task, true) != RotationRepository::Saved::lost;
+            retry(tx, *seen, now);
+            return true;
         };
-    if (!co_await write<bool>(call, std::move(job))) {
-        throw secrets::invalid_request("The rotation of this secret is running now.");
-    }
+    static_cast<void>(co_await write<bool>(call, std::move(job)));
     workers_.wake();
     v1::RetryRotationResponse response;
     *response.mutable_rotation() = co_await rotation_of(call, secret);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "daemon/audit/digest.hpp"
+#include "daemon/rotation/abandonment.hpp"
+#include "daemon/rotation/runner_writes.hpp"
 #include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/open_version.hpp"
@@ -38,6 +40,12 @@ constexpr std::chrono::seconds kLeastPatience{5};
 class KeyReplaced : public Error {
 public:
     KeyReplaced() : Error("the secret has another master key by now") {}
+};
+
+/// The version that is to have a value has one.
+class VersionTaken : public Error {
+public:
+    VersionTaken() : Error("the version has a value by now") {}
 };
 
 std::optional<StoredSecret> find_secret(const RotationParts& parts, const std::string& name,
@@ -165,29 +173,38 @@ SecretBytes StoredValues::random(std::size_t size) {
 }
 
 void StoredValues::put_pending(SecretBytes value) {
-    store(std::move(value), patience(), false);
-}
-
-void StoredValues::store(SecretBytes value, Deadline deadline, bool cannot_be_repeated) {
+    const auto deadline = patience();
     // What was seen may be as old as createSecret is long, and UpdateSecret replaces the key of the values
     // that are there.
     auto secret = seen(false, deadline);
-    while (!store_under_key_of(secret, value.clone(), deadline, cannot_be_repeated)) {
-        secret = load_secret(parts_, task_, deadline);
-    }
+    while (!store_under_key_of(secret, value, deadline)) secret = load_secret(parts_, task_, deadline);
 }
 
-bool StoredValues::store_under_key_of(const StoredSecret& secret, SecretBytes value, Deadline deadline,
-                                      bool cannot_be_repeated) try {
+storage::ValueKind StoredValues::kind_for(const StoredSecret& secret) {
     const auto* current = secrets::holder_of(secret.versions, secrets::kCurrent);
-    const auto kind = current != nullptr && current->kind ? *current->kind : storage::ValueKind::string;
-    crypto::PayloadIdentity identity{secret.arn, task_.version->value(), secrets::to_payload_kind(kind)};
+    return current != nullptr && current->kind ? *current->kind : storage::ValueKind::string;
+}
+
+storage::StoredPayload StoredValues::sealed(const StoredSecret& secret, const VersionId& version,
+                                            const SecretBytes& value, Deadline deadline) {
+    crypto::PayloadIdentity identity{secret.arn, version.value(), secrets::to_payload_kind(kind_for(secret))};
     const auto key = parts_.master_keys.resolve(secret.kms_key_id);
-    auto sealed = wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
-        parts_.hsm.envelope().seal(std::move(identity), std::move(value), key, {Priority::rotation, deadline},
+    return secrets::to_stored(wait_for<crypto::SealedPayload>([&](Completion<crypto::SealedPayload> done) {
+        parts_.hsm.envelope().seal(std::move(identity), value.clone(), key, {Priority::rotation, deadline},
                                    std::move(done));
-    });
-    const auto payload = secrets::to_stored(std::move(sealed));
+    }));
+}
+
+secrets::ServiceAction StoredValues::stored_action(const StoredSecret& secret) const {
+    return {"RotationValueStored",
+            "rotation worker",
+            {secret.arn},
+            {{"SecretId", secret.arn}, {"ClientRequestToken", task_.version->value()}}};
+}
+
+bool StoredValues::store_under_key_of(const StoredSecret& secret, const SecretBytes& value,
+                                      Deadline deadline) try {
+    const auto payload = sealed(secret, *task_.version, value, deadline);
     StoredSecret after;
     bool made = false;
     RotationWrites(parts_).run(
@@ -195,24 +212,19 @@ bool StoredValues::store_under_key_of(const StoredSecret& secret, SecretBytes va
             made = false;
             auto locked = lock_secret(tx, task_, &secret);
             auto* version = secrets::find_version(locked.versions, *task_.version);
-            if (version == nullptr ||
-                (!cannot_be_repeated && !secrets::has_label(*version, secrets::kPending))) {
+            if (version == nullptr || !secrets::has_label(*version, secrets::kPending)) {
                 throw RotationLost("AWSPENDING was taken from the version that the rotation makes");
             }
             if (version->kind) return;  // a transaction whose outcome was not learned
             if (locked.kms_key_id != secret.kms_key_id) throw KeyReplaced();
-            version->kind = kind;
+            version->kind = kind_for(secret);
             version->master_key = payload.master_key;
             locked.last_changed = now;
             SecretRepository::update(tx, std::move(locked), {{*task_.version, payload}});
             after = *tx.locked(task_.secret);
             made = true;
         },
-        {"RotationValueStored",
-         "rotation worker",
-         {secret.arn},
-         {{"SecretId", secret.arn}, {"ClientRequestToken", task_.version->value()}}},
-        deadline);
+        stored_action(secret), deadline);
     if (sight_ != nullptr && made) {
         sight_->made_value = true;
         sight_->remember(std::move(after));
@@ -263,22 +275,117 @@ void StoredValues::undo_exchange() {
     note_spent(std::nullopt, {});
 }
 
+bool StoredValues::is_value_of(const StoredSecret& secret, const StoredVersion& version,
+                               const SecretBytes& value, Deadline deadline) {
+    try {
+        const auto there = secrets::open_version(parts_.hsm, parts_.database, secret, version,
+                                                 {Priority::rotation, deadline});
+        return there && crypto::constant_time_equal(there->view(), value.view());
+    } catch (const IntegrityError&) {
+        return false;
+    }
+}
+
+std::optional<StoredSecret> StoredValues::keep_in(const VersionId& into, const StoredSecret& secret,
+                                                  const SecretBytes& value, Deadline deadline) try {
+    const auto payload = sealed(secret, into, value, deadline);
+    const auto message = handed_out(secret, into);
+    auto action = stored_action(secret);
+    if (into != *task_.version) action.details["VersionId"] = into.value();
+    StoredSecret after;
+    RotationWrites(parts_).run(
+        [&, this, now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            auto locked = lock_secret(tx, task_, &secret);
+            if (locked.kms_key_id != secret.kms_key_id) throw KeyReplaced();
+            auto* version = secrets::find_version(locked.versions, into);
+            if (version != nullptr && version->kind) throw VersionTaken();
+            if (version == nullptr) {
+                version = &locked.versions.emplace_back(
+                    StoredVersion{into, now, std::nullopt, std::nullopt, {}, std::nullopt});
+            }
+            version->kind = kind_for(secret);
+            version->master_key = payload.master_key;
+            // More versions than there may be are better than one that is lost.
+            static_cast<void>(secrets::prune(locked.versions, now, task_.left_behind));
+            locked.last_changed = now;
+            const bool in_use = is_of_this_rotation(locked, into);
+            SecretRepository::update(tx, std::move(locked), {{into, payload}});
+            if (!in_use) note_unused(tx, into, message, now);
+            after = *tx.locked(task_.secret);
+        },
+        std::move(action), deadline);
+    if (sight_ != nullptr && is_of_this_rotation(after, into)) {
+        sight_->made_value = true;
+        sight_->remember(after);
+    }
+    return after;
+} catch (const KeyReplaced&) {
+    return std::nullopt;
+} catch (const VersionTaken&) {
+    return std::nullopt;
+}
+
+bool StoredValues::is_of_this_rotation(const StoredSecret& secret, const VersionId& version) const {
+    return secret.rotation && secret.rotation->making == task_.version && version == *task_.version;
+}
+
+void StoredValues::note_unused(storage::WriteTransaction& tx, const VersionId& version,
+                               const std::string& message, Timestamp now) const {
+    using storage::RotationRepository;
+    auto run = run_of(task_, "Abandoned", now);
+    run.version = version;
+    run.message = message;
+    RotationRepository::add_run(tx, task_.secret, run);
+    auto row = RotationRepository::find(tx, task_.secret);
+    // Of one that is under way the history alone says it, besides what becomes of this try.
+    if (!row || row->version || row->node) return;
+    row->failed = true;
+    row->last_error = message;
+    static_cast<void>(RotationRepository::save(tx, *row, true));
+}
+
+void StoredValues::keep(VersionId& into, const SecretBytes& value, Deadline deadline) {
+    auto secret = load_secret(parts_, task_, deadline);
+    while (true) {
+        const auto* version = secrets::find_version(secret.versions, into);
+        if (version != nullptr && version->kind) {
+            // Ours, where the outcome of a transaction was not learned. Otherwise somebody put another value
+            // with the rotation's ClientRequestToken.
+            if (is_value_of(secret, *version, value, deadline)) break;
+            into = new_token();
+        } else if (auto after = keep_in(into, secret, value, deadline)) {
+            secret = std::move(*after);
+            break;
+        } else {
+            secret = load_secret(parts_, task_, deadline);
+        }
+    }
+    if (into != *task_.version) {
+        throw StepFailed(StepFailed::Kind::unknown,
+                         "somebody stored another value as version " + task_.version->value() +
+                             ", which the rotation makes. " + handed_out(secret, into));
+    }
+    if (!is_of_this_rotation(secret, into)) {
+        throw RotationLost("the rotation was ended by hand. " + handed_out(secret, into));
+    }
+}
+
 void StoredValues::put_exchanged(SecretBytes value) {
+    auto into = *task_.version;
     auto pause = kFirstPause;
     std::optional<Deadline> last;
     bool told = false;
     while (true) {
         std::string reason;
         try {
-            store(value.clone(), std::chrono::steady_clock::now() + kStorePatience, true);
+            keep(into, value, std::chrono::steady_clock::now() + kStorePatience);
             return;
-        } catch (const RotationLost& lost) {
-            throw StepFailed(StepFailed::Kind::unknown,
-                             std::string("a new value was got and cannot be stored: ") + lost.what());
-        } catch (const IntegrityError& altered) {
-            throw StepFailed(StepFailed::Kind::unknown,
-                             std::string("a new value was got and cannot be stored: ") + altered.what());
+        } catch (const RotationLost&) {
+            throw;  // it is stored, or the secret is gone
+        } catch (const StepFailed&) {
+            throw;  // it is stored
         } catch (const Error& error) {
+            // Damage as well is waited for, until the row is put back or the secret discarded.
             reason = error.what();
         }
         if (!std::exchange(told, true) && parts_.holds_value) parts_.holds_value(task_.name, reason);

@@ -99,12 +99,37 @@ private:
     [[nodiscard]] Bytes mark_message(const Bytes& what);
     /// The database and the token get some seconds also where the target has used up the step's time.
     [[nodiscard]] Deadline patience() const;
-    /// With `cannot_be_repeated` the version gets the value even when somebody took AWSPENDING from it.
-    void store(crypto::SecretBytes value, Deadline deadline, bool cannot_be_repeated);
-    /// store(), sealed under the master key that `secret` has. False, and nothing stored, when it has another
-    /// one by now.
-    [[nodiscard]] bool store_under_key_of(const storage::StoredSecret& secret, crypto::SecretBytes value,
-                                          Deadline deadline, bool cannot_be_repeated);
+    /// Of a new value of `secret`.
+    [[nodiscard]] static storage::ValueKind kind_for(const storage::StoredSecret& secret);
+    [[nodiscard]] storage::StoredPayload sealed(const storage::StoredSecret& secret,
+                                                const storage::VersionId& version,
+                                                const crypto::SecretBytes& value, Deadline deadline);
+    [[nodiscard]] secrets::ServiceAction stored_action(const storage::StoredSecret& secret) const;
+    /// put_pending(), sealed under the master key that `secret` has. False, and nothing stored, when it has
+    /// another one by now.
+    [[nodiscard]] bool store_under_key_of(const storage::StoredSecret& secret,
+                                          const crypto::SecretBytes& value, Deadline deadline);
+
+    // ---- put_exchanged()
+    /// Stores `value` in version `into`, whatever became of that and of the rotation; in a new one, which is
+    /// `into` then, where that has another value. Throws StepFailed and RotationLost, both after it is
+    /// stored, where the rotation cannot go on with it; RotationLost also when the secret is gone.
+    void keep(storage::VersionId& into, const crypto::SecretBytes& value, Deadline deadline);
+    /// The same for a version that has no value; the secret as it is afterwards. Nothing, and nothing stored,
+    /// when that has one by now, or the secret another master key.
+    [[nodiscard]] std::optional<storage::StoredSecret> keep_in(const storage::VersionId& into,
+                                                               const storage::StoredSecret& secret,
+                                                               const crypto::SecretBytes& value,
+                                                               Deadline deadline);
+    [[nodiscard]] bool is_value_of(const storage::StoredSecret& secret, const storage::StoredVersion& version,
+                                   const crypto::SecretBytes& value, Deadline deadline);
+    /// Whether `version` is what the rotation makes, and that is under way.
+    [[nodiscard]] bool is_of_this_rotation(const storage::StoredSecret& secret,
+                                           const storage::VersionId& version) const;
+    /// For people: no rotation will use that version.
+    void note_unused(storage::WriteTransaction& tx, const storage::VersionId& version,
+                     const std::string& message, Timestamp now) const;
+
     void note_spent(std::optional<storage::VersionId> spent, secrets::ServiceAction action);
     [[nodiscard]] std::optional<crypto::SecretBytes> labelled(const std::string& secret,
                                                               std::string_view label);

@@ -9,9 +9,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "daemon/rotation/give_up.hpp"
+#include "daemon/rotation/retry.hpp"
 #include "daemon/rotation/workers.hpp"
 #include "service_environment.hpp"
 #include "storage/secret_repository.hpp"
@@ -144,6 +147,33 @@ protected:
         return call(request).secret_string();
     }
 
+    /// As an operation does it that is not of the pipeline's tests.
+    void write(const std::function<void(storage::WriteTransaction&)>& job) {
+        RotationWrites(workers().parts())
+            .run(job, {"TestOfRotations", "a test", {}, {}},
+                 std::chrono::steady_clock::now() + std::chrono::seconds(30));
+    }
+    void give_up_now(const std::string& name) {
+        write([seen = secret_of(name)](storage::WriteTransaction& tx) {
+            give_up(tx, seen, true, clock().now());
+        });
+    }
+    void retry_now(const std::string& name) {
+        write([seen = secret_of(name)](storage::WriteTransaction& tx) { retry(tx, seen, clock().now()); });
+    }
+    static void take_pending(const std::string& name, const std::string& version) {
+        v1::UpdateSecretVersionStageRequest request;
+        request.set_secret_id(name);
+        request.set_version_stage("AWSPENDING");
+        request.set_remove_from_version_id(version);
+        call(request);
+    }
+    static void cancel(const std::string& name) {
+        v1::CancelRotateSecretRequest request;
+        request.set_secret_id(name);
+        call(request);
+    }
+
     template <class T>
     static T read(std::function<T(storage::ReadTransaction&)> job) {
         return wait_for<T>([&](Completion<T> done) {
@@ -217,6 +247,12 @@ protected:
         return rotation::function_arn("eu-test-1", "111122223333", "other");
     }
 
+    /// The secrets of which it was told that their rotation failed, as often as it was.
+    const std::vector<std::string>& final_failures() const { return final_failures_; }
+
+    /// Called when a value that nobody can get a second time waits to be stored.
+    std::function<void(const std::string& reason)> on_hold = [](const std::string&) {};
+
     bool overtaken_ = false;
 
 private:
@@ -232,15 +268,23 @@ private:
         auto settings = worker_settings_;
         settings.retry.attempts = 3;
         return std::make_unique<Workers>(
-            RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name()},
+            RotationParts{of.hsm(), of.database(), of.master_keys(), clock(), &of.trail(), of.name(),
+                          [this](const auto&, const std::string& reason) { on_hold(reason); }},
             std::move(functions), restraints_, settings,
             RunnerEvents{.succeeded = [](const auto&) {},
                          .rotated = {},
-                         .failed = [](const auto&, auto, const auto&, bool) {},
+                         .failed =
+                             [this](const auto& name, auto, const auto&, bool final) {
+                                 if (!final) return;
+                                 const std::lock_guard lock(final_failures_mutex_);
+                                 final_failures_.push_back(name);
+                             },
                          .left = [](const auto&, const auto&) {},
                          .interrupted = [](const auto&, const auto&) {}});
     }
 
+    std::mutex final_failures_mutex_;  // workers may have threads
+    std::vector<std::string> final_failures_;
     Restraints restraints_;
     unsigned at_once_ = 0;
     WorkerSettings worker_settings_;

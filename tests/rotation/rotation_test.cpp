@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "rotation_fixture.hpp"
 
@@ -296,6 +297,39 @@ TEST_F(RotationTest, NotImmediatelyOnlyTriesTheLogin) {
     EXPECT_TRUE(task_of(name).failed);
 }
 
+TEST_F(RotationTest, ARetryOfAFailedTestTestsAgain) {
+    const auto name = stored("old");
+    std::vector<std::string> seen;
+    bool refused = true;
+    function().on_step = [&](Step step, const StepContext&, SecretValues& values) {
+        seen.push_back(std::string(step_name(step)) + " " + std::string(values.pending()->text()));
+        if (refused) throw StepFailed(StepFailed::Kind::retry, "the login is refused");
+    };
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    ASSERT_TRUE(task_of(name).failed);
+    retry_now(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("testSecret old", "testSecret old"));
+    EXPECT_EQ(labels_of(name).size(), 1U) << "nothing was rotated";
+    EXPECT_TRUE(task_of(name).failed);
+    refused = false;
+    retry_now(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(seen, ElementsAre("testSecret old", "testSecret old", "testSecret old"));
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "old");
+    EXPECT_EQ(labels_of(name).size(), 1U);
+    EXPECT_FALSE(task_of(name).failed);
+    EXPECT_THROW(retry_now(name), secrets::ServiceError) << "nothing waits any more";
+    // Its window begins a rotation, as ever.
+    function().on_step = nullptr;
+    clock().advance(std::chrono::hours(24 * 32));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-1");
+}
+
 TEST_F(RotationTest, AFailureIsTriedAgainLaterWithTheSameValueUntilThereAreNoMoreTries) {
     const auto name = stored("old");
     bool away = true;
@@ -389,6 +423,43 @@ TEST_F(RotationTest, WhatGoesWrongWithinCofferIsTriedAgainAndTold) {
     clock().advance(std::chrono::minutes(1));
     ASSERT_TRUE(workers().run_one());
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+}
+
+TEST_F(RotationTest, ATestWhoseLabelWentToAnotherVersionEnds) {
+    const auto name = stored("old");
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    v1::PutSecretValueRequest other;
+    other.set_secret_id(name);
+    other.set_client_request_token(fresh_token());
+    other.set_secret_string("by hand");
+    other.add_version_stages("AWSPENDING");
+    call(other);
+    ASSERT_TRUE(workers().run_one());
+    const auto task = task_of(name);
+    EXPECT_FALSE(task.version) << "at rest";
+    EXPECT_FALSE(secret_of(name).rotation->testing);
+    EXPECT_TRUE(task.failed);
+    EXPECT_THAT(task.last_error.value(), HasSubstr("the login was not tried, since AWSPENDING"));
+    EXPECT_EQ(value_of(name, "AWSPENDING"), "by hand") << "which is somebody's";
+    EXPECT_FALSE(workers().run_one());
+    // So it ends where its own version has lost the label before it had its value.
+    const auto second = stored("old");
+    auto again = request_for(second);
+    again.set_rotate_immediately(false);
+    call(again);
+    write([&](storage::WriteTransaction& tx) {
+        auto locked = storage::SecretRepository::lock(tx, second);
+        secrets::add_pending(locked->versions, *locked->rotation->making, clock().now());
+        storage::SecretRepository::update(tx, std::move(*locked), {});
+    });
+    take_pending(second, again.client_request_token());
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_TRUE(task_of(second).failed);
+    EXPECT_FALSE(task_of(second).version);
+    EXPECT_EQ(labels_of(second).size(), 1U);
+    EXPECT_EQ(secret_of(second).versions.size(), 1U) << "the version for the test is gone";
 }
 
 TEST_F(RotationTest, PausingStopsBetweenTwoSteps) {

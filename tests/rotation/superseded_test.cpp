@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include "daemon/rotation/give_up.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "rotation_fixture.hpp"
@@ -213,15 +212,11 @@ TEST_F(SupersededTest, OneThatAnOlderVersionOfCofferBeganGoesOn) {
     rotate(name);
     ASSERT_TRUE(workers().run_one());
     // As that version stored it.
-    RotationWrites(workers().parts())
-        .run(
-            [&](storage::WriteTransaction& tx) {
-                auto locked = storage::SecretRepository::lock(tx, name);
-                locked->rotation->made_from.reset();
-                storage::SecretRepository::update(tx, std::move(*locked), {});
-            },
-            {"TestOfRotations", "a test", {}, {}},
-            std::chrono::steady_clock::now() + std::chrono::seconds(30));
+    write([&](storage::WriteTransaction& tx) {
+        auto locked = storage::SecretRepository::lock(tx, name);
+        locked->rotation->made_from.reset();
+        storage::SecretRepository::update(tx, std::move(*locked), {});
+    });
     is_away = false;
     clock().advance(minutes(1));
     ASSERT_TRUE(workers().run_one());
@@ -229,30 +224,43 @@ TEST_F(SupersededTest, OneThatAnOlderVersionOfCofferBeganGoesOn) {
 }
 
 TEST_F(SupersededTest, GivingUpAgreesWithWhatIsKnownOfTheTarget) {
-    const auto give_up_now = [](const std::string& name, Workers& workers) {
-        const auto seen = secret_of(name);
-        RotationWrites(workers.parts())
-            .run([&](storage::WriteTransaction& tx) { give_up(tx, seen, true, clock().now()); },
-                 {"TestOfRotations", "a test", {}, {}},
-                 std::chrono::steady_clock::now() + std::chrono::seconds(30));
-    };
     const auto untouched = stored("old");
     on_set([] { throw away().before_any_effect(); });
     rotate(untouched);
     ASSERT_TRUE(workers().run_one());
-    EXPECT_NO_THROW(give_up_now(untouched, workers()));
+    EXPECT_NO_THROW(give_up_now(untouched));
     EXPECT_FALSE(is_pending(untouched));
     const auto told = stored("old");
     on_set([] { throw away(); });
     rotate(told);
     ASSERT_TRUE(workers().run_one());
-    EXPECT_THROW(give_up_now(told, workers()), secrets::ServiceError);
+    EXPECT_THROW(give_up_now(told), secrets::ServiceError);
     EXPECT_TRUE(is_pending(told));
     // What was told once is not untold by a second try that cannot connect.
     on_set([] { throw away().before_any_effect(); });
     clock().advance(minutes(1));
     ASSERT_TRUE(workers().run_one());
-    EXPECT_THROW(give_up_now(told, workers()), secrets::ServiceError);
+    EXPECT_THROW(give_up_now(told), secrets::ServiceError);
+}
+
+TEST_F(SupersededTest, OneWhoseValueWasMadeCurrentByHandCanBeGivenUp) {
+    const auto name = stored("old");
+    on_set([] { throw away(); });
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    v1::UpdateSecretVersionStageRequest move;
+    move.set_secret_id(name);
+    move.set_version_stage("AWSCURRENT");
+    move.set_remove_from_version_id(first_version(name));
+    move.set_move_to_version_id(token);
+    call(move);
+    ASSERT_THAT(labels_of(name).at(token), ::testing::UnorderedElementsAre("AWSCURRENT", "AWSPENDING"));
+    EXPECT_NO_THROW(give_up_now(name));
+    EXPECT_THAT(labels_of(name).at(token), ElementsAre("AWSCURRENT"));
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "made");
+    const auto task = task_of(name);
+    EXPECT_FALSE(task.version);
+    EXPECT_THAT(task.left_behind, ::testing::IsEmpty()) << "what the target may have is what is current";
 }
 
 TEST_F(SupersededTest, RefusedValuesAreBoundedByTheTries) {
