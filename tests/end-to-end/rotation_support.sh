@@ -52,6 +52,8 @@ labelled_field_of() { # SECRET LABEL FIELD
 
 is_rotated() { [ "$(described "$1" LastRotatedDate)" != None ] && [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
 is_complete() { [ "$(labels_of "$1")" = "AWSCURRENT AWSPREVIOUS" ]; }
+# No rotation is under way, nor one that waits to be begun or gone on with, which the labels do not show.
+is_idle() { coffer rotation status "$1" | grep -q '^state *Idle'; }
 has_failed() { coffer rotation status "$1" | grep -q '^state *Failed'; }
 
 # A secret that must not rotate with this function: it fails, with these words in its status.

@@ -417,7 +417,6 @@ coffer rotation pause db/one 2>/dev/null
 coffer rotate-secret --secret-id db/one >/dev/null
 expect_contains "paused, it waits" "Paused" "$(coffer rotation status db/one)"
 coffer rotation resume db/one 2>/dev/null
-is_idle() { coffer rotation status "$1" | grep -q '^state *Idle'; }
 wait_until "and goes on" is_idle db/one
 coffer rotation pause --all 2>/dev/null
 expect_contains "that all are paused is said" "all rotations are paused" "$(coffer rotation status 2>&1 >/dev/null)"
