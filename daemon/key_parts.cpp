@@ -99,8 +99,10 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
             {{"key", std::string_view(alias_name)}, {"generation", static_cast<std::int64_t>(generation)}});
     };
     events.kept = [log](const std::string& key, const std::string& why) {
-        log->error("a master key was to be deleted and is still in use; it stays",
-                   {{"key", std::string_view(alias(key))}, {"reason", std::string_view(why)}});
+        log->error(
+            "a master key was to be deleted and is still in use; it stays. 'coffer key cancel-deletion' and "
+            "'coffer key schedule-deletion' name the secrets that are under it",
+            {{"key", std::string_view(alias(key))}, {"reason", std::string_view(why)}});
     };
     events.failed = [log](const std::string& what, const std::string& reason) {
         log->error("work on master keys failed; tried again",

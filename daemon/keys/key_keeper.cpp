@@ -28,14 +28,15 @@ bool is_registered(const storage::StoredMasterKeys& keys, const RetiredGeneratio
     });
 }
 
-bool is_due(const std::optional<Timestamp>& time, Timestamp now) {
-    return time && *time <= now;
-}
-
 }  // namespace
 
 KeyKeeper::KeyKeeper(KeeperParts parts, KeyEvents events)
-    : parts_(std::move(parts)), events_(std::move(events)), token_keys_(parts_, events_) {
+    : parts_(std::move(parts)),
+      events_(std::move(events)),
+      token_keys_(parts_, events_),
+      due_(parts_, events_),
+      failures_(
+          [this](const std::string& what, const std::string& reason) { events_.failed(what, reason); }) {
     thread_.start("keys", [this](const std::stop_token&) -> std::chrono::milliseconds {
         run_once();
         return signer_is_behind() ? kSoon : kInterval;
@@ -54,20 +55,7 @@ void KeyKeeper::stop() {
     listener_.reset();
     if (!thread_.stop()) return;
     // Nobody waits for a node that has said that it stops.
-    guarded("saying that this node stops", [this] { token_keys_.say_goodbye(); });
-}
-
-template <class Work>
-void KeyKeeper::guarded(const char* what, const Work& work) {
-    try {
-        work();
-        last_failures_.erase(what);
-    } catch (const std::exception& error) {
-        // A backend that is away is said by its own observer, and not each ten seconds again here.
-        auto& last = last_failures_[what];
-        if (last != error.what()) events_.failed(what, error.what());
-        last = error.what();
-    }
+    failures_.guard("saying that this node stops", [this] { token_keys_.say_goodbye(); });
 }
 
 void KeyKeeper::run_once() {
@@ -80,15 +68,15 @@ void KeyKeeper::run_once() {
 }
 
 void KeyKeeper::look_after_token_keys() {
-    guarded("looking at the token's other keys", [this] { token_keys_.look(); });
-    guarded("going over to a seal key", [this] { token_keys_.go_over_to_seal_key(); });
-    guarded("telling which key signs the audit journal", [this] { token_keys_.tell_signer(); });
-    guarded("destroying retired generations of the token's other keys",
-            [this] { token_keys_.finish_retirements(); });
+    failures_.guard("looking at the token's other keys", [this] { token_keys_.look(); });
+    failures_.guard("going over to a seal key", [this] { token_keys_.go_over_to_seal_key(); });
+    failures_.guard("telling which key signs the audit journal", [this] { token_keys_.tell_signer(); });
+    failures_.guard("destroying retired generations of the token's other keys",
+                    [this] { token_keys_.finish_retirements(); });
 }
 
 void KeyKeeper::look_after_master_keys() {
-    guarded("looking at the master keys", [this] {
+    failures_.guard("looking at the master keys", [this] {
         auto seen = load();
         bring_token_up_to_date(seen);
         seen = load();
@@ -98,9 +86,9 @@ void KeyKeeper::look_after_master_keys() {
         }
         parts_.master_keys.set_pending_deletion(std::move(pending));
         tell_missing(seen);
-        guarded("destroying retired generations", [&] { finish_retirements(seen); });
-        guarded("rotating a master key by its schedule", [&] { rotate_if_due(seen); });
-        guarded("deleting a master key", [&] { delete_if_due(seen); });
+        failures_.guard("destroying retired generations", [&] { finish_retirements(seen); });
+        due_.rotate(seen.keys);
+        due_.remove(seen.keys);
     });
 }
 
@@ -183,50 +171,6 @@ void KeyKeeper::finish_retirements(const Seen& seen) {
     const RetirementParts parts{parts_.hsm, parts_.database, parts_.principals};
     if (!left_behind.empty()) take_retirement_back(parts_.database, left_behind, keeper_deadline());
     destroy_in_token(parts, to_destroy, keeper_deadline());
-}
-
-void KeyKeeper::rotate_if_due(const Seen& seen) {
-    for (const auto& [id, settings] : seen.keys.settings) {
-        if (!is_due(settings.next_rotation, parts_.clock.now()) || settings.deletion_due) continue;
-        using Made = std::optional<storage::StoredMasterKey>;
-        const auto made = storage::write_and_wait(
-            parts_.database, {Priority::rotation, keeper_deadline()},
-            [this, id = id](storage::WriteTransaction& tx) -> Made {
-                MasterKeyRepository::lock_token(tx);
-                const auto locked = MasterKeyRepository::lock(tx);
-                if (!is_due(settings_of(locked, id).next_rotation, parts_.clock.now())) return std::nullopt;
-                auto generation = make_next_generation(tx, {parts_.hsm, parts_.clock}, id);
-                if (parts_.leave_event) {
-                    parts_.leave_event(tx, {"RotateKey",
-                                            "key rotation",
-                                            {},
-                                            {{"keyId", id.text()}, {"generation", generation.generation}}});
-                }
-                return generation;
-            });
-        if (made) events_.rotated(made->name, made->generation);
-    }
-}
-
-void KeyKeeper::delete_if_due(const Seen& seen) {
-    for (const auto& [id, settings] : seen.keys.settings) {
-        if (!is_due(settings.deletion_due, parts_.clock.now())) continue;
-        const auto name = name_of(seen.keys, id);
-        std::vector<std::uint32_t> generations;
-        for (const auto& key : generations_of(seen.keys, id)) generations.push_back(key.generation);
-        const auto event = [this, id = id](storage::WriteTransaction& tx, const RetirementResult&) {
-            if (!parts_.leave_event) return;
-            parts_.leave_event(tx, {"DeleteKey", "key deletion", {}, {{"keyId", id.text()}}});
-        };
-        const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, id,
-                                               generations, true, keeper_deadline(), event);
-        if (result.kept.empty()) {
-            events_.deleted(name);
-        } else {
-            const auto& [generation, why] = *result.kept.begin();
-            events_.kept(name, "generation " + std::to_string(generation) + ": " + why);
-        }
-    }
 }
 
 }  // namespace coffer::keys

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "daemon/base/round_thread.hpp"
+#include "daemon/keys/due_keys.hpp"
 #include "daemon/keys/generations.hpp"
 #include "daemon/keys/keeper_parts.hpp"
 #include "daemon/keys/retirement.hpp"
@@ -60,11 +61,6 @@ private:
     [[nodiscard]] bool signer_is_behind();
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
-    void rotate_if_due(const Seen& seen);
-    void delete_if_due(const Seen& seen);
-    /// Runs `work` and tells when it fails.
-    template <class Work>
-    void guarded(const char* what, const Work& work);
 
     const KeeperParts parts_;
     const KeyEvents events_;
@@ -73,7 +69,8 @@ private:
     std::map<crypto::MasterKeyRef, bool> missing_;
     std::atomic<std::size_t> missing_count_{0};
     TokenKeyKeeper token_keys_;
-    std::map<std::string, std::string> last_failures_;  ///< by what failed
+    DueKeys due_;
+    ToldFailures failures_;
     RoundThread thread_;
     std::optional<storage::ChangeListener> listener_;  // last: it wakes the thread
 };

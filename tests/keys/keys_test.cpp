@@ -233,9 +233,10 @@ protected:
         events.deleted = [this](const auto&) { ++deleted_; };
         events.missing = [](const auto&, auto) {};
         events.token_key_missing = [](const auto&, auto) {};
-        events.kept = [](const auto&, const std::string&) {};
+        events.kept = [this](const auto& key, const std::string& why) { kept_.push_back(key + ": " + why); };
         events.failed = [this](const std::string& what, const std::string& reason) {
             if (!failures_are_expected_) ADD_FAILURE() << what << ": " << reason;
+            failures_.push_back(what + ": " + reason);
         };
         return std::make_unique<KeyKeeper>(
             KeeperParts{*hsm_,
@@ -243,7 +244,9 @@ protected:
                         *master_keys_,
                         *principals_,
                         clock_,
-                        {},
+                        [this](storage::WriteTransaction&, const secrets::ServiceAction& action) {
+                            left_events_.emplace_back(action.name);
+                        },
                         "node-1",
                         [this]() -> std::optional<storage::AuditSigner> {
                             const std::uint32_t signing = signing_;
@@ -325,6 +328,8 @@ protected:
     std::atomic<int> rotated_{0};
     std::atomic<int> deleted_{0};
     std::atomic<bool> failures_are_expected_{false};
+    /// What a keeper that is alone has told, and the names of the events that it left.
+    std::vector<std::string> kept_, failures_, left_events_;
     const Uuid journal_ = Uuid::random();
     std::atomic<std::uint32_t> signing_{
         0};  ///< the generation of the audit key that this node's journal is signed with
@@ -609,6 +614,62 @@ TEST_P(KeysTest, AKeyIsDeletedWhenItsTimeHasComeAndNothingIsUnderIt) {
     EXPECT_FALSE(hsm_->find_master_key("other"));
     EXPECT_EQ(by_hand("SELECT count(*) FROM master_keys"), "1");
     EXPECT_THAT(message_of([&] { describe("alias/other"); }), HasSubstr("does not exist"));
+}
+
+/// A version that was sealed under it before its deletion was asked for, and stored afterwards.
+TEST_P(KeysTest, AKeyThatIsToBeDeletedAndIsInUseStaysAndThatIsToldOnce) {
+    ask([](v1::Request& request) { request.mutable_create_key()->set_alias("alias/other"); });
+    ask([](v1::Request& request) {
+        request.mutable_schedule_key_deletion()->set_key_id("alias/other");
+        request.mutable_schedule_key_deletion()->set_pending_window_in_days(7);
+    });
+    const auto late = write_secret("late", "other");
+    const auto first = make_keeper();
+    first->stop();
+    const auto second = make_keeper();
+    second->stop();
+    clock_.advance_days(8);
+    first->run_once();
+    first->run_once();
+    EXPECT_THAT(kept_, ElementsAre("other: generation 1: 1 version is wrapped under it"));
+    second->run_once();
+    EXPECT_EQ(kept_.size(), 2U) << "each node tells it";
+    EXPECT_THAT(left_events_, IsEmpty()) << "nothing was deleted";
+    EXPECT_EQ(deleted_, 0);
+    EXPECT_EQ(read_secret(late), "late");
+    EXPECT_NO_THROW(write_secret("later", "other")) << "no generation is left marked as retired";
+
+    by_hand("DELETE FROM secrets");
+    const auto third = make_keeper();
+    third->stop();
+    third->run_once();
+    EXPECT_EQ(deleted_, 1);
+    EXPECT_THAT(left_events_, ElementsAre("DeleteKey"));
+}
+
+TEST_P(KeysTest, AKeyThatCannotBeRotatedHoldsUpNoOther) {
+    ask([](v1::Request& request) { request.mutable_create_key()->set_alias("alias/other"); });
+    for (const auto* key : {"alias/main", "alias/other"}) {
+        ask([&](v1::Request& request) {
+            request.mutable_enable_key_rotation()->set_key_id(key);
+            request.mutable_enable_key_rotation()->set_rotation_period_in_days(90);
+        });
+    }
+    const auto id_of = [&](const std::string& name) { return hsm_->find_master_key(name).value().id; };
+    // The one that a keeper comes to first.
+    const bool main_is_first = id_of("main").value() < id_of("other").value();
+    const std::string broken = main_is_first ? "main" : "other";
+    hsm_->key_changes().destroy_generation({id_of(broken), 1}, soon());
+    failures_are_expected_ = true;
+    const auto keeper = make_keeper();
+    keeper->stop();
+    failures_.clear();
+    clock_.advance_days(91);
+    keeper->run_once();
+    keeper->run_once();
+    EXPECT_EQ(rotated_, 1);
+    EXPECT_THAT(in_token(main_is_first ? "other" : "main"), ElementsAre(1, 2));
+    EXPECT_THAT(failures_, ElementsAre(HasSubstr("rotating alias/" + broken + " by its schedule: ")));
 }
 
 TEST_P(KeysTest, SettingsChangedByHandAreNotBelieved) {
