@@ -87,10 +87,13 @@ keys::KeyEvents key_events(const std::shared_ptr<server::Log>& log, keys::Rewrap
     events.deleted = [log](const std::string& key) {
         log->warning("a master key was deleted: its time had come", {{"key", std::string_view(alias(key))}});
     };
-    events.missing = [log](const std::string& key, std::uint32_t generation) {
+    events.missing = [log](const std::string& key, std::uint32_t generation, const std::string& under) {
         log->error(
-            "the token lacks a master key: what is under it cannot be read by this node",
-            {{"key", std::string_view(alias(key))}, {"generation", static_cast<std::int64_t>(generation)}});
+            "the token lacks a master key: what is under it cannot be read by this node. 'coffer key verify' "
+            "lists it",
+            {{"key", std::string_view(alias(key))},
+             {"generation", static_cast<std::int64_t>(generation)},
+             {"under", std::string_view(under)}});
     };
     events.token_key_missing = [log](const std::string& alias_name, std::uint32_t generation) {
         log->error(
@@ -147,6 +150,10 @@ std::vector<prometheus::MetricFamily> KeyParts::metrics() const {
         server::gauge_family("coffer_master_key_generations_missing",
                              "Registered generations of master keys that this node's token does not hold.",
                              number(keeper_.missing())),
+        server::gauge_family("coffer_unreadable_versions",
+                             "Versions that are under generations of master keys that this node's token does "
+                             "not hold.",
+                             number(keeper_.unreadable_versions())),
         server::gauge_family(
             "coffer_token_key_generations_missing",
             "Generations of the seal key and the audit key that nodes told of and this node's "

@@ -21,18 +21,23 @@ constexpr std::string_view kAsymmetricAlgorithm = "AWS4-ECDSA-P256-SHA256";
 /// A week, the longest that AWS takes.
 constexpr std::int64_t kExpiresMaxSeconds = 604'800;
 constexpr std::size_t kSignedHeadersMax = 100;
-constexpr std::size_t kShownMax = 128;
+constexpr std::size_t kShownMax = 32;
 
 [[noreturn]] void incomplete(const std::string& message) {
     throw RequestRefused(error_names::kIncompleteSignature, message);
 }
 
-/// Fit for a message: what the client itself sent, cut, and without what would break a line.
-std::string shown(std::string_view text) {
-    std::string out(text.substr(0, kShownMax));
-    std::ranges::replace_if(
-        out, [](char c) { return c < ' ' || c > '~'; }, '?');
-    return out;
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kTimeCharacters = "0123456789TZ:-+.";
+constexpr std::string_view kTermCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+constexpr std::string_view kAlgorithmCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+
+/// What stands in a place of the header, for a message that is logged as well: only when it looks like what
+/// belongs there, since passwords come to stand in wrong places.
+std::string shown(std::string_view text, std::string_view characters) {
+    if (text.size() > kShownMax || text.find_first_not_of(characters) != std::string_view::npos)
+        return "something else";
+    return "'" + std::string(text) + "'";
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -53,7 +58,7 @@ std::string hashed(std::string_view text) {
 
 void require_algorithm(std::string_view algorithm) {
     if (algorithm == kAlgorithm) return;
-    std::string message = "Unsupported AWS 'algorithm': '" + shown(algorithm) + "'.";
+    std::string message = "Unsupported AWS 'algorithm': " + shown(algorithm, kAlgorithmCharacters) + ".";
     if (algorithm == kAsymmetricAlgorithm) {
         message +=
             " This endpoint verifies Signature Version 4 (AWS4-HMAC-SHA256) and not 4A; have the client sign "
@@ -79,12 +84,12 @@ void read_credential(std::string_view credential, Signature& signature) {
         incomplete(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
             "got " +
-            (has_no_secret(credential) ? "'" + shown(credential) + "'" : std::to_string(parts.size())));
+            (has_no_secret(credential) ? "'" + std::string(credential) + "'" : std::to_string(parts.size())));
     }
     if (parts[4] != kTerminator) {
         throw RequestRefused(error_names::kInvalidSignature,
-                             "Credential should be scoped with a valid terminator: 'aws4_request', not '" +
-                                 shown(parts[4]) + "'.",
+                             "Credential should be scoped with a valid terminator: 'aws4_request', not " +
+                                 shown(parts[4], kTermCharacters) + ".",
                              "wrong_terminator");
     }
     signature.access_key_id = parts[0];
@@ -105,22 +110,21 @@ void read_signed_headers(std::string_view list, Signature& signature) {
     }
     std::ranges::sort(signature.signed_headers);
     const auto twice = std::ranges::adjacent_find(signature.signed_headers);
-    if (twice != signature.signed_headers.end())
-        incomplete("SignedHeaders names '" + shown(*twice) + "' twice");
+    if (twice != signature.signed_headers.end()) incomplete("SignedHeaders names a header twice");
 }
 
 void set_time(std::string_view written, std::optional<Timestamp> time, Signature& signature) {
     if (!time) {
-        incomplete("Date must be in ISO-8601 'basic format'. Got '" + shown(written) +
-                   "'. See http://en.wikipedia.org/wiki/ISO_8601");
+        incomplete("Date must be in ISO-8601 'basic format'. Got " + shown(written, kTimeCharacters) +
+                   ". See http://en.wikipedia.org/wiki/ISO_8601");
     }
     signature.time = *time;
     const auto day = basic_time(*time).substr(0, 8);
     if (day == signature.date) return;
     throw RequestRefused(
         error_names::kInvalidSignature,
-        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" +
-            shown(signature.date) + "' != '" + day + "', from '" + basic_time(*time) + "'.",
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: " +
+            shown(signature.date, kDigits) + " != '" + day + "', from '" + basic_time(*time) + "'.",
         "wrong_date");
 }
 

@@ -19,20 +19,20 @@ namespace {
     throw RequestRefused(error_names::kInvalidSignature, message, cause);
 }
 
-/// What the client sent is shown to it in messages: only when it is what it should be in form.
-bool is_scope_text(std::string_view text) {
-    return text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-           });
+/// Of the form of AWS's names for regions: what else stands there may be anything, and is not shown.
+bool is_region(std::string_view text) {
+    constexpr std::size_t kLongest = 32;
+    if (text.size() > kLongest || text.find('-') == std::string_view::npos) return false;
+    return text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos &&
+           text.back() >= '0' && text.back() <= '9';
 }
 
 void require_scope(const Signature& signature, const SignatureScope& scope) {
     if (signature.region != scope.region) {
-        invalid(
-            "Credential should be scoped to a valid region" +
-                (is_scope_text(signature.region) ? ", not '" + signature.region + "'. " : std::string(". ")) +
-                "Here it is '" + scope.region + "'.",
-            "wrong_region");
+        invalid("Credential should be scoped to a valid region" +
+                    (is_region(signature.region) ? ", not '" + signature.region + "'. " : std::string(". ")) +
+                    "Here it is '" + scope.region + "'.",
+                "wrong_region");
     }
     if (signature.service != scope.service) {
         invalid("Credential should be scoped to correct service: '" + scope.service + "'.", "wrong_service");

@@ -37,8 +37,8 @@ struct KeyEvents {
     std::function<void(const std::string& key, std::uint32_t generation)> rotated;
     std::function<void(const std::string& key)> deleted;
     /// The token of this node does not hold a registered generation, though other nodes' may. Told once for
-    /// each.
-    std::function<void(const std::string& key, std::uint32_t generation)> missing;
+    /// each, with what is under it: "12 versions are wrapped under it".
+    std::function<void(const std::string& key, std::uint32_t generation, const std::string& under)> missing;
     /// The same of a key that is not a master key; `alias` as the operations name it.
     std::function<void(const std::string& alias, std::uint32_t generation)> token_key_missing;
     /// A key was to be deleted, and something is under it.

@@ -135,16 +135,34 @@ void KeyKeeper::bring_token_up_to_date(const Seen& seen) {
         });
 }
 
+/// What is under them is counted when one begins or ceases to be missing, since that reads all versions.
 void KeyKeeper::tell_missing(const Seen& seen) {
-    std::map<MasterKeyRef, bool> missing;
+    std::set<MasterKeyRef> missing;
     for (const auto& key : seen.keys.generations) {
         const MasterKeyRef ref{MasterKeyId(key.id), key.generation};
-        if (parts_.hsm.key_changes().holds(ref)) continue;
-        if (!missing_.contains(ref)) events_.missing(key.name, key.generation);
-        missing[ref] = true;
+        if (!parts_.hsm.key_changes().holds(ref)) missing.insert(ref);
     }
+    missing_count_ = missing.size();
+    if (missing == missing_) return;
+    std::map<Uuid, std::map<std::uint32_t, Under>> under;
+    for (const auto& ref : missing) {
+        if (!under.contains(ref.id.value())) under[ref.id.value()] = count_of(ref.id.value());
+    }
+    std::int64_t unreadable = 0;
+    for (const auto& ref : missing) {
+        const auto found = under[ref.id.value()][ref.generation];
+        unreadable += found.versions;
+        if (!missing_.contains(ref))
+            events_.missing(name_of(seen.keys, ref.id.value()), ref.generation, describe(found));
+    }
+    unreadable_versions_ = unreadable;
     missing_ = std::move(missing);
-    missing_count_ = missing_.size();
+}
+
+std::map<std::uint32_t, Under> KeyKeeper::count_of(const Uuid& key) const {
+    return storage::read_and_wait(
+        parts_.database, {Priority::rotation, keeper_deadline()},
+        [&](storage::ReadTransaction& tx) { return count_under(tx, *parts_.principals.directory(), key); });
 }
 
 bool KeyKeeper::signer_is_behind() {

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -44,6 +45,8 @@ public:
     void run_once();
     /// Registered generations that this node's token does not hold.
     [[nodiscard]] std::size_t missing() const noexcept { return missing_count_; }
+    /// Versions that are under those, as of when the first or last of them began to be missing.
+    [[nodiscard]] std::int64_t unreadable_versions() const noexcept { return unreadable_versions_; }
     /// Generations of the token's other keys that nodes told of and this node's token does not hold.
     [[nodiscard]] std::size_t token_keys_missing() const noexcept { return token_keys_.missing(); }
     void stop();
@@ -61,13 +64,15 @@ private:
     [[nodiscard]] bool signer_is_behind();
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
+    [[nodiscard]] std::map<std::uint32_t, Under> count_of(const Uuid& key) const;
 
     const KeeperParts parts_;
     const KeyEvents events_;
     std::mutex round_mutex_;  ///< one look at a time
     std::map<storage::RetiredGeneration, std::chrono::steady_clock::time_point> half_retired_;
-    std::map<crypto::MasterKeyRef, bool> missing_;
+    std::set<crypto::MasterKeyRef> missing_;
     std::atomic<std::size_t> missing_count_{0};
+    std::atomic<std::int64_t> unreadable_versions_{0};
     TokenKeyKeeper token_keys_;
     DueKeys due_;
     ToldFailures failures_;

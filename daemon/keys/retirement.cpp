@@ -65,6 +65,7 @@ std::string describe(const Under& under) {
     const auto counted = [](std::int64_t count, const char* what) {
         return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
     };
+    if (!under.any()) return "nothing is wrapped under it";
     std::string text;
     if (under.versions > 0) text = counted(under.versions, "version");
     if (under.others > 0) text += (text.empty() ? "" : " and ") + counted(under.others, "access key");

@@ -280,6 +280,33 @@ TEST(SigV4Refusals, Credential) {
               "date from HTTP: '20150829' != '20150830', from '20150830T123600Z'.");
 }
 
+/// A password in any place of the header, or of the date, is not said again: messages are logged.
+TEST(SigV4Refusals, WhatDoesNotBelongThereIsNotShown) {
+    const std::string password = "S3CR3T-marker-\u03c0";
+    const auto authorization = vanilla().authorization();
+    int refused = 0;
+    const auto expect_silence = [&](const std::string& header, std::string_view date) {
+        auto example = vanilla();
+        example.headers.back().second = date;
+        const auto text = refusal([&] { return accepted_with(example, {{"Authorization", header}}); });
+        EXPECT_EQ(text.find("S3CR3T"), std::string::npos) << text;
+        EXPECT_NE(text, "accepted");
+        ++refused;
+    };
+    for (const std::string_view part : {"AWS4-HMAC-SHA256", "HMAC-SHA256", "20150830", "us-east-1", "service",
+                                        "aws4_request", "host", "x-amz-date"}) {
+        auto header = authorization;
+        header.replace(header.find(part), part.size(), password);
+        expect_silence(header, kTime);
+    }
+    auto twice = authorization;
+    twice.replace(twice.find("host;x-amz-date"), 4, password + ";" + password + ";host");
+    expect_silence(twice, kTime);
+    expect_silence(authorization, password);
+    expect_silence(password, kTime);
+    EXPECT_EQ(refused, 11);
+}
+
 TEST(SigV4Refusals, HeadersThatMustBeSigned) {
     auto example = vanilla();
     example.signed_headers = "x-amz-date";

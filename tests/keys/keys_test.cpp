@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <pqxx/connection>
 #include <pqxx/transaction>
 #include <thread>
@@ -61,6 +62,27 @@ test::PostgresServer& server() {
     static_cast<void>(migrated);
     return the_server;
 }
+
+/// Written by keepers' threads.
+class Lines {
+public:
+    void add(std::string line) {
+        const std::lock_guard lock(mutex_);
+        lines_.push_back(std::move(line));
+    }
+    void clear() {
+        const std::lock_guard lock(mutex_);
+        lines_.clear();
+    }
+    [[nodiscard]] std::vector<std::string> all() const {
+        const std::lock_guard lock(mutex_);
+        return lines_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> lines_;
+};
 
 class KeysTest : public ::testing::TestWithParam<TokenKind> {
 protected:
@@ -231,12 +253,14 @@ protected:
         events.changed = [] {};
         events.rotated = [this](const auto&, auto) { ++rotated_; };
         events.deleted = [this](const auto&) { ++deleted_; };
-        events.missing = [](const auto&, auto) {};
+        events.missing = [this](const auto& key, auto generation, const std::string& under) {
+            missing_.add(key + " " + std::to_string(generation) + ": " + under);
+        };
         events.token_key_missing = [](const auto&, auto) {};
-        events.kept = [this](const auto& key, const std::string& why) { kept_.push_back(key + ": " + why); };
+        events.kept = [this](const auto& key, const std::string& why) { kept_.add(key + ": " + why); };
         events.failed = [this](const std::string& what, const std::string& reason) {
             if (!failures_are_expected_) ADD_FAILURE() << what << ": " << reason;
-            failures_.push_back(what + ": " + reason);
+            failures_.add(what + ": " + reason);
         };
         return std::make_unique<KeyKeeper>(
             KeeperParts{*hsm_,
@@ -245,7 +269,7 @@ protected:
                         *principals_,
                         clock_,
                         [this](storage::WriteTransaction&, const secrets::ServiceAction& action) {
-                            left_events_.emplace_back(action.name);
+                            left_events_.add(action.name);
                         },
                         "node-1",
                         [this]() -> std::optional<storage::AuditSigner> {
@@ -328,8 +352,8 @@ protected:
     std::atomic<int> rotated_{0};
     std::atomic<int> deleted_{0};
     std::atomic<bool> failures_are_expected_{false};
-    /// What a keeper that is alone has told, and the names of the events that it left.
-    std::vector<std::string> kept_, failures_, left_events_;
+    /// What keepers have told, and the names of the events that they left.
+    Lines kept_, missing_, failures_, left_events_;
     const Uuid journal_ = Uuid::random();
     std::atomic<std::uint32_t> signing_{
         0};  ///< the generation of the audit key that this node's journal is signed with
@@ -631,10 +655,10 @@ TEST_P(KeysTest, AKeyThatIsToBeDeletedAndIsInUseStaysAndThatIsToldOnce) {
     clock_.advance_days(8);
     first->run_once();
     first->run_once();
-    EXPECT_THAT(kept_, ElementsAre("other: generation 1: 1 version is wrapped under it"));
+    EXPECT_THAT(kept_.all(), ElementsAre("other: generation 1: 1 version is wrapped under it"));
     second->run_once();
-    EXPECT_EQ(kept_.size(), 2U) << "each node tells it";
-    EXPECT_THAT(left_events_, IsEmpty()) << "nothing was deleted";
+    EXPECT_EQ(kept_.all().size(), 2U) << "each node tells it";
+    EXPECT_THAT(left_events_.all(), IsEmpty()) << "nothing was deleted";
     EXPECT_EQ(deleted_, 0);
     EXPECT_EQ(read_secret(late), "late");
     EXPECT_NO_THROW(write_secret("later", "other")) << "no generation is left marked as retired";
@@ -644,7 +668,21 @@ TEST_P(KeysTest, AKeyThatIsToBeDeletedAndIsInUseStaysAndThatIsToldOnce) {
     third->stop();
     third->run_once();
     EXPECT_EQ(deleted_, 1);
-    EXPECT_THAT(left_events_, ElementsAre("DeleteKey"));
+    EXPECT_THAT(left_events_.all(), ElementsAre("DeleteKey"));
+}
+
+/// Somebody destroyed the old generation before everything was under the new one.
+TEST_P(KeysTest, WhatIsUnderAGenerationThatTheTokenLostIsCountedAndTold) {
+    const auto old = write_secrets(3);
+    rotate();
+    write_secret("new");
+    hsm_->key_changes().destroy_generation({hsm_->find_master_key("main").value().id, 1}, soon());
+    const auto looking = make_keeper();
+    looking->stop();
+    looking->run_once();
+    EXPECT_THAT(missing_.all(), ElementsAre("main 1: 3 versions are wrapped under it"));
+    EXPECT_EQ(looking->missing(), 1U);
+    EXPECT_EQ(looking->unreadable_versions(), 3);
 }
 
 TEST_P(KeysTest, AKeyThatCannotBeRotatedHoldsUpNoOther) {
@@ -669,7 +707,7 @@ TEST_P(KeysTest, AKeyThatCannotBeRotatedHoldsUpNoOther) {
     keeper->run_once();
     EXPECT_EQ(rotated_, 1);
     EXPECT_THAT(in_token(main_is_first ? "other" : "main"), ElementsAre(1, 2));
-    EXPECT_THAT(failures_, ElementsAre(HasSubstr("rotating alias/" + broken + " by its schedule: ")));
+    EXPECT_THAT(failures_.all(), ElementsAre(HasSubstr("rotating alias/" + broken + " by its schedule: ")));
 }
 
 TEST_P(KeysTest, SettingsChangedByHandAreNotBelieved) {
