@@ -64,7 +64,7 @@ struct FieldRule {
     const FieldDescriptor* field = nullptr;
     std::string member;  ///< AWS's name of the member, as its errors spell it
     bool required = false;
-    bool sensitive = false;
+    bool unquoted = false;
     TextRule text;  ///< of the text, or of every element of a list of texts
     std::optional<std::int64_t> min;
     std::optional<std::int64_t> max;
@@ -107,7 +107,7 @@ FieldRule compile_field(const FieldDescriptor& field) {
     rule.field = &field;
     rule.member = member_name(field);
     rule.required = limits.required();
-    rule.sensitive = limits.sensitive();
+    rule.unquoted = limits.sensitive() || limits.unquoted();
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) rule.text = compile_text(field, limits);
     if (limits.has_min()) rule.min = limits.min();
     if (limits.has_max()) rule.max = limits.max();
@@ -217,7 +217,7 @@ private:
     void violated(const FieldRule& rule, const Path& path, const std::string& shown,
                   std::string_view constraint) {
         if (full()) return;
-        violations_.push_back("Value" + (rule.sensitive ? std::string() : shown) + " at '" + path.text() +
+        violations_.push_back("Value" + (rule.unquoted ? std::string() : shown) + " at '" + path.text() +
                               rule.member + "' failed to satisfy constraint: " + std::string(constraint));
     }
 

@@ -14,8 +14,8 @@ namespace coffer::proto {
 /// Nothing when `message` keeps every limit; otherwise AWS's text of a ValidationException, e.g.
 /// "1 validation error detected: Value '0' at 'maxResults' failed to satisfy constraint: Member must have
 /// value greater than or equal to 1". All violations are listed, joined by "; ", in the order of the
-/// fields, at most 10 of them. Values of sensitive members are left out; other values are cut at 256
-/// characters and control characters in them are shown as '?'.
+/// fields, at most 10 of them. Values of members that are marked `sensitive` or `unquoted` are left out; other
+/// values are cut at 256 characters and control characters in them are shown as '?'.
 ///
 /// Unknown fields are ignored, as AWS ignores unknown members. Text with a NUL is refused, since PostgreSQL
 /// cannot store it: "... Member must not contain NUL characters".

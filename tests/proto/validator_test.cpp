@@ -95,6 +95,29 @@ TEST(Validator, SecretsAreLimitedInBytesAndNeverShown) {
                                      "Member must have length less than or equal to 65536"));
 }
 
+/// People put a password where the token goes; the error is logged, and stands in the audit journal.
+TEST(Validator, AClientRequestTokenIsNotQuoted) {
+    const auto expected =
+        one("Value at 'clientRequestToken' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 32");
+    const auto token_of = [](auto request) {
+        request.set_client_request_token("S3CR3T");
+        return request;
+    };
+    v1::CreateSecretRequest create;
+    create.set_name("app/db");
+    EXPECT_EQ(error_of(token_of(create)), expected);
+    v1::PutSecretValueRequest put;
+    put.set_secret_id("app/db");
+    EXPECT_EQ(error_of(token_of(put)), expected);
+    v1::UpdateSecretRequest update;
+    update.set_secret_id("app/db");
+    EXPECT_EQ(error_of(token_of(update)), expected);
+    v1::RotateSecretRequest rotate;
+    rotate.set_secret_id("app/db");
+    EXPECT_EQ(error_of(token_of(rotate)), expected);
+}
+
 TEST(Validator, PasswordLengthAsTheCommandLineShowsIt) {
     v1::GetRandomPasswordRequest request;
     request.set_password_length(5000);
