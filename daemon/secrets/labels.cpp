@@ -65,8 +65,12 @@ void detach_label(Versions& versions, const VersionId& from, std::string_view la
 }
 
 void make_current(Versions& versions, const VersionId& id) {
-    if (const StoredVersion* losing = holder_of(versions, kCurrent); losing != nullptr && losing->id != id) {
-        detach_label(versions, losing->id, kPending);
+    if (const auto* pending = holder_of(versions, kPending); pending != nullptr && pending->id != id) {
+        const auto losing = pending->id;
+        detach_label(versions, losing, kPending);
+        std::erase_if(versions, [&losing](const StoredVersion& version) {
+            return version.id == losing && !version.kind && version.labels.empty();
+        });
     }
     attach_label(versions, id, kCurrent);
 }

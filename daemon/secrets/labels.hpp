@@ -40,7 +40,8 @@ void attach_label(Versions& versions, const storage::VersionId& to, std::string_
 void detach_label(Versions& versions, const storage::VersionId& from, std::string_view label);
 
 /// Labels for a new version that was put without naming any, or by UpdateSecret: it becomes AWSCURRENT, and
-/// the version that was current loses AWSPENDING as well, if it carried it (a rotation is over).
+/// any other version loses AWSPENDING: a rotation that was under way is abandoned for it, so that the next
+/// one can begin. A version that has neither a value nor a label then is removed.
 void make_current(Versions& versions, const storage::VersionId& id);
 
 /// Labels for a new version that was put with `labels`: exactly these move. (A secret's first version is

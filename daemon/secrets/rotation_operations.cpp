@@ -22,15 +22,15 @@ namespace {
 
 /// Of the rotation of `secret` that is under way, if one is, and that ends so: if its target may have the
 /// value that it made, the history says so, and the next rotation tries that. To be called before it is taken
-/// out of the queue.
-void note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const RotationFunctions* functions,
+/// out of the queue. False: there is nothing to say about its target.
+bool note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const RotationFunctions* functions,
                std::string_view how, Timestamp now) {
     const auto made = secret.rotation ? secret.rotation->making : std::nullopt;
-    if (!made || secret.rotation->testing) return;
+    if (!made || secret.rotation->testing) return false;
     const auto* version = find_version(secret.versions, *made);
-    if (version == nullptr || !version->kind || has_label(*version, kCurrent)) return;
+    if (version == nullptr || !version->kind || has_label(*version, kCurrent)) return false;
     const auto task = RotationRepository::find(tx, secret.id);
-    if (!task || !task->told || task->version != made) return;
+    if (!task || !task->told || task->version != made) return false;
     if (functions == nullptr || functions->tells_target(secret.rotation->function)) {
         RotationRepository::leave_behind(tx, secret.id, *made);
     }
@@ -48,6 +48,34 @@ void note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const 
              "--version-id {0}') and put it as the new value with 'coffer put', or set the target to the "
              "value of AWSCURRENT",
              made->value(), secret.name, how)});
+    return true;
+}
+
+/// Of the rotation of `secret` that is under way, if one is, and that RotateSecret takes the place of, since
+/// its version has lost AWSPENDING: the same, and otherwise that nothing was done.
+void note_replaced(storage::WriteTransaction& tx, const StoredSecret& secret,
+                   const RotationFunctions* functions, Timestamp now) {
+    constexpr std::string_view how =
+        "AWSPENDING was taken from the version that it made, and another rotation asked for";
+    if (note_told(tx, secret, functions, how, now) || !has_lost_pending(secret)) return;
+    const auto task = RotationRepository::find(tx, secret.id);
+    if (!task || task->version != secret.rotation->making) return;
+    RotationRepository::add_run(tx, secret.id,
+                                {.version = *task->version,
+                                 .started = task->started.value_or(now),
+                                 .ended = now,
+                                 .outcome = "Abandoned",
+                                 .step = task->step,
+                                 .attempts = task->attempt,
+                                 .message = std::string(how)});
+}
+
+/// A test of the login that is under way is over.
+void remove_test_version_of(StoredSecret& secret) {
+    const auto& rotation = secret.rotation;
+    if (rotation && rotation->testing && rotation->making) {
+        remove_test_version(secret.versions, *rotation->making);
+    }
 }
 
 Facts facts_of(const v1::RotateSecretRequest& request, const RotationFunctions* functions) {
@@ -116,8 +144,8 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
         e.changed = !is_repeated(e.secret, token);
         if (!e.changed) return response;
         if (!current_version(e.secret)) throw nothing_to_rotate();
-        note_told(e.tx, e.secret, functions,
-                  "AWSPENDING was taken from the version that it made, and another rotation asked for", now);
+        note_replaced(e.tx, e.secret, functions, now);
+        remove_test_version_of(e.secret);
         rotation.making = token;
         rotation.testing = request.has_rotate_immediately() && !request.rotate_immediately();
         rotation.made_from = rotation.testing ? std::nullopt : current_version(e.secret);
@@ -154,9 +182,10 @@ awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
             response.set_version_id(pending->id.value());
         e.changed = e.secret.rotation->enabled;
         if (!e.changed) return response;
-        note_told(e.tx, e.secret, functions, "rotation was turned off while it was under way", now);
+        static_cast<void>(
+            note_told(e.tx, e.secret, functions, "rotation was turned off while it was under way", now));
+        remove_test_version_of(e.secret);
         auto& rotation = *e.secret.rotation;
-        if (rotation.testing && rotation.making) remove_test_version(e.secret.versions, *rotation.making);
         rotation.enabled = rotation.testing = false;
         rotation.making.reset();
         rotation.made_from.reset();

@@ -79,6 +79,12 @@ bool is_superseded(const StoredSecret& secret) {
     return current && current != rotation->made_from && current != rotation->making;
 }
 
+bool has_lost_pending(const StoredSecret& secret) {
+    if (!secret.rotation || !secret.rotation->making || secret.rotation->testing) return false;
+    const auto* made = find_version(secret.versions, *secret.rotation->making);
+    return made == nullptr || !(has_label(*made, kPending) || has_label(*made, kCurrent));
+}
+
 std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, StoredSecret& secret,
                                         Timestamp now) {
     if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before)
@@ -89,7 +95,8 @@ std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, 
     // One that has no value yet is made from what is current then.
     const auto* made =
         secret.rotation->making ? find_version(secret.versions, *secret.rotation->making) : nullptr;
-    if (made != nullptr && made->kind && is_superseded(secret)) schedule.look_at = now;
+    const bool is_over = made != nullptr && made->kind && is_superseded(secret);
+    if (is_over || has_lost_pending(secret)) schedule.look_at = now;
     return schedule;
 }
 

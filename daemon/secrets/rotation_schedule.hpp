@@ -36,11 +36,15 @@ void reschedule(storage::StoredRotation& rotation, Timestamp base);
 /// one that it makes: then that value must not become current.
 [[nodiscard]] bool is_superseded(const storage::StoredSecret& secret);
 
+/// Whether the version that the rotation under way makes has neither AWSPENDING nor AWSCURRENT any more: then
+/// it cannot be gone on with. A test of the login is no such rotation.
+[[nodiscard]] bool has_lost_pending(const storage::StoredSecret& secret);
+
 /// When a secret becomes due, for the queue.
 struct NewSchedule {
     storage::SecretId secret;
     std::optional<Timestamp> due;
-    /// When a rotation under way is to be looked at at the latest, since its value is superseded.
+    /// When a rotation under way is to be looked at at the latest, since it is to be abandoned.
     std::optional<Timestamp> look_at{};
 };
 

@@ -71,7 +71,7 @@ TEST(Labels, APutWithLabelsMovesExactlyThese) {
     put(versions, "v4");
     EXPECT_THAT(labels_of(versions, "v4"), ElementsAre("AWSCURRENT"));
     EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
-    EXPECT_THAT(labels_of(versions, "v3"), ElementsAre("AWSPENDING", "PUT2"));
+    EXPECT_THAT(labels_of(versions, "v3"), ElementsAre("PUT2"));
 
     put(versions, "v5", {"AWSCURRENT", "PUT1"});
     EXPECT_THAT(labels_of(versions, "v5"), ElementsAre("AWSCURRENT", "PUT1"));
@@ -98,6 +98,40 @@ TEST(Labels, APutWithoutLabelsEndsAFinishedRotation) {
     EXPECT_THAT(labels_of(versions, "v2"), ElementsAre("AWSPREVIOUS"));
     EXPECT_THAT(labels_of(versions, "v3"), ElementsAre("AWSCURRENT"));
     EXPECT_EQ(holder_of(versions, kPending), nullptr);
+}
+
+// AWS, user guide, RotationAbandoned: AWSPENDING is removed when a new version is made by hand, so that the
+// next rotation can succeed.
+TEST(Labels, APutWithoutLabelsAbandonsARotationUnderWay) {
+    Versions versions;
+    put(versions, "v1");
+    put(versions, "v2", {"AWSPENDING"});
+    put(versions, "v3");
+    EXPECT_EQ(holder_of(versions, kPending), nullptr);
+    EXPECT_THAT(labels_of(versions, "v2"), IsEmpty()) << "its value can be read by its id";
+    EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
+}
+
+TEST(Labels, APutWithoutLabelsRemovesAPendingVersionWithoutAValue) {
+    Versions versions;
+    put(versions, "v1");
+    add_pending(versions, VersionId("v2"), Timestamp{});
+    put(versions, "v3");
+    EXPECT_EQ(find_version(versions, VersionId("v2")), nullptr);
+    EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
+
+    add_pending(versions, VersionId("v4"), Timestamp{});
+    attach_label(versions, VersionId("v4"), "KEEP");
+    put(versions, "v5");
+    EXPECT_THAT(labels_of(versions, "v4"), ElementsAre("KEEP"));
+}
+
+TEST(Labels, AValuePutForThePendingVersionItselfLeavesItsLabel) {
+    Versions versions;
+    put(versions, "v1");
+    add_pending(versions, VersionId("v2"), Timestamp{});
+    make_current(versions, VersionId("v2"));
+    EXPECT_THAT(labels_of(versions, "v2"), UnorderedElementsAre("AWSCURRENT", "AWSPENDING"));
 }
 
 TEST(Labels, RollingBackSwapsCurrentAndPrevious) {
@@ -166,8 +200,9 @@ TEST(Prune, NeverTakesAVersionOfTheLastDay) {
     EXPECT_EQ(versions.size(), 101U);
 }
 
-// The model: one map from label to version, and the three sentences of AWS's documentation about
-// AWSCURRENT and AWSPREVIOUS. Nothing of it is shared with the code under test.
+// The model: one map from label to version, the three sentences of AWS's documentation about AWSCURRENT and
+// AWSPREVIOUS, and that a new version put by hand takes AWSPENDING off. Nothing of it is shared with the code
+// under test.
 class Model {
 public:
     void attach(const std::string& to, const std::string& label) {
@@ -185,11 +220,7 @@ public:
     }
     void put(const std::string& id, const std::vector<std::string>& labels) {
         if (labels.empty()) {
-            const auto current = holder_.find("AWSCURRENT");
-            const auto pending = holder_.find("AWSPENDING");
-            if (current != holder_.end() && pending != holder_.end() && current->second == pending->second) {
-                holder_.erase(pending);
-            }
+            holder_.erase("AWSPENDING");
             attach(id, "AWSCURRENT");
         }
         for (const auto& label : labels) attach(id, label);
