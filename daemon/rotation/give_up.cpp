@@ -72,8 +72,8 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells
         locked->rotation->making.reset();
         locked->rotation->made_from.reset();
         locked->rotation->testing = false;
-        secrets::reschedule(*locked->rotation, now);
     }
+    secrets::to_next_window(*locked, now);
     rested.due = secrets::due_of(*locked);
     SecretRepository::update(tx, std::move(*locked), {});
     RotationRepository::begin(tx, rested, now);

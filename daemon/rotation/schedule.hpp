@@ -49,6 +49,10 @@ public:
     /// first that opens after `base`; windows of hours are counted from 1970-01-01 00:00.
     [[nodiscard]] Window next(Timestamp base) const;
 
+    /// Whether its windows are counted from what happened to the secret, in days; those of others are the
+    /// same for all secrets.
+    [[nodiscard]] bool counts_days() const noexcept { return std::holds_alternative<EveryDays>(kind_); }
+
     /// The schedule as a number of days, as AWS shows it beside an expression: at least 1.
     [[nodiscard]] std::int64_t days(Timestamp base) const;
 

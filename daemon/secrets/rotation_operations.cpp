@@ -103,6 +103,10 @@ bool is_repeated(const StoredSecret& secret, const VersionId& token) {
     return false;
 }
 
+bool has_same_schedule(const StoredRotation& a, const StoredRotation& b) {
+    return a.after_days == b.after_days && a.expression == b.expression && a.duration == b.duration;
+}
+
 /// The rotation that `secret` has afterwards.
 StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequest& request,
                           const RotationFunctions* functions, Timestamp now) {
@@ -114,7 +118,11 @@ StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequ
     if (rotation.function.empty()) throw no_rotation_function();
     if (functions == nullptr || !functions->has(rotation.function)) throw unknown_rotation_function();
     rotation.enabled = true;
-    reschedule(rotation, now);
+    // A schedule that stays keeps its window, as long as that is not over.
+    const auto& before = secret.rotation;
+    const bool stays = before && before->enabled && has_same_schedule(*before, rotation) && before->closes &&
+                       *before->closes > now;
+    if (!stays) plan(rotation, secret, now);
     return rotation;
 }
 
