@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
@@ -93,14 +95,13 @@ Facts facts_of(const v1::RotateSecretRequest& request, const RotationFunctions* 
     return facts;
 }
 
-/// Whether this very request was carried out before. Throws when it may not be carried out now.
-bool is_repeated(const StoredSecret& secret, const VersionId& token) {
-    const auto* pending = holder_of(secret.versions, kPending);
-    const auto* made = find_version(secret.versions, token);
-    if (made != nullptr && (pending == made || has_label(*made, kCurrent))) return true;
-    if (made != nullptr) throw token_in_use(token.value(), secret.arn);
-    if (pending != nullptr && !has_label(*pending, kCurrent)) throw rotation_not_complete();
-    return false;
+/// Whether `token` is that of the last rotation of `secret` that was finished: its client may not have
+/// learned so.
+bool is_last_result(storage::WriteTransaction& tx, const StoredSecret& secret, const VersionId& token) {
+    if (find_version(secret.versions, token) == nullptr) return false;
+    const auto runs = RotationRepository::runs(tx, secret.id);
+    const auto last = std::ranges::find(runs, "Succeeded", &storage::RotationRun::outcome);
+    return last != runs.end() && last->version == token;
 }
 
 bool has_same_schedule(const StoredRotation& a, const StoredRotation& b) {
@@ -126,6 +127,41 @@ StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequ
     return rotation;
 }
 
+/// What RotateSecret has to do beyond storing the configuration.
+enum class Begins : std::uint8_t {
+    anew,     ///< another version, or a test of the login
+    pending,  ///< goes on with the half-made version that the token names
+    nothing   ///< that is under way, or was done
+};
+
+/// For a request with `token` that is to leave `secret` with `asked`; a test where it `tests`. Throws where
+/// it may not be carried out now, as where the token is that of something else.
+Begins begins_with(storage::WriteTransaction& tx, const StoredSecret& secret, const StoredRotation& asked,
+                   const VersionId& token, bool tests) {
+    const auto& stored = secret.rotation;
+    const bool is_on = stored && stored->enabled;
+    const bool same_function = is_on && stored->function == asked.function;
+    if (is_on && stored->making == token && stored->testing == tests && same_function &&
+        !has_lost_pending(secret)) {
+        return Begins::nothing;
+    }
+    if (same_function && !tests && !stored->making && has_same_schedule(*stored, asked) &&
+        is_last_result(tx, secret, token)) {
+        return Begins::nothing;
+    }
+    const auto* pending = holder_of(secret.versions, kPending);
+    const bool is_half_made = pending != nullptr && !has_label(*pending, kCurrent);
+    const bool names_pending = is_half_made && pending->id == token;
+    const bool names_test = is_on && stored->testing && stored->making == token;
+    if (names_pending && !tests && !names_test) return Begins::pending;
+    if (!names_pending && find_version(secret.versions, token) != nullptr) {
+        // RotateSecret has no ResourceExistsException.
+        throw invalid_request(token_in_use(token.value(), secret.arn).what());
+    }
+    if (is_half_made) throw rotation_not_complete();
+    return Begins::anew;
+}
+
 }  // namespace
 
 awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
@@ -149,20 +185,27 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
         auto response = answer_naming<v1::RotateSecretResponse>(e.secret);
         response.set_version_id(token.value());
         auto rotation = configured(e.secret, request, functions, now);
-        e.changed = !is_repeated(e.secret, token);
-        if (!e.changed) return response;
+        const bool tests = request.has_rotate_immediately() && !request.rotate_immediately();
+        const auto begins = begins_with(e.tx, e.secret, rotation, token, tests);
+        if (begins == Begins::nothing) {
+            e.changed = !has_same_schedule(rotation, *e.secret.rotation);
+            if (!e.changed) return response;
+            e.secret.rotation = std::move(rotation);
+            e.secret.last_changed = now;
+            return response;
+        }
         if (!current_version(e.secret)) throw nothing_to_rotate();
         note_replaced(e.tx, e.secret, functions, now);
         remove_test_version_of(e.secret);
         rotation.making = token;
-        rotation.testing = request.has_rotate_immediately() && !request.rotate_immediately();
-        rotation.made_from = rotation.testing ? std::nullopt : current_version(e.secret);
+        rotation.testing = tests;
+        rotation.made_from = tests ? std::nullopt : current_version(e.secret);
         e.secret.rotation = std::move(rotation);
         storage::RotationTask task{
             .secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
-        task.test_only = e.secret.rotation->testing;
-        task.step = task.test_only ? RotationStep::test : RotationStep::create;
-        if (!task.test_only) {
+        task.test_only = tests;
+        task.step = tests ? RotationStep::test : RotationStep::create;
+        if (!tests && begins == Begins::anew) {
             add_pending(e.secret.versions, token, now);
             require_quotas(e.tx, e.secret, now);
         }
