@@ -43,6 +43,9 @@ public:
     /// Throws ScheduleError: both kinds of schedule or neither, wrong grammar, more often than every four
     /// hours, a date that never comes, a window that reaches into the next one or the next UTC day.
     [[nodiscard]] static Schedule parse(const ScheduleText& text);
+    /// One that parse() took, maybe of a version of before, which let windows of rate(N hours) reach into the
+    /// next day: these end with the day.
+    [[nodiscard]] static Schedule stored(const ScheduleText& text);
 
     /// The first window for a secret that was last rotated, changed by hand, or given this schedule at
     /// `base`. Of days (a rate, AutomaticallyAfterDays): so many days after the day of `base`. Otherwise the

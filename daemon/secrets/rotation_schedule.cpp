@@ -14,7 +14,7 @@ using storage::VersionId;
 
 std::optional<rotation::Schedule> schedule_of(const StoredRotation& rotation) {
     if (!rotation.after_days && !rotation.expression) return std::nullopt;
-    return rotation::Schedule::parse({rotation.after_days, rotation.expression, rotation.duration});
+    return rotation::Schedule::stored({rotation.after_days, rotation.expression, rotation.duration});
 }
 
 StoredRotation with_rules(StoredRotation rotation, const v1::RotationRules& rules) {
