@@ -1,5 +1,7 @@
 #include "daemon/rotation/retry.hpp"
 
+#include <fmt/format.h>
+
 #include "daemon/rotation/give_up.hpp"
 #include "daemon/rotation/runner_writes.hpp"
 #include "daemon/secrets/errors.hpp"
@@ -74,6 +76,15 @@ void retry(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells, 
             "No rotation of this secret waits for another try. RotateSecret begins a new one.");
     }
     if (secrets::has_lost_pending(*locked)) {
+        if (const auto* made = secrets::find_version(locked->versions, *locked->rotation->making);
+            made != nullptr && made->kind) {
+            task->last_error = fmt::format(
+                "AWSPENDING was taken from the version that it made, and another rotation asked for. What it "
+                "made is version {}, and not in use: {}",
+                made->id.value(),
+                task->told && tells ? "the target may have it, and the next rotation tries it"
+                                    : "where a server handed it out, remove it there");
+        }
         note_given_up(tx, *locked, *task, tells, now);
         begin_anew(tx, std::move(*locked), std::move(*task), now);
         return;

@@ -62,6 +62,13 @@ void note_replaced(storage::WriteTransaction& tx, const StoredSecret& secret,
     if (note_told(tx, secret, functions, how, now) || !has_lost_pending(secret)) return;
     const auto task = RotationRepository::find(tx, secret.id);
     if (!task || task->version != secret.rotation->making) return;
+    const auto* made = find_version(secret.versions, *task->version);
+    auto message = std::string(how);
+    if (made != nullptr && made->kind) {
+        message += fmt::format(
+            ". What it made is version {}, and not in use: where a server handed it out, remove it there",
+            made->id.value());
+    }
     RotationRepository::add_run(tx, secret.id,
                                 {.version = *task->version,
                                  .started = task->started.value_or(now),
@@ -69,7 +76,7 @@ void note_replaced(storage::WriteTransaction& tx, const StoredSecret& secret,
                                  .outcome = "Abandoned",
                                  .step = task->step,
                                  .attempts = task->attempt,
-                                 .message = std::string(how)});
+                                 .message = std::move(message)});
 }
 
 /// A test of the login that is under way is over.
