@@ -65,14 +65,20 @@ void detach_label(Versions& versions, const VersionId& from, std::string_view la
 }
 
 void make_current(Versions& versions, const VersionId& id) {
-    if (const auto* pending = holder_of(versions, kPending); pending != nullptr && pending->id != id) {
-        const auto losing = pending->id;
-        detach_label(versions, losing, kPending);
-        std::erase_if(versions, [&losing](const StoredVersion& version) {
-            return version.id == losing && !version.kind && version.labels.empty();
-        });
+    if (const StoredVersion* losing = holder_of(versions, kCurrent); losing != nullptr && losing->id != id) {
+        detach_label(versions, losing->id, kPending);
     }
     attach_label(versions, id, kCurrent);
+}
+
+void take_pending(Versions& versions, const VersionId& id) {
+    const auto* pending = holder_of(versions, kPending);
+    if (pending == nullptr || pending->id == id) return;
+    const auto losing = pending->id;
+    detach_label(versions, losing, kPending);
+    std::erase_if(versions, [&losing](const StoredVersion& version) {
+        return version.id == losing && !version.kind && version.labels.empty();
+    });
 }
 
 void attach_labels(Versions& versions, const VersionId& to, std::span<const StagingLabel> labels) {

