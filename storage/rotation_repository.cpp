@@ -77,7 +77,8 @@ std::vector<Statement> rotation_statements() {
              "VALUES ($1::uuid, {0}, $3::boolean, $4, $5::smallint, {1}) "
              "ON CONFLICT (secret_id) DO UPDATE SET due = {0}, test_only = $3::boolean, version_id = $4, "
              "step = $5::smallint, started = {1}, attempt = 0, last_attempt = NULL, last_error = NULL, "
-             "failed = false, told = false, leased_until = NULL, node = NULL, fence = r.fence + 1",
+             "failed = false, told = coalesce($4 = ANY (r.left_behind), false), leased_until = NULL, node = "
+             "NULL, fence = r.fence + 1",
              sql_time("$2"), sql_time("$6"))},
         {"rotation_set_due",
          fmt::format("INSERT INTO rotations AS r (secret_id, due) VALUES ($1::uuid, {0}) "

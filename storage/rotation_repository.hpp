@@ -66,7 +66,8 @@ public:
     static constexpr std::size_t kLeftBehindKept = 3;
 
     /// Begins anew: whoever had it loses it. What is set is `due`, `test_only`, `version`, `step`; `started`
-    /// is `now`; paused and left_behind stay as they are.
+    /// is `now`; paused and left_behind stay as they are, and of a version that was left behind the target
+    /// was told.
     static void begin(WriteTransaction& tx, const RotationTask& task, Timestamp now);
     /// Sets when it is due, if no rotation is under way. Makes the row where there is none.
     static void set_due(WriteTransaction& tx, SecretId secret, std::optional<Timestamp> due);

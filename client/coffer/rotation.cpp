@@ -260,6 +260,17 @@ double last_end(Context& context, const LeverOptions& options) {
     return answer.history().empty() ? 0 : answer.history(0).end_date();
 }
 
+/// The same when another one, of version `begun`, has been asked for: a value that was put shortly before may
+/// have ended the one of before only then.
+double last_end_before(Context& context, const std::string& name, const std::string& begun, double since) {
+    const auto answer = get_rotation(context, name);
+    for (const auto& run : answer.history()) {
+        if (run.end_date() <= since) break;
+        if (run.outcome() == "Abandoned" && run.version_id() != begun) return run.end_date();
+    }
+    return since;
+}
+
 /// What to say of a rotation that was asked for a moment ago.
 std::string what_was_begun(Context& context, const std::string& name) {
     try {
@@ -286,7 +297,9 @@ void run_force(Context& context, const LeverOptions& options) {
     asked.set_secret_id(options.name);
     asked.set_client_request_token(token);
     const auto response = context.call(std::move(request));
-    if (options.wait) return wait_for_end(context, options.name, since);
+    if (options.wait) {
+        return wait_for_end(context, options.name, last_end_before(context, options.name, token, since));
+    }
     if (!context.options().output.empty()) return context.show("RotateSecret", response.rotate_secret());
     say(what_was_begun(context, options.name));
 }
@@ -297,7 +310,10 @@ void run_retry(Context& context, const LeverOptions& options) {
     request.mutable_retry_rotation()->set_secret_id(options.name);
     const auto response = context.call(std::move(request));
     const auto& rotation = response.retry_rotation().rotation();
-    if (options.wait) return wait_for_end(context, options.name, since);
+    if (options.wait) {
+        return wait_for_end(context, options.name,
+                            last_end_before(context, options.name, rotation.version_id(), since));
+    }
     if (!context.options().output.empty()) return context.show("RetryRotation", response.retry_rotation());
     show_rotation(rotation);
 }

@@ -13,6 +13,24 @@ using storage::RotationTask;
 using storage::SecretRepository;
 using storage::StoredSecret;
 
+void note_given_up(storage::WriteTransaction& tx, const StoredSecret& secret, const RotationTask& task,
+                   bool tells, Timestamp now) {
+    const auto& making = *secret.rotation->making;
+    const auto* made = secrets::find_version(secret.versions, making);
+    if (task.told && tells && made != nullptr && made->kind &&
+        !secrets::has_label(*made, secrets::kCurrent)) {
+        RotationRepository::leave_behind(tx, secret.id, making);
+    }
+    RotationRepository::add_run(tx, secret.id,
+                                {.version = making,
+                                 .started = task.started.value_or(now),
+                                 .ended = now,
+                                 .outcome = "Abandoned",
+                                 .step = task.step,
+                                 .attempts = task.attempt,
+                                 .message = task.last_error});
+}
+
 void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells, Timestamp now) {
     auto locked = SecretRepository::lock(tx, seen.name);
     if (!locked || locked->id != seen.id) throw secrets::secret_not_found();
@@ -38,22 +56,7 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells
             "off with "
             "CancelRotateSecret, and try again.");
     }
-    if (task && under_way) {
-        const auto& making = *locked->rotation->making;
-        const auto* made = secrets::find_version(locked->versions, making);
-        if (task->told && tells && made != nullptr && made->kind &&
-            !secrets::has_label(*made, secrets::kCurrent)) {
-            RotationRepository::leave_behind(tx, seen.id, making);
-        }
-        RotationRepository::add_run(tx, seen.id,
-                                    {.version = making,
-                                     .started = task->started.value_or(now),
-                                     .ended = now,
-                                     .outcome = "Abandoned",
-                                     .step = task->step,
-                                     .attempts = task->attempt,
-                                     .message = task->last_error});
-    }
+    if (task && under_way) note_given_up(tx, *locked, *task, tells, now);
     if (incomplete) {
         const auto version = pending->id;
         secrets::detach_label(locked->versions, version, secrets::kPending);
@@ -69,8 +72,8 @@ void give_up(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells
         locked->rotation->making.reset();
         locked->rotation->made_from.reset();
         locked->rotation->testing = false;
-        secrets::reschedule(*locked->rotation, now);
     }
+    secrets::to_next_window(*locked, now);
     rested.due = secrets::due_of(*locked);
     SecretRepository::update(tx, std::move(*locked), {});
     RotationRepository::begin(tx, rested, now);

@@ -234,11 +234,12 @@ bool Runner::begin(RotationTask& task, const StoredSecret& secret, Sight& sight)
     task.step = Step::create;
     task.attempt = 0;
     task.last_error.reset();
-    task.failed = task.told = false;
+    task.failed = false;
     const auto* unfinished = secrets::holder_of(secret.versions, kPending);
     const bool adopts = unfinished != nullptr && !secrets::has_label(*unfinished, kCurrent);
     // As AWS: a rotation that is not complete is gone on with.
     task.version = adopts ? unfinished->id : new_token();
+    task.told = std::ranges::find(task.left_behind, *task.version) != task.left_behind.end();
     auto started = action_of("RotationStarted", secret, task);
     task.attempt = 1;
     task.last_attempt = now;

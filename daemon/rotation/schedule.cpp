@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -257,6 +258,20 @@ void Schedule::check_cron(const Cron& cron) const {
 }
 
 Schedule Schedule::parse(const ScheduleText& text) {
+    auto schedule = stored(text);
+    const auto* every = std::get_if<EveryHours>(&schedule.kind_);
+    if (every == nullptr) return schedule;
+    // Counted from 1970 the windows come to open at each multiple of this.
+    const auto apart = std::gcd(every->hours, kHoursOfDay);
+    if (schedule.duration_->count() > apart) {
+        refuse("Duration reaches into the next day (UTC): with rate(" + std::to_string(every->hours) +
+               " hours) some windows open " + std::to_string(apart) + (apart == 1 ? " hour" : " hours") +
+               " before midnight, so that it is at most " + std::to_string(apart) + "h");
+    }
+    return schedule;
+}
+
+Schedule Schedule::stored(const ScheduleText& text) {
     if (text.automatically_after_days && text.expression) {
         throw ScheduleError("You cannot specify both rotation frequency and schedule expression together.");
     }

@@ -43,11 +43,18 @@ public:
     /// Throws ScheduleError: both kinds of schedule or neither, wrong grammar, more often than every four
     /// hours, a date that never comes, a window that reaches into the next one or the next UTC day.
     [[nodiscard]] static Schedule parse(const ScheduleText& text);
+    /// One that parse() took, maybe of a version of before, which let windows of rate(N hours) reach into the
+    /// next day: these end with the day.
+    [[nodiscard]] static Schedule stored(const ScheduleText& text);
 
     /// The first window for a secret that was last rotated, changed by hand, or given this schedule at
     /// `base`. Of days (a rate, AutomaticallyAfterDays): so many days after the day of `base`. Otherwise the
     /// first that opens after `base`; windows of hours are counted from 1970-01-01 00:00.
     [[nodiscard]] Window next(Timestamp base) const;
+
+    /// Whether its windows are counted from what happened to the secret, in days; those of others are the
+    /// same for all secrets.
+    [[nodiscard]] bool counts_days() const noexcept { return std::holds_alternative<EveryDays>(kind_); }
 
     /// The schedule as a number of days, as AWS shows it beside an expression: at least 1.
     [[nodiscard]] std::int64_t days(Timestamp base) const;

@@ -321,8 +321,9 @@ awaitable<v1::RetryRotationResponse> RotationService::retry_rotation(Call call,
                                                                      v1::RetryRotationRequest request) {
     const auto secret = co_await require_rotating(call, request.secret_id(), Action::coffer_retry_rotation);
     UniqueFunction<bool(storage::WriteTransaction&)> job =
-        [seen = secret, now = parts_.clock.now()](storage::WriteTransaction& tx) {
-            retry(tx, *seen, now);
+        [seen = secret, tells = workers_.tells_target(secret->rotation->function),
+         now = parts_.clock.now()](storage::WriteTransaction& tx) {
+            retry(tx, *seen, tells, now);
             return true;
         };
     static_cast<void>(co_await write<bool>(call, std::move(job)));

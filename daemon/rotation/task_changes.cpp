@@ -25,7 +25,7 @@ Step resumed(Step step, const storage::StoredVersion& version) noexcept {
 
 std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now, std::chrono::milliseconds pause) {
     if (!secret.rotation) return std::nullopt;
-    secrets::reschedule(*secret.rotation, now);
+    secrets::to_next_window(secret, now);
     if (auto& renew_by = secret.rotation->renew_by) renew_by = std::max(*renew_by, now + pause);
     return secrets::due_of(secret);
 }

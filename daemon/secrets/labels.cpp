@@ -71,6 +71,16 @@ void make_current(Versions& versions, const VersionId& id) {
     attach_label(versions, id, kCurrent);
 }
 
+void take_pending(Versions& versions, const VersionId& id) {
+    const auto* pending = holder_of(versions, kPending);
+    if (pending == nullptr || pending->id == id) return;
+    const auto losing = pending->id;
+    detach_label(versions, losing, kPending);
+    std::erase_if(versions, [&losing](const StoredVersion& version) {
+        return version.id == losing && !version.kind && version.labels.empty();
+    });
+}
+
 void attach_labels(Versions& versions, const VersionId& to, std::span<const StagingLabel> labels) {
     for (const auto& label : labels) attach_label(versions, to, label.value());
 }

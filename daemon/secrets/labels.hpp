@@ -43,6 +43,16 @@ void detach_label(Versions& versions, const storage::VersionId& from, std::strin
 /// the version that was current loses AWSPENDING as well, if it carried it (a rotation is over).
 void make_current(Versions& versions, const storage::VersionId& id);
 
+/// What such a version means for a rotation under way: it is abandoned (AWS: RotationAbandoned), so that the
+/// next one can begin. Any other version loses AWSPENDING, and is removed when it has neither a value nor a
+/// label then. Not for secrets without rotation: an AWSPENDING that was put there by hand stays.
+void take_pending(Versions& versions, const storage::VersionId& id);
+
+/// Labels for a new version that was put without naming any, or by UpdateSecret: it becomes AWSCURRENT, and
+/// any other version loses AWSPENDING: a rotation that was under way is abandoned for it, so that the next
+/// one can begin. A version that has neither a value nor a label then is removed.
+void make_current(Versions& versions, const storage::VersionId& id);
+
 /// Labels for a new version that was put with `labels`: exactly these move. (A secret's first version is
 /// AWSCURRENT in any case, which is the caller's to see to: AWS, API reference of PutSecretValue.)
 void attach_labels(Versions& versions, const storage::VersionId& to,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/secrets/labels.hpp"
 #include "daemon/secrets/responses.hpp"
 #include "daemon/secrets/rotation_schedule.hpp"
@@ -22,15 +24,15 @@ namespace {
 
 /// Of the rotation of `secret` that is under way, if one is, and that ends so: if its target may have the
 /// value that it made, the history says so, and the next rotation tries that. To be called before it is taken
-/// out of the queue.
-void note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const RotationFunctions* functions,
+/// out of the queue. False: there is nothing to say about its target.
+bool note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const RotationFunctions* functions,
                std::string_view how, Timestamp now) {
     const auto made = secret.rotation ? secret.rotation->making : std::nullopt;
-    if (!made || secret.rotation->testing) return;
+    if (!made || secret.rotation->testing) return false;
     const auto* version = find_version(secret.versions, *made);
-    if (version == nullptr || !version->kind || has_label(*version, kCurrent)) return;
+    if (version == nullptr || !version->kind || has_label(*version, kCurrent)) return false;
     const auto task = RotationRepository::find(tx, secret.id);
-    if (!task || !task->told || task->version != made) return;
+    if (!task || !task->told || task->version != made) return false;
     if (functions == nullptr || functions->tells_target(secret.rotation->function)) {
         RotationRepository::leave_behind(tx, secret.id, *made);
     }
@@ -48,6 +50,41 @@ void note_told(storage::WriteTransaction& tx, const StoredSecret& secret, const 
              "--version-id {0}') and put it as the new value with 'coffer put', or set the target to the "
              "value of AWSCURRENT",
              made->value(), secret.name, how)});
+    return true;
+}
+
+/// Of the rotation of `secret` that is under way, if one is, and that RotateSecret takes the place of, since
+/// its version has lost AWSPENDING: the same, and otherwise that nothing was done.
+void note_replaced(storage::WriteTransaction& tx, const StoredSecret& secret,
+                   const RotationFunctions* functions, Timestamp now) {
+    constexpr std::string_view how =
+        "AWSPENDING was taken from the version that it made, and another rotation asked for";
+    if (note_told(tx, secret, functions, how, now) || !has_lost_pending(secret)) return;
+    const auto task = RotationRepository::find(tx, secret.id);
+    if (!task || task->version != secret.rotation->making) return;
+    const auto* made = find_version(secret.versions, *task->version);
+    auto message = std::string(how);
+    if (made != nullptr && made->kind) {
+        message += fmt::format(
+            ". What it made is version {}, and not in use: where a server handed it out, remove it there",
+            made->id.value());
+    }
+    RotationRepository::add_run(tx, secret.id,
+                                {.version = *task->version,
+                                 .started = task->started.value_or(now),
+                                 .ended = now,
+                                 .outcome = "Abandoned",
+                                 .step = task->step,
+                                 .attempts = task->attempt,
+                                 .message = std::move(message)});
+}
+
+/// A test of the login that is under way is over.
+void remove_test_version_of(StoredSecret& secret) {
+    const auto& rotation = secret.rotation;
+    if (rotation && rotation->testing && rotation->making) {
+        remove_test_version(secret.versions, *rotation->making);
+    }
 }
 
 Facts facts_of(const v1::RotateSecretRequest& request, const RotationFunctions* functions) {
@@ -65,14 +102,17 @@ Facts facts_of(const v1::RotateSecretRequest& request, const RotationFunctions* 
     return facts;
 }
 
-/// Whether this very request was carried out before. Throws when it may not be carried out now.
-bool is_repeated(const StoredSecret& secret, const VersionId& token) {
-    const auto* pending = holder_of(secret.versions, kPending);
-    const auto* made = find_version(secret.versions, token);
-    if (made != nullptr && (pending == made || has_label(*made, kCurrent))) return true;
-    if (made != nullptr) throw token_in_use(token.value(), secret.arn);
-    if (pending != nullptr && !has_label(*pending, kCurrent)) throw rotation_not_complete();
-    return false;
+/// Whether `token` is that of the last rotation of `secret` that was finished: its client may not have
+/// learned so.
+bool is_last_result(storage::WriteTransaction& tx, const StoredSecret& secret, const VersionId& token) {
+    if (find_version(secret.versions, token) == nullptr) return false;
+    const auto runs = RotationRepository::runs(tx, secret.id);
+    const auto last = std::ranges::find(runs, "Succeeded", &storage::RotationRun::outcome);
+    return last != runs.end() && last->version == token;
+}
+
+bool has_same_schedule(const StoredRotation& a, const StoredRotation& b) {
+    return a.after_days == b.after_days && a.expression == b.expression && a.duration == b.duration;
 }
 
 /// The rotation that `secret` has afterwards.
@@ -86,8 +126,47 @@ StoredRotation configured(const StoredSecret& secret, const v1::RotateSecretRequ
     if (rotation.function.empty()) throw no_rotation_function();
     if (functions == nullptr || !functions->has(rotation.function)) throw unknown_rotation_function();
     rotation.enabled = true;
-    reschedule(rotation, now);
+    // A schedule that stays keeps its window, as long as that is not over.
+    const auto& before = secret.rotation;
+    const bool stays = before && before->enabled && has_same_schedule(*before, rotation) && before->closes &&
+                       *before->closes > now;
+    if (!stays) plan(rotation, secret, now);
     return rotation;
+}
+
+/// What RotateSecret has to do beyond storing the configuration.
+enum class Begins : std::uint8_t {
+    anew,     ///< another version, or a test of the login
+    pending,  ///< goes on with the half-made version that the token names
+    nothing   ///< that is under way, or was done
+};
+
+/// For a request with `token` that is to leave `secret` with `asked`; a test where it `tests`. Throws where
+/// it may not be carried out now, as where the token is that of something else.
+Begins begins_with(storage::WriteTransaction& tx, const StoredSecret& secret, const StoredRotation& asked,
+                   const VersionId& token, bool tests) {
+    const auto& stored = secret.rotation;
+    const bool is_on = stored && stored->enabled;
+    const bool same_function = is_on && stored->function == asked.function;
+    if (is_on && stored->making == token && stored->testing == tests && same_function &&
+        !has_lost_pending(secret)) {
+        return Begins::nothing;
+    }
+    if (same_function && !tests && !stored->making && has_same_schedule(*stored, asked) &&
+        is_last_result(tx, secret, token)) {
+        return Begins::nothing;
+    }
+    const auto* pending = holder_of(secret.versions, kPending);
+    const bool is_half_made = pending != nullptr && !has_label(*pending, kCurrent);
+    const bool names_pending = is_half_made && pending->id == token;
+    const bool names_test = is_on && stored->testing && stored->making == token;
+    if (names_pending && !tests && !names_test) return Begins::pending;
+    if (!names_pending && find_version(secret.versions, token) != nullptr) {
+        // RotateSecret has no ResourceExistsException.
+        throw invalid_request(token_in_use(token.value(), secret.arn).what());
+    }
+    if (is_half_made) throw rotation_not_complete();
+    return Begins::anew;
 }
 
 }  // namespace
@@ -113,20 +192,27 @@ awaitable<v1::RotateSecretResponse> SecretsService::rotate_secret(Call call,
         auto response = answer_naming<v1::RotateSecretResponse>(e.secret);
         response.set_version_id(token.value());
         auto rotation = configured(e.secret, request, functions, now);
-        e.changed = !is_repeated(e.secret, token);
-        if (!e.changed) return response;
+        const bool tests = request.has_rotate_immediately() && !request.rotate_immediately();
+        const auto begins = begins_with(e.tx, e.secret, rotation, token, tests);
+        if (begins == Begins::nothing) {
+            e.changed = !has_same_schedule(rotation, *e.secret.rotation);
+            if (!e.changed) return response;
+            e.secret.rotation = std::move(rotation);
+            e.secret.last_changed = now;
+            return response;
+        }
         if (!current_version(e.secret)) throw nothing_to_rotate();
-        note_told(e.tx, e.secret, functions,
-                  "AWSPENDING was taken from the version that it made, and another rotation asked for", now);
+        note_replaced(e.tx, e.secret, functions, now);
+        remove_test_version_of(e.secret);
         rotation.making = token;
-        rotation.testing = request.has_rotate_immediately() && !request.rotate_immediately();
-        rotation.made_from = rotation.testing ? std::nullopt : current_version(e.secret);
+        rotation.testing = tests;
+        rotation.made_from = tests ? std::nullopt : current_version(e.secret);
         e.secret.rotation = std::move(rotation);
         storage::RotationTask task{
             .secret = e.secret.id, .name = e.secret.name, .due = now, .version = token};
-        task.test_only = e.secret.rotation->testing;
-        task.step = task.test_only ? RotationStep::test : RotationStep::create;
-        if (!task.test_only) {
+        task.test_only = tests;
+        task.step = tests ? RotationStep::test : RotationStep::create;
+        if (!tests && begins == Begins::anew) {
             add_pending(e.secret.versions, token, now);
             require_quotas(e.tx, e.secret, now);
         }
@@ -154,9 +240,10 @@ awaitable<v1::CancelRotateSecretResponse> SecretsService::cancel_rotate_secret(
             response.set_version_id(pending->id.value());
         e.changed = e.secret.rotation->enabled;
         if (!e.changed) return response;
-        note_told(e.tx, e.secret, functions, "rotation was turned off while it was under way", now);
+        static_cast<void>(
+            note_told(e.tx, e.secret, functions, "rotation was turned off while it was under way", now));
+        remove_test_version_of(e.secret);
         auto& rotation = *e.secret.rotation;
-        if (rotation.testing && rotation.making) remove_test_version(e.secret.versions, *rotation.making);
         rotation.enabled = rotation.testing = false;
         rotation.making.reset();
         rotation.made_from.reset();

@@ -14,7 +14,7 @@ using storage::VersionId;
 
 std::optional<rotation::Schedule> schedule_of(const StoredRotation& rotation) {
     if (!rotation.after_days && !rotation.expression) return std::nullopt;
-    return rotation::Schedule::parse({rotation.after_days, rotation.expression, rotation.duration});
+    return rotation::Schedule::stored({rotation.after_days, rotation.expression, rotation.duration});
 }
 
 StoredRotation with_rules(StoredRotation rotation, const v1::RotationRules& rules) {
@@ -35,15 +35,49 @@ StoredRotation with_rules(StoredRotation rotation, const v1::RotationRules& rule
     return rotation;
 }
 
-void reschedule(StoredRotation& rotation, Timestamp base) {
+namespace {
+
+/// Sets the first window after `base` that `fits`; none where there is no schedule.
+template <class Fits>
+void set_window(StoredRotation& rotation, const std::optional<rotation::Schedule>& schedule, Timestamp base,
+                const Fits& fits) {
     rotation.opens = rotation.closes = std::nullopt;
     rotation.expression_days = std::nullopt;
-    const auto schedule = schedule_of(rotation);
     if (!schedule) return;
-    const auto window = schedule->next(base);
+    auto window = schedule->next(base);
+    while (!fits(window)) window = schedule->next(window.opens);
     rotation.opens = window.opens;
     rotation.closes = window.closes;
     if (rotation.expression) rotation.expression_days = schedule->days(base);
+}
+
+/// What windows are counted from that are set at `now`.
+Timestamp base_of(const std::optional<rotation::Schedule>& schedule, const StoredRotation& rotation,
+                  const StoredSecret& secret, Timestamp now) {
+    if (!schedule || !schedule->counts_days()) return now;
+    const auto* current = holder_of(secret.versions, kCurrent);
+    if (current == nullptr) return rotation.last_rotated.value_or(now);
+    return std::max(current->created, rotation.last_rotated.value_or(current->created));
+}
+
+}  // namespace
+
+void reschedule(StoredRotation& rotation, Timestamp base) {
+    set_window(rotation, schedule_of(rotation), base, [](const rotation::Window&) { return true; });
+}
+
+void plan(StoredRotation& rotation, const StoredSecret& secret, Timestamp now) {
+    const auto schedule = schedule_of(rotation);
+    set_window(rotation, schedule, base_of(schedule, rotation, secret, now),
+               [now](const rotation::Window& window) { return window.closes > now; });
+}
+
+void to_next_window(StoredSecret& secret, Timestamp now) {
+    auto& rotation = secret.rotation;
+    if (!rotation || (rotation->opens && *rotation->opens > now)) return;
+    const auto schedule = schedule_of(*rotation);
+    set_window(*rotation, schedule, base_of(schedule, *rotation, secret, now),
+               [now](const rotation::Window& window) { return window.opens > now; });
 }
 
 std::optional<Timestamp> window_due_of(const StoredSecret& secret) {
@@ -79,6 +113,12 @@ bool is_superseded(const StoredSecret& secret) {
     return current && current != rotation->made_from && current != rotation->making;
 }
 
+bool has_lost_pending(const StoredSecret& secret) {
+    if (!secret.rotation || !secret.rotation->making || secret.rotation->testing) return false;
+    const auto* made = find_version(secret.versions, *secret.rotation->making);
+    return made == nullptr || !(has_label(*made, kPending) || has_label(*made, kCurrent));
+}
+
 std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, StoredSecret& secret,
                                         Timestamp now) {
     if (!secret.rotation || !secret.rotation->enabled || current_version(secret) == before)
@@ -89,7 +129,8 @@ std::optional<NewSchedule> after_change(const std::optional<VersionId>& before, 
     // One that has no value yet is made from what is current then.
     const auto* made =
         secret.rotation->making ? find_version(secret.versions, *secret.rotation->making) : nullptr;
-    if (made != nullptr && made->kind && is_superseded(secret)) schedule.look_at = now;
+    const bool is_over = made != nullptr && made->kind && is_superseded(secret);
+    if (is_over || has_lost_pending(secret)) schedule.look_at = now;
     return schedule;
 }
 

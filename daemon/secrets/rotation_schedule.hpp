@@ -20,9 +20,18 @@ namespace coffer::secrets {
 [[nodiscard]] storage::StoredRotation with_rules(storage::StoredRotation rotation,
                                                  const v1::RotationRules& rules);
 
-/// Sets the window that comes after `base` (the last rotation or change of the value, or the setting of the
-/// schedule); none where there is no schedule.
+/// Sets the window that comes after `base` (the last rotation, or change of the value); none where there is
+/// no schedule.
 void reschedule(storage::StoredRotation& rotation, Timestamp base);
+
+/// Sets the first window of a schedule of `secret` that is new, or in force again, and that is not over at
+/// `now`. Days count from the last rotation or change of the value, as in AWS, and not from `now`: what does
+/// not change the value does not put its rotation off.
+void plan(storage::StoredRotation& rotation, const storage::StoredSecret& secret, Timestamp now);
+
+/// Sets the first window that opens after `now`, since the rotation of the present one has come to nothing:
+/// one that is still to come stays.
+void to_next_window(storage::StoredSecret& secret, Timestamp now);
 
 /// When in its window the secret becomes due: the windows of many secrets open at the same hour, so each has
 /// a place of its own in it, the same on every node. Nothing while rotation is off or has no schedule.
@@ -36,11 +45,15 @@ void reschedule(storage::StoredRotation& rotation, Timestamp base);
 /// one that it makes: then that value must not become current.
 [[nodiscard]] bool is_superseded(const storage::StoredSecret& secret);
 
+/// Whether the version that the rotation under way makes has neither AWSPENDING nor AWSCURRENT any more: then
+/// it cannot be gone on with. A test of the login is no such rotation.
+[[nodiscard]] bool has_lost_pending(const storage::StoredSecret& secret);
+
 /// When a secret becomes due, for the queue.
 struct NewSchedule {
     storage::SecretId secret;
     std::optional<Timestamp> due;
-    /// When a rotation under way is to be looked at at the latest, since its value is superseded.
+    /// When a rotation under way is to be looked at at the latest, since it is to be abandoned.
     std::optional<Timestamp> look_at{};
 };
 

@@ -21,6 +21,7 @@ void require_quotas(storage::WriteTransaction& tx, storage::StoredSecret& secret
     std::vector<storage::VersionId> kept;
     if (secret.rotation && secret.versions.size() > kMaxVersions) {
         kept = storage::RotationRepository::left_behind(tx, secret.id);
+        if (secret.rotation->making) kept.push_back(*secret.rotation->making);
     }
     if (!prune(secret.versions, now, kept)) {
         throw limit_exceeded("A secret can have at most " + std::to_string(kMaxVersions) +

@@ -20,7 +20,8 @@ inline void refuse_deleted(const storage::StoredSecret& secret) {
 /// Throws when the secret's versions carry more labels than AWS's quota.
 void require_label_quota(const storage::StoredSecret& secret);
 /// The same, and removes versions that are not needed any more (labels.hpp, prune), but for those whose
-/// values a target may have (RotationTask::left_behind); throws when too many are left.
+/// values a target may have (RotationTask::left_behind, and what the rotation under way makes: its label may
+/// have been taken away a moment ago); throws when too many are left.
 void require_quotas(storage::WriteTransaction& tx, storage::StoredSecret& secret, Timestamp now);
 
 template <class T>

@@ -183,11 +183,12 @@ SecretsService::PutOutcome SecretsService::put_version(Edit& edit, const Version
     version->master_key = payload.master_key;
     if (labels.empty()) {
         make_current(secret.versions, id);
+        if (secret.rotation) take_pending(secret.versions, id);
     } else {
         attach_labels(secret.versions, id, labels);
         if (first) attach_label(secret.versions, id, kCurrent);
     }
-    outcome.labels = version->labels;
+    outcome.labels = find_version(secret.versions, id)->labels;
     require_quotas(edit.tx, secret, now);
     secret.last_changed = now;
     edit.payloads.emplace_back(id, payload);

@@ -286,6 +286,10 @@ expect_refused "a check names what is missing" "no field \"host\"" \
 rotate db/bad app-user >/dev/null
 wait_until "a secret without the fields fails" has_failed db/bad
 expect_equal "with its value as it was" '{"username":"x"}' "$(coffer get db/bad)"
+as_admin -c "CREATE ROLE mended LOGIN PASSWORD 'p'"
+db_secret mended p | coffer put db/bad >/dev/null
+coffer rotation retry db/bad --wait 2>/dev/null || fail "mended, it is not rotated" "$(coffer rotation status db/bad)"
+expect_equal "mended, it is rotated, and logs in" mended "$(login_of db/bad)"
 
 as_admin -c "CREATE ROLE noted LOGIN PASSWORD 'p'"
 db_secret noted p | coffer put db/noted >/dev/null

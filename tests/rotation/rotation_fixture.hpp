@@ -159,7 +159,9 @@ protected:
         });
     }
     void retry_now(const std::string& name) {
-        write([seen = secret_of(name)](storage::WriteTransaction& tx) { retry(tx, seen, clock().now()); });
+        write([seen = secret_of(name)](storage::WriteTransaction& tx) {
+            retry(tx, seen, true, clock().now());
+        });
     }
     static void take_pending(const std::string& name, const std::string& version) {
         v1::UpdateSecretVersionStageRequest request;

@@ -156,10 +156,39 @@ TEST(Schedule, WindowsEndBeforeTheNextOneAndTheDay) {
     }
     EXPECT_EQ(refusal("rate(1 day)", "24h"), "");
     EXPECT_NE(refusal("rate(4 hours)", "5h"), "");
+    // Counted from 1970 the windows of ten hours come to open at each even hour, 22:00 among them; those of
+    // seven at each hour; those of 36 at 00:00 and 12:00.
+    for (const auto& [rate, longest] : {std::pair(4, 4),
+                                        {5, 1},
+                                        {6, 6},
+                                        {7, 1},
+                                        {8, 8},
+                                        {9, 3},
+                                        {10, 2},
+                                        {12, 12},
+                                        {16, 8},
+                                        {20, 4},
+                                        {24, 24},
+                                        {36, 12},
+                                        {48, 24}}) {
+        const auto text = "rate(" + std::to_string(rate) + " hours)";
+        EXPECT_EQ(refusal(text), "") << text;
+        EXPECT_EQ(refusal(text, std::to_string(longest) + "h"), "") << text;
+        if (longest == 24) continue;
+        EXPECT_NE(refusal(text, std::to_string(longest + 1) + "h").find("Duration"), std::string::npos)
+            << text;
+    }
+    EXPECT_NE(refusal("rate(10 hours)", "9h").find("so that it is at most 2h"), std::string::npos);
     EXPECT_NE(refusal("cron(0 22 * * ? *)", "3h").find("next day"), std::string::npos);
     EXPECT_EQ(refusal("cron(0 22 * * ? *)", "2h"), "");
     EXPECT_NE(refusal("cron(0 0/8 * * ? *)", "9h").find("next window"), std::string::npos);
     EXPECT_EQ(refusal("cron(0 0/8 * * ? *)", "8h"), "");
+}
+
+TEST(Schedule, WhatIsStoredWithAWindowThatWouldReachIntoTheNextDayGoesOn) {
+    // 2026-11-30 22:00 is 498,910 hours after 1970-01-01.
+    const auto schedule = Schedule::stored({std::nullopt, "rate(10 hours)", "9h"});
+    EXPECT_EQ(schedule.next(utc(2026, 11, 30, 16)), (Window{utc(2026, 11, 30, 22), utc(2026, 12, 1)}));
 }
 
 }  // namespace

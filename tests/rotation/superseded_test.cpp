@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "daemon/rotation/task_changes.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/labels.hpp"
 #include "rotation_fixture.hpp"
@@ -50,8 +51,7 @@ TEST_F(SupersededTest, AValuePutWhileARotationWaitsStays) {
     ASSERT_TRUE(workers().run_one());
     clock().advance(std::chrono::seconds(1));
     put(name, "by hand");
-    EXPECT_EQ(labels_of(name).at(token), std::vector<std::string>{"AWSPENDING"})
-        << "the request moves no other label";
+    EXPECT_FALSE(is_pending(name)) << "by the request itself, as in AWS";
     is_away = false;
     ASSERT_TRUE(workers().run_one()) << "found out at once, not at the next try";
     EXPECT_EQ(value_of(name, "AWSCURRENT"), "by hand");
@@ -170,9 +170,41 @@ TEST_F(SupersededTest, AFunctionThatMovesTheLabelItselfIsNotAbandoned) {
     EXPECT_THAT(outcomes_of(name), ElementsAre("Succeeded"));
 }
 
-TEST_F(SupersededTest, OneThatHasNoValueYetIsMadeFromWhatIsCurrent) {
-    // What people are told to do when the secret lacks something: put a corrected value, then retry.
-    const auto name = stored("without a field");
+TEST_F(SupersededTest, ANewRotationCanBeginBeforeTheOldOneIsLookedAt) {
+    const auto name = stored("old");
+    on_set([] { throw away(); });
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    put(name, "by hand");
+    on_set({});
+    EXPECT_NO_THROW(rotate(name));
+    EXPECT_THAT(left_behind_of(secret_of(name), task_of(name)), ElementsAre(storage::VersionId(token)))
+        << "the target may have it";
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Abandoned"));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "made");
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
+    EXPECT_EQ(value_of_version(name, token), "made");
+}
+
+TEST_F(SupersededTest, WhatItMadeIsKeptUntilItIsLookedAt) {
+    const auto name = stored("old");
+    on_set([] { throw away(); });
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    // Nobody looks at it: rotations are paused, say. A hundred versions are kept, and the oldest are "old",
+    // this one, and "by hand"; each of the last two takes one that is not needed.
+    put(name, "by hand");
+    clock().advance(hours(25));
+    for (int i = 0; i < 99; ++i) put(name, "put-" + std::to_string(i));
+    ASSERT_EQ(secret_of(name).versions.size(), 100U);
+    EXPECT_EQ(value_of_version(name, token), "made");
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_THAT(left_behind_of(secret_of(name), task_of(name)), ElementsAre(storage::VersionId(token)));
+}
+
+TEST_F(SupersededTest, AValueForOneThatFailedInCreateSecretLetsTheNextBegin) {
+    // What people are told to do when the secret lacks something: put a corrected value, then rotate again.
     function().on_step = [](Step step, const StepContext&, SecretValues& values) {
         if (step != Step::create || values.pending()) return;
         const auto current = values.current();
@@ -181,14 +213,134 @@ TEST_F(SupersededTest, OneThatHasNoValueYetIsMadeFromWhatIsCurrent) {
         }
         values.put_pending(crypto::SecretBytes::copy_of(std::string_view("made")));
     };
+    const auto failed = [&] {
+        const auto name = stored("without a field");
+        const auto token = rotate(name);
+        EXPECT_TRUE(workers().run_one());
+        clock().advance(std::chrono::seconds(1));
+        v1::UpdateSecretRequest mend;
+        mend.set_secret_id(name);
+        mend.set_client_request_token(fresh_token());
+        mend.set_secret_string("with it");
+        call(mend);
+        EXPECT_FALSE(is_pending(name));
+        EXPECT_EQ(labels_of(name).count(token), 0U);
+        EXPECT_EQ(secret_of(name).versions.size(), 2U) << "a version without a value is of no use";
+        return std::pair(name, token);
+    };
+    const auto expect_rotated = [&](const std::string& name) {
+        clock().advance(std::chrono::seconds(1));
+        EXPECT_TRUE(workers().run_one());
+        EXPECT_EQ(value_of(name, "AWSCURRENT"), "made");
+        EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "with it");
+        EXPECT_THAT(outcomes_of(name), ElementsAre("Succeeded", "Abandoned", "Failed"));
+        EXPECT_FALSE(task_of(name).failed);
+    };
+    // By RotateSecret, before a worker has looked, and after.
+    {
+        const auto [name, token] = failed();
+        rotate(name);
+        expect_rotated(name);
+    }
+    {
+        const auto [name, token] = failed();
+        ASSERT_TRUE(workers().run_one()) << "found out at once";
+        const auto task = task_of(name);
+        EXPECT_FALSE(task.version);
+        EXPECT_FALSE(task.failed) << "nobody has to look";
+        EXPECT_THAT(*task.last_error, HasSubstr("nothing was done at the target"));
+        EXPECT_THAT(events_about(name, token), ::testing::Contains("RotationAbandoned createSecret"));
+        rotate(name);
+        expect_rotated(name);
+    }
+    // By 'coffer rotation retry', likewise.
+    {
+        const auto [name, token] = failed();
+        retry_now(name);
+        expect_rotated(name);
+        EXPECT_THROW(retry_now(name), secrets::ServiceError) << "nothing waits any more";
+    }
+    {
+        const auto [name, token] = failed();
+        ASSERT_TRUE(workers().run_one());
+        retry_now(name);
+        expect_rotated(name);
+    }
+}
+
+TEST_F(SupersededTest, RetryingBeforeItIsLookedAtForgetsNothing) {
+    const auto name = stored("old");
+    on_set([] { throw away(); });
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    put(name, "by hand");
+    retry_now(name);
+    EXPECT_THAT(left_behind_of(secret_of(name), task_of(name)), ElementsAre(storage::VersionId(token)));
+    on_set({});
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "made");
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
+    EXPECT_THAT(outcomes_of(name), ::testing::UnorderedElementsAre("Succeeded", "Abandoned"));
+}
+
+TEST_F(SupersededTest, AValueAfterCancellingLetsRotationBeTurnedOnAgain) {
+    const auto name = stored("old");
+    on_set([] { throw away(); });
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    cancel(name);
+    ASSERT_TRUE(is_pending(name)) << "labels stay, as in AWS";
+    put(name, "by hand");
+    EXPECT_FALSE(is_pending(name));
+    EXPECT_EQ(value_of_version(name, token), "made");
+    EXPECT_THAT(left_behind_of(secret_of(name), task_of(name)), ElementsAre(storage::VersionId(token)));
+    on_set({});
+    EXPECT_NO_THROW(rotate(name));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
+}
+
+TEST_F(SupersededTest, SoDoesOneAfterAPendingVersionThatSomebodyPut) {
+    const auto name = stored("old");
+    v1::PutSecretValueRequest pending;
+    pending.set_secret_id(name);
+    pending.set_client_request_token(fresh_token());
+    pending.set_secret_string("somebody's");
+    pending.add_version_stages("AWSPENDING");
+    call(pending);
+    put(name, "by hand");
+    EXPECT_NO_THROW(rotate(name));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-1");
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
+}
+
+TEST_F(SupersededTest, OneThatHasNoValueYetIsMadeFromWhatIsCurrent) {
+    // A label that is moved, which takes AWSPENDING from nobody.
+    const auto name = stored("older");
+    const auto first = first_version(name);
+    put(name, "without a field");
+    function().on_step = [](Step step, const StepContext&, SecretValues& values) {
+        if (step != Step::create || values.pending()) return;
+        const auto current = values.current();
+        if (current.text() == "without a field") {
+            throw StepFailed(StepFailed::Kind::hopeless, "the secret lacks a field");
+        }
+        values.put_pending(crypto::SecretBytes::copy_of("made from " + std::string(current.text())));
+    };
     rotate(name);
     ASSERT_TRUE(workers().run_one());
-    put(name, "with it");
+    v1::UpdateSecretVersionStageRequest move;
+    move.set_secret_id(name);
+    move.set_version_stage("AWSCURRENT");
+    move.set_remove_from_version_id(first_version(name));
+    move.set_move_to_version_id(first);
+    call(move);
     EXPECT_FALSE(workers().run_one()) << "it waits to be asked for";
     clock().advance(hours(24 * 32));
     ASSERT_TRUE(workers().run_one());
-    EXPECT_EQ(value_of(name, "AWSCURRENT"), "made");
-    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "with it");
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "made from older");
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "older");
 }
 
 TEST_F(SupersededTest, WhatItWasMadeFromIsSealed) {

@@ -100,6 +100,47 @@ TEST(Labels, APutWithoutLabelsEndsAFinishedRotation) {
     EXPECT_EQ(holder_of(versions, kPending), nullptr);
 }
 
+/// A version that is put while a rotation is under way.
+void put_meanwhile(Versions& versions, const std::string& id) {
+    put(versions, id);
+    take_pending(versions, VersionId(id));
+}
+
+// AWS, user guide, RotationAbandoned: AWSPENDING is removed when a new version is made by hand, so that the
+// next rotation can succeed.
+TEST(Labels, AValuePutMeanwhileAbandonsARotation) {
+    Versions versions;
+    put(versions, "v1");
+    put(versions, "v2", {"AWSPENDING"});
+    put_meanwhile(versions, "v3");
+    EXPECT_EQ(holder_of(versions, kPending), nullptr);
+    EXPECT_THAT(labels_of(versions, "v2"), IsEmpty()) << "its value can be read by its id";
+    EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
+}
+
+TEST(Labels, AValuePutMeanwhileRemovesAPendingVersionWithoutAValue) {
+    Versions versions;
+    put(versions, "v1");
+    add_pending(versions, VersionId("v2"), Timestamp{});
+    put_meanwhile(versions, "v3");
+    EXPECT_EQ(find_version(versions, VersionId("v2")), nullptr);
+    EXPECT_THAT(labels_of(versions, "v1"), ElementsAre("AWSPREVIOUS"));
+
+    add_pending(versions, VersionId("v4"), Timestamp{});
+    attach_label(versions, VersionId("v4"), "KEEP");
+    put_meanwhile(versions, "v5");
+    EXPECT_THAT(labels_of(versions, "v4"), ElementsAre("KEEP"));
+}
+
+TEST(Labels, AValuePutForThePendingVersionItselfLeavesItsLabel) {
+    Versions versions;
+    put(versions, "v1");
+    add_pending(versions, VersionId("v2"), Timestamp{});
+    make_current(versions, VersionId("v2"));
+    take_pending(versions, VersionId("v2"));
+    EXPECT_THAT(labels_of(versions, "v2"), UnorderedElementsAre("AWSCURRENT", "AWSPENDING"));
+}
+
 TEST(Labels, RollingBackSwapsCurrentAndPrevious) {
     Versions versions;
     put(versions, "v1");
