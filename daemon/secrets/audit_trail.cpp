@@ -239,6 +239,8 @@ void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool
 }
 
 void AuditTrail::store_change(const CallContext& call, storage::WriteTransaction& tx) {
+    // A request may change something in two transactions: the first one's outcome is not the second's.
+    call.record->committed = false;
     auto& change = call.record->change;
     if (change) outbox_.abandon(change->id);  // of an attempt that was not committed
     change.reset();
