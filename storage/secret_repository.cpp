@@ -365,6 +365,11 @@ void require_change(const StoredSecret& before, const StoredSecret& changed) {
     check_texts(changed);
 }
 
+/// A version that had no value yet leaves nothing to be destroyed.
+void note_destroyed(WriteTransaction& tx, const StoredSecret& secret, const StoredVersion& version) {
+    if (version.kind) tx.version_destroyed({secret.arn, version.id.value()});
+}
+
 /// Writes `changed` over `before`. False, and nothing written by the last statement, when the row has another
 /// revision.
 bool write_update(WriteTransaction& tx, const StoredSecret& before, StoredSecret& changed,
@@ -392,8 +397,11 @@ bool write_update(WriteTransaction& tx, const StoredSecret& before, StoredSecret
     if (rows.empty()) return false;
     // After the labels have moved: a version that goes takes those that are still on it along.
     if (!labels.gone.empty()) tx.sql().exec_prepared("secret_remove_labels", id, json_list(labels.gone));
-    if (!versions.gone.empty())
+    if (!versions.gone.empty()) {
         tx.sql().exec_prepared("secret_remove_versions", id, json_list(versions.gone));
+        for (const auto& gone : versions.gone)
+            note_destroyed(tx, before, *find_version(before, VersionId(gone)));
+    }
     tx.secret_changed(changed.name);
     tx.row_sealed({"secrets", id, changed.revision, changed.seal});
     tx.remember_locked(changed);
@@ -436,6 +444,7 @@ void SecretRepository::purge(WriteTransaction& tx, const StoredSecret& locked) {
     tx.sql().exec_prepared("secret_purge", id);
     tx.secret_changed(locked.name);
     tx.row_sealed({"secrets", id, locked.revision + 1, {}});
+    for (const auto& version : locked.versions) note_destroyed(tx, locked, version);
 }
 
 std::vector<std::string> SecretRepository::due_for_purge(ReadTransaction& tx, Timestamp now,

@@ -53,6 +53,12 @@ struct SealedRow {
     bool discarded = false;
 };
 
+/// A version that had a value, and is gone.
+struct DestroyedVersion {
+    std::string secret_arn;
+    std::string version;
+};
+
 /// A transaction that commits when its job returns. Remembers what it changed.
 class WriteTransaction : public ReadTransaction {
 public:
@@ -72,6 +78,12 @@ public:
     void row_sealed(SealedRow row) { sealed_rows_.push_back(std::move(row)); }
     [[nodiscard]] const std::vector<SealedRow>& sealed_rows() const noexcept { return sealed_rows_; }
 
+    /// A version was destroyed, by itself or with its secret: it is to have an audit event of its own.
+    void version_destroyed(DestroyedVersion version) { destroyed_versions_.push_back(std::move(version)); }
+    [[nodiscard]] const std::vector<DestroyedVersion>& destroyed_versions() const noexcept {
+        return destroyed_versions_;
+    }
+
     /// The event of all of that was stored along (audit_outbox.hpp), with the names of the secrets.
     void event_stored() noexcept {
         has_event_ = true;
@@ -84,6 +96,7 @@ public:
 
 private:
     std::vector<SealedRow> sealed_rows_;
+    std::vector<DestroyedVersion> destroyed_versions_;
     bool has_event_ = false;
     std::size_t named_ = 0;
     std::vector<std::string> changed_;

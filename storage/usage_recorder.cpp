@@ -15,10 +15,14 @@ UsageRecorder::UsageRecorder(Database& database, std::string node, UsageRecorder
       periodic_(config.flush_interval, [this](Deadline deadline) { flush(deadline); }) {}
 
 void UsageRecorder::record(std::string_view principal, std::string_view operation, Timestamp when,
-                           bool failed, std::span<const std::string> secrets) {
-    const UsageTally tally{.requests = 1, .errors = failed ? 1 : 0};
-    requests_.add(principal, operation, when.day(), tally);
-    for (const auto& secret : secrets) secrets_.add(secret, {}, when.day(), tally);
+                           bool failed, std::span<const std::string> secrets,
+                           std::span<const std::string> refused) {
+    const auto tally = [](bool error) { return UsageTally{.requests = 1, .errors = error ? 1 : 0}; };
+    requests_.add(principal, operation, when.day(), tally(failed));
+    for (const auto& secret : secrets) {
+        const bool error = failed || std::ranges::find(refused, secret) != refused.end();
+        secrets_.add(secret, {}, when.day(), tally(error));
+    }
 }
 
 void UsageRecorder::record_rotation(std::string_view principal, std::string_view secret, Timestamp when) {

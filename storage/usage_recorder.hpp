@@ -32,9 +32,9 @@ public:
     UsageRecorder& operator=(const UsageRecorder&) = delete;
 
     /// A request of `principal` was answered on the UTC day of `when`, with an error if `failed`. It was for
-    /// the secrets with these ARNs.
+    /// the secrets with these ARNs; for `refused`, which are some of them, it failed.
     void record(std::string_view principal, std::string_view operation, Timestamp when, bool failed,
-                std::span<const std::string> secrets = {});
+                std::span<const std::string> secrets = {}, std::span<const std::string> refused = {});
     /// The secret with that ARN was rotated by `principal`.
     void record_rotation(std::string_view principal, std::string_view secret, Timestamp when);
 

@@ -32,6 +32,7 @@ std::string hint_for(const ServiceFailure& error) {
     switch (error.code()) {
         case v1::RESOURCE_NOT_FOUND:
             if (mentions(error, "Key '")) return "coffer key list shows the master keys";
+            if (mentions(error, "names no master key")) return {};  // says it itself
             if (mentions(error, "row id")) return "coffer damaged list shows the row ids of damaged secrets";
             if (mentions(error, "staging label") || mentions(error, "VersionId")) {
                 return "coffer history NAME shows the versions and their labels";

@@ -1,5 +1,6 @@
 #include "daemon/secrets/audit_trail.hpp"
 
+#include <mutex>
 #include <utility>
 
 #include "daemon/audit/journal_errors.hpp"
@@ -202,13 +203,43 @@ void EventMaker::add_seals(const storage::WriteTransaction& tx, audit::Event& ev
     }
 }
 
+audit::Event EventMaker::of_destruction(const storage::DestroyedVersion& version,
+                                        const audit::Event& cause) const {
+    const auto& by = cause.user_identity.invoked_by;
+    auto event = of_service({std::string(kVersionDestroyed),
+                             by.empty() ? "secrets service" : by,
+                             {version.secret_arn},
+                             {{"SecretId", version.secret_arn}, {"VersionId", version.version}}});
+    event.request_id = cause.request_id;
+    return event;
+}
+
 namespace {
 
-/// Stores the event in the transaction whose seals it has.
-ChangeEvent store(const OutboxRows& rows, storage::WriteTransaction& tx, audit::Event event) {
+/// Whether `event` itself tells of the version's destruction.
+bool tells_of(const audit::Event& event, const storage::DestroyedVersion& version) {
+    const auto* told = event.additional.details.if_contains("VersionId");
+    return event.name == kVersionDestroyed && told != nullptr && told->is_string() &&
+           told->get_string() == version.version;
+}
+
+void store(const OutboxRows& rows, storage::WriteTransaction& tx, const StoredEvent& event) {
+    storage::AuditOutbox::store(tx, rows.make(event.id, event.json));
+}
+
+/// Stores the event in the transaction whose seals it has, and those of the versions that are destroyed in
+/// it.
+ChangeEvent store_all(const OutboxRows& rows, const EventMaker& maker, storage::WriteTransaction& tx,
+                      audit::Event event) {
     EventMaker::add_seals(tx, event);
-    ChangeEvent change{event.event_id, audit::to_json(event)};
-    storage::AuditOutbox::store(tx, rows.make(change.id, change.json));
+    ChangeEvent change{{event.event_id, audit::to_json(event)}};
+    store(rows, tx, change);
+    for (const auto& version : tx.destroyed_versions()) {
+        if (tells_of(event, version)) continue;
+        const auto destruction = maker.of_destruction(version, event);
+        change.companions.push_back({destruction.event_id, audit::to_json(destruction)});
+        store(rows, tx, change.companions.back());
+    }
     return change;
 }
 
@@ -217,7 +248,7 @@ ChangeEvent store(const OutboxRows& rows, storage::WriteTransaction& tx, audit::
 LeaveEvent leave_event(std::shared_ptr<const OutboxRows> rows, EventMaker maker) {
     return [rows = std::move(rows), maker = std::move(maker)](storage::WriteTransaction& tx,
                                                               const ServiceAction& action) {
-        if (tx.lacks_event()) static_cast<void>(store(*rows, tx, maker.of_service(action)));
+        if (tx.lacks_event()) static_cast<void>(store_all(*rows, maker, tx, maker.of_service(action)));
     };
 }
 
@@ -227,18 +258,66 @@ void AuditTrail::require_room(bool operator_action) const {
     if (!operator_action) journal_.require_room();
 }
 
+namespace {
+
+void note_request(RequestRecord& record, v1::Request::OperationCase operation,
+                  const google::protobuf::Message* message) {
+    record.operation = proto::operation_name(operation);
+    record.read_only = proto::is_read_only(operation);
+    record.source = event_source(message);
+    if (message != nullptr) record.parameters = proto::request_parameters(*message);
+}
+
+void note_error(const v1::Error& error, audit::Event& event) {
+    event.error_code = error_code_of(error.code());
+    event.error_message = error.message();
+}
+
+/// Completes once all events are durable; with what the first of them was refused for, if any was.
+class AllDurable {
+public:
+    AllDurable(std::size_t events, Completion<audit::Receipt> done)
+        : waiting_(events), done_(std::move(done)) {}
+
+    void one_done(Outcome<audit::Receipt> outcome) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!outcome.has_value() && !refusal_) refusal_ = outcome.error();
+            if (--waiting_ > 0) return;
+        }
+        done_(refusal_ ? Outcome<audit::Receipt>(refusal_) : std::move(outcome));
+    }
+
+private:
+    std::mutex mutex_;
+    std::size_t waiting_;
+    std::exception_ptr refusal_;
+    Completion<audit::Receipt> done_;
+};
+
+}  // namespace
+
+Call begin_part(const CallContext& whole, v1::Request::OperationCase operation,
+                const google::protobuf::Message& message) {
+    auto context = whole;
+    context.record = std::make_shared<RequestRecord>();
+    context.record->recorder = whole.record->recorder;
+    note_request(*context.record, operation, &message);
+    auto part = std::make_shared<const CallContext>(std::move(context));
+    whole.record->parts.push_back({part});
+    return part;
+}
+
 void AuditTrail::begin(const CallContext& call, const v1::Request& request, bool operator_action) {
     auto& record = *call.record;
     record.recorder = this;
-    record.operation = proto::operation_name(request.operation_case());
-    record.read_only = proto::is_read_only(request.operation_case());
-    const auto* message = proto::operation_message(request);
-    record.source = event_source(message);
-    if (message != nullptr) record.parameters = proto::request_parameters(*message);
+    note_request(record, request.operation_case(), proto::operation_message(request));
     require_room(operator_action);
 }
 
 void AuditTrail::store_change(const CallContext& call, storage::WriteTransaction& tx) {
+    // A request may change something in two transactions: the first one's outcome is not the second's.
+    call.record->committed = false;
     auto& change = call.record->change;
     if (change) outbox_.abandon(change->id);  // of an attempt that was not committed
     change.reset();
@@ -246,42 +325,88 @@ void AuditTrail::store_change(const CallContext& call, storage::WriteTransaction
     auto event = maker_.of_request(call);
     event.request_parameters = call.record->parameters;
     event.response_elements = call.record->response_elements;
-    // Known before anybody can find it in the table.
-    outbox_.expect(event.event_id);
+    change = store_expected(std::move(event), tx);
+}
+
+ChangeEvent AuditTrail::store_expected(audit::Event event, storage::WriteTransaction& tx) {
+    // Known before anybody can find it in the table: it must not be taken for one that was left behind.
+    const auto id = event.event_id;
+    outbox_.expect(id);
     try {
-        change = store(rows_, tx, event);
+        auto change = store_all(rows_, maker_, tx, std::move(event));
+        for (const auto& companion : change.companions) outbox_.expect_along(id, companion.id);
+        return change;
     } catch (...) {
-        outbox_.abandon(event.event_id);
+        outbox_.abandon(id);
         throw;
     }
 }
 
+std::vector<std::string> AuditTrail::events_of_parts(RequestRecord& record,
+                                                     const v1::Response& response) const {
+    std::vector<std::string> events;
+    events.reserve(record.parts.size());
+    for (auto& part : record.parts) {
+        auto event = maker_.of_request(*part.call);
+        event.request_parameters = std::move(part.call->record->parameters);
+        if (part.failure) {
+            note_error(part.failure->error, event);
+        } else if (response.has_error()) {
+            note_error(response.error(), event);
+        }
+        events.push_back(audit::to_json(event));
+    }
+    return events;
+}
+
+void AuditTrail::append(std::vector<std::string> events, audit::Admission admission,
+                        Completion<audit::Receipt> done) {
+    if (events.size() == 1) {
+        journal_.append_json(std::move(events.front()), admission, std::move(done));
+        return;
+    }
+    const auto all = std::make_shared<AllDurable>(events.size(), std::move(done));
+    for (auto& event : events) {
+        journal_.append_json(std::move(event), admission,
+                             [all](Outcome<audit::Receipt> outcome) { all->one_done(std::move(outcome)); });
+    }
+}
+
+namespace {
+
+/// The change's event, and then those of its companions.
+void move_events(ChangeEvent& change, std::vector<std::string>& to) {
+    to.push_back(std::move(change.json));
+    for (auto& companion : change.companions) to.push_back(std::move(companion.json));
+}
+
+}  // namespace
+
 awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool operator_action) {
     auto& record = *call->record;
     std::optional<Uuid> committed;
-    std::string json;
+    auto events = events_of_parts(record, response);
     if (record.change && record.committed) {
         committed = record.change->id;
-        json = std::move(record.change->json);
+        move_events(*record.change, events);
     } else {
         // Where the outcome of a COMMIT is not known, the outbox finds out.
         if (record.change) outbox_.abandon(record.change->id);
         auto event = maker_.of_request(*call);
         event.request_parameters = std::move(record.parameters);
         if (response.has_error()) {
-            event.error_code = error_code_of(response.error().code());
-            event.error_message = response.error().message();
+            note_error(response.error(), event);
         } else {
             event.response_elements = std::move(record.response_elements);
         }
-        json = audit::to_json(event);
+        events.push_back(audit::to_json(event));
     }
     // Whoever is refused is no operator: the reserve must not be used up by asking for what one may not.
     const bool refused = response.has_error() && response.error().code() == v1::ACCESS_DENIED;
     const auto admission = committed || (operator_action && !refused) ? audit::Admission::operator_action
                                                                       : audit::Admission::request;
-    auto start = [this, json = std::move(json), admission](Completion<audit::Receipt> done) mutable {
-        journal_.append_json(std::move(json), admission, std::move(done));
+    auto start = [this, events = std::move(events), admission](Completion<audit::Receipt> done) mutable {
+        append(std::move(events), admission, std::move(done));
     };
     try {
         co_await await_completion<audit::Receipt>(std::move(start));
@@ -295,16 +420,7 @@ awaitable<void> AuditTrail::finish(Call call, const v1::Response& response, bool
 // ---- what the service does by itself --------------------------------------------------------------------
 
 ChangeEvent AuditTrail::store_action(const ServiceAction& action, storage::WriteTransaction& tx) {
-    auto event = maker_.of_service(action);
-    // Known before anybody can find it in the table: it must not be taken for one that was left behind.
-    outbox_.expect(event.event_id);
-    const auto id = event.event_id;
-    try {
-        return store(rows_, tx, std::move(event));
-    } catch (...) {
-        outbox_.abandon(id);
-        throw;
-    }
+    return store_expected(maker_.of_service(action), tx);
 }
 
 void AuditTrail::abandon_action(Uuid event_id) {
@@ -312,9 +428,11 @@ void AuditTrail::abandon_action(Uuid event_id) {
 }
 
 void AuditTrail::action_committed(ChangeEvent event) {
+    std::vector<std::string> events;
+    move_events(event, events);
     try {
         static_cast<void>(wait_for<audit::Receipt>([&](Completion<audit::Receipt> done) {
-            journal_.append_json(std::move(event.json), audit::Admission::operator_action, std::move(done));
+            append(std::move(events), audit::Admission::operator_action, std::move(done));
         }));
         outbox_.journaled(event.id);
     } catch (const Error&) {

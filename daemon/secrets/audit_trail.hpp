@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "coffer/v1/frame.pb.h"
 #include "daemon/audit/event.hpp"
@@ -48,6 +49,9 @@ public:
     [[nodiscard]] audit::Event of_request(const CallContext& call) const;
     [[nodiscard]] audit::Event of_service(const ServiceAction& action) const;
     [[nodiscard]] audit::Event of_refusals(const RefusalGroup& group) const;
+    /// The event of a version's destruction by what `cause` is the event of.
+    [[nodiscard]] audit::Event of_destruction(const storage::DestroyedVersion& version,
+                                              const audit::Event& cause) const;
     /// Adds what `tx` did to sealed rows.
     static void add_seals(const storage::WriteTransaction& tx, audit::Event& event);
 
@@ -64,6 +68,11 @@ private:
 /// that no service of AWS has.
 [[nodiscard]] std::string_view event_source(const google::protobuf::Message* message);
 
+/// Begins a request within `whole`, by the same caller and within its deadline: RequestRecord::parts has it
+/// from now on.
+[[nodiscard]] Call begin_part(const CallContext& whole, v1::Request::OperationCase operation,
+                              const google::protobuf::Message& message);
+
 /// Thread-safe.
 class AuditTrail final : public ChangeRecorder {
 public:
@@ -79,8 +88,8 @@ public:
     /// To be called in the transaction of a request's change, after the last row was written.
     void store_change(const CallContext& call, storage::WriteTransaction& tx) override;
 
-    /// Writes the event of a request that was answered so. When it returns, the event is on the disk; throws
-    /// audit::AuditUnavailable, Overloaded: then the answer must not leave.
+    /// Writes the events of a request that was answered so, and of its parts before it. When it returns, they
+    /// are on the disk; throws audit::AuditUnavailable, Overloaded: then the answer must not leave.
     boost::asio::awaitable<void> finish(Call call, const v1::Response& response, bool operator_action);
 
     /// The same pair for what the service does by itself: in the transaction, and after it was committed. The
@@ -92,6 +101,14 @@ public:
 
 private:
     void require_room(bool operator_action) const;
+    /// The events of the request's parts, as JSON. Those that had an answer, and were to leave with the
+    /// whole, failed with it.
+    [[nodiscard]] std::vector<std::string> events_of_parts(RequestRecord& record,
+                                                           const v1::Response& response) const;
+    /// Stores the event, which the outbox knows of, and tells it of the companions.
+    [[nodiscard]] ChangeEvent store_expected(audit::Event event, storage::WriteTransaction& tx);
+    /// One at least. `done` is called once, when all are durable.
+    void append(std::vector<std::string> events, audit::Admission admission, Completion<audit::Receipt> done);
 
     audit::Journal& journal_;
     ChangeOutbox& outbox_;

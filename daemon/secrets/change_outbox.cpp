@@ -182,26 +182,44 @@ void ChangeOutbox::expect(Uuid event_id) {
     under_way_.insert(event_id);
 }
 
+void ChangeOutbox::expect_along(Uuid event_id, Uuid companion) {
+    const std::lock_guard lock(mutex_);
+    under_way_.insert(companion);
+    companions_[event_id].push_back(companion);
+}
+
+std::vector<Uuid> ChangeOutbox::take_with_companions(const Uuid& event_id) {
+    std::vector<Uuid> ids{event_id};
+    if (const auto found = companions_.extract(event_id)) {
+        ids.insert(ids.end(), found.mapped().begin(), found.mapped().end());
+    }
+    return ids;
+}
+
 void ChangeOutbox::journaled(Uuid event_id) {
     const std::lock_guard lock(mutex_);
-    // Once it is to be removed it stays known, until it is.
-    journaled_.push_back(event_id);
+    // Once they are to be removed they stay known, until they are.
+    for (const auto& id : take_with_companions(event_id)) journaled_.push_back(id);
 }
 
 void ChangeOutbox::abandon(Uuid event_id) {
     const std::lock_guard lock(mutex_);
-    under_way_.erase(event_id);
-    given_up_.insert(event_id);
-    given_up_in_order_.push_back(event_id);
-    if (given_up_in_order_.size() <= kGivenUpMax) return;
-    given_up_.erase(given_up_in_order_.front());
-    given_up_in_order_.pop_front();
+    for (const auto& id : take_with_companions(event_id)) {
+        under_way_.erase(id);
+        given_up_.insert(id);
+        given_up_in_order_.push_back(id);
+        if (given_up_in_order_.size() <= kGivenUpMax) continue;
+        given_up_.erase(given_up_in_order_.front());
+        given_up_in_order_.pop_front();
+    }
 }
 
 void ChangeOutbox::abandon_appended(Uuid event_id) {
     const std::lock_guard lock(mutex_);
-    under_way_.erase(event_id);
-    maybe_journaled_.insert(event_id);
+    for (const auto& id : take_with_companions(event_id)) {
+        under_way_.erase(id);
+        maybe_journaled_.insert(id);
+    }
 }
 
 bool ChangeOutbox::is_under_way(const Uuid& event_id) {

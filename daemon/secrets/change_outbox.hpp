@@ -15,6 +15,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -77,6 +78,8 @@ public:
 
     /// A change with this event is under way: its row is not to be taken for one that was left behind.
     void expect(Uuid event_id);
+    /// This event belongs to the same change: what is said of `event_id` from now on is said of it as well.
+    void expect_along(Uuid event_id, Uuid companion);
     /// The event is durable in the journal.
     void journaled(Uuid event_id);
     /// Nobody waits for the change any more, whether it was committed or not. The journal was not told.
@@ -96,6 +99,8 @@ private:
     void look_at_others();
     void remove_journaled();
     void remove(std::vector<Uuid> ids, JobOptions options);
+    /// The event and its companions. Under the mutex.
+    [[nodiscard]] std::vector<Uuid> take_with_companions(const Uuid& event_id);
     [[nodiscard]] bool is_under_way(const Uuid& event_id);
     enum class Told : std::uint8_t {
         no,              ///< the journal was not: this run made the event and gave it up
@@ -114,7 +119,8 @@ private:
     std::mutex mutex_;
     std::condition_variable_any stirred_;
     std::unordered_set<Uuid> under_way_;  ///< expected, and not removed or abandoned yet
-    std::vector<Uuid> journaled_;         ///< those of them that can be removed
+    std::unordered_map<Uuid, std::vector<Uuid>> companions_;
+    std::vector<Uuid> journaled_;  ///< those of them that can be removed
     /// Those that are not under way, and that the journal may have. Before the first catching up that are
     /// all.
     std::unordered_set<Uuid> maybe_journaled_;

@@ -63,10 +63,18 @@ ServiceError no_value_given() {
 }
 
 ServiceError unknown_master_key(std::string_view kms_key_id) {
-    return invalid_parameter(
+    return {
+        v1::RESOURCE_NOT_FOUND,
         quoted("KmsKeyId '", kms_key_id,
                "' names no master key of this appliance. Use alias/NAME or a key id that 'coffer key list' "
-               "shows, or leave KmsKeyId out for the default key."));
+               "shows, or leave KmsKeyId out for the default key.")};
+}
+
+ServiceError master_key_missing(std::string_view kms_key_id) {
+    return {v1::ENCRYPTION_FAILURE,
+            quoted("Secrets Manager can't encrypt the secret value: the secret's KmsKeyId '", kms_key_id,
+                   "' names no master key of this appliance. Bring the key back (see 'coffer key list'), or "
+                   "give the secret another KmsKeyId with UpdateSecret.")};
 }
 
 ServiceError master_key_pending_deletion(std::string_view key_id) {

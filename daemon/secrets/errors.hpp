@@ -34,7 +34,10 @@ private:
 [[nodiscard]] ServiceError name_scheduled_for_deletion();
 [[nodiscard]] ServiceError both_values();
 [[nodiscard]] ServiceError no_value_given();
+/// A KmsKeyId that the request names.
 [[nodiscard]] ServiceError unknown_master_key(std::string_view kms_key_id);
+/// One that the secret has had: the request named none, and its secret is there.
+[[nodiscard]] ServiceError master_key_missing(std::string_view kms_key_id);
 [[nodiscard]] ServiceError master_key_pending_deletion(std::string_view key_id);
 [[nodiscard]] ServiceError invalid_next_token();
 [[nodiscard]] ServiceError rotation_not_complete();

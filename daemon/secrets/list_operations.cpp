@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "daemon/secrets/audit_trail.hpp"
 #include "daemon/secrets/error_mapping.hpp"
 #include "daemon/secrets/position.hpp"
 #include "daemon/secrets/responses.hpp"
@@ -185,21 +186,27 @@ awaitable<v1::BatchGetSecretValueResponse> SecretsService::batch_get_secret_valu
 
     std::set<std::string> seen;  // ARNs: a secret named in two ways is answered once
     for (const auto& id : ids) {
-        std::optional<v1::Error> error;
+        v1::GetSecretValueRequest request_of_one;
+        request_of_one.set_secret_id(id);
+        const auto part = begin_part(*call, v1::Request::kGetSecretValue, request_of_one);
+        std::optional<MappedError> failure;
         try {
-            auto value = co_await current_value(call, id);
+            auto value = co_await get_secret_value(part, std::move(request_of_one));
             if (seen.insert(value.arn()).second)
                 *response.add_secret_values() = to_value_entry(std::move(value));
         } catch (const std::exception&) {
-            error = error_of(std::current_exception()).error;
+            failure = error_of(std::current_exception());
         }
-        if (!error) continue;
+        for (const auto& arn : part->record->resources) call->record->concerns(arn);
+        if (!failure) continue;
+        const auto error = failure->error;
+        call->record->parts.back().failure = std::move(failure);
         // What is wrong with the service is not wrong with one secret.
-        if (error->retryable()) throw ServiceError(error->code(), error->message(), true);
+        if (error.retryable()) throw ServiceError(error.code(), error.message(), true);
         auto& entry = *response.add_errors();
         entry.set_secret_id(id);
-        entry.set_error_code(std::string(proto::error_name(error->code())));
-        entry.set_message(error->message());
+        entry.set_error_code(std::string(proto::error_name(error.code())));
+        entry.set_message(error.message());
     }
     co_return response;
 }

@@ -117,14 +117,29 @@ std::optional<std::string> named_master_key(const std::optional<std::string>& km
     return kms_key_id;
 }
 
-crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_key_id) const {
-    const auto key = find(kms_key_id);
+crypto::MasterKeyId MasterKeys::unless_pending_deletion(crypto::MasterKeyId key) const {
     const std::shared_lock lock(mutex_);
     if (pending_deletion_.contains(key.value())) throw master_key_pending_deletion(key.value().text());
     return key;
 }
 
+crypto::MasterKeyId MasterKeys::resolve(const std::optional<std::string>& kms_key_id) const {
+    return unless_pending_deletion(find(kms_key_id));
+}
+
+crypto::MasterKeyId MasterKeys::resolve_stored(const std::optional<std::string>& kms_key_id) const {
+    const auto key = look_up(kms_key_id);
+    if (!key) throw master_key_missing(*kms_key_id);
+    return unless_pending_deletion(*key);
+}
+
 crypto::MasterKeyId MasterKeys::find(const std::optional<std::string>& kms_key_id) const {
+    const auto key = look_up(kms_key_id);
+    if (!key) throw unknown_master_key(*kms_key_id);
+    return *key;
+}
+
+std::optional<crypto::MasterKeyId> MasterKeys::look_up(const std::optional<std::string>& kms_key_id) const {
     if (!named_master_key(kms_key_id)) return default_key_;
     const auto text = without_arn(*kms_key_id);
     std::optional<crypto::MasterKeyInfo> key;
@@ -133,8 +148,7 @@ crypto::MasterKeyId MasterKeys::find(const std::optional<std::string>& kms_key_i
     } else if (const auto id = Uuid::parse(text)) {
         key = hsm_.find_master_key(crypto::MasterKeyId(*id));
     }
-    if (!key) throw unknown_master_key(*kms_key_id);
-    return key->id;
+    return key ? std::optional(key->id) : std::nullopt;
 }
 
 std::vector<std::string> verify_and_register_master_keys(crypto::Hsm& hsm, storage::Database& database,

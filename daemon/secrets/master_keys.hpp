@@ -32,9 +32,13 @@ public:
     MasterKeys(crypto::Hsm& hsm, std::string default_name);
 
     /// The key that a KmsKeyId means: alias/NAME, a key id, or the ARN of either; nothing, "" and
-    /// alias/aws/secretsmanager mean the default key. Throws ServiceError: InvalidParameterException for
+    /// alias/aws/secretsmanager mean the default key. Throws ServiceError: ResourceNotFoundException for
     /// names of no key, InvalidRequestException for a key that is pending deletion.
     [[nodiscard]] crypto::MasterKeyId resolve(const std::optional<std::string>& kms_key_id) const;
+
+    /// The same for what a secret has stored, and its caller did not name: EncryptionFailure where there is
+    /// no such key any more, so that nobody takes it for a secret that is not there.
+    [[nodiscard]] crypto::MasterKeyId resolve_stored(const std::optional<std::string>& kms_key_id) const;
 
     /// The same for a key that nothing is to be encrypted under: one that is pending deletion is as good.
     [[nodiscard]] crypto::MasterKeyId find(const std::optional<std::string>& kms_key_id) const;
@@ -45,6 +49,11 @@ public:
     void set_pending_deletion(std::set<Uuid> keys);
 
 private:
+    /// Nothing for names of no key.
+    [[nodiscard]] std::optional<crypto::MasterKeyId> look_up(
+        const std::optional<std::string>& kms_key_id) const;
+    [[nodiscard]] crypto::MasterKeyId unless_pending_deletion(crypto::MasterKeyId key) const;
+
     crypto::Hsm& hsm_;
     crypto::MasterKeyId default_key_;
     mutable std::shared_mutex mutex_;

@@ -119,6 +119,15 @@ void Pipeline::tell_refused(const CallContext& call, const v1::Response& respons
     refusals_->refused({RefusedKind::request, proto::error_name(error.code()), error.message(), call.caller});
 }
 
+void Pipeline::tell_failed_parts(const CallContext& call) const {
+    for (const auto& [part, failure] : call.record->parts) {
+        // What can be tried again failed the whole request, and is told with it.
+        if (!failure || failure->error.retryable()) continue;
+        if (failure->integrity) observer_->integrity_failure(*part, failure->internal);
+        observer_->part_failed(*part, failure->error.code(), failure->internal);
+    }
+}
+
 awaitable<void> Pipeline::carry_out(Call call, std::unique_ptr<v1::Request> request, v1::Response& response) {
     const auto operation = request->operation_case();
     auto* other = other_with(operation);
@@ -172,6 +181,7 @@ awaitable<v1::Response> Pipeline::answer(CallContext context, std::unique_ptr<v1
     } catch (...) {
         fail(std::current_exception());
     }
+    tell_failed_parts(*call);
     const auto code = response.has_error() ? response.error().code() : v1::ERROR_CODE_UNSPECIFIED;
     observer_->request_done(*call, operation, code, internal, std::chrono::steady_clock::now() - started);
     co_return response;

@@ -26,6 +26,8 @@ public:
     virtual void request_done(const CallContext& context, v1::Request::OperationCase operation,
                               v1::ErrorCode code, std::string_view internal,
                               std::chrono::nanoseconds took) = 0;
+    /// A part of a request failed, by itself (RequestRecord::parts); `part` is its context.
+    virtual void part_failed(const CallContext& part, v1::ErrorCode code, std::string_view internal) = 0;
     /// Stored data did not verify while a request was served.
     virtual void integrity_failure(const CallContext& context, std::string_view what) = 0;
 };
@@ -58,6 +60,7 @@ private:
     boost::asio::awaitable<void> carry_out(Call call, std::unique_ptr<v1::Request> request,
                                            v1::Response& response);
 
+    void tell_failed_parts(const CallContext& call) const;
     void tell_refused(const CallContext& call, const v1::Response& response) const;
 
     /// Who has the operation besides the service; null for nobody.

@@ -35,8 +35,12 @@ Purged purge_if_due(storage::WriteTransaction& tx, const std::string& name, Time
     Purge purge{SecretRepository::wrapped_keys(tx, secret->id), std::nullopt};
     SecretRepository::purge(tx, *secret);
     if (trail != nullptr) {
+        // Of one version; the others have events of their own. A secret without any has this one.
+        boost::json::object details{{"SecretId", secret->arn}};
+        const auto& destroyed = tx.destroyed_versions();
+        if (!destroyed.empty()) details["VersionId"] = destroyed.front().version;
         purge.event = trail->store_action(
-            {"EndSecretVersionDelete", "purge worker", {secret->arn}, {{"SecretId", secret->arn}}}, tx);
+            {std::string(kVersionDestroyed), "purge worker", {secret->arn}, std::move(details)}, tx);
     }
     return purge;
 }

@@ -1,4 +1,4 @@
-// GetSecretValue, BatchGetSecretValue's single reads, DescribeSecret, ListSecretVersionIds,
+// GetSecretValue, DescribeSecret, ListSecretVersionIds,
 // GetRandomPassword.
 
 #include <algorithm>
@@ -93,12 +93,6 @@ awaitable<v1::GetSecretValueResponse> SecretsService::get_secret_value(Call call
     refuse_deleted(*secret);
     auto version = select_version(*secret, request);
     co_return co_await read_value(call, secret, std::move(version));
-}
-
-awaitable<v1::GetSecretValueResponse> SecretsService::current_value(Call call, std::string secret_id) {
-    v1::GetSecretValueRequest request;
-    request.set_secret_id(std::move(secret_id));
-    co_return co_await get_secret_value(std::move(call), std::move(request));
 }
 
 std::optional<Timestamp> SecretsService::last_accessed(const StoredSecret& secret) const {

@@ -11,6 +11,7 @@
 
 #include "daemon/base/uuid.hpp"
 #include "daemon/secrets/call_context.hpp"
+#include "daemon/secrets/error_mapping.hpp"
 
 namespace coffer::storage {
 class WriteTransaction;
@@ -26,10 +27,15 @@ public:
     virtual void store_change(const CallContext& call, storage::WriteTransaction& tx) = 0;
 };
 
-/// The event of a change, as it was stored in the change's transaction.
-struct ChangeEvent {
+/// An event as it was stored in the transaction of a change.
+struct StoredEvent {
     Uuid id;
     std::string json;
+};
+
+/// The event of a change, and those of the versions that it destroyed, which go the same way.
+struct ChangeEvent : StoredEvent {
+    std::vector<StoredEvent> companions{};
 };
 
 /// Somebody whom an identity provider vouches for.
@@ -37,6 +43,13 @@ struct VouchedIdentity {
     std::string provider;  ///< its ARN
     std::string audience;
     std::string subject;
+};
+
+/// A request within another: the read of one secret in a BatchGetSecretValue. Leaves an event of its own.
+struct RequestPart {
+    Call call;  ///< with a record of its own
+    /// Why it alone was refused or failed. Without one it ended as the whole request did.
+    std::optional<MappedError> failure{};
 };
 
 /// Belongs to one request. Not thread-safe: the request's coroutines, and the jobs that they wait for, use it
@@ -66,6 +79,8 @@ struct RequestRecord {
     /// Of the transaction that was attempted last; counts once that is known to be committed.
     std::optional<ChangeEvent> change;
     bool committed = false;
+    /// In the order in which they were begun.
+    std::vector<RequestPart> parts;
 
     void concerns(const std::string& arn);
     /// The stranger is none any more.

@@ -141,7 +141,6 @@ private:
     // read_operations.cpp
     Awaitable<v1::GetSecretValueResponse> read_value(Call call, SecretPtr secret,
                                                      storage::StoredVersion version);
-    Awaitable<v1::GetSecretValueResponse> current_value(Call call, std::string secret_id);
     std::optional<Timestamp> last_accessed(const storage::StoredSecret& secret) const;
     std::optional<Timestamp> last_accessed(const storage::StoredSecret& secret,
                                            const storage::StoredVersion& version) const;

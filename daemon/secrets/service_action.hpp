@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coffer::storage {
@@ -11,6 +12,9 @@ class WriteTransaction;
 }
 
 namespace coffer::secrets {
+
+/// The event of a version that is gone for good.
+inline constexpr std::string_view kVersionDestroyed = "EndSecretVersionDelete";
 
 struct ServiceAction {
     std::string name;                      ///< "EndSecretVersionDelete"

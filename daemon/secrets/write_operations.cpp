@@ -205,7 +205,7 @@ awaitable<v1::PutSecretValueResponse> SecretsService::put_secret_value(Call call
     refuse_deleted(*secret);
 
     crypto::PayloadIdentity identity{secret->arn, token.value(), to_payload_kind(value->kind)};
-    const auto key = parts_.master_keys.resolve(secret->kms_key_id);
+    const auto key = parts_.master_keys.resolve_stored(secret->kms_key_id);
     auto sealed = co_await seal_value(call, std::move(identity), value->bytes.clone(), key);
 
     call->record->version = token.value();
@@ -273,33 +273,34 @@ awaitable<v1::UpdateSecretResponse> SecretsService::try_update(
     std::shared_ptr<const ValueKindAndBytes> value) {
     const auto new_key_id =
         request->has_kms_key_id() ? named_master_key(request->kms_key_id()) : secret->kms_key_id;
-    const auto key = parts_.master_keys.resolve(new_key_id);
+    std::optional<crypto::MasterKeyId> key;
+    if (request->has_kms_key_id()) {
+        key = parts_.master_keys.resolve(new_key_id);
+    } else if (value) {
+        key = parts_.master_keys.resolve_stored(new_key_id);
+    }
     const bool moves_key =
         request->has_kms_key_id() && std::ranges::any_of(secret->versions, [key](const auto& version) {
-            return is_under_other_key(version, key);
+            return is_under_other_key(version, *key);
         });
     Payloads reencrypted;
-    if (moves_key) reencrypted = co_await reencrypt(call, secret, key);
+    if (moves_key) reencrypted = co_await reencrypt(call, secret, *key);
 
     const VersionId token(request->client_request_token());
     std::optional<StoredPayload> payload;
     if (value) {
         crypto::PayloadIdentity identity{secret->arn, token.value(), to_payload_kind(value->kind)};
-        auto sealed = co_await seal_value(call, std::move(identity), value->bytes.clone(), key);
+        auto sealed = co_await seal_value(call, std::move(identity), value->bytes.clone(), *key);
         payload = to_stored(std::move(sealed));
         call->record->version = token.value();
     }
 
     const bool changes_metadata = request->has_description() || request->has_kms_key_id();
-    UniqueFunction<PutOutcome(Edit&)> edit = [=, kind = value ? value->kind : storage::ValueKind::string,
-                                              seen = secret, now = parts_.clock.now()](Edit& e) {
+    const auto require_as_seen = [moves_key, seen = secret](const Edit& e) {
         refuse_deleted(e.secret);
         if (moves_key && e.secret.revision != seen->revision) throw RevisionMoved();
-        PutOutcome outcome{e.secret.arn, e.secret.name, {}, std::nullopt, std::nullopt};
-        if (payload) {
-            outcome = put_version(e, token, kind, *payload, {}, now);
-            if (outcome.existing) return outcome;  // a repeated request: its metadata is there as well
-        }
+    };
+    const auto set_metadata = [request, new_key_id, reencrypted](Edit& e) {
         if (request->has_description()) e.secret.description = non_empty(request->description());
         if (request->has_kms_key_id()) e.secret.kms_key_id = new_key_id;
         for (const auto& [id, sealed_again] : reencrypted) {
@@ -308,6 +309,17 @@ awaitable<v1::UpdateSecretResponse> SecretsService::try_update(
                 e.payloads.emplace_back(id, sealed_again);
             }
         }
+    };
+    const auto now = parts_.clock.now();
+    UniqueFunction<PutOutcome(Edit&)> edit = [=, kind = value ? value->kind
+                                                              : storage::ValueKind::string](Edit& e) {
+        require_as_seen(e);
+        PutOutcome outcome{e.secret.arn, e.secret.name, {}, std::nullopt, std::nullopt};
+        if (payload) {
+            outcome = put_version(e, token, kind, *payload, {}, now);
+            if (outcome.existing) return outcome;  // nothing is changed before the values are compared
+        }
+        set_metadata(e);
         e.changed = payload || changes_metadata;
         if (e.changed) e.secret.last_changed = now;
         return outcome;
@@ -317,6 +329,19 @@ awaitable<v1::UpdateSecretResponse> SecretsService::try_update(
         auto given = value->clone();
         co_await require_same_value(call, outcome.arn, token.value(), std::move(given),
                                     *outcome.existing_kind, std::move(*outcome.existing));
+    }
+    if (outcome.existing && changes_metadata) {
+        // The value came by another request, which may have said something else, or by this one before.
+        UniqueFunction<Done(Edit&)> rest = [=](Edit& e) {
+            require_as_seen(e);
+            const auto before = e.secret;
+            set_metadata(e);
+            e.changed = moves_key || e.secret.description != before.description ||
+                        e.secret.kms_key_id != before.kms_key_id;
+            if (e.changed) e.secret.last_changed = now;
+            return Done{};
+        };
+        co_await change<Done>(call, secret, std::move(rest));
     }
 
     v1::UpdateSecretResponse response;

@@ -41,6 +41,20 @@ void RequestRecorder::request_done(const secrets::CallContext& context, v1::Requ
                  {"reason", internal}});
 }
 
+void RequestRecorder::part_failed(const secrets::CallContext& part, v1::ErrorCode code,
+                                  std::string_view internal) {
+    if (logged_ == RequestLog::none && !is_our_fault(code)) return;
+    log_->write(is_our_fault(code) ? LogLevel::error : LogLevel::info, "part of a request",
+                {{"operation", part.record->operation},
+                 {"outcome", proto::error_name(code)},
+                 {"principal", std::string_view(part.caller.principal)},
+                 {"request_id", std::string_view(part.request_id)},
+                 {"trace_id", std::string_view(part.trace_id)},
+                 {"listener", std::string_view(part.caller.listener)},
+                 {"source", std::string_view(part.caller.source_address)},
+                 {"reason", internal}});
+}
+
 void RequestRecorder::integrity_failure(const secrets::CallContext& context, std::string_view what) {
     metrics_->integrity_failure("request");
     log_->error("integrity failure: stored data did not verify and was not used",

@@ -1,5 +1,6 @@
 #pragma once
-// Each request's end as metrics and, where configured, as a line of the log.
+// Each request's end as metrics and, where configured, as a line of the log; of parts that failed the line
+// alone.
 
 #include <memory>
 
@@ -18,6 +19,8 @@ public:
 
     void request_done(const secrets::CallContext& context, v1::Request::OperationCase operation,
                       v1::ErrorCode code, std::string_view internal, std::chrono::nanoseconds took) override;
+    void part_failed(const secrets::CallContext& part, v1::ErrorCode code,
+                     std::string_view internal) override;
     void integrity_failure(const secrets::CallContext& context, std::string_view what) override;
 
 private:

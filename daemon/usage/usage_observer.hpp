@@ -22,6 +22,11 @@ public:
 
     void request_done(const secrets::CallContext& context, v1::Request::OperationCase operation,
                       v1::ErrorCode code, std::string_view internal, std::chrono::nanoseconds took) override;
+    /// Counted when the whole is: it is one request.
+    void part_failed(const secrets::CallContext& part, v1::ErrorCode code,
+                     std::string_view internal) override {
+        next_->part_failed(part, code, internal);
+    }
     void integrity_failure(const secrets::CallContext& context, std::string_view what) override {
         next_->integrity_failure(context, what);
     }

@@ -287,6 +287,10 @@ TEST_F(CommandTest, PutOfAnExistingSecretAppliesWhatIsAskedOrRefuses) {
     EXPECT_EQ(no_key.code, 254);
     EXPECT_THAT(no_key.out, HasSubstr("names no master key"));
     EXPECT_EQ(secrets.at("a").value, "new") << "nothing was stored";
+    const std::string arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:a-AbCdEf";
+    secrets[arn].value = "old";
+    const auto by_arn = run_both("printf newer | $COFFER put " + arn + " --kms-key-id alias/none");
+    EXPECT_THAT(by_arn.out, AllOf(HasSubstr("names no master key"), Not(HasSubstr("there is no secret"))));
 }
 
 TEST_F(CommandTest, PutOfAnArnCreatesNothing) {

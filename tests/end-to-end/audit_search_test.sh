@@ -29,10 +29,11 @@ wait_until "the events are in the database" last_is_there
 expect_equal "a change is found by its secret" 1 "$(count_of --secret app/a --action CreateSecret)"
 expect_equal "with who made it" arn:aws:iam::111122223333:user/admin \
   "$(search --secret app/a --action CreateSecret | field userIdentity.arn)"
-expect_equal "a read by a pattern, of any case" 1 "$(count_of --secret 'app/*' --action getsecretvalue --outcome success)"
-expect_equal "a failure by its error" 1 "$(count_of --outcome ResourceNotFoundException --action GetSecretValue)"
+expect_equal "a read by a pattern, of any case, and one of a batch" 2 "$(count_of --secret 'app/*' --action getsecretvalue --outcome success)"
+expect_equal "a failure by its error, in a batch as well" 2 "$(count_of --outcome ResourceNotFoundException --action GetSecretValue)"
 expect_equal "a batch by each of its secrets" 1 "$(count_of --secret app/other --action BatchGetSecretValue)"
 expect_equal "and by the other" 1 "$(count_of --secret app/a --action BatchGetSecretValue)"
+expect_equal "a secret of a batch by its own event" 1 "$(count_of --secret app/other --action GetSecretValue)"
 expect_equal "nothing before the beginning" 0 "$(count_of --until 2020-01-01)"
 expect_contains "a table says so as well" "app/a" "$(coffer audit search --secret app/a)"
 id=$(search --action CreateSecret | field eventID)
@@ -60,6 +61,11 @@ coffer iam put-user-policy --user-name bob --policy-name audit --policy-document
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudtrail:LookupEvents","Resource":"*"}]}' >/dev/null
 allowed() { bob coffer audit search --output json; }
 wait_until "who may is answered" allowed
+coffer iam put-user-policy --user-name bob --policy-name read --policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:BatchGetSecretValue","Resource":"*"}]}' >/dev/null
+batch_allowed() { bob coffer batch-get-secret-value --secret-id-list app/a; }
+wait_until "a batch of which nothing may be read is answered" batch_allowed
+wait_until "its denials are found" has --action GetSecretValue --secret app/a --principal bob --outcome denied
 wait_until "looking is on record as well" has --action LookupEvents --principal bob --outcome denied
 
 # ---- following ------------------------------------------------------------------------------------------------------

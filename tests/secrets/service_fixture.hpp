@@ -65,6 +65,7 @@ public:
         const std::lock_guard lock(mutex_);
         last_internal_ = internal;
     }
+    void part_failed(const CallContext&, v1::ErrorCode, std::string_view) override { ++failed_parts; }
     void integrity_failure(const CallContext&, std::string_view) override { ++request_integrity_failures; }
     void reachable_changed(bool, std::string) override {}
     void readiness_changed(bool, std::string) override {}
@@ -78,6 +79,7 @@ public:
     }
 
     std::atomic<int> request_integrity_failures = 0;
+    std::atomic<int> failed_parts = 0;
     std::atomic<int> stored_integrity_failures = 0;
     std::atomic<int> recoveries = 0;
     std::atomic<int> forged_events = 0;

@@ -393,6 +393,43 @@ TEST_F(ServiceTest, UpdateSecretChangesOnlyWhatItNames) {
     EXPECT_THAT(refusal(value), StartsWith("ResourceExistsException: You can't use ClientRequestToken"));
 }
 
+TEST_F(ServiceTest, UpdateSecretWithAValueThatIsThereChangesTheRest) {
+    const auto name = fresh("update-again");
+    auto create = create_request(name, "one");
+    create.set_description("old");
+    call(create);
+    v1::UpdateSecretRequest request;
+    request.set_secret_id(name);
+    request.set_client_request_token(create.client_request_token());
+    request.set_secret_string("one");
+    request.set_description("new");
+    EXPECT_EQ(call(request).version_id(), create.client_request_token());
+    EXPECT_EQ(describe(name).description(), "new");
+    EXPECT_EQ(versions(name).size(), 1U);
+
+    request.set_kms_key_id("alias/second");
+    call(request);
+    EXPECT_EQ(describe(name).kms_key_id(), "alias/second");
+    v1::ListSecretVersionIdsRequest list;
+    list.set_secret_id(name);
+    EXPECT_THAT(call(list).versions(0).kms_key_ids(),
+                ElementsAre(node().hsm().find_master_key("second")->id.value().text()));
+    EXPECT_EQ(get(name), "one");
+
+    // The very same request once more is a repetition.
+    clock().advance(std::chrono::seconds(5));
+    const auto before = describe(name).last_changed_date();
+    call(request);
+    EXPECT_EQ(describe(name).last_changed_date(), before);
+
+    request.set_secret_string("else");
+    request.set_description("newer");
+    request.set_kms_key_id("");
+    EXPECT_THAT(refusal(request), StartsWith("ResourceExistsException: You can't use ClientRequestToken"));
+    EXPECT_EQ(describe(name).description(), "new");
+    EXPECT_EQ(describe(name).kms_key_id(), "alias/second");
+}
+
 TEST_F(ServiceTest, AnotherMasterKeyReEncryptsAllVersions) {
     const auto name = fresh("kms");
     const auto unlabelled = create(name, "none");
@@ -426,8 +463,49 @@ TEST_F(ServiceTest, AnotherMasterKeyReEncryptsAllVersions) {
     EXPECT_EQ(get(name), "two");
 
     request.set_kms_key_id("alias/nobody");
-    EXPECT_THAT(refusal(request),
-                ::testing::AllOf(StartsWith("InvalidParameterException"), HasSubstr("alias/nobody")));
+    // As AWS answers for a key that it cannot find.
+    const auto not_there =
+        ::testing::AllOf(StartsWith("ResourceNotFoundException: KmsKeyId"), HasSubstr("alias/nobody"));
+    EXPECT_THAT(refusal(request), not_there);
+    auto create = create_request(fresh("kms"), "value");
+    create.set_kms_key_id("alias/nobody");
+    EXPECT_THAT(refusal(create), not_there);
+    create.set_kms_key_id(token());
+    EXPECT_THAT(refusal(create), StartsWith("ResourceNotFoundException: KmsKeyId"));
+}
+
+// Nobody is to take a secret for gone because its key is: the request names a secret, which is there.
+TEST_F(ServiceTest, AStoredKeyThatIsGoneIsNoSecretThatIsGone) {
+    const auto name = fresh("kms-gone");
+    create(name, "one");
+    node().trail().action_committed(wait_for<ChangeEvent>([&](Completion<ChangeEvent> done) {
+        node().database().write<ChangeEvent>(
+            {},
+            [&](storage::WriteTransaction& tx) {
+                auto secret = *storage::SecretRepository::lock(tx, name);
+                secret.kms_key_id = "alias/gone";
+                storage::SecretRepository::update(tx, std::move(secret), {});
+                return node().trail().store_action({"Test", "test"}, tx);
+            },
+            std::move(done));
+    }));
+    const auto refused = ::testing::AllOf(StartsWith("EncryptionFailure"), HasSubstr("alias/gone"));
+    EXPECT_THAT(refusal_soon(put_request(name, "two")), refused);
+    v1::UpdateSecretRequest update;
+    update.set_secret_id(name);
+    update.set_client_request_token(token());
+    update.set_secret_string("two");
+    EXPECT_THAT(refusal(update), refused);
+    // What encrypts nothing needs no key.
+    update.clear_secret_string();
+    update.set_description("its key is gone");
+    call(update);
+    EXPECT_EQ(describe(name).description(), "its key is gone");
+    EXPECT_EQ(get(name), "one");
+    update.set_kms_key_id("");
+    update.set_secret_string("two");
+    call(update);
+    EXPECT_EQ(get(name), "two");
 }
 
 // --- labels

@@ -224,6 +224,42 @@ TEST_F(SecretRepositoryTest, VersionsComeAndGo) {
     EXPECT_EQ(by_hand("SELECT count(*) FROM staging_labels"), "5");
 }
 
+TEST_F(SecretRepositoryTest, ATransactionKnowsWhichVersionsItDestroyed) {
+    const auto made = make_secret("ends");
+    ASSERT_TRUE(insert(made));
+    auto value = make_payload("two");
+    const auto second = make_version(value, 1'700'000'001'000);
+    StoredVersion empty;  // of which there is nothing to destroy
+    empty.id = VersionId(Uuid::random().text());
+    empty.created = Timestamp::from_millis(1'700'000'009'000);
+    update("ends",
+           [&](StoredSecret& s) {
+               s.versions.insert(s.versions.end(), {second, empty});
+           },
+           {{second.id, value}});
+    using Ids = std::vector<std::string>;
+    const auto destroyed = [&made](const WriteTransaction& tx) {
+        Ids ids;
+        for (const auto& version : tx.destroyed_versions()) {
+            EXPECT_EQ(version.secret_arn, made.secret.arn);
+            ids.push_back(version.version);
+        }
+        return ids;
+    };
+    const auto erased = write_now<Ids>(database(), [&](WriteTransaction& tx) {
+        auto secret = SecretRepository::lock(tx, "ends").value();
+        std::erase_if(secret.versions, [&](const auto& v) { return v.id == second.id || v.id == empty.id; });
+        SecretRepository::update(tx, std::move(secret), {});
+        return destroyed(tx);
+    });
+    EXPECT_EQ(erased, Ids{second.id.value()});
+    const auto purged = write_now<Ids>(database(), [&](WriteTransaction& tx) {
+        SecretRepository::purge(tx, SecretRepository::lock(tx, "ends").value());
+        return destroyed(tx);
+    });
+    EXPECT_EQ(purged, Ids{made.secret.versions[0].id.value()});
+}
+
 TEST_F(SecretRepositoryTest, RewrapReplacesPayload) {
     const auto made = make_secret("rewrap");
     ASSERT_TRUE(insert(made));

@@ -123,6 +123,10 @@ TEST_F(UsageRecorderTest, ByTheTagsOfSecrets) {
     recorder.flush(soon());
     EXPECT_EQ(tags(), "2023-11-14 n1   3 1 2; 2023-11-14 n1 team a 2 1 2");
     EXPECT_EQ(by_hand("SELECT count FROM usage_rotations"), "2");
+    // A batch that was answered, but for one of its secrets.
+    recorder.record(kAlice, "BatchGetSecretValue", kWhen, false, both, one);
+    recorder.flush(soon());
+    EXPECT_EQ(tags(), "2023-11-14 n1   5 2 2; 2023-11-14 n1 team a 3 2 2");
 }
 
 TEST_F(UsageRecorderTest, ManyThreads) {
