@@ -243,6 +243,14 @@ void wait_for_end(Context& context, const std::string& name, double since) {
             throw Failure(fmt::format("the rotation of {} does not go on ({}): {}", name, rotation.state(),
                                       rotation.last_error()));
         }
+        if (rotation.state() == "Idle") {
+            // No rotation is under way, and none has ended: it only was to try the login, or was laid aside.
+            if (rotation.last_error().empty()) return say(fmt::format("{}: nothing is under way\n", name));
+            throw Failure(fmt::format("the rotation of {} does not go on before {}: {}", name,
+                                      time_or(rotation.has_next_attempt_date(), rotation.next_attempt_date(),
+                                              "somebody asks for it"),
+                                      rotation.last_error()));
+        }
         if (answer.all_paused() && rotation.state() != "Running") {
             throw Failure(fmt::format("the rotation of {} does not go on: all rotations are paused", name));
         }

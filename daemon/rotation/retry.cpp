@@ -2,6 +2,9 @@
 
 #include "daemon/rotation/runner_writes.hpp"
 #include "daemon/secrets/errors.hpp"
+#include "daemon/secrets/labels.hpp"
+#include "daemon/secrets/rotation_schedule.hpp"
+#include "daemon/secrets/service_support.hpp"
 #include "storage/rotation_repository.hpp"
 #include "storage/secret_repository.hpp"
 
@@ -32,6 +35,27 @@ void test_again(storage::WriteTransaction& tx, StoredSecret locked, Timestamp no
     RotationRepository::begin(tx, task, now);
 }
 
+/// As RotateSecret does, so that it is known for one that somebody asked for, which no blackout and no group
+/// holds back; but a version that is AWSPENDING is gone on with.
+void begin_anew(storage::WriteTransaction& tx, StoredSecret locked, Timestamp now) {
+    const auto current = secrets::current_version(locked);
+    if (!current) throw secrets::nothing_to_rotate();
+    const auto* unfinished = secrets::holder_of(locked.versions, secrets::kPending);
+    const bool adopts = unfinished != nullptr && !secrets::has_label(*unfinished, secrets::kCurrent);
+    const auto version = adopts ? unfinished->id : new_token();
+    if (!adopts) {
+        secrets::add_pending(locked.versions, version, now);
+        secrets::require_quotas(tx, locked, now);
+    }
+    const RotationTask task{.secret = locked.id, .name = locked.name, .due = now, .version = version};
+    locked.rotation->making = version;
+    locked.rotation->testing = false;
+    locked.rotation->made_from = current;
+    locked.last_changed = now;
+    SecretRepository::update(tx, std::move(locked), {});
+    RotationRepository::begin(tx, task, now);
+}
+
 }  // namespace
 
 void retry(storage::WriteTransaction& tx, const StoredSecret& seen, Timestamp now) {
@@ -50,15 +74,17 @@ void retry(storage::WriteTransaction& tx, const StoredSecret& seen, Timestamp no
         test_again(tx, std::move(*locked), now);
         return;
     }
+    // Whoever asks for another try has looked what became of the last one.
+    task->spent.reset();
+    if (!RotationRepository::save_spent(tx, *task)) throw is_running();
+    if (!task->version && !locked->rotation->making) {
+        begin_anew(tx, std::move(*locked), now);
+        return;
+    }
     task->due = now;
     task->attempt = 0;
     task->failed = false;
-    // Whoever asks for another try has looked what became of the last one.
-    task->spent.reset();
-    if (!RotationRepository::save_spent(tx, *task) ||
-        RotationRepository::save(tx, *task, true) == RotationRepository::Saved::lost) {
-        throw is_running();
-    }
+    if (RotationRepository::save(tx, *task, true) == RotationRepository::Saved::lost) throw is_running();
 }
 
 }  // namespace coffer::rotation

@@ -61,6 +61,12 @@ send_plain_password = true
 exclude_numbers = true
 exclude_punctuation = true
 exclude_characters = ""
+
+[[rotation_blackout]]
+name = "always"
+from = 2026-01-01
+to = 2126-01-01
+secrets = ["db/lost"]
 CONF
 appliance restart >/dev/null
 take_environment
