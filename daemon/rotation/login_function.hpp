@@ -84,10 +84,11 @@ protected:
     [[nodiscard]] virtual bool has_password(const SecretFields& login, Deadline deadline) {
         return logs_in(login, deadline);
     }
-    /// Logs in, and has the user set its own password to pending's. False when the login is refused.
+    /// Logs in, and has the user set its own password to pending's. False when the login is refused. What
+    /// fails before the server is told of the password says so (StepFailed::without_effect()).
     [[nodiscard]] virtual bool change_own(const SecretFields& login, const SecretFields& pending,
                                           const StepContext& context) = 0;
-    /// Has the administrator make pending's user, or set its password.
+    /// Has the administrator make pending's user, or set its password. As change_own() where it fails.
     virtual void change_other(const Turn& turn) = 0;
     /// Whether the administrator may do that, and change_other() would not refuse; says in the exception what
     /// is in the way. Changes nothing.
@@ -104,6 +105,10 @@ private:
                                           const SecretFields& current, Deadline deadline);
     [[nodiscard]] std::vector<SecretFields> left_behind(const std::string& user, SecretValues& values,
                                                         const SecretFields& current) const;
+    /// Of two users: AWSCURRENT was moved to `pending` by hand. Throws StepFailed when `pending` is no new
+    /// login of what `current` is one of.
+    [[nodiscard]] bool is_moved_to(const SecretFields& pending, const SecretFields& current,
+                                   SecretValues& values) const;
     void set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                  const SecretFields& pending);
     /// `is_set`: the server has pending's password already.

@@ -160,27 +160,22 @@ bool MysqlFunction::change_own(const SecretFields& login, const SecretFields& pe
                                const StepContext& context) {
     auto session = log_in(login, context.deadline);
     if (!session) return false;
-    const auto account = account_of(*session, std::string(pending.require("username")), context.deadline);
-    try {
-        change_password(*session, account, pending, context.deadline);
-    } catch (const StepFailed& failed) {
-        // Of one statement that the server has refused.
-        if (failed.kind() == Kind::hopeless) throw failed.before_any_effect();
-        throw;
-    }
+    const auto statement = before_any_effect([&] {
+        const std::string user(pending.require("username"));
+        static_cast<void>(account_of(*session, user, context.deadline));
+        return own_password_statement(*session, user, pending, context.deadline);
+    });
+    session->execute(statement, context.deadline, !session->is_mariadb() || send_plain_password_);
     return true;
 }
 
-void MysqlFunction::change_password(MysqlSession& session, const MysqlAccountName& account,
-                                    const SecretFields& pending, Deadline deadline) const {
-    if (session.is_mariadb()) {
-        const auto plugin = plugin_of(session.value("SHOW CREATE USER", deadline).value_or(""));
-        session.execute("SET PASSWORD = " + stored_password(plugin, account.user, pending), deadline,
-                        send_plain_password_);
-    } else {
-        session.execute("ALTER USER USER() IDENTIFIED BY " + mysql_literal(pending.require("password")),
-                        deadline, true);
+std::string MysqlFunction::own_password_statement(MysqlSession& session, const std::string& user,
+                                                  const SecretFields& pending, Deadline deadline) const {
+    if (!session.is_mariadb()) {
+        return "ALTER USER USER() IDENTIFIED BY " + mysql_literal(pending.require("password"));
     }
+    const auto plugin = plugin_of(session.value("SHOW CREATE USER", deadline).value_or(""));
+    return "SET PASSWORD = " + stored_password(plugin, user, pending);
 }
 
 std::optional<MysqlFunction::Account> MysqlFunction::find_account(MysqlSession& admin,
@@ -251,38 +246,49 @@ MysqlFunction::Prepared MysqlFunction::prepare(const Turn& turn) {
 }
 
 void MysqlFunction::change_other(const Turn& turn) {
-    auto [admin, first, second, target, base, there, wanted] = prepare(turn);
+    auto prepared = before_any_effect([&] { return prepare(turn); });
+    auto& admin = prepared.admin;
+    const auto& there = prepared.there;
+    const auto& base = prepared.base;
+    const auto& target = prepared.target;
     const auto name = mysql_account(target.user, target.host);
+    const auto with_password = before_any_effect(
+        [&] { return identified(admin, there ? there->plugin : base.plugin, target.user, turn.pending); });
     if (!there) {
-        admin.execute(
-            "CREATE USER " + name + identified(admin, base.plugin, target.user, turn.pending) + base.require,
-            turn.deadline, true);
+        admin.execute("CREATE USER " + name + with_password + base.require, turn.deadline, true);
     } else if (!turn.pending_logs_in) {
-        admin.execute("ALTER USER " + name + identified(admin, there->plugin, target.user, turn.pending),
-                      turn.deadline, true);
+        admin.execute("ALTER USER " + name + with_password, turn.deadline, true);
     }
-    if (target != second) return;
+    if (target != prepared.second) return;
+    try {
+        bring_in_line(prepared, turn);
+    } catch (const StepFailed& failed) {
+        // The account has its new password by now.
+        throw failed.after_an_effect();
+    }
+}
+
+void MysqlFunction::bring_in_line(Prepared& prepared, const Turn& turn) const {
+    auto& admin = prepared.admin;
+    const auto& target = prepared.target;
+    const auto name = mysql_account(target.user, target.host);
     // The first user is the one whose rights count; the second has the same from its turn on.
-    if (there && there->require != base.require) {
-        admin.execute("ALTER USER " + name + base.require, turn.deadline);
+    if (prepared.there && prepared.there->require != prepared.base.require) {
+        admin.execute("ALTER USER " + name + prepared.base.require, turn.deadline);
     }
     const auto has = grants_of(admin, target, turn.deadline);
-    for (const auto& statement : has.statements_to(wanted, target)) admin.execute(statement, turn.deadline);
-    if (const auto statement = has.own_statement_to(wanted)) {
-        // In no database: the rights to the secret's may come with that role alone.
-        std::optional<MysqlSession> own;
-        try {
-            own = log_in_to(turn.pending, "", turn.deadline);
-        } catch (const StepFailed& failed) {
-            // The account has its new password by now.
-            throw StepFailed(failed.kind(), failed.what());
-        }
-        if (!own || account_of(*own, target.user, turn.deadline) != target) {
-            throw StepFailed(Kind::retry, "the server refuses the login of " + name +
-                                              ", which was to set its default role");
-        }
-        own->execute(*statement, turn.deadline);
+    for (const auto& statement : has.statements_to(prepared.wanted, target)) {
+        admin.execute(statement, turn.deadline);
     }
+    const auto statement = has.own_statement_to(prepared.wanted);
+    if (!statement) return;
+    // In no database: the rights to the secret's may come with that role alone.
+    auto own = log_in_to(turn.pending, "", turn.deadline);
+    if (!own || account_of(*own, target.user, turn.deadline) != target) {
+        throw StepFailed(Kind::retry,
+                         "the server refuses the login of " + name + ", which was to set its default role");
+    }
+    own->execute(*statement, turn.deadline);
 }
 
 void MysqlFunction::check_own(const SecretFields& login, Deadline deadline) {

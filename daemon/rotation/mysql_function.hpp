@@ -43,8 +43,9 @@ private:
         std::string require;  ///< "REQUIRE SSL"
     };
 
-    void change_password(MysqlSession& session, const MysqlAccountName& account, const SecretFields& pending,
-                         Deadline deadline) const;
+    /// With which the user sets its own password to pending's.
+    [[nodiscard]] std::string own_password_statement(MysqlSession& session, const std::string& user,
+                                                     const SecretFields& pending, Deadline deadline) const;
     /// What a turn is taken with, once it is known that nobody else's account is touched.
     struct Prepared {
         MysqlSession admin;
@@ -57,6 +58,8 @@ private:
     };
     /// Throws StepFailed, and changes nothing.
     [[nodiscard]] Prepared prepare(const Turn& turn);
+    /// Gives the second user, which has its password, what the first has, and nothing else.
+    void bring_in_line(Prepared& prepared, const Turn& turn) const;
 
     [[nodiscard]] std::optional<MysqlSession> log_in(const SecretFields& fields, Deadline deadline) const;
     [[nodiscard]] std::optional<MysqlSession> log_in_to(const SecretFields& fields, std::string_view database,

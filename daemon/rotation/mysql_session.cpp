@@ -139,6 +139,11 @@ Kind kind_of_code(unsigned code, std::string_view said) {
     }
 }
 
+/// Whether servers say this of a statement before they do anything of it.
+bool is_told_before_any_effect(unsigned code, Kind kind) {
+    return kind == Kind::hopeless || code == ER_OPTION_PREVENTS_STATEMENT || code == ER_PARSE_ERROR;
+}
+
 StepFailed refused_statement(MYSQL* connection, const SocketDeadline& limit, bool quiet) {
     if (limit.got_too_much()) return mysql_sends_too_much();
     const auto code = mysql_errno(connection);
@@ -147,16 +152,18 @@ StepFailed refused_statement(MYSQL* connection, const SocketDeadline& limit, boo
         return {Kind::retry, "the connection to the MySQL server broke: " + said};
     }
     if (code == ER_OPTION_PREVENTS_STATEMENT && said.find("strict") != std::string::npos) {
-        return {Kind::hopeless,
-                "the server has a plugin that checks passwords, and wants the password itself: set "
-                "'send_plain_password = true' for this rotation function"};
+        return StepFailed(Kind::hopeless,
+                          "the server has a plugin that checks passwords, and wants the password itself: set "
+                          "'send_plain_password = true' for this rotation function")
+            .before_any_effect();
     }
     const auto kind = kind_of_code(code, said);
     // Its words of that are its own, with no part of the statement.
     const bool is_rule = kind == Kind::value_refused;
-    return {kind, "the MySQL server refuses a statement: " + (quiet && !is_rule ? "" : said + " ") +
-                      "(error " + std::to_string(code) + ")" +
-                      (is_rule ? "; " + std::string(kPasswordRulesHint) : "")};
+    const StepFailed failed(
+        kind, "the MySQL server refuses a statement: " + (quiet && !is_rule ? "" : said + " ") + "(error " +
+                  std::to_string(code) + ")" + (is_rule ? "; " + std::string(kPasswordRulesHint) : ""));
+    return is_told_before_any_effect(code, kind) ? failed.before_any_effect() : failed;
 }
 
 }  // namespace

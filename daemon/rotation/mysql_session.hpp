@@ -45,7 +45,8 @@ public:
     /// Runs one statement without a result that matters. `quiet` leaves out of an error what the server says,
     /// which may quote a statement with a password, but where it is about its rules for passwords. Throws
     /// StepFailed: value_refused where the server has rules for passwords that the new one does not keep,
-    /// hopeless where rights are missing, else retry.
+    /// hopeless where rights are missing, else retry; without_effect() where the server has refused this
+    /// statement before it did anything of it.
     void execute(std::string_view sql, Deadline deadline, bool quiet = false);
     using Row = std::vector<std::optional<std::string>>;
     /// At most 10,000 rows of 1 MiB together; throws StepFailed when there are more.

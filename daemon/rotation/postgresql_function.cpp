@@ -162,14 +162,16 @@ bool PostgresqlFunction::has_password(const SecretFields& login, Deadline deadli
 bool PostgresqlFunction::change_own(const SecretFields& login, const SecretFields& pending,
                                     const StepContext& context) {
     const auto deadline = context.deadline;
-    auto session = log_in(login, deadline);
+    auto session = before_any_effect([&] { return log_in(login, deadline); });
     if (!session) return false;
-    require_writable(*session, deadline);
-    const std::string user(pending.require("username"));
-    const auto clause = password_clause(*session, pending, context.value_is_new);
+    const auto [clause, name] = before_any_effect([&] {
+        require_writable(*session, deadline);
+        return std::pair(password_clause(*session, pending, context.value_is_new),
+                         session->identifier(pending.require("username")));
+    });
     const auto secrets = secrets_of({&login, &pending}, clause);
-    session->execute({{.sql = "ALTER ROLE " + session->identifier(user) + clause, .has_password = true}},
-                     deadline, send_plain_password_ ? &secrets : nullptr);
+    session->execute({{.sql = "ALTER ROLE " + name + clause, .has_password = true}}, deadline,
+                     send_plain_password_ ? &secrets : nullptr);
     return true;
 }
 
@@ -192,18 +194,22 @@ PostgresqlSession PostgresqlFunction::writable_admin(KeptSessions::Visit& visit,
 
 void PostgresqlFunction::change_other(const Turn& turn) {
     KeptSessions::Visit visit(kept_sessions_);
-    auto admin = writable_admin(visit, turn.admin, turn.deadline);
-    set_other_password(admin, turn);
+    auto admin = before_any_effect([&] { return writable_admin(visit, turn.admin, turn.deadline); });
+    const auto with_password =
+        before_any_effect([&] { return password_clause(admin, turn.pending, turn.value_is_new); });
+    const auto statements = before_any_effect([&] { return statements_for(admin, turn, with_password); });
+    const auto secrets = secrets_of({&turn.admin, &turn.current, &turn.pending}, with_password);
+    admin.execute(statements, turn.deadline, send_plain_password_ ? &secrets : nullptr);
     const auto host = plain_host(turn.admin);
     visit.give(login_of(turn.admin, host), std::move(admin));
 }
 
-void PostgresqlFunction::set_other_password(PostgresqlSession& admin, const Turn& turn) const {
+std::vector<PostgresqlStatement> PostgresqlFunction::statements_for(PostgresqlSession& admin,
+                                                                    const Turn& turn,
+                                                                    const std::string& with_password) {
     const std::string user(turn.pending.require("username"));
     const std::string base(first_user(user));
     const auto name = admin.identifier(user);
-    const auto with_password = password_clause(admin, turn.pending, turn.value_is_new);
-    const auto secrets = secrets_of({&turn.admin, &turn.current, &turn.pending}, with_password);
     const bool exists = is_ours(admin, user, turn.deadline);
     // The first user is the one whose settings count; the second has the same from its turn on.
     auto statements = user != base ? settings_statements(admin, base, user, turn.deadline)
@@ -218,7 +224,7 @@ void PostgresqlFunction::set_other_password(PostgresqlSession& admin, const Turn
                            {.sql = "GRANT " + admin.identifier(base) + " TO " + name},
                            {.sql = "ALTER ROLE " + name + " SET role = " + admin.literal(base)}});
     }
-    admin.execute(statements, turn.deadline, send_plain_password_ ? &secrets : nullptr);
+    return statements;
 }
 
 std::vector<PostgresqlStatement> PostgresqlFunction::settings_statements(PostgresqlSession& admin,

@@ -49,8 +49,10 @@ private:
     /// The administrator's session, one that is kept if there is one, at a server that takes changes.
     [[nodiscard]] PostgresqlSession writable_admin(KeptSessions::Visit& visit, const SecretFields& admin,
                                                    Deadline deadline) const;
-    /// change_other(), once the administrator is logged in.
-    void set_other_password(PostgresqlSession& admin, const Turn& turn) const;
+    /// What change_other() has the administrator do. Changes nothing.
+    [[nodiscard]] static std::vector<PostgresqlStatement> statements_for(PostgresqlSession& admin,
+                                                                         const Turn& turn,
+                                                                         const std::string& with_password);
     /// Gives the second user what was set for the first one, with which it is not born: its settings, its
     /// limit of connections, the end of its password.
     [[nodiscard]] static std::vector<PostgresqlStatement> settings_statements(PostgresqlSession& admin,

@@ -34,15 +34,22 @@ std::string hash_of(const SecretFields& fields) {
     return sha256_hex(require_password(fields));
 }
 
+/// Whether Redis says this in place of running a command.
+bool is_told_in_place_of_running(const RedisReply& reply) {
+    constexpr std::array<std::string_view, 4> kCodes{"NOPERM", "NOAUTH", "LOADING", "BUSY"};
+    return std::ranges::any_of(kCodes, [&reply](std::string_view code) { return reply.is_error(code); });
+}
+
 /// Throws unless the answer is OK.
 void require_ok(const RedisReply& reply, const std::string& what) {
     if (reply.is_ok()) return;
-    if (reply.is_error("NOPERM")) {
-        throw StepFailed(Kind::hopeless, "the login that changes passwords may not run " + what +
+    const StepFailed failed =
+        reply.is_error("NOPERM")
+            ? StepFailed(Kind::hopeless, "the login that changes passwords may not run " + what +
                                              " at the Redis server: it needs +acl|setuser +acl|getuser "
-                                             "+acl|save");
-    }
-    throw StepFailed(Kind::retry, "the Redis server refuses " + what + ": " + redis_error_code(reply));
+                                             "+acl|save")
+            : StepFailed(Kind::retry, "the Redis server refuses " + what + ": " + redis_error_code(reply));
+    throw is_told_in_place_of_running(reply) ? failed.before_any_effect() : failed;
 }
 
 struct RedisUser {
@@ -178,16 +185,15 @@ void RedisFunction::save(RedisSession& session, Deadline deadline) const {
     require_ok(reply, "ACL SAVE");
 }
 
-void RedisFunction::set(const StepContext& context, SecretValues& values,
-                        const crypto::SecretBytes& pending) {
-    const auto to = SecretFields::parse(pending);
+RedisFunction::Prepared RedisFunction::prepare(const StepContext& context, SecretValues& values,
+                                               const crypto::SecretBytes& pending) const {
+    auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
     require_same_server(current, to, kRedisPort, "the pending version");
-    const std::string user(require_name(current, "username"));
+    std::string user(require_name(current, "username"));
     if (to.require("username") != user) {
         throw StepFailed(Kind::hopeless,
-                         "the pending version names another user than AWSCURRENT; nothing was done")
-            .before_any_effect();
+                         "the pending version names another user than AWSCURRENT; nothing was done");
     }
     const auto deadline = context.deadline;
     // A try whose end was not seen may have set it; whether it was saved is not known then.
@@ -206,21 +212,40 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
                                              "ACL SETUSER " +
                                              user + " resetpass >PASSWORD");
     }
-    const auto hash = hash_of(to);
+    auto hash = hash_of(to);
+    const bool has_it = std::ranges::find(before.hashes, hash) != before.hashes.end();
+    return {.session = std::move(session),
+            .user = std::move(user),
+            .hash = std::move(hash),
+            .has_it = has_it,
+            .is_set = is_set};
+}
+
+void RedisFunction::set(const StepContext& context, SecretValues& values,
+                        const crypto::SecretBytes& pending) {
+    auto [session, user, hash, has_it, is_set] =
+        before_any_effect([&] { return prepare(context, values, pending); });
+    const auto deadline = context.deadline;
     if (!is_set) require_ok(session.ask({"ACL", "SETUSER", user, "#" + hash}, deadline), "ACL SETUSER");
     try {
         save(session, deadline);
     } catch (const StepFailed& failed) {
         // Nothing is left behind of a password that nobody can be told of; what was there before this try
         // stays: it may be AWSCURRENT's by now.
-        const bool is_ours = !is_set && std::ranges::find(before.hashes, hash) == before.hashes.end() &&
-                             !values.new_is_current() &&
+        const bool is_ours = !is_set && !has_it && !values.new_is_current() &&
                              hash != hash_of(SecretFields::parse(values.current()));
-        if (failed.kind() == Kind::hopeless && is_ours) {
-            require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
-            throw failed.before_any_effect();
-        }
-        throw;
+        if (failed.kind() != Kind::hopeless || !is_ours) throw failed.after_an_effect();
+        take_off(session, user, hash, deadline);
+        throw failed.before_any_effect();
+    }
+}
+
+void RedisFunction::take_off(RedisSession& session, const std::string& user, const std::string& hash,
+                             Deadline deadline) {
+    try {
+        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
+    } catch (const StepFailed& failed) {
+        throw failed.after_an_effect();
     }
 }
 
@@ -249,9 +274,7 @@ void RedisFunction::finish(const StepContext& context, SecretValues& values,
     std::erase_if(of_before, [&hashes](const std::string& hash) {
         return std::ranges::find(hashes, hash) == hashes.end();
     });
-    for (const auto& hash : of_before) {
-        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, context.deadline), "ACL SETUSER");
-    }
+    for (const auto& hash : of_before) take_off(session, user, hash, context.deadline);
     if (!of_before.empty()) save(session, context.deadline);
 }
 

@@ -52,6 +52,20 @@ private:
     /// Of a login that was refused: throws StepFailed (hopeless) when that is because the user is off, as far
     /// as somebody else can see that.
     void require_not_off(SecretValues& values, const SecretFields& login, Deadline deadline) const;
+    /// What a new password is set with, once it is known that it may be.
+    struct Prepared {
+        RedisSession session;
+        std::string user;
+        std::string hash;     ///< of the new password
+        bool has_it = false;  ///< the user has it already,
+        bool is_set = false;  ///< and a login has shown so
+    };
+    /// Throws StepFailed, and changes nothing.
+    [[nodiscard]] Prepared prepare(const StepContext& context, SecretValues& values,
+                                   const crypto::SecretBytes& pending) const;
+    /// Takes a password off the user. Throws StepFailed.
+    static void take_off(RedisSession& session, const std::string& user, const std::string& hash,
+                         Deadline deadline);
     void save(RedisSession& session, Deadline deadline) const;
 
     const RedisSettings settings_;

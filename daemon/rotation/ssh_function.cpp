@@ -56,9 +56,13 @@ AuthorizedKeys read_keys(SshSession& session) {
     return keys;
 }
 
+constexpr int kChangedMeanwhile = 5;
+constexpr int kNotWhole = 6;
+
 std::string why_not_written(int status) {
-    if (status == 5) return "somebody else has changed the account's authorized_keys meanwhile";
-    if (status == 6) {
+    if (status == kChangedMeanwhile)
+        return "somebody else has changed the account's authorized_keys meanwhile";
+    if (status == kNotWhole) {
         return "the account's new authorized_keys did not arrive there as a whole, so it was left as it is";
     }
     return "the account's authorized_keys could not be written (status " + std::to_string(status) +
@@ -68,7 +72,10 @@ std::string why_not_written(int status) {
 void write_keys(SshSession& session, const AuthorizedKeys& read, const std::string& text) {
     const auto result = session.run(command_that_writes_keys(read.checksum, text), text);
     if (result.status == 0 && result.output == "coffer done\n") return;
-    throw StepFailed(Kind::retry, why_not_written(result.status));
+    const StepFailed failed(Kind::retry, why_not_written(result.status));
+    // The file takes the place of the one before in the command's last step, behind these two.
+    throw result.status == kChangedMeanwhile || result.status == kNotWhole ? failed.before_any_effect()
+                                                                           : failed;
 }
 
 std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
@@ -138,6 +145,47 @@ std::optional<EarlierLogin> log_in_as_before(SecretValues& values, const SecretF
     return std::nullopt;
 }
 
+/// What is to be written, and by whom.
+struct KeysChange {
+    SshSession session;
+    AuthorizedKeys before;
+    std::string text;
+};
+
+/// Nothing when the key is there already. Throws StepFailed, and changes nothing.
+std::optional<KeysChange> prepare(const StepContext& context, SecretValues& values,
+                                  const crypto::SecretBytes& pending) {
+    const auto to = SecretFields::parse(pending);
+    const auto current = SecretFields::parse(values.current());
+    require_same_account(current, to, "the pending version");
+    // A try whose end was not seen may have set it.
+    if (!context.value_is_new && log_in(to, context.deadline)) return std::nullopt;
+    auto session = log_in(current, context.deadline);
+    auto line = session ? public_key_of(current) : std::string();
+    if (!session) {
+        auto earlier = log_in_as_before(values, current, context.deadline);
+        if (!earlier) {
+            throw StepFailed(
+                Kind::retry,
+                "the SSH server refuses the keys of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add the "
+                "public_key of AWSCURRENT to the account's ~/.ssh/authorized_keys by hand, then "
+                "'coffer rotation retry'");
+        }
+        line = public_key_of(earlier->fields);
+        session = std::move(earlier->session);
+    }
+    auto keys = read_keys(*session);
+    auto changed = with_key(keys.text, public_key_of(to), line);
+    if (!changed) {
+        throw StepFailed(
+            Kind::hopeless,
+            "the key that logs in is not in the account's ~/.ssh/authorized_keys, so that another "
+            "key there may not count; nothing was done");
+    }
+    if (*changed == keys.text) return std::nullopt;
+    return KeysChange{std::move(*session), std::move(keys), std::move(*changed)};
+}
+
 }  // namespace
 
 crypto::SecretBytes SshFunction::make(const StepContext& context, SecretValues& values,
@@ -157,33 +205,8 @@ crypto::SecretBytes SshFunction::make(const StepContext& context, SecretValues& 
 }
 
 void SshFunction::set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) {
-    const auto to = SecretFields::parse(pending);
-    const auto current = SecretFields::parse(values.current());
-    require_same_account(current, to, "the pending version");
-    // A try whose end was not seen may have set it.
-    if (!context.value_is_new && log_in(to, context.deadline)) return;
-    auto session = log_in(current, context.deadline);
-    std::optional<EarlierLogin> earlier;
-    if (!session) earlier = log_in_as_before(values, current, context.deadline);
-    if (!session && !earlier) {
-        throw StepFailed(Kind::retry,
-                         "the SSH server refuses the keys of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add the "
-                         "public_key of AWSCURRENT to the account's ~/.ssh/authorized_keys by hand, then "
-                         "'coffer rotation retry'")
-            .before_any_effect();
-    }
-    auto& account = session ? *session : earlier->session;
-    const auto keys = read_keys(account);
-    const auto line = public_key_of(session ? current : earlier->fields);
-    const auto changed = with_key(keys.text, public_key_of(to), line);
-    if (!changed) {
-        throw StepFailed(
-            Kind::hopeless,
-            "the key that logs in is not in the account's ~/.ssh/authorized_keys, so that another "
-            "key there may not count; nothing was done")
-            .before_any_effect();
-    }
-    if (*changed != keys.text) write_keys(account, keys, *changed);
+    auto change = before_any_effect([&] { return prepare(context, values, pending); });
+    if (change) write_keys(change->session, change->before, change->text);
 }
 
 void SshFunction::test(const StepContext& context, const crypto::SecretBytes& value) {

@@ -63,6 +63,18 @@ admin_secret = "target/admin"
 timeout = "5s"
 
 [[rotation_function]]
+name = "by-blind"
+kind = "mysql"
+ca_file = "$target/server.crt"
+admin_secret = "target/blind"
+
+[[rotation_function]]
+name = "by-powerless"
+kind = "mysql"
+ca_file = "$target/server.crt"
+admin_secret = "target/powerless"
+
+[[rotation_function]]
 name = "checked-passwords"
 kind = "mysql"
 ca_file = "$target/server.crt"
@@ -166,12 +178,23 @@ db_secret other p | coffer put db/other >/dev/null
 expect_refused "a check finds somebody else's user" "it may be somebody else's" \
   sh -c "coffer rotation check db/other --function $functions:two-users 2>&1"
 expect_failure "somebody else's user is not touched" db/other two-users "it may be somebody else's; nothing was done"
+expect_untold db/other
 expect_equal "it has its password still" "other_clone@%" "$(login_as other_clone somebody)"
 db_secret boss p | coffer put db/boss >/dev/null
 expect_refused "a check finds an administrator" "administrator's rights (SUPER ON" \
   sh -c "coffer rotation check db/boss --function $functions:two-users 2>&1"
 expect_failure "an administrator gets no second user" db/boss two-users "administrator's rights (SUPER ON *.*)"
 expect_equal "none was made" 0 "$(as_root -e "SELECT COUNT(*) FROM mysql.user WHERE User = 'boss_clone'")"
+as_root -e "CREATE USER blind@'%' IDENTIFIED BY 'p'; GRANT CREATE USER ON *.* TO blind@'%';
+  CREATE USER powerless@'%' IDENTIFIED BY 'p'; GRANT SELECT ON mysql.* TO powerless@'%'; CREATE USER plain@'%' IDENTIFIED BY 'p'"
+db_secret blind p | coffer put target/blind >/dev/null
+db_secret powerless p | coffer put target/powerless >/dev/null
+db_secret plain p | coffer put db/plain >/dev/null
+expect_failure "an administrator that may not look" db/plain by-blind "SELECT command denied"
+expect_untold db/plain
+expect_failure "nor make users" db/plain by-powerless "(error 1227)"
+expect_untold db/plain
+expect_equal "makes none" 0 "$(as_root -e "SELECT COUNT(*) FROM mysql.user WHERE User = 'plain_clone'")"
 as_root -e "SET GLOBAL read_only = 1"
 expect_refused "a check finds a server that lets users only read" "its variable read_only is on" \
   sh -c "coffer rotation check db/other --function $functions:one-user 2>&1"
@@ -185,6 +208,7 @@ expect_failure "nor is a user touched whose name only looks like it" db/unrelate
 expect_equal "v has its password still" "v@%" "$(login_as v v)"
 db_secret nobody anybody | coffer put db/anonymous >/dev/null
 expect_failure "a login that the server takes for another account is refused" db/anonymous one-user "as another account, @%"
+expect_untold db/anonymous
 printf '{"host":"127.0.0.1","port":%s,"username":"other","password":"p"}' "$target_port" | coffer put db/elsewhere >/dev/null
 expect_contains "the administrator's password is sent to its own server alone" "names another host or port" \
   "$(coffer rotation check db/elsewhere --function "$functions:two-users" || true)"
