@@ -254,41 +254,52 @@ void MysqlFunction::change_other(const Turn& turn) {
     const auto name = mysql_account(target.user, target.host);
     const auto with_password = before_any_effect(
         [&] { return identified(admin, there ? there->plugin : base.plugin, target.user, turn.pending); });
+    // The first user is the one whose rights count; the second has the same from its turn on.
+    const bool follows = target == prepared.second;
+    std::optional<std::string> role;
+    const auto bring_in_line = [&] {
+        if (follows) role = bring_rights_in_line(prepared, turn.deadline);
+    };
+    // Before its password is set: what cannot be taken away from it is not had with a new one.
+    if (there) before_any_effect(bring_in_line);
     if (!there) {
         admin.execute("CREATE USER " + name + with_password + base.require, turn.deadline, true);
     } else if (!turn.pending_logs_in) {
         admin.execute("ALTER USER " + name + with_password, turn.deadline, true);
     }
-    if (target != prepared.second) return;
     try {
-        bring_in_line(prepared, turn);
+        if (!there) bring_in_line();
+        if (role) set_default_role(*role, target, turn);
     } catch (const StepFailed& failed) {
         // The account has its new password by now.
         throw failed.after_an_effect();
     }
 }
 
-void MysqlFunction::bring_in_line(Prepared& prepared, const Turn& turn) const {
+std::optional<std::string> MysqlFunction::bring_rights_in_line(Prepared& prepared, Deadline deadline) {
     auto& admin = prepared.admin;
     const auto& target = prepared.target;
     const auto name = mysql_account(target.user, target.host);
-    // The first user is the one whose rights count; the second has the same from its turn on.
     if (prepared.there && prepared.there->require != prepared.base.require) {
-        admin.execute("ALTER USER " + name + prepared.base.require, turn.deadline);
+        admin.execute("ALTER USER " + name + prepared.base.require, deadline);
     }
-    const auto has = grants_of(admin, target, turn.deadline);
+    const auto has = grants_of(admin, target, deadline);
     for (const auto& statement : has.statements_to(prepared.wanted, target)) {
-        admin.execute(statement, turn.deadline);
+        admin.execute(statement, deadline);
     }
-    const auto statement = has.own_statement_to(prepared.wanted);
-    if (!statement) return;
+    return has.own_statement_to(prepared.wanted);
+}
+
+void MysqlFunction::set_default_role(const std::string& statement, const MysqlAccountName& account,
+                                     const Turn& turn) const {
     // In no database: the rights to the secret's may come with that role alone.
     auto own = log_in_to(turn.pending, "", turn.deadline);
-    if (!own || account_of(*own, target.user, turn.deadline) != target) {
-        throw StepFailed(Kind::retry,
-                         "the server refuses the login of " + name + ", which was to set its default role");
+    if (!own || account_of(*own, account.user, turn.deadline) != account) {
+        throw StepFailed(Kind::retry, "the server refuses the login of " +
+                                          mysql_account(account.user, account.host) +
+                                          ", which was to set its default role");
     }
-    own->execute(*statement, turn.deadline);
+    own->execute(statement, turn.deadline);
 }
 
 void MysqlFunction::check_own(const SecretFields& login, Deadline deadline) {

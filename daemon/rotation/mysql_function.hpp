@@ -58,8 +58,13 @@ private:
     };
     /// Throws StepFailed, and changes nothing.
     [[nodiscard]] Prepared prepare(const Turn& turn);
-    /// Gives the second user, which has its password, what the first has, and nothing else.
-    void bring_in_line(Prepared& prepared, const Turn& turn) const;
+    /// Gives the second user, which is there, what the first has, and takes the rest from it; what it has to
+    /// say itself for that, if anything.
+    [[nodiscard]] static std::optional<std::string> bring_rights_in_line(Prepared& prepared,
+                                                                         Deadline deadline);
+    /// Has the second user say that, with its new password.
+    void set_default_role(const std::string& statement, const MysqlAccountName& account,
+                          const Turn& turn) const;
 
     [[nodiscard]] std::optional<MysqlSession> log_in(const SecretFields& fields, Deadline deadline) const;
     [[nodiscard]] std::optional<MysqlSession> log_in_to(const SecretFields& fields, std::string_view database,
