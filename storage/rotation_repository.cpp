@@ -139,9 +139,10 @@ std::vector<Statement> rotation_statements() {
         {"rotation_find", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
                                       "WHERE r.secret_id = $1::uuid",
                                       task_columns())},
-        {"rotation_list", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
-                                      "WHERE s.name > $1 ORDER BY s.name LIMIT $2::bigint",
-                                      task_columns())},
+        {"rotation_list",
+         fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE s.name > $1 AND s.deleted IS NULL ORDER BY s.name LIMIT $2::bigint",
+                     task_columns())},
         {"rotation_take_turn",
          fmt::format(
              "INSERT INTO rotation_groups AS g (name, last_begun) VALUES ($1, {0}) ON CONFLICT (name) DO "
@@ -152,16 +153,20 @@ std::vector<Statement> rotation_statements() {
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
         {"rotation_all_paused", "SELECT paused FROM rotation_control"},
-        // Each from an index of its own.
+        // Each from an index of its own. Of secrets that are marked for deletion nothing is due, and nobody
+        // can put anything right.
         {"rotation_counts",
-         fmt::format("SELECT (SELECT count(*) FROM rotations WHERE due <= {0} AND NOT paused), "
+         fmt::format("SELECT (SELECT count(*) FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE r.due <= {0} AND NOT r.paused AND s.deleted IS NULL), "
                      "(SELECT count(*) FROM rotations WHERE leased_until > now()), "
-                     "(SELECT count(*) FROM rotations WHERE failed), "
-                     "(SELECT {1} FROM rotations WHERE due IS NOT NULL AND NOT paused ORDER BY due LIMIT 1), "
+                     "(SELECT count(*) FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE r.failed AND s.deleted IS NULL), "
+                     "(SELECT {1} FROM rotations r JOIN secrets s ON s.id = r.secret_id WHERE r.due IS NOT "
+                     "NULL AND NOT r.paused AND s.deleted IS NULL ORDER BY r.due LIMIT 1), "
                      "(SELECT paused FROM rotation_control), "
                      "(SELECT count(*) FROM secrets WHERE rotation IS NOT NULL AND rotation->'enabled' = "
                      "'true'::jsonb AND deleted IS NULL AND (rotation->>'closes')::bigint <= $1::bigint)",
-                     sql_time("$1"), sql_millis("due"))},
+                     sql_time("$1"), sql_millis("r.due"))},
     };
 }
 

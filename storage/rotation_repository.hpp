@@ -108,7 +108,8 @@ public:
     [[nodiscard]] static std::vector<RotationRun> runs(ReadTransaction& tx, SecretId secret);
 
     [[nodiscard]] static std::optional<RotationTask> find(ReadTransaction& tx, SecretId secret);
-    /// By name, behind the name `after`, at most `limit`.
+    /// By name, behind the name `after`, at most `limit`; without those of secrets that are marked for
+    /// deletion.
     [[nodiscard]] static std::vector<RotationTask> list(ReadTransaction& tx, const std::string& after,
                                                         std::size_t limit);
 
@@ -122,7 +123,7 @@ public:
     /// Whether pause_all() holds everything.
     [[nodiscard]] static bool all_paused(ReadTransaction& tx);
 
-    /// For metrics.
+    /// For metrics. Secrets that are marked for deletion count as `running` alone.
     struct Counts {
         std::int64_t due = 0;
         std::int64_t running = 0;

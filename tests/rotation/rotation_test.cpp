@@ -721,6 +721,49 @@ TEST_F(RotationTest, ADeletedSecretIsNotRotatedAndARestoredOneIs) {
     EXPECT_EQ(labels_of(name).size(), 2U);
 }
 
+TEST_F(RotationTest, ADeletedSecretIsNothingThatAnybodyHasToSeeTo) {
+    const auto name = stored("old");
+    function().on_step = [](Step, const StepContext&, SecretValues&) {
+        throw StepFailed(StepFailed::Kind::hopeless, "no");
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::hours(24 * 32));
+    struct Seen {
+        storage::RotationRepository::Counts counts;
+        bool listed = false;
+    };
+    const auto look = [&] {
+        return read<Seen>([&](storage::ReadTransaction& tx) {
+            Seen seen{.counts = storage::RotationRepository::counts(tx, clock().now())};
+            for (const auto& task : storage::RotationRepository::list(tx, "", 10'000)) {
+                seen.listed = seen.listed || task.name == name;
+            }
+            return seen;
+        });
+    };
+    const auto before = look();
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id(name);
+    call(remove);
+    const auto deleted = look();
+    EXPECT_TRUE(before.listed);
+    EXPECT_FALSE(deleted.listed);
+    EXPECT_EQ(deleted.counts.due, before.counts.due - 1);
+    EXPECT_EQ(deleted.counts.failed, before.counts.failed - 1);
+    EXPECT_EQ(deleted.counts.late, before.counts.late - 1);
+    EXPECT_EQ(deleted.counts.oldest_due, std::nullopt) << "it is the only one";
+    v1::RestoreSecretRequest restore;
+    restore.set_secret_id(name);
+    call(restore);
+    const auto restored = look();
+    EXPECT_TRUE(restored.listed);
+    EXPECT_EQ(restored.counts.due, before.counts.due);
+    EXPECT_EQ(restored.counts.failed, before.counts.failed);
+    EXPECT_EQ(restored.counts.late, before.counts.late);
+    EXPECT_EQ(restored.counts.oldest_due, before.counts.oldest_due);
+}
+
 TEST_F(RotationTest, WhoeverIsKilledAtAStepIsFollowedByAnotherNode) {
     for (const auto killed_at : {Step::create, Step::set, Step::test, Step::finish}) {
         const auto name = stored("old");
