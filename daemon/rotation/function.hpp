@@ -13,6 +13,7 @@
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/errors.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/rotation/patience.hpp"
 #include "storage/rotation_repository.hpp"
 
 namespace coffer::rotation {
@@ -127,12 +128,15 @@ struct StepContext {
     std::string token;
     /// When the step has to be over.
     Deadline deadline;
-    /// Set when the node stops, or has lost the rotation: a step that waits long looks at it, and throws
-    /// RotationLost then. May be null.
+    /// Set when the node stops, or has lost the rotation: a step that waits for somebody looks at it often,
+    /// and fails then (retry), which counts for nothing, or throws RotationLost. May be null.
     const std::atomic<bool>* ended = nullptr;
     /// Of setSecret: the same try made the value, so that the target cannot have it unless another node was
     /// faster. False after an outcome that nobody learned.
     bool value_is_new = false;
+
+    /// How long the step waits for its target.
+    [[nodiscard]] Patience patience() const { return {deadline, ended}; }
 };
 
 /// One thing that was looked at before a rotation.

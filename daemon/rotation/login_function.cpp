@@ -80,7 +80,7 @@ void LoginFunction::set(const StepContext& context, SecretValues& values,
         set_moved(context, values, to);
     } else if (alternates()) {
         const bool is_set =
-            !context.value_is_new && before_any_effect([&] { return has_password(to, context.deadline); });
+            !context.value_is_new && before_any_effect([&] { return has_password(to, context.patience()); });
         set_other(context, values, current, to, is_set);
     } else {
         set_own(context, values, current, to);
@@ -111,21 +111,23 @@ std::vector<SecretFields> LoginFunction::left_behind(const std::string& user, Se
 }
 
 bool LoginFunction::earlier_logs_in_as(const std::string& user, SecretValues& values,
-                                       const SecretFields& current, Deadline deadline) {
+                                       const SecretFields& current, Patience patience) {
     if (const auto value = values.previous()) {
         const auto previous = SecretFields::parse(*value);
         if (previous.require("username") == user) {
             require_same_database(current, previous, "AWSPREVIOUS");
-            if (has_password(previous, deadline)) return true;
+            if (has_password(previous, patience)) return true;
         }
     }
     return std::ranges::any_of(left_behind(user, values, current),
-                               [&](const SecretFields& login) { return has_password(login, deadline); });
+                               [&](const SecretFields& login) { return has_password(login, patience); });
 }
 
 void LoginFunction::set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                             const SecretFields& pending) {
-    const auto is_set = [&] { return before_any_effect([&] { return logs_in(pending, context.deadline); }); };
+    const auto is_set = [&] {
+        return before_any_effect([&] { return logs_in(pending, context.patience()); });
+    };
     // A try whose end was not seen may have set it. No other one begins with a login that must fail: servers
     // log those, and lock users out for them.
     if (!context.value_is_new && is_set()) return;
@@ -158,7 +160,7 @@ void LoginFunction::set_own(const StepContext& context, SecretValues& values, co
 void LoginFunction::set_moved(const StepContext& context, SecretValues& values, const SecretFields& pending) {
     const auto previous = before_any_effect([&]() -> std::optional<SecretFields> {
         // Whoever reads the secret has this value by now: if it logs in, there is nothing left but the test.
-        if (has_password(pending, context.deadline)) return std::nullopt;
+        if (has_password(pending, context.patience())) return std::nullopt;
         const std::string user(pending.require("username"));
         const auto value = values.previous();
         auto before = value ? std::optional(SecretFields::parse(*value)) : std::nullopt;
@@ -184,7 +186,7 @@ void LoginFunction::set_other(const StepContext& context, SecretValues& values, 
     // In a database of the administrator's own: users belong to the whole server, and that of the secret may
     // belong to whoever writes the secret.
     const auto admin = before_any_effect([&] {
-        if (!logs_in(current, context.deadline)) {
+        if (!logs_in(current, context.patience())) {
             throw StepFailed(Kind::retry,
                              "the server refuses the login of " + std::string(current.require("username")) +
                                  " with the secret's password; the user that takes turns with it is not "
@@ -200,12 +202,12 @@ void LoginFunction::set_other(const StepContext& context, SecretValues& values, 
          .pending = pending,
          .value_is_new = context.value_is_new,
          .pending_logs_in = is_set,
-         .earlier_logs_in = [&] { return earlier_logs_in_as(user, values, current, context.deadline); },
-         .deadline = context.deadline});
+         .earlier_logs_in = [&] { return earlier_logs_in_as(user, values, current, context.patience()); },
+         .patience = context.patience()});
 }
 
 void LoginFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
-    if (!logs_in(SecretFields::parse(value), context.deadline)) {
+    if (!logs_in(SecretFields::parse(value), context.patience())) {
         throw StepFailed(Kind::retry, "the server refuses the new login" + refusal_hint());
     }
 }
@@ -215,7 +217,7 @@ std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues
     const auto value = values.current();
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
-        [&](const SecretFields& login) { return logs_in(login, context.deadline); },
+        [&](const SecretFields& login) { return logs_in(login, context.patience()); },
         "the server refuses the login of AWSCURRENT" + refusal_hint());
     if (alternates() && fields) {
         checks.look("administrator", "the administrator may make users and change their passwords", [&] {
@@ -227,12 +229,12 @@ std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues
                          .current = *fields,
                          .pending = other,
                          .earlier_logs_in =
-                             [&] { return earlier_logs_in_as(user, values, *fields, context.deadline); },
-                         .deadline = context.deadline});
+                             [&] { return earlier_logs_in_as(user, values, *fields, context.patience()); },
+                         .patience = context.patience()});
         });
     } else if (fields && product_.checks_own) {
         checks.look("change", "the user's own session may change its password",
-                    [&] { check_own(*fields, context.deadline); });
+                    [&] { check_own(*fields, context.patience()); });
     }
     return checks.take();
 }

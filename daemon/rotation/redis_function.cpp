@@ -59,8 +59,8 @@ struct RedisUser {
 };
 
 /// Throws StepFailed (hopeless) when there is no such user: ACL SETUSER would make one.
-RedisUser look_up(RedisSession& session, const std::string& name, Deadline deadline) {
-    const auto reply = session.ask({"ACL", "GETUSER", name}, deadline);
+RedisUser look_up(RedisSession& session, const std::string& name, Patience patience) {
+    const auto reply = session.ask({"ACL", "GETUSER", name}, patience);
     if (reply.kind == RedisReply::Kind::nothing) {
         throw StepFailed(Kind::hopeless, "the Redis server has no user " + name);
     }
@@ -114,11 +114,11 @@ StepFailed without_a_file() {
 
 }  // namespace
 
-std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, Deadline deadline) const {
+std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, Patience patience) const {
     try {
         auto session =
-            RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, deadline);
-        if (!session.log_in(require_name(fields, "username"), require_password(fields), deadline)) {
+            RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, patience);
+        if (!session.log_in(require_name(fields, "username"), require_password(fields), patience)) {
             return std::nullopt;
         }
         return session;
@@ -129,14 +129,14 @@ std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, De
 }
 
 RedisSession RedisFunction::log_in_to_change(SecretValues& values, const SecretFields& login,
-                                             Deadline deadline) const {
+                                             Patience patience) const {
     if (settings_.admin_secret.empty()) {
-        auto session = log_in(login, deadline);
+        auto session = log_in(login, patience);
         if (!session) throw StepFailed(Kind::retry, "the Redis server refuses the user's own login");
         return std::move(*session);
     }
     const auto admin = administrator_login(values, settings_.admin_secret, login, kRedisPort);
-    auto session = log_in(admin, deadline);
+    auto session = log_in(admin, patience);
     if (!session) throw administrator_refused(settings_.admin_secret);
     return std::move(*session);
 }
@@ -154,21 +154,21 @@ crypto::SecretBytes RedisFunction::make(const StepContext& context, SecretValues
 
 std::optional<SecretFields> RedisFunction::find_earlier_login(SecretValues& values,
                                                               const SecretFields& current,
-                                                              Deadline deadline) const {
+                                                              Patience patience) const {
     for (auto& login : earlier_logins(values, current)) {
-        if (log_in(login, deadline)) return std::move(login);
+        if (log_in(login, patience)) return std::move(login);
     }
     return std::nullopt;
 }
 
 void RedisFunction::require_not_off(SecretValues& values, const SecretFields& login,
-                                    Deadline deadline) const {
+                                    Patience patience) const {
     // Redis says the same to a user that is off as to a wrong password. Without an administrator nobody can
     // look.
     if (settings_.admin_secret.empty()) return;
     const std::string user(login.require("username"));
-    auto session = log_in_to_change(values, login, deadline);
-    if (!look_up(session, user, deadline).is_off) return;
+    auto session = log_in_to_change(values, login, patience);
+    if (!look_up(session, user, patience).is_off) return;
     throw StepFailed(Kind::hopeless,
                      "the Redis user " + user +
                          " is off, so that it logs in with no password; nothing was done. Turn it "
@@ -176,8 +176,8 @@ void RedisFunction::require_not_off(SecretValues& values, const SecretFields& lo
                          user + " on, ACL SAVE), then 'coffer rotation retry'");
 }
 
-void RedisFunction::save(RedisSession& session, Deadline deadline) const {
-    const auto reply = session.ask({"ACL", "SAVE"}, deadline);
+void RedisFunction::save(RedisSession& session, Patience patience) const {
+    const auto reply = session.ask({"ACL", "SAVE"}, patience);
     if (has_no_file(reply)) {
         if (settings_.allow_unsaved) return;
         throw without_a_file();
@@ -195,17 +195,17 @@ RedisFunction::Prepared RedisFunction::prepare(const StepContext& context, Secre
         throw StepFailed(Kind::hopeless,
                          "the pending version names another user than AWSCURRENT; nothing was done");
     }
-    const auto deadline = context.deadline;
+    const auto patience = context.patience();
     // A try whose end was not seen may have set it; whether it was saved is not known then.
-    const bool is_set = !context.value_is_new && log_in(to, deadline).has_value();
+    const bool is_set = !context.value_is_new && log_in(to, patience).has_value();
     std::optional<SecretFields> earlier;
-    if (!is_set && !log_in(current, deadline)) {
-        require_not_off(values, current, deadline);
-        earlier = find_earlier_login(values, current, deadline);
+    if (!is_set && !log_in(current, patience)) {
+        require_not_off(values, current, patience);
+        earlier = find_earlier_login(values, current, patience);
         if (!earlier) throw all_refused(user);
     }
-    auto session = log_in_to_change(values, is_set ? to : earlier ? *earlier : current, deadline);
-    const auto before = look_up(session, user, deadline);
+    auto session = log_in_to_change(values, is_set ? to : earlier ? *earlier : current, patience);
+    const auto before = look_up(session, user, patience);
     if (before.takes_any_password) {
         throw StepFailed(Kind::hopeless, "the Redis user " + user +
                                              " takes any password (nopass); give it one of its own first: "
@@ -225,32 +225,32 @@ void RedisFunction::set(const StepContext& context, SecretValues& values,
                         const crypto::SecretBytes& pending) {
     auto [session, user, hash, has_it, is_set] =
         before_any_effect([&] { return prepare(context, values, pending); });
-    const auto deadline = context.deadline;
-    if (!is_set) require_ok(session.ask({"ACL", "SETUSER", user, "#" + hash}, deadline), "ACL SETUSER");
+    const auto patience = context.patience();
+    if (!is_set) require_ok(session.ask({"ACL", "SETUSER", user, "#" + hash}, patience), "ACL SETUSER");
     try {
-        save(session, deadline);
+        save(session, patience);
     } catch (const StepFailed& failed) {
         // Nothing is left behind of a password that nobody can be told of; what was there before this try
         // stays: it may be AWSCURRENT's by now.
         const bool is_ours = !is_set && !has_it && !values.new_is_current() &&
                              hash != hash_of(SecretFields::parse(values.current()));
         if (failed.kind() != Kind::hopeless || !is_ours) throw failed.after_an_effect();
-        take_off(session, user, hash, deadline);
+        take_off(session, user, hash, patience);
         throw failed.before_any_effect();
     }
 }
 
 void RedisFunction::take_off(RedisSession& session, const std::string& user, const std::string& hash,
-                             Deadline deadline) {
+                             Patience patience) {
     try {
-        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
+        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, patience), "ACL SETUSER");
     } catch (const StepFailed& failed) {
         throw failed.after_an_effect();
     }
 }
 
 void RedisFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
-    if (!log_in(SecretFields::parse(value), context.deadline)) {
+    if (!log_in(SecretFields::parse(value), context.patience())) {
         throw StepFailed(Kind::retry, "the Redis server refuses the new login");
     }
 }
@@ -269,13 +269,13 @@ void RedisFunction::finish(const StepContext& context, SecretValues& values,
     }
     if (of_before.empty()) return;
     const std::string user(to.require("username"));
-    auto session = log_in_to_change(values, to, context.deadline);
-    const auto hashes = look_up(session, user, context.deadline).hashes;
+    auto session = log_in_to_change(values, to, context.patience());
+    const auto hashes = look_up(session, user, context.patience()).hashes;
     std::erase_if(of_before, [&hashes](const std::string& hash) {
         return std::ranges::find(hashes, hash) == hashes.end();
     });
-    for (const auto& hash : of_before) take_off(session, user, hash, context.deadline);
-    if (!of_before.empty()) save(session, context.deadline);
+    for (const auto& hash : of_before) take_off(session, user, hash, context.patience());
+    if (!of_before.empty()) save(session, context.patience());
 }
 
 std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues& values) {
@@ -284,21 +284,21 @@ std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
         [&](const SecretFields& login) {
-            if (log_in(login, context.deadline)) return true;
-            require_not_off(values, login, context.deadline);
+            if (log_in(login, context.patience())) return true;
+            require_not_off(values, login, context.patience());
             return false;
         },
         "the Redis server refuses the login of AWSCURRENT, or the user is off");
     if (!fields) return checks.take();
     checks.look("rights", "the login that changes passwords may do so", [&] {
-        auto session = log_in_to_change(values, *fields, context.deadline);
+        auto session = log_in_to_change(values, *fields, context.patience());
         const std::string user(fields->require("username"));
-        if (look_up(session, user, context.deadline).takes_any_password) {
+        if (look_up(session, user, context.patience()).takes_any_password) {
             throw StepFailed(Kind::hopeless, "the Redis user " + user + " takes any password (nopass)");
         }
         // Redis 7 says whether a user could; older ones do not know DRYRUN.
-        const auto me = session.ask({"ACL", "WHOAMI"}, context.deadline);
-        const auto dry = session.ask({"ACL", "DRYRUN", me.text, "ACL", "SETUSER", user}, context.deadline);
+        const auto me = session.ask({"ACL", "WHOAMI"}, context.patience());
+        const auto dry = session.ask({"ACL", "DRYRUN", me.text, "ACL", "SETUSER", user}, context.patience());
         if (dry.kind == RedisReply::Kind::text && !dry.is_ok()) {
             throw StepFailed(Kind::hopeless, "the login that changes passwords lacks +acl|setuser");
         }

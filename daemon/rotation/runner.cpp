@@ -46,6 +46,16 @@ private:
     Timestamp until_;
 };
 
+RotationLost cut_off() {
+    return RotationLost("the node stops, or was not heard of for too long");
+}
+
+/// Whether a step may have failed since nobody waits for it any more: whoever takes it up next finds out what
+/// became of it.
+bool is_cut_off(const StepFailed& failed, const std::atomic<bool>& ended) {
+    return ended && failed.kind() == StepFailed::Kind::retry;
+}
+
 /// Notes what the value of the rotation that makes `version` is made from, as long as it has none: whether
 /// `secret` was changed. Throws Superseded when AWSCURRENT is another one by now.
 bool note_origin(StoredSecret& secret, const VersionId& version) {
@@ -351,7 +361,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         while (true) {
             if (ended) {
                 if (task.step == Step::set) task.told = told_before;
-                throw RotationLost("the node stops, or was not heard of for too long");
+                throw cut_off();
             }
             const StepContext context{.secret_arn = secret.arn,
                                       .secret_name = secret.name,
@@ -374,6 +384,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         throw;
     } catch (const StepFailed& failed) {
         if (task.step == Step::set && failed.without_effect()) task.told = told_before;
+        if (is_cut_off(failed, ended)) throw cut_off();
         if (secrets::is_superseded(load_secret(parts_, task, soon()))) throw Superseded();
         fail(task, secret, failed.kind(), failed.what());
         return;
@@ -432,6 +443,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             "version's or was taken away: 'coffer rotation abandon' gives up a version that is AWSPENDING; "
             "then RotateSecret with RotateImmediately=false tests again";
     } catch (const StepFailed& failed) {
+        if (is_cut_off(failed, ended)) throw cut_off();
         problem = shortened(failed.what());
     } catch (const IntegrityError& altered) {
         problem = damage_of(altered);

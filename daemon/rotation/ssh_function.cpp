@@ -78,7 +78,7 @@ void write_keys(SshSession& session, const AuthorizedKeys& read, const std::stri
                                                                            : failed;
 }
 
-std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
+std::optional<SshSession> log_in(const SecretFields& fields, Patience patience) {
     const auto host_key = fields.find("host_key");
     try {
         return SshSession::log_in({.host = plain_host(fields),
@@ -86,7 +86,7 @@ std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) 
                                    .user = std::string(require_name(fields, "username")),
                                    .private_key = fields.require("private_key"),
                                    .host_key = std::string(host_key.value_or(""))},
-                                  deadline);
+                                  patience);
     } catch (const StepFailed& failed) {
         // No session is begun after the first change.
         throw failed.before_any_effect();
@@ -123,11 +123,11 @@ struct EarlierLogin {
 /// With AWSPREVIOUS's key (a label that was moved back by hand), or one that a rotation left behind, into the
 /// account of `current`.
 std::optional<EarlierLogin> log_in_as_before(SecretValues& values, const SecretFields& current,
-                                             Deadline deadline) {
+                                             Patience patience) {
     if (const auto value = values.previous()) {
         auto previous = SecretFields::parse(*value);
         require_same_account(current, previous, "AWSPREVIOUS");
-        if (auto session = log_in(previous, deadline)) {
+        if (auto session = log_in(previous, patience)) {
             return EarlierLogin{std::move(*session), std::move(previous)};
         }
     }
@@ -138,7 +138,7 @@ std::optional<EarlierLogin> log_in_as_before(SecretValues& values, const SecretF
     for (auto& login : left) {
         // The host's key may have changed since.
         login.set("host_key", current.find("host_key").value_or(""));
-        if (auto session = log_in(login, deadline)) {
+        if (auto session = log_in(login, patience)) {
             return EarlierLogin{std::move(*session), std::move(login)};
         }
     }
@@ -159,11 +159,11 @@ std::optional<KeysChange> prepare(const StepContext& context, SecretValues& valu
     const auto current = SecretFields::parse(values.current());
     require_same_account(current, to, "the pending version");
     // A try whose end was not seen may have set it.
-    if (!context.value_is_new && log_in(to, context.deadline)) return std::nullopt;
-    auto session = log_in(current, context.deadline);
+    if (!context.value_is_new && log_in(to, context.patience())) return std::nullopt;
+    auto session = log_in(current, context.patience());
     auto line = session ? public_key_of(current) : std::string();
     if (!session) {
-        auto earlier = log_in_as_before(values, current, context.deadline);
+        auto earlier = log_in_as_before(values, current, context.patience());
         if (!earlier) {
             throw StepFailed(
                 Kind::retry,
@@ -210,7 +210,7 @@ void SshFunction::set(const StepContext& context, SecretValues& values, const cr
 }
 
 void SshFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
-    if (!log_in(SecretFields::parse(value), context.deadline)) {
+    if (!log_in(SecretFields::parse(value), context.patience())) {
         throw StepFailed(Kind::retry,
                          "the SSH server refuses the new key; does it take ssh-ed25519 "
                          "(PubkeyAcceptedAlgorithms)?");
@@ -225,7 +225,7 @@ void SshFunction::finish(const StepContext& context, SecretValues& values,
     // key that was AWSPREVIOUS, and those of values that were replaced by hand.
     const auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
-    auto session = log_in(to, context.deadline);
+    auto session = log_in(to, context.patience());
     if (!session) throw StepFailed(Kind::retry, "the SSH server refuses the new key");
     const auto keys = read_keys(*session);
     const auto changed =
@@ -240,7 +240,7 @@ std::vector<Check> SshFunction::check(const StepContext& context, SecretValues& 
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
         [&](const SecretFields& login) {
-            session = log_in(login, context.deadline);
+            session = log_in(login, context.patience());
             return session.has_value();
         },
         "the SSH server refuses the key of AWSCURRENT");

@@ -54,6 +54,12 @@ ca_file = "$target/server.crt"
 admin_secret = "target/adm"
 
 [[rotation_function]]
+name = "patient"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+timeout = "10m"
+
+[[rotation_function]]
 name = "letters"
 kind = "postgresql"
 ca_file = "$target/server.crt"
@@ -408,6 +414,22 @@ for lost in 3 2; do  # the test's login; the administrator's, so that the server
   wait_until "is finished when somebody has made the new version AWSCURRENT" is_complete db/turns
   expect_contains "and AWSCURRENT logs in" turns "$(login_of db/turns)"
 done
+
+# ---- a node that stops while a target does not answer ---------------------------------------------------------------------------------
+
+start_silent_server
+db_secret silent p | sed "s/$target_port/$silent_port/" | coffer put db/silent >/dev/null
+rotate db/silent patient >/dev/null
+is_running() { coffer rotation status "$1" | grep -q '^state *Running'; }
+wait_until "a target that does not answer is waited for" is_running db/silent
+stopping=$(daemon_pid)
+kill -TERM "$stopping"
+gone() { ! kill -0 "$stopping"; }
+wait_until "the daemon does not wait for it when it stops" gone
+appliance up >/dev/null
+wait_until "the rotation is gone on with" is_running db/silent
+expect_equal "as if that try had not failed" 0 "$(coffer rotation status db/silent | grep -c '^last error' || true)"
+coffer rotation cancel db/silent 2>/dev/null
 
 # ---- tested only, cancelled, paused ----------------------------------------------------------------------------------------------------
 

@@ -69,14 +69,14 @@ public:
     std::string broken{};
 
 protected:
-    [[nodiscard]] bool logs_in(const SecretFields& login, Deadline /*deadline*/) override {
+    [[nodiscard]] bool logs_in(const SecretFields& login, Patience /*patience*/) override {
         if (!broken.empty()) throw StepFailed(Kind::retry, broken);
         const auto found = passwords.find(std::string(login.require("username")));
         return found != passwords.end() && found->second == login.require("password");
     }
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
                                   const StepContext& context) override {
-        if (!logs_in(login, context.deadline)) return false;
+        if (!logs_in(login, context.patience())) return false;
         passwords[std::string(pending.require("username"))] = pending.require("password");
         return true;
     }
