@@ -51,6 +51,7 @@ void begin_anew(storage::WriteTransaction& tx, StoredSecret locked, Timestamp no
     locked.rotation->making = version;
     locked.rotation->testing = false;
     locked.rotation->made_from = current;
+    secrets::reschedule(*locked.rotation, now);
     locked.last_changed = now;
     SecretRepository::update(tx, std::move(locked), {});
     RotationRepository::begin(tx, task, now);
