@@ -109,8 +109,15 @@ expect_equal "which is in its history" 3 "$(coffer rotation history plain | grep
 as_admin -c "CREATE ROLE \"App \"\"x\"\" o'brien\" LOGIN PASSWORD 'old-1'"
 db_secret 'App \"x\" o'"'"'brien' old-1 | coffer put db/one >/dev/null
 expect_contains "a check finds nothing in the way" "the server takes the login" "$(coffer rotation check db/one --function "$functions:app-user")"
+expect_contains "nor does a rotation that is only tried" "the server takes the login" \
+  "$(coffer rotate-secret --secret-id db/one --rotation-lambda-arn "$functions:app-user" --rotation-rules 'ScheduleExpression=rate(4 hours)' --dry-run)"
+expect_equal "which sets nothing" "None" "$(described db/one RotationRules)"
+expect_refused "and tells what is in the way" "has no rotation function" \
+  sh -c "coffer rotate-secret --secret-id db/one --rotation-lambda-arn $functions:nope --dry-run 2>&1"
 rotate db/one app-user >/dev/null
 wait_until "the user's password is rotated" is_rotated db/one
+expect_contains "with the function of the secret as well" "the server takes the login" "$(coffer rotation force db/one --dry-run)"
+expect_equal "which rotates nothing" "AWSCURRENT AWSPREVIOUS" "$(labels_of db/one)"
 expect_equal "and logs in" "App \"x\" o'brien" "$(login_of db/one)"
 [ "$(field_of db/one password)" != old-1 ] || fail "the password is the old one"
 if grep -qF "$(field_of db/one password)" "$target/log"; then fail "the new password is in the target's log"; fi
