@@ -23,6 +23,9 @@ struct RetrySettings {
     /// Until the second try; doubled for each further one.
     std::chrono::milliseconds first{60'000};
     std::chrono::milliseconds longest{3'600'000};
+    /// Within which windows that nobody was there for are made up for, each secret at a moment of its own; 0:
+    /// all at once.
+    std::chrono::milliseconds missed_spread{1'800'000};
 
     /// Until the next try after the `attempt`-th (from 1).
     [[nodiscard]] std::chrono::milliseconds after(std::int64_t attempt) const;
@@ -87,6 +90,10 @@ private:
     [[nodiscard]] bool has_lost_pending(const storage::RotationTask& task) const;
     /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin.
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
+    /// The same of one whose window is over, and that nobody has looked at since it was due: nodes that come
+    /// back do not rotate all at the same moment.
+    [[nodiscard]] std::optional<Held> missed(const storage::RotationTask& task,
+                                             const storage::StoredSecret& secret) const;
     /// Lays it aside until then.
     void hold(storage::RotationTask& task, const Held& held) const;
     /// begin(), unless something holds it back: then it is laid aside, and the answer is false. Throws

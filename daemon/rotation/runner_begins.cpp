@@ -55,6 +55,17 @@ std::optional<Held> Runner::held_back(const StoredSecret& secret) const {
     return std::nullopt;
 }
 
+std::optional<Held> Runner::missed(const RotationTask& task, const StoredSecret& secret) const {
+    const auto now = parts_.clock.now();
+    const auto window = secrets::window_due_of(secret);
+    // Of one that was looked at, whoever did that has said when it is due.
+    if (!window || task.due != window || *secret.rotation->closes > now) return std::nullopt;
+    if (retry_.missed_spread.count() == 0) return std::nullopt;
+    return Held{now + place_of(secret.id, retry_.missed_spread),
+                "its window was missed; windows that were missed are made up for within a while, not all at "
+                "the same moment"};
+}
+
 void Runner::hold(RotationTask& task, const Held& held) const {
     task.due = held.until;
     auto why = held.why;
@@ -69,7 +80,9 @@ void Runner::hold(RotationTask& task, const Held& held) const {
 }
 
 bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret, Sight& sight) const {
-    if (const auto held = held_back(secret)) {
+    auto held = held_back(secret);
+    if (!held) held = missed(task, secret);
+    if (held) {
         hold(task, *held);
         return false;
     }
