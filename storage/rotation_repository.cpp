@@ -140,29 +140,37 @@ std::vector<Statement> rotation_statements() {
         {"rotation_find", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
                                       "WHERE r.secret_id = $1::uuid",
                                       task_columns())},
-        {"rotation_list", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
-                                      "WHERE s.name > $1 ORDER BY s.name LIMIT $2::bigint",
-                                      task_columns())},
+        {"rotation_list",
+         fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE s.name > $1 AND s.deleted IS NULL ORDER BY s.name LIMIT $2::bigint",
+                     task_columns())},
         {"rotation_take_turn",
          fmt::format(
              "INSERT INTO rotation_groups AS g (name, last_begun) VALUES ($1, {0}) ON CONFLICT (name) DO "
-             "UPDATE SET last_begun = {0} WHERE g.last_begun <= {1} RETURNING 1",
-             sql_time("$2"), sql_time("$3"))},
+             "UPDATE SET last_begun = {0} WHERE g.last_begun <= {1} OR g.last_begun = {2} RETURNING 1",
+             sql_time("$2"), sql_time("$3"), sql_time("$4"))},
+        {"rotation_give_turn_back",
+         fmt::format("UPDATE rotation_groups SET last_begun = {} WHERE name = $1 AND last_begun = {}",
+                     sql_time("$3"), sql_time("$2"))},
         {"rotation_last_turn",
          fmt::format("SELECT {} FROM rotation_groups WHERE name = $1", sql_millis("last_begun"))},
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
         {"rotation_all_paused", "SELECT paused FROM rotation_control"},
-        // Each from an index of its own.
+        // Each from an index of its own. Of secrets that are marked for deletion nothing is due, and nobody
+        // can put anything right.
         {"rotation_counts",
-         fmt::format("SELECT (SELECT count(*) FROM rotations WHERE due <= {0} AND NOT paused), "
+         fmt::format("SELECT (SELECT count(*) FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE r.due <= {0} AND NOT r.paused AND s.deleted IS NULL), "
                      "(SELECT count(*) FROM rotations WHERE leased_until > now()), "
-                     "(SELECT count(*) FROM rotations WHERE failed), "
-                     "(SELECT {1} FROM rotations WHERE due IS NOT NULL AND NOT paused ORDER BY due LIMIT 1), "
+                     "(SELECT count(*) FROM rotations r JOIN secrets s ON s.id = r.secret_id "
+                     "WHERE r.failed AND s.deleted IS NULL), "
+                     "(SELECT {1} FROM rotations r JOIN secrets s ON s.id = r.secret_id WHERE r.due IS NOT "
+                     "NULL AND NOT r.paused AND s.deleted IS NULL ORDER BY r.due LIMIT 1), "
                      "(SELECT paused FROM rotation_control), "
                      "(SELECT count(*) FROM secrets WHERE rotation IS NOT NULL AND rotation->'enabled' = "
                      "'true'::jsonb AND deleted IS NULL AND (rotation->>'closes')::bigint <= $1::bigint)",
-                     sql_time("$1"), sql_millis("due"))},
+                     sql_time("$1"), sql_millis("r.due"))},
     };
 }
 
@@ -260,11 +268,24 @@ std::vector<RotationTask> RotationRepository::list(ReadTransaction& tx, const st
 }
 
 std::optional<Timestamp> RotationRepository::take_turn(WriteTransaction& tx, const std::string& group,
-                                                       Timestamp now, std::chrono::milliseconds apart) {
-    const auto rows =
-        tx.sql().exec_prepared("rotation_take_turn", group, now.millis(), (now - apart).millis());
+                                                       Timestamp now, std::chrono::milliseconds apart,
+                                                       std::optional<Timestamp> own) {
+    const auto own_millis = millis_text(own);
+    const auto rows = tx.sql().exec_prepared("rotation_take_turn", group, now.millis(),
+                                             (now - apart).millis(), nullable(own_millis));
     if (!rows.empty()) return std::nullopt;
-    return time_of(tx.sql().exec_prepared1("rotation_last_turn", group)[0]) + apart;
+    return *last_turn(tx, group) + apart;
+}
+
+std::optional<Timestamp> RotationRepository::last_turn(ReadTransaction& tx, const std::string& group) {
+    const auto rows = tx.sql().exec_prepared("rotation_last_turn", group);
+    if (rows.empty()) return std::nullopt;
+    return time_of(rows[0][0]);
+}
+
+void RotationRepository::give_turn_back(WriteTransaction& tx, const std::string& group, Timestamp taken,
+                                        Timestamp before) {
+    tx.sql().exec_prepared("rotation_give_turn_back", group, taken.millis(), before.millis());
 }
 
 void RotationRepository::pause(WriteTransaction& tx, SecretId secret, bool paused) {

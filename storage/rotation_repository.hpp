@@ -109,21 +109,29 @@ public:
     [[nodiscard]] static std::vector<RotationRun> runs(ReadTransaction& tx, SecretId secret);
 
     [[nodiscard]] static std::optional<RotationTask> find(ReadTransaction& tx, SecretId secret);
-    /// By name, behind the name `after`, at most `limit`.
+    /// By name, behind the name `after`, at most `limit`; without those of secrets that are marked for
+    /// deletion.
     [[nodiscard]] static std::vector<RotationTask> list(ReadTransaction& tx, const std::string& after,
                                                         std::size_t limit);
 
-    /// A secret of the group begins to rotate at `now`, unless one did less than `apart` ago: then the time
-    /// at which one may again, and nothing is changed.
+    /// A secret of the group begins to rotate at `now`, or is changed at its target, unless that was so of
+    /// one less than `apart` ago, and not at `own`: then the time at which one may again, and nothing is
+    /// changed.
     [[nodiscard]] static std::optional<Timestamp> take_turn(WriteTransaction& tx, const std::string& group,
-                                                            Timestamp now, std::chrono::milliseconds apart);
+                                                            Timestamp now, std::chrono::milliseconds apart,
+                                                            std::optional<Timestamp> own = std::nullopt);
+    /// The time of the group's last turn; nothing when it never had one.
+    [[nodiscard]] static std::optional<Timestamp> last_turn(ReadTransaction& tx, const std::string& group);
+    /// The turn that was taken at `taken`, and is the last, came to nothing: that at `before` is the last.
+    static void give_turn_back(WriteTransaction& tx, const std::string& group, Timestamp taken,
+                               Timestamp before);
 
     static void pause(WriteTransaction& tx, SecretId secret, bool paused);
     static void pause_all(WriteTransaction& tx, bool paused);
     /// Whether pause_all() holds everything.
     [[nodiscard]] static bool all_paused(ReadTransaction& tx);
 
-    /// For metrics.
+    /// For metrics. Secrets that are marked for deletion count as `running` alone.
     struct Counts {
         std::int64_t due = 0;
         std::int64_t running = 0;

@@ -12,6 +12,7 @@
 #include "client/coffer/failure.hpp"
 #include "client/coffer/json_request.hpp"
 #include "client/coffer/parameter.hpp"
+#include "client/coffer/rotation_check.hpp"
 #include "client/coffer/shorthand.hpp"
 #include "client/coffer/verb_help.hpp"
 #include "client/wipe.hpp"
@@ -92,6 +93,7 @@ AwsVerb::AwsVerb(CLI::App& app, const FieldDescriptor& operation, const VerbHelp
         app_->add_option("--cli-binary-format", binary_format_, "how file:// holds binary values")
             ->check(CLI::IsMember({"base64", "raw-in-base64-out"}));
     }
+    if (operation.number() == v1::Request::kRotateSecret) app_->add_flag("--dry-run", dry_run_, kDryRunHelp);
     if (operation.number() == v1::Request::kListSecrets) {
         constexpr std::int64_t kItemsMax = 1'000'000'000;
         app_->add_option("--max-items", paging_.max_items, "show so many in all")
@@ -225,6 +227,15 @@ void show_list(const Context& context, std::string_view title, v1::ListSecretsRe
 
 void run(Context& context, const AwsVerb& verb) {
     v1::Request request = verb.request();
+    if (verb.is_dry_run()) {
+        auto& rotation = *request.mutable_rotate_secret();
+        v1::CheckRotationRequest asked;
+        asked.set_secret_id(rotation.secret_id());
+        if (rotation.has_rotation_lambda_arn()) asked.set_rotation_lambda_arn(rotation.rotation_lambda_arn());
+        if (rotation.has_rotation_rules())
+            asked.mutable_rotation_rules()->Swap(rotation.mutable_rotation_rules());
+        return check_rotation(context, std::move(asked));
+    }
     const auto title = aws_name(verb.operation());
     if (request.has_list_secrets() && !verb.wants_one_page() && !context.options().no_paginate) {
         const auto list_page = [&context](v1::ListSecretsRequest page) {

@@ -31,6 +31,8 @@ public:
     /// Of list-secrets: pages are put together unless one page was asked for, as the AWS CLI does.
     [[nodiscard]] const Paging& paging() const noexcept { return paging_; }
     [[nodiscard]] bool wants_one_page() const;
+    /// Of rotate-secret: it is only to be looked at what the rotation would meet.
+    [[nodiscard]] bool is_dry_run() const noexcept { return dry_run_; }
 
 private:
     struct Input {
@@ -54,6 +56,7 @@ private:
     std::string cli_input_json_;
     std::string binary_format_ = "base64";
     bool allow_argv_value_ = false;
+    bool dry_run_ = false;
 };
 
 }  // namespace coffer::cli

@@ -15,6 +15,7 @@
 #include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
+#include "client/coffer/rotation_check.hpp"
 #include "client/coffer/timestamp.hpp"
 #include "client/coffer/verb_help.hpp"
 #include "client/coffer/visible.hpp"
@@ -197,25 +198,12 @@ struct CheckOptions {
 };
 
 void run_check(Context& context, const CheckOptions& options) {
-    v1::Request request;
-    auto& asked = *request.mutable_check_rotation();
+    v1::CheckRotationRequest asked;
     asked.set_secret_id(options.name);
     if (!options.function.empty()) asked.set_rotation_lambda_arn(options.function);
     if (!options.schedule.empty()) asked.mutable_rotation_rules()->set_schedule_expression(options.schedule);
     if (!options.duration.empty()) asked.mutable_rotation_rules()->set_duration(options.duration);
-    const auto response = context.call(std::move(request));
-    const auto& answer = response.check_rotation();
-    if (!context.options().output.empty()) {
-        context.show("CheckRotation", answer);
-    } else {
-        Columns columns({"CHECK", "OUTCOME", "MESSAGE"});
-        for (const auto& check : answer.checks())
-            columns.add({check.name(), check.outcome(), check.message()});
-        print(columns.text());
-        for (const auto window : answer.next_windows())
-            print(fmt::format("window opens  {}\n", short_time(window)));
-    }
-    if (!answer.ready()) throw Failure("the secret cannot be rotated so; nothing was changed");
+    check_rotation(context, std::move(asked));
 }
 
 // ---- levers -----------------------------------------------------------------------------------------------
@@ -224,6 +212,7 @@ struct LeverOptions {
     std::string name;
     bool all = false;
     bool wait = false;
+    bool dry_run = false;
 };
 
 /// Until the rotation has ended, after `since`, or will not go on by itself. Throws when it did not succeed.
@@ -241,6 +230,14 @@ void wait_for_end(Context& context, const std::string& name, double since) {
         const auto& rotation = answer.rotation();
         if (rotation.state() == "Failed" || rotation.state() == "Paused" || rotation.state() == "Off") {
             throw Failure(fmt::format("the rotation of {} does not go on ({}): {}", name, rotation.state(),
+                                      rotation.last_error()));
+        }
+        if (rotation.state() == "Idle") {
+            // No rotation is under way, and none has ended: it only was to try the login, or was laid aside.
+            if (rotation.last_error().empty()) return say(fmt::format("{}: nothing is under way\n", name));
+            throw Failure(fmt::format("the rotation of {} does not go on before {}: {}", name,
+                                      time_or(rotation.has_next_attempt_date(), rotation.next_attempt_date(),
+                                              "somebody asks for it"),
                                       rotation.last_error()));
         }
         if (answer.all_paused() && rotation.state() != "Running") {
@@ -290,6 +287,11 @@ std::string what_was_begun(Context& context, const std::string& name) {
 }
 
 void run_force(Context& context, const LeverOptions& options) {
+    if (options.dry_run) {
+        v1::CheckRotationRequest asked;
+        asked.set_secret_id(options.name);
+        return check_rotation(context, std::move(asked));
+    }
     const auto since = last_end(context, options);
     const auto token = Uuid::random().text();
     v1::Request request;
@@ -452,9 +454,12 @@ void add_rotation(CLI::App& app, Commands& commands) {
     add_status(*rotation, commands);
     add_history(*rotation, commands, std::make_shared<std::string>());
     add_check(*rotation, commands);
-    add_wait(*rotation, "force",
-             add_lever(*rotation, commands, "force", "Rotate a secret now",
-                       {"coffer rotation force app/db --wait"}, run_force, true, false));
+    const auto force =
+        add_lever(*rotation, commands, "force", "Rotate a secret now",
+                  {"coffer rotation force app/db --wait", "coffer rotation force app/db --dry-run"},
+                  run_force, true, false);
+    add_wait(*rotation, "force", force);
+    rotation->get_subcommand("force")->add_flag("--dry-run", force->dry_run, kDryRunHelp)->excludes("--wait");
     add_wait(*rotation, "retry",
              add_lever(*rotation, commands, "retry", "Go on with a rotation that failed, now",
                        {"coffer rotation retry app/db --wait"}, run_retry, true, false));

@@ -138,7 +138,7 @@ void ApiFunction::test(const StepContext& context, const SecretBytes& value) {
     const Fields fields{context, SecretFields::parse(value)};
     for (const auto& each : settings_.take) static_cast<void>(fields.subject.require(each.first));
     if (!settings_.test) return;
-    const auto answer = call(server(), request_of(*settings_.test, fields), context.deadline);
+    const auto answer = call(server(), request_of(*settings_.test, fields), context.patience());
     if (!answer.is_success()) {
         throw StepFailed(Kind::retry, "the API answers the new key's test with " + status_of(answer));
     }
@@ -165,7 +165,7 @@ void ApiFunction::finish(const StepContext& context, SecretValues& values, const
         throw StepFailed(failed.kind(), std::string("the key of AWSPREVIOUS cannot be removed at the API: ") +
                                             failed.what());
     }
-    const auto answer = call(server(), request, context.deadline);
+    const auto answer = call(server(), request, context.patience());
     if (answer.is_success() || answer.status == kNotFound || answer.status == kGone) return;
     throw StepFailed(Kind::retry,
                      "the API answers the removal of AWSPREVIOUS's key with " + status_of(answer));
@@ -176,8 +176,8 @@ std::vector<Check> ApiFunction::check(const StepContext& context, SecretValues& 
     const auto value = values.current();
     checks.look("value", "what the call that makes a key needs is there",
                 [&] { static_cast<void>(request_of(settings_.create, fields_of(context, values, value))); });
-    const bool reached =
-        checks.look("api", "it is reached, and proves who it is", [&] { reach(server(), context.deadline); });
+    const bool reached = checks.look("api", "it is reached, and proves who it is",
+                                     [&] { reach(server(), context.patience()); });
     if (settings_.test && has_no_key(value, settings_.take)) {
         checks.pass_over("key", "AWSCURRENT has no key yet: the first rotation makes one");
     } else if (reached && settings_.test) {

@@ -47,12 +47,13 @@ std::optional<std::string_view> ExchangeFunction::text_at(const SecretFields& an
 
 void ExchangeFunction::create(const StepContext& context, SecretValues& values) {
     const auto current = values.current();
-    const auto asked = request(context, values, current);
+    auto asked = request(context, values, current);
+    asked.once = once_;
     // Where asking twice does no harm, an outcome that is not known is as good as none.
     const auto unknown = once_ ? Kind::unknown : Kind::retry;
     HttpsAnswer answer;
     try {
-        answer = call(server_, asked, context.deadline, [&] {
+        answer = call(server_, asked, context.patience(), [&] {
             if (once_) values.begin_exchange();
         });
     } catch (const CallFailed& failed) {

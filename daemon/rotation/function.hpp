@@ -13,6 +13,7 @@
 #include "daemon/base/bytes.hpp"
 #include "daemon/base/errors.hpp"
 #include "daemon/base/time.hpp"
+#include "daemon/rotation/patience.hpp"
 #include "storage/rotation_repository.hpp"
 
 namespace coffer::rotation {
@@ -38,11 +39,13 @@ public:
     StepFailed(Kind kind, const std::string& message)
         : StepFailed(kind, message, kind == Kind::value_refused) {}
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
-    /// Of setSecret: it is certain that this try has changed nothing at the target. So it is of a value that
-    /// was refused.
+    /// Of setSecret: it is certain that the target has nothing of the new value from this try. So it is of a
+    /// value that was refused.
     [[nodiscard]] bool without_effect() const noexcept { return without_effect_; }
-    /// The same failure, of a try that is known to have changed nothing at the target.
+    /// The same failure, of a try from which the target is known to have nothing.
     [[nodiscard]] StepFailed before_any_effect() const { return {kind_, what(), true}; }
+    /// The same failure, behind something that this try has done.
+    [[nodiscard]] StepFailed after_an_effect() const { return {kind_, what(), false}; }
 
 private:
     StepFailed(Kind kind, const std::string& message, bool without_effect)
@@ -51,6 +54,16 @@ private:
     Kind kind_;
     bool without_effect_;
 };
+
+/// What `look` gives, which tells the target nothing of the new value: what fails in it says so.
+template <class Look>
+auto before_any_effect(const Look& look) {
+    try {
+        return look();
+    } catch (const StepFailed& failed) {
+        throw failed.before_any_effect();
+    }
+}
 
 /// The rotation was taken away, turned off, or given up by hand while it ran: nothing more is to be done
 /// about it.
@@ -115,12 +128,15 @@ struct StepContext {
     std::string token;
     /// When the step has to be over.
     Deadline deadline;
-    /// Set when the node stops, or has lost the rotation: a step that waits long looks at it, and throws
-    /// RotationLost then. May be null.
+    /// Set when the node stops, or has lost the rotation: a step that waits for somebody looks at it often,
+    /// and fails then (retry), which counts for nothing, or throws RotationLost. May be null.
     const std::atomic<bool>* ended = nullptr;
     /// Of setSecret: the same try made the value, so that the target cannot have it unless another node was
     /// faster. False after an outcome that nobody learned.
     bool value_is_new = false;
+
+    /// How long the step waits for its target.
+    [[nodiscard]] Patience patience() const { return {deadline, ended}; }
 };
 
 /// One thing that was looked at before a rotation.

@@ -1,8 +1,10 @@
 #include "daemon/rotation/https_call.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "daemon/net/https_client.hpp"
+#include "daemon/rotation/end_watch.hpp"
 
 namespace coffer::rotation {
 
@@ -11,9 +13,12 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kAnswerBytesMax = 64UL * 1024;
+/// For an answer that cannot be had again, when the node stops: systemd's patience with a node is longer.
+constexpr milliseconds kAnswerPatience{10'000};
 
-net::TlsTarget tls_target(const HttpsServer& server, Deadline deadline) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+net::TlsTarget tls_target(const HttpsServer& server, Patience patience) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(patience.deadline() - std::chrono::steady_clock::now());
     net::TlsTarget target;
     target.host = server.host;
     target.port = server.port;
@@ -48,20 +53,25 @@ net::HttpsRequest message_of(const HttpsRequest& asked) {
 
 }  // namespace
 
-HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Deadline deadline,
+HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Patience patience,
                  const std::function<void()>& before) {
-    bool sent = false;
+    std::atomic<bool> sent = false;
     try {
         // What the answer needs is there before anything is sent.
         HttpsAnswer answer;
         answer.body = crypto::SecretBytes(kAnswerBytesMax);
         auto message = message_of(request);
-        message.deadline = deadline;
+        message.deadline = patience.deadline();
         message.before_sending = [&] {
             before();
             sent = true;
         };
-        net::HttpsClient client(tls_target(server, deadline));
+        net::HttpsClient client(tls_target(server, patience));
+        const EndWatch watch(patience, [&](milliseconds since) {
+            if (request.once && sent && since < kAnswerPatience) return false;
+            client.cancel();
+            return true;
+        });
         client.connect();
         const auto got = client.exchange(message, answer.body.writable());
         answer.status = got.status;
@@ -74,9 +84,13 @@ HttpsAnswer call(const HttpsServer& server, const HttpsRequest& request, Deadlin
     }
 }
 
-void reach(const HttpsServer& server, Deadline deadline) {
+void reach(const HttpsServer& server, Patience patience) {
     try {
-        net::HttpsClient client(tls_target(server, deadline));
+        net::HttpsClient client(tls_target(server, patience));
+        const EndWatch watch(patience, [&](milliseconds) {
+            client.cancel();
+            return true;
+        });
         client.connect();
     } catch (const net::ConnectionError& error) {
         throw CallFailed(false, error.what());

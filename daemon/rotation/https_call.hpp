@@ -10,6 +10,7 @@
 #include "crypto/secret_bytes.hpp"
 #include "daemon/base/time.hpp"
 #include "daemon/rotation/function.hpp"
+#include "daemon/rotation/patience.hpp"
 
 namespace coffer::rotation {
 
@@ -34,6 +35,9 @@ struct HttpsRequest {
     std::vector<HttpsHeader> headers;
     std::string content_type;  ///< empty: there is no body
     crypto::SecretBytes body;
+    /// The answer cannot be had a second time: once the request is sent, it is waited for some seconds longer
+    /// where nobody waits any more.
+    bool once = false;
 };
 
 struct HttpsAnswer {
@@ -58,11 +62,11 @@ private:
 /// `before` is called when the server is connected and proven, and nothing has been sent yet. Throws
 /// CallFailed, StepFailed (hopeless) for what cannot be a request, and what `before` throws.
 [[nodiscard]] HttpsAnswer call(
-    const HttpsServer& server, const HttpsRequest& request, Deadline deadline,
+    const HttpsServer& server, const HttpsRequest& request, Patience patience,
     const std::function<void()>& before = [] {});
 
 /// Connects and closes the connection again: the server can be reached and proves who it is. Throws
 /// CallFailed.
-void reach(const HttpsServer& server, Deadline deadline);
+void reach(const HttpsServer& server, Patience patience);
 
 }  // namespace coffer::rotation

@@ -115,7 +115,8 @@ StepCredentials LambdaFunction::issue(std::string_view step, const StepContext& 
         return credentials_->issue(settings_.role, settings_.name, context.deadline);
     } catch (const StepFailed& failed) {
         throw StepFailed(failed.kind() == Kind::hopeless ? kind_of_refusal(step) : failed.kind(),
-                         failed.what());
+                         failed.what())
+            .before_any_effect();
     }
 }
 

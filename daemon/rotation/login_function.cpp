@@ -73,34 +73,34 @@ crypto::SecretBytes LoginFunction::make(const StepContext& context, SecretValues
 
 void LoginFunction::set(const StepContext& context, SecretValues& values,
                         const crypto::SecretBytes& pending) {
-    const auto to = SecretFields::parse(pending);
-    const auto current = SecretFields::parse(values.current());
-    const std::string user(require_name(current, "username"));
-    bool is_moved = false;
-    try {
-        static_cast<void>(require_password(to));
-        require_same_database(current, to, "the pending version");
-        is_moved = alternates() && to.require("username") == user && values.new_is_current();
-        if (alternates() && !is_moved && to.require("username") != other_user(user, product_)) {
-            throw StepFailed(Kind::hopeless,
-                             "the pending version names a user that does not take turns with " + user +
-                                 "; nothing was done");
-        }
-        if (!alternates() && to.require("username") != user) {
-            throw StepFailed(Kind::hopeless,
-                             "the pending version names another user than AWSCURRENT; nothing was done");
-        }
-    } catch (const StepFailed& failed) {
-        throw failed.before_any_effect();
-    }
+    const auto to = before_any_effect([&] { return SecretFields::parse(pending); });
+    const auto current = before_any_effect([&] { return SecretFields::parse(values.current()); });
+    const bool is_moved = before_any_effect([&] { return is_moved_to(to, current, values); });
     if (is_moved) {
         set_moved(context, values, to);
     } else if (alternates()) {
-        const bool is_set = !context.value_is_new && has_password(to, context.deadline);
+        const bool is_set =
+            !context.value_is_new && before_any_effect([&] { return has_password(to, context.patience()); });
         set_other(context, values, current, to, is_set);
     } else {
         set_own(context, values, current, to);
     }
+}
+
+bool LoginFunction::is_moved_to(const SecretFields& pending, const SecretFields& current,
+                                SecretValues& values) const {
+    const std::string user(require_name(current, "username"));
+    static_cast<void>(require_password(pending));
+    require_same_database(current, pending, "the pending version");
+    if (!alternates()) {
+        if (pending.require("username") == user) return false;
+        throw StepFailed(Kind::hopeless,
+                         "the pending version names another user than AWSCURRENT; nothing was done");
+    }
+    if (pending.require("username") == user && values.new_is_current()) return true;
+    if (pending.require("username") == other_user(user, product_)) return false;
+    throw StepFailed(Kind::hopeless, "the pending version names a user that does not take turns with " +
+                                         user + "; nothing was done");
 }
 
 std::vector<SecretFields> LoginFunction::left_behind(const std::string& user, SecretValues& values,
@@ -111,34 +111,38 @@ std::vector<SecretFields> LoginFunction::left_behind(const std::string& user, Se
 }
 
 bool LoginFunction::earlier_logs_in_as(const std::string& user, SecretValues& values,
-                                       const SecretFields& current, Deadline deadline) {
+                                       const SecretFields& current, Patience patience) {
     if (const auto value = values.previous()) {
         const auto previous = SecretFields::parse(*value);
         if (previous.require("username") == user) {
             require_same_database(current, previous, "AWSPREVIOUS");
-            if (has_password(previous, deadline)) return true;
+            if (has_password(previous, patience)) return true;
         }
     }
     return std::ranges::any_of(left_behind(user, values, current),
-                               [&](const SecretFields& login) { return has_password(login, deadline); });
+                               [&](const SecretFields& login) { return has_password(login, patience); });
 }
 
 void LoginFunction::set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                             const SecretFields& pending) {
+    const auto is_set = [&] {
+        return before_any_effect([&] { return logs_in(pending, context.patience()); });
+    };
     // A try whose end was not seen may have set it. No other one begins with a login that must fail: servers
     // log those, and lock users out for them.
-    if (!context.value_is_new && logs_in(pending, context.deadline)) return;
+    if (!context.value_is_new && is_set()) return;
     if (change_own(current, pending, context)) return;
-    if (context.value_is_new && logs_in(pending, context.deadline)) return;
+    if (context.value_is_new && is_set()) return;
     // A label that was moved back by hand: the server still has the password before.
-    if (const auto value = values.previous()) {
-        const auto previous = SecretFields::parse(*value);
-        require_same_database(current, previous, "AWSPREVIOUS");
-        if (previous.require("username") == std::string(current.require("username")) &&
-            change_own(previous, pending, context)) {
-            return;
-        }
-    }
+    const auto previous = before_any_effect([&]() -> std::optional<SecretFields> {
+        const auto value = values.previous();
+        if (!value) return std::nullopt;
+        auto fields = SecretFields::parse(*value);
+        require_same_database(current, fields, "AWSPREVIOUS");
+        if (fields.require("username") != std::string(current.require("username"))) return std::nullopt;
+        return fields;
+    });
+    if (previous && change_own(*previous, pending, context)) return;
     const auto left = left_behind(std::string(current.require("username")), values, current);
     if (std::ranges::any_of(left,
                             [&](const SecretFields& login) { return change_own(login, pending, context); })) {
@@ -154,44 +158,43 @@ void LoginFunction::set_own(const StepContext& context, SecretValues& values, co
 }
 
 void LoginFunction::set_moved(const StepContext& context, SecretValues& values, const SecretFields& pending) {
-    // Whoever reads the secret has this value by now: if it logs in, there is nothing left but the test.
-    if (has_password(pending, context.deadline)) return;
-    const std::string user(pending.require("username"));
-    const auto value = values.previous();
-    const auto previous = value ? std::optional(SecretFields::parse(*value)) : std::nullopt;
-    if (!previous || previous->find("username") != other_user(user, product_)) {
-        throw StepFailed(
-            Kind::retry,
-            "somebody has made the new version AWSCURRENT before the server had its password, and "
-            "AWSPREVIOUS is no login of the user that takes turns with " +
-                user +
-                ": move AWSCURRENT back ('coffer update-secret-version-stage'), or set the password "
-                "of " +
-                user + " to that of AWSCURRENT by hand; then 'coffer rotation retry'")
-            .before_any_effect();
-    }
-    try {
-        require_same_database(*previous, pending, "the new version");
-    } catch (const StepFailed& failed) {
-        throw failed.before_any_effect();
-    }
-    set_other(context, values, *previous, pending, false);
+    const auto previous = before_any_effect([&]() -> std::optional<SecretFields> {
+        // Whoever reads the secret has this value by now: if it logs in, there is nothing left but the test.
+        if (has_password(pending, context.patience())) return std::nullopt;
+        const std::string user(pending.require("username"));
+        const auto value = values.previous();
+        auto before = value ? std::optional(SecretFields::parse(*value)) : std::nullopt;
+        if (!before || before->find("username") != other_user(user, product_)) {
+            throw StepFailed(
+                Kind::retry,
+                "somebody has made the new version AWSCURRENT before the server had its password, and "
+                "AWSPREVIOUS is no login of the user that takes turns with " +
+                    user +
+                    ": move AWSCURRENT back ('coffer update-secret-version-stage'), or set the password "
+                    "of " +
+                    user + " to that of AWSCURRENT by hand; then 'coffer rotation retry'");
+        }
+        require_same_database(*before, pending, "the new version");
+        return before;
+    });
+    if (previous) set_other(context, values, *previous, pending, false);
 }
 
 void LoginFunction::set_other(const StepContext& context, SecretValues& values, const SecretFields& current,
                               const SecretFields& pending, bool is_set) {
     if (is_set && !product_.copies_rights) return;
-    if (!logs_in(current, context.deadline)) {
-        throw StepFailed(Kind::retry,
-                         "the server refuses the login of " + std::string(current.require("username")) +
-                             " with the secret's password; the user that takes turns with it is not touched "
-                             "before that works again" +
-                             refusal_hint())
-            .before_any_effect();
-    }
     // In a database of the administrator's own: users belong to the whole server, and that of the secret may
     // belong to whoever writes the secret.
-    const auto admin = administrator_login(values, admin_secret_, current, product_.port);
+    const auto admin = before_any_effect([&] {
+        if (!logs_in(current, context.patience())) {
+            throw StepFailed(Kind::retry,
+                             "the server refuses the login of " + std::string(current.require("username")) +
+                                 " with the secret's password; the user that takes turns with it is not "
+                                 "touched before that works again" +
+                                 refusal_hint());
+        }
+        return administrator_login(values, admin_secret_, current, product_.port);
+    });
     const std::string user(pending.require("username"));
     change_other(
         {.admin = admin,
@@ -199,12 +202,12 @@ void LoginFunction::set_other(const StepContext& context, SecretValues& values, 
          .pending = pending,
          .value_is_new = context.value_is_new,
          .pending_logs_in = is_set,
-         .earlier_logs_in = [&] { return earlier_logs_in_as(user, values, current, context.deadline); },
-         .deadline = context.deadline});
+         .earlier_logs_in = [&] { return earlier_logs_in_as(user, values, current, context.patience()); },
+         .patience = context.patience()});
 }
 
 void LoginFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
-    if (!logs_in(SecretFields::parse(value), context.deadline)) {
+    if (!logs_in(SecretFields::parse(value), context.patience())) {
         throw StepFailed(Kind::retry, "the server refuses the new login" + refusal_hint());
     }
 }
@@ -214,7 +217,7 @@ std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues
     const auto value = values.current();
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
-        [&](const SecretFields& login) { return logs_in(login, context.deadline); },
+        [&](const SecretFields& login) { return logs_in(login, context.patience()); },
         "the server refuses the login of AWSCURRENT" + refusal_hint());
     if (alternates() && fields) {
         checks.look("administrator", "the administrator may make users and change their passwords", [&] {
@@ -226,12 +229,12 @@ std::vector<Check> LoginFunction::check(const StepContext& context, SecretValues
                          .current = *fields,
                          .pending = other,
                          .earlier_logs_in =
-                             [&] { return earlier_logs_in_as(user, values, *fields, context.deadline); },
-                         .deadline = context.deadline});
+                             [&] { return earlier_logs_in_as(user, values, *fields, context.patience()); },
+                         .patience = context.patience()});
         });
     } else if (fields && product_.checks_own) {
         checks.look("change", "the user's own session may change its password",
-                    [&] { check_own(*fields, context.deadline); });
+                    [&] { check_own(*fields, context.patience()); });
     }
     return checks.take();
 }

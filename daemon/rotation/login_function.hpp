@@ -71,29 +71,30 @@ protected:
         /// Whether AWSPREVIOUS, or what a rotation left behind, logs in as pending's user: whoever wrote this
         /// secret has had that user already.
         std::function<bool()> earlier_logs_in;
-        Deadline deadline;
+        Patience patience;
     };
 
     [[nodiscard]] const LoginProduct& product() const noexcept { return product_; }
     [[nodiscard]] const std::string& admin_secret() const noexcept { return admin_secret_; }
 
     /// False when the server refuses this user or password. All of these throw StepFailed besides.
-    [[nodiscard]] virtual bool logs_in(const SecretFields& login, Deadline deadline) = 0;
+    [[nodiscard]] virtual bool logs_in(const SecretFields& login, Patience patience) = 0;
     /// Whether the server takes this user's password, whatever the user may do there: of one that is about to
     /// be given its rights.
-    [[nodiscard]] virtual bool has_password(const SecretFields& login, Deadline deadline) {
-        return logs_in(login, deadline);
+    [[nodiscard]] virtual bool has_password(const SecretFields& login, Patience patience) {
+        return logs_in(login, patience);
     }
-    /// Logs in, and has the user set its own password to pending's. False when the login is refused.
+    /// Logs in, and has the user set its own password to pending's. False when the login is refused. What
+    /// fails before the server is told of the password says so (StepFailed::without_effect()).
     [[nodiscard]] virtual bool change_own(const SecretFields& login, const SecretFields& pending,
                                           const StepContext& context) = 0;
-    /// Has the administrator make pending's user, or set its password.
+    /// Has the administrator make pending's user, or set its password. As change_own() where it fails.
     virtual void change_other(const Turn& turn) = 0;
     /// Whether the administrator may do that, and change_other() would not refuse; says in the exception what
     /// is in the way. Changes nothing.
     virtual void check_other(const Turn& turn) = 0;
     /// Whether the user's own session can change anything.
-    virtual void check_own(const SecretFields& /*login*/, Deadline /*deadline*/) {}
+    virtual void check_own(const SecretFields& /*login*/, Patience /*patience*/) {}
 
 private:
     [[nodiscard]] bool alternates() const noexcept { return !admin_secret_.empty(); }
@@ -101,9 +102,13 @@ private:
     void require_same_database(const SecretFields& current, const SecretFields& other,
                                std::string_view what) const;
     [[nodiscard]] bool earlier_logs_in_as(const std::string& user, SecretValues& values,
-                                          const SecretFields& current, Deadline deadline);
+                                          const SecretFields& current, Patience patience);
     [[nodiscard]] std::vector<SecretFields> left_behind(const std::string& user, SecretValues& values,
                                                         const SecretFields& current) const;
+    /// Of two users: AWSCURRENT was moved to `pending` by hand. Throws StepFailed when `pending` is no new
+    /// login of what `current` is one of.
+    [[nodiscard]] bool is_moved_to(const SecretFields& pending, const SecretFields& current,
+                                   SecretValues& values) const;
     void set_own(const StepContext& context, SecretValues& values, const SecretFields& current,
                  const SecretFields& pending);
     /// `is_set`: the server has pending's password already.

@@ -28,12 +28,12 @@ public:
     [[nodiscard]] std::string_view kind() const noexcept override { return "mysql"; }
 
 protected:
-    [[nodiscard]] bool logs_in(const SecretFields& login, Deadline deadline) override;
-    [[nodiscard]] bool has_password(const SecretFields& login, Deadline deadline) override;
+    [[nodiscard]] bool logs_in(const SecretFields& login, Patience patience) override;
+    [[nodiscard]] bool has_password(const SecretFields& login, Patience patience) override;
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
                                   const StepContext& context) override;
     void change_other(const Turn& turn) override;
-    void check_own(const SecretFields& login, Deadline deadline) override;
+    void check_own(const SecretFields& login, Patience patience) override;
     void check_other(const Turn& turn) override;
 
 private:
@@ -43,8 +43,9 @@ private:
         std::string require;  ///< "REQUIRE SSL"
     };
 
-    void change_password(MysqlSession& session, const MysqlAccountName& account, const SecretFields& pending,
-                         Deadline deadline) const;
+    /// With which the user sets its own password to pending's.
+    [[nodiscard]] std::string own_password_statement(MysqlSession& session, const std::string& user,
+                                                     const SecretFields& pending, Patience patience) const;
     /// What a turn is taken with, once it is known that nobody else's account is touched.
     struct Prepared {
         MysqlSession admin;
@@ -57,11 +58,18 @@ private:
     };
     /// Throws StepFailed, and changes nothing.
     [[nodiscard]] Prepared prepare(const Turn& turn);
+    /// Gives the second user, which is there, what the first has, and takes the rest from it; what it has to
+    /// say itself for that, if anything.
+    [[nodiscard]] static std::optional<std::string> bring_rights_in_line(Prepared& prepared,
+                                                                         Patience patience);
+    /// Has the second user say that, with its new password.
+    void set_default_role(const std::string& statement, const MysqlAccountName& account,
+                          const Turn& turn) const;
 
-    [[nodiscard]] std::optional<MysqlSession> log_in(const SecretFields& fields, Deadline deadline) const;
+    [[nodiscard]] std::optional<MysqlSession> log_in(const SecretFields& fields, Patience patience) const;
     [[nodiscard]] std::optional<MysqlSession> log_in_to(const SecretFields& fields, std::string_view database,
-                                                        Deadline deadline) const;
-    [[nodiscard]] MysqlSession log_in_as_admin(const SecretFields& admin, Deadline deadline) const;
+                                                        Patience patience) const;
+    [[nodiscard]] MysqlSession log_in_as_admin(const SecretFields& admin, Patience patience) const;
     /// The literal or expression that the server is to store.
     [[nodiscard]] std::string stored_password(std::string_view plugin, const std::string& user,
                                               const SecretFields& pending) const;
@@ -69,7 +77,7 @@ private:
     [[nodiscard]] std::string identified(const MysqlSession& admin, std::string_view plugin,
                                          const std::string& user, const SecretFields& pending) const;
     [[nodiscard]] static std::optional<Account> find_account(MysqlSession& admin,
-                                                             const MysqlAccountName& name, Deadline deadline);
+                                                             const MysqlAccountName& name, Patience patience);
 
     const MysqlTls tls_;
     const bool send_plain_password_;

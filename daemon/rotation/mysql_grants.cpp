@@ -190,8 +190,17 @@ std::vector<std::string> MysqlGrants::statements_to(const MysqlGrants& wanted,
         }
         auto extra = left_without(has, wants);
         if (wants.contains(std::string(kAll))) extra = {std::string(kGrantOption)};
-        if (!extra.empty())
-            statements.push_back("REVOKE " + comma_separated(extra) + " ON " + on + " FROM " + name);
+        if (extra.empty()) continue;
+        const auto revoke = [&, &from = on](const std::string& what) {
+            statements.push_back("REVOKE " + what + " ON " + from + " FROM " + name);
+        };
+        if (std::ranges::find(extra, kAll) == extra.end()) {
+            revoke(comma_separated(extra));
+            continue;
+        }
+        // All of them have no others beside them in a statement, the right to hand them on included.
+        if (std::ranges::find(extra, kGrantOption) != extra.end()) revoke(std::string(kGrantOption));
+        revoke(std::string(kAll));
     }
     for (const auto& [role, with_admin] : roles_) {
         const auto kept = wanted.roles_.find(role);

@@ -52,16 +52,16 @@ void cut(MYSQL* connection) noexcept {
 }
 
 /// Carries an operation of the library to its end: `go_on(events)` continues it, and says what it waits for
-/// next. False when the deadline came first.
+/// next. False when it was over before.
 template <class GoOn>
-bool complete(MYSQL* connection, int waits_for, Deadline deadline, const GoOn& go_on) {
+bool complete(MYSQL* connection, int waits_for, Patience patience, const GoOn& go_on) {
     bool in_time = true;
     while (waits_for != 0) {
         const int socket = static_cast<int>(mysql_get_socket(connection));
         short events = 0;
         if ((waits_for & MYSQL_WAIT_READ) != 0) events |= POLLIN;
         if ((waits_for & MYSQL_WAIT_WRITE) != 0) events |= POLLOUT;
-        if (in_time && poll_until(socket, events, deadline) == 0) {
+        if (in_time && poll_until(socket, events, patience) == 0) {
             in_time = false;
             cut(connection);
         }
@@ -84,10 +84,11 @@ void set_option(MYSQL* connection, mysql_option option, const void* value) {
     }
 }
 
-void set_options(MYSQL* connection, const MysqlTls& tls, Deadline deadline) {
+void set_options(MYSQL* connection, const MysqlTls& tls, Patience patience) {
     using std::chrono::seconds;
-    const auto left = std::chrono::ceil<seconds>(deadline - std::chrono::steady_clock::now()).count();
-    const auto patience = static_cast<unsigned>(std::clamp<std::int64_t>(left, 1, 3600));
+    const auto left =
+        std::chrono::ceil<seconds>(patience.deadline() - std::chrono::steady_clock::now()).count();
+    const auto most_seconds = static_cast<unsigned>(std::clamp<std::int64_t>(left, 1, 3600));
     const unsigned tcp = MYSQL_PROTOCOL_TCP;
     const unsigned off = 0;
     const my_bool yes = 1;
@@ -95,9 +96,9 @@ void set_options(MYSQL* connection, const MysqlTls& tls, Deadline deadline) {
     set_option(connection, MYSQL_OPT_NONBLOCK, &kStackBytes);
     // "localhost" is no socket of this machine.
     set_option(connection, MYSQL_OPT_PROTOCOL, &tcp);
-    set_option(connection, MYSQL_OPT_CONNECT_TIMEOUT, &patience);
-    set_option(connection, MYSQL_OPT_READ_TIMEOUT, &patience);
-    set_option(connection, MYSQL_OPT_WRITE_TIMEOUT, &patience);
+    set_option(connection, MYSQL_OPT_CONNECT_TIMEOUT, &most_seconds);
+    set_option(connection, MYSQL_OPT_READ_TIMEOUT, &most_seconds);
+    set_option(connection, MYSQL_OPT_WRITE_TIMEOUT, &most_seconds);
     // Else a server may ask for any file that this process can read.
     set_option(connection, MYSQL_OPT_LOCAL_INFILE, &off);
     set_option(connection, MYSQL_SECURE_AUTH, &yes);
@@ -139,6 +140,11 @@ Kind kind_of_code(unsigned code, std::string_view said) {
     }
 }
 
+/// Whether servers say this of a statement before they do anything of it.
+bool is_told_before_any_effect(unsigned code, Kind kind) {
+    return kind == Kind::hopeless || code == ER_OPTION_PREVENTS_STATEMENT || code == ER_PARSE_ERROR;
+}
+
 StepFailed refused_statement(MYSQL* connection, const SocketDeadline& limit, bool quiet) {
     if (limit.got_too_much()) return mysql_sends_too_much();
     const auto code = mysql_errno(connection);
@@ -147,16 +153,18 @@ StepFailed refused_statement(MYSQL* connection, const SocketDeadline& limit, boo
         return {Kind::retry, "the connection to the MySQL server broke: " + said};
     }
     if (code == ER_OPTION_PREVENTS_STATEMENT && said.find("strict") != std::string::npos) {
-        return {Kind::hopeless,
-                "the server has a plugin that checks passwords, and wants the password itself: set "
-                "'send_plain_password = true' for this rotation function"};
+        return StepFailed(Kind::hopeless,
+                          "the server has a plugin that checks passwords, and wants the password itself: set "
+                          "'send_plain_password = true' for this rotation function")
+            .before_any_effect();
     }
     const auto kind = kind_of_code(code, said);
     // Its words of that are its own, with no part of the statement.
     const bool is_rule = kind == Kind::value_refused;
-    return {kind, "the MySQL server refuses a statement: " + (quiet && !is_rule ? "" : said + " ") +
-                      "(error " + std::to_string(code) + ")" +
-                      (is_rule ? "; " + std::string(kPasswordRulesHint) : "")};
+    const StepFailed failed(
+        kind, "the MySQL server refuses a statement: " + (quiet && !is_rule ? "" : said + " ") + "(error " +
+                  std::to_string(code) + ")" + (is_rule ? "; " + std::string(kPasswordRulesHint) : ""));
+    return is_told_before_any_effect(code, kind) ? failed.before_any_effect() : failed;
 }
 
 }  // namespace
@@ -166,7 +174,7 @@ void MysqlSession::Close::operator()(MYSQL* connection) const noexcept {
 }
 
 std::optional<MysqlSession> MysqlSession::log_in(const MysqlLogin& login, const MysqlTls& tls,
-                                                 Deadline deadline) {
+                                                 Patience patience) {
     static const bool is_ready = mysql_library_init(0, nullptr, nullptr) == 0;
     if (!is_ready) throw Error("MariaDB Connector/C cannot be used");
     const std::string host(login.host);
@@ -181,7 +189,7 @@ std::optional<MysqlSession> MysqlSession::log_in(const MysqlLogin& login, const 
     Connection owner(mysql_init(nullptr));
     if (!owner) throw std::bad_alloc();
     auto* const connection = owner.get();
-    set_options(connection, tls, deadline);
+    set_options(connection, tls, patience);
     mysql_options4(connection, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "coffer rotation");
     MYSQL* connected = nullptr;
     const int waits_for =
@@ -193,14 +201,14 @@ std::optional<MysqlSession> MysqlSession::log_in(const MysqlLogin& login, const 
         // The TLS handshake waits within the library, for each of the peer's records anew; and while more of
         // a server's answer is there, the library reads on and does not come back.
         const auto socket = [connection] { return static_cast<int>(mysql_get_socket(connection)); };
-        limit = std::make_unique<SocketDeadline>(socket(), deadline, kMostReceivedBytes);
-        static_cast<void>(complete(connection, waits_for, deadline, [&](int events) {
+        limit = std::make_unique<SocketDeadline>(socket(), patience, kMostReceivedBytes);
+        static_cast<void>(complete(connection, waits_for, patience, [&](int events) {
             const int next = mysql_real_connect_cont(&connected, connection, events);
             if (next != 0) limit->follow(socket());
             return next;
         }));
     }
-    const bool in_time = std::chrono::steady_clock::now() < deadline;
+    const bool in_time = !patience.is_over();
     const auto where = host + ":" + std::to_string(login.port);
     if (connected == nullptr) {
         if (limit && limit->got_too_much()) throw mysql_sends_too_much();
@@ -237,23 +245,23 @@ std::optional<MysqlSession> MysqlSession::log_in(const MysqlLogin& login, const 
     MysqlSession session(std::move(limit), std::move(owner));
     // A quoted text then means itself, whatever the server has been set to.
     session.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES', SESSION lock_wait_timeout = 10",
-                    deadline);
+                    patience);
     return session;
 }
 
-void MysqlSession::query(std::string_view sql, Deadline deadline, bool quiet) {
+void MysqlSession::query(std::string_view sql, Patience patience, bool quiet) {
     auto* const connection = connection_.get();
     int failed = 0;
     const bool in_time =
-        complete(connection, mysql_real_query_start(&failed, connection, sql.data(), sql.size()), deadline,
+        complete(connection, mysql_real_query_start(&failed, connection, sql.data(), sql.size()), patience,
                  [&](int events) { return mysql_real_query_cont(&failed, connection, events); });
     if (!in_time) throw mysql_too_slow();
     if (failed != 0) throw refused_statement(connection, *limit_, quiet);
 }
 
-std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Deadline deadline) {
+std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Patience patience) {
     auto* const connection = connection_.get();
-    query(sql, deadline, false);
+    query(sql, patience, false);
     const Result result(mysql_use_result(connection));
     if (!result) {
         if (mysql_field_count(connection) != 0) throw refused_statement(connection, *limit_, false);
@@ -264,7 +272,7 @@ std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Deadline
     while (true) {
         MYSQL_ROW values = nullptr;
         const bool in_time =
-            complete(connection, mysql_fetch_row_start(&values, result.get()), deadline,
+            complete(connection, mysql_fetch_row_start(&values, result.get()), patience,
                      [&](int events) { return mysql_fetch_row_cont(&values, result.get(), events); });
         if (!in_time) throw mysql_too_slow();
         if (values == nullptr) {
@@ -286,15 +294,15 @@ std::vector<MysqlSession::Row> MysqlSession::rows(std::string_view sql, Deadline
     }
 }
 
-void MysqlSession::execute(std::string_view sql, Deadline deadline, bool quiet) {
-    query(sql, deadline, quiet);
+void MysqlSession::execute(std::string_view sql, Patience patience, bool quiet) {
+    query(sql, patience, quiet);
     if (mysql_field_count(connection_.get()) == 0) return;
     cut(connection_.get());
     throw StepFailed(Kind::retry, "the MySQL server answers with rows where none belong");
 }
 
-std::optional<std::string> MysqlSession::value(std::string_view sql, Deadline deadline) {
-    auto all = rows(sql, deadline);
+std::optional<std::string> MysqlSession::value(std::string_view sql, Patience patience) {
+    auto all = rows(sql, patience);
     if (all.empty() || all.front().empty()) return std::nullopt;
     return std::move(all.front().front());
 }

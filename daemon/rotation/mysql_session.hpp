@@ -33,25 +33,26 @@ struct MysqlTls {
     std::filesystem::path ca_file;
 };
 
-/// One connection, used by one thread. Every call ends at its deadline, and at that of log_in(). A server
+/// One connection, used by one thread. Every call ends with its patience, and with that of log_in(). A server
 /// that sends more than 1 MiB is cut off.
 class MysqlSession {
 public:
     /// Nothing when the server refuses this user or password. Throws StepFailed: hopeless where the secret
     /// has to be changed, retry when the server cannot be reached, proven, or does not serve.
     [[nodiscard]] static std::optional<MysqlSession> log_in(const MysqlLogin& login, const MysqlTls& tls,
-                                                            Deadline deadline);
+                                                            Patience patience);
 
     /// Runs one statement without a result that matters. `quiet` leaves out of an error what the server says,
     /// which may quote a statement with a password, but where it is about its rules for passwords. Throws
     /// StepFailed: value_refused where the server has rules for passwords that the new one does not keep,
-    /// hopeless where rights are missing, else retry.
-    void execute(std::string_view sql, Deadline deadline, bool quiet = false);
+    /// hopeless where rights are missing, else retry; without_effect() where the server has refused this
+    /// statement before it did anything of it.
+    void execute(std::string_view sql, Patience patience, bool quiet = false);
     using Row = std::vector<std::optional<std::string>>;
     /// At most 10,000 rows of 1 MiB together; throws StepFailed when there are more.
-    [[nodiscard]] std::vector<Row> rows(std::string_view sql, Deadline deadline);
+    [[nodiscard]] std::vector<Row> rows(std::string_view sql, Patience patience);
     /// The first value of the first row; nothing without rows, or for NULL.
-    [[nodiscard]] std::optional<std::string> value(std::string_view sql, Deadline deadline);
+    [[nodiscard]] std::optional<std::string> value(std::string_view sql, Patience patience);
 
     /// MariaDB, and not MySQL.
     [[nodiscard]] bool is_mariadb() const;
@@ -64,7 +65,7 @@ private:
 
     MysqlSession(std::unique_ptr<SocketDeadline> limit, Connection connection)
         : limit_(std::move(limit)), connection_(std::move(connection)) {}
-    void query(std::string_view sql, Deadline deadline, bool quiet);
+    void query(std::string_view sql, Patience patience, bool quiet);
 
     std::unique_ptr<SocketDeadline> limit_;  // outlives the connection, whose end says goodbye to the server
     Connection connection_;

@@ -166,7 +166,7 @@ void OauthFunction::test(const StepContext& context, const SecretBytes& value) {
     header.push_back(SecretBytes::copy_of(std::string_view("Bearer ")));
     append_escaped(token, Escape::header, header);
     request.headers.push_back({"Authorization", joined(header)});
-    const auto answer = call(*settings_.test_server, request, context.deadline);
+    const auto answer = call(*settings_.test_server, request, context.patience());
     if (!answer.is_success()) {
         throw StepFailed(Kind::retry,
                          "the new access token is not taken: " +
@@ -180,7 +180,7 @@ std::vector<Check> OauthFunction::check(const StepContext& context, SecretValues
     checks.look("value", "the fields that are needed are there",
                 [&] { static_cast<void>(request(context, values, value)); });
     checks.look("provider", "it is reached, and proves who it is",
-                [&] { reach(server(), context.deadline); });
+                [&] { reach(server(), context.patience()); });
     return checks.take();
 }
 

@@ -13,11 +13,11 @@ using Kind = StepFailed::Kind;
 
 /// Throws StepFailed where no statement may change anything. A standby may become the primary; a setting
 /// stays.
-void require_writable(PostgresqlSession& session, Deadline deadline) {
+void require_writable(PostgresqlSession& session, Patience patience) {
     const auto state = session.value(
         "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE current_setting('transaction_read_only') "
         "END",
-        deadline);
+        patience);
     if (state == "standby") {
         throw StepFailed(Kind::retry,
                          "the PostgreSQL server is a standby, where no password can be changed: the "
@@ -37,12 +37,12 @@ void require_writable(PostgresqlSession& session, Deadline deadline) {
 
 /// Whether there is the user `user`, one of two that take turns. Throws StepFailed when either is a
 /// superuser, or the two do not belong to each other.
-bool is_ours(PostgresqlSession& admin, const std::string& user, Deadline deadline) {
+bool is_ours(PostgresqlSession& admin, const std::string& user, Patience patience) {
     const auto base = admin.literal(first_user(user));
     const auto clone = admin.literal(second_user(user));
     const auto super = admin.value("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper AND rolname IN (" +
                                        base + ", " + clone + ") LIMIT 1",
-                                   deadline);
+                                   patience);
     if (super) {
         throw StepFailed(Kind::hopeless,
                          "the user " + *super +
@@ -52,7 +52,7 @@ bool is_ours(PostgresqlSession& admin, const std::string& user, Deadline deadlin
             .before_any_effect();
     }
     const auto exists =
-        admin.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " + admin.literal(user), deadline);
+        admin.value("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = " + admin.literal(user), patience);
     if (!exists) return false;
     // By the catalogue, since a superuser counts as a member of every role. Whichever of the two has its
     // turn, the second one was made a member of the first.
@@ -60,7 +60,7 @@ bool is_ours(PostgresqlSession& admin, const std::string& user, Deadline deadlin
         "SELECT 1 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN "
         "pg_catalog.pg_roles c ON c.oid = m.member WHERE r.rolname = " +
             base + " AND c.rolname = " + clone + " LIMIT 1",
-        deadline);
+        patience);
     if (ours) return true;
     throw StepFailed(Kind::hopeless,
                      "the users " + std::string(first_user(user)) + " and " + second_user(user) +
@@ -115,19 +115,19 @@ PostgresqlLogin PostgresqlFunction::login_of(const SecretFields& fields, std::st
 }
 
 std::optional<PostgresqlSession> PostgresqlFunction::log_in(const SecretFields& fields,
-                                                            Deadline deadline) const {
+                                                            Patience patience) const {
     const auto host = plain_host(fields);
     const auto login = login_of(fields, host);
     try {
-        return PostgresqlSession::log_in(login, tls_, deadline);
+        return PostgresqlSession::log_in(login, tls_, patience);
     } catch (const StepFailed& failed) {
         // Whatever is changed, is changed by the last statement of the last session.
         throw failed.before_any_effect();
     }
 }
 
-PostgresqlSession PostgresqlFunction::log_in_as_admin(const SecretFields& admin, Deadline deadline) const {
-    auto session = log_in(admin, deadline);
+PostgresqlSession PostgresqlFunction::log_in_as_admin(const SecretFields& admin, Patience patience) const {
+    auto session = log_in(admin, patience);
     if (!session) throw administrator_refused(admin_secret());
     return std::move(*session);
 }
@@ -141,17 +141,17 @@ std::string PostgresqlFunction::password_clause(const PostgresqlSession& session
     return " PASSWORD " + session.literal(session.verifier(user, password, iterations));
 }
 
-bool PostgresqlFunction::logs_in(const SecretFields& login, Deadline deadline) {
-    auto session = log_in(login, deadline);
+bool PostgresqlFunction::logs_in(const SecretFields& login, Patience patience) {
+    auto session = log_in(login, patience);
     if (!session) return false;
-    static_cast<void>(session->value("SELECT 1", deadline));
+    static_cast<void>(session->value("SELECT 1", patience));
     return true;
 }
 
-bool PostgresqlFunction::has_password(const SecretFields& login, Deadline deadline) {
+bool PostgresqlFunction::has_password(const SecretFields& login, Patience patience) {
     const auto host = plain_host(login);
     try {
-        return PostgresqlSession::log_in(login_of(login, host), tls_, deadline).has_value();
+        return PostgresqlSession::log_in(login_of(login, host), tls_, patience).has_value();
     } catch (const LoginNotAdmitted&) {
         return false;
     } catch (const StepFailed& failed) {
@@ -161,52 +161,58 @@ bool PostgresqlFunction::has_password(const SecretFields& login, Deadline deadli
 
 bool PostgresqlFunction::change_own(const SecretFields& login, const SecretFields& pending,
                                     const StepContext& context) {
-    const auto deadline = context.deadline;
-    auto session = log_in(login, deadline);
+    const auto patience = context.patience();
+    auto session = before_any_effect([&] { return log_in(login, patience); });
     if (!session) return false;
-    require_writable(*session, deadline);
-    const std::string user(pending.require("username"));
-    const auto clause = password_clause(*session, pending, context.value_is_new);
+    const auto [clause, name] = before_any_effect([&] {
+        require_writable(*session, patience);
+        return std::pair(password_clause(*session, pending, context.value_is_new),
+                         session->identifier(pending.require("username")));
+    });
     const auto secrets = secrets_of({&login, &pending}, clause);
-    session->execute({{.sql = "ALTER ROLE " + session->identifier(user) + clause, .has_password = true}},
-                     deadline, send_plain_password_ ? &secrets : nullptr);
+    session->execute({{.sql = "ALTER ROLE " + name + clause, .has_password = true}}, patience,
+                     send_plain_password_ ? &secrets : nullptr);
     return true;
 }
 
 PostgresqlSession PostgresqlFunction::writable_admin(KeptSessions::Visit& visit, const SecretFields& admin,
-                                                     Deadline deadline) const {
+                                                     Patience patience) const {
     const auto host = plain_host(admin);
     if (auto kept = visit.take(login_of(admin, host))) {
         try {
-            require_writable(*kept, std::min(deadline, std::chrono::steady_clock::now() + kLookAtKept));
+            require_writable(*kept, patience.until(std::chrono::steady_clock::now() + kLookAtKept));
             return std::move(*kept);
         } catch (const StepFailed& failed) {
             // It broke since, or the server is no primary any more: a new login may lead to another.
             if (failed.kind() != Kind::retry) throw;
         }
     }
-    auto session = log_in_as_admin(admin, deadline);
-    require_writable(session, deadline);
+    auto session = log_in_as_admin(admin, patience);
+    require_writable(session, patience);
     return session;
 }
 
 void PostgresqlFunction::change_other(const Turn& turn) {
     KeptSessions::Visit visit(kept_sessions_);
-    auto admin = writable_admin(visit, turn.admin, turn.deadline);
-    set_other_password(admin, turn);
+    auto admin = before_any_effect([&] { return writable_admin(visit, turn.admin, turn.patience); });
+    const auto with_password =
+        before_any_effect([&] { return password_clause(admin, turn.pending, turn.value_is_new); });
+    const auto statements = before_any_effect([&] { return statements_for(admin, turn, with_password); });
+    const auto secrets = secrets_of({&turn.admin, &turn.current, &turn.pending}, with_password);
+    admin.execute(statements, turn.patience, send_plain_password_ ? &secrets : nullptr);
     const auto host = plain_host(turn.admin);
     visit.give(login_of(turn.admin, host), std::move(admin));
 }
 
-void PostgresqlFunction::set_other_password(PostgresqlSession& admin, const Turn& turn) const {
+std::vector<PostgresqlStatement> PostgresqlFunction::statements_for(PostgresqlSession& admin,
+                                                                    const Turn& turn,
+                                                                    const std::string& with_password) {
     const std::string user(turn.pending.require("username"));
     const std::string base(first_user(user));
     const auto name = admin.identifier(user);
-    const auto with_password = password_clause(admin, turn.pending, turn.value_is_new);
-    const auto secrets = secrets_of({&turn.admin, &turn.current, &turn.pending}, with_password);
-    const bool exists = is_ours(admin, user, turn.deadline);
+    const bool exists = is_ours(admin, user, turn.patience);
     // The first user is the one whose settings count; the second has the same from its turn on.
-    auto statements = user != base ? settings_statements(admin, base, user, turn.deadline)
+    auto statements = user != base ? settings_statements(admin, base, user, turn.patience)
                                    : std::vector<PostgresqlStatement>();
     if (exists) {
         statements.insert(statements.begin(),
@@ -218,19 +224,19 @@ void PostgresqlFunction::set_other_password(PostgresqlSession& admin, const Turn
                            {.sql = "GRANT " + admin.identifier(base) + " TO " + name},
                            {.sql = "ALTER ROLE " + name + " SET role = " + admin.literal(base)}});
     }
-    admin.execute(statements, turn.deadline, send_plain_password_ ? &secrets : nullptr);
+    return statements;
 }
 
 std::vector<PostgresqlStatement> PostgresqlFunction::settings_statements(PostgresqlSession& admin,
                                                                          const std::string& first,
                                                                          const std::string& second,
-                                                                         Deadline deadline) {
+                                                                         Patience patience) {
     PostgresqlRoleSettings wanted;
     PostgresqlRoleSettings has;
     const auto rows =
         admin.rows("SELECT r.rolname, d.datname, c.entry " + std::string(kSettings) + "WHERE r.rolname IN (" +
                        admin.literal(first) + ", " + admin.literal(second) + ")",
-                   deadline);
+                   patience);
     for (const auto& row : rows) {
         auto& settings = row.at(0) == first ? wanted : has;
         settings.add(row.at(1).value_or(""), row.at(2).value_or(""));
@@ -244,7 +250,7 @@ std::vector<PostgresqlStatement> PostgresqlFunction::settings_statements(Postgre
         "SELECT rolconnlimit, coalesce(rolvaliduntil::text, 'infinity') FROM pg_catalog.pg_roles WHERE "
         "rolname = " +
             admin.literal(first),
-        deadline);
+        patience);
     if (!limits.empty()) {
         statements.push_back({.sql = "ALTER ROLE " + name + " CONNECTION LIMIT " +
                                      limits.front().at(0).value_or("-1") + " VALID UNTIL " +
@@ -254,22 +260,22 @@ std::vector<PostgresqlStatement> PostgresqlFunction::settings_statements(Postgre
 }
 
 void PostgresqlFunction::check_other(const Turn& turn) {
-    auto session = log_in_as_admin(turn.admin, turn.deadline);
-    const auto deadline = turn.deadline;
+    auto session = log_in_as_admin(turn.admin, turn.patience);
+    const auto patience = turn.patience;
     const auto may = session.value(
         "SELECT (rolsuper OR rolcreaterole)::int FROM pg_catalog.pg_roles WHERE rolname = current_user",
-        deadline);
+        patience);
     if (may != "1") {
         throw StepFailed(Kind::hopeless, "the administrator has neither SUPERUSER nor CREATEROLE");
     }
-    require_writable(session, deadline);
-    static_cast<void>(is_ours(session, std::string(turn.pending.require("username")), deadline));
+    require_writable(session, patience);
+    static_cast<void>(is_ours(session, std::string(turn.pending.require("username")), patience));
     // Names of settings have no case. Before PostgreSQL 15 nobody but a superuser may be given such a right.
     const bool has_grants = session
                                 .value(
                                     "SELECT 1 WHERE pg_catalog.current_setting('server_version_num')::int "
                                     ">= 150000",
-                                    deadline)
+                                    patience)
                                 .has_value();
     const auto settings = session.value(
         "SELECT pg_catalog.string_agg(DISTINCT g.name, ', ') " + std::string(kSettings) +
@@ -279,7 +285,7 @@ void PostgresqlFunction::check_other(const Turn& turn) {
             " AND g.context IN ('superuser', 'superuser-backend') AND NOT (SELECT rolsuper FROM "
             "pg_catalog.pg_roles WHERE rolname = current_user)" +
             (has_grants ? " AND NOT pg_catalog.has_parameter_privilege(g.name, 'SET')" : ""),
-        deadline);
+        patience);
     if (settings) {
         throw StepFailed(
             Kind::hopeless,
@@ -289,8 +295,8 @@ void PostgresqlFunction::check_other(const Turn& turn) {
     }
 }
 
-void PostgresqlFunction::check_own(const SecretFields& login, Deadline deadline) {
-    if (auto session = log_in(login, deadline)) require_writable(*session, deadline);
+void PostgresqlFunction::check_own(const SecretFields& login, Patience patience) {
+    if (auto session = log_in(login, patience)) require_writable(*session, patience);
 }
 
 }  // namespace coffer::rotation

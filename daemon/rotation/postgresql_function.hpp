@@ -30,33 +30,35 @@ public:
     [[nodiscard]] std::string_view kind() const noexcept override { return "postgresql"; }
 
 protected:
-    [[nodiscard]] bool logs_in(const SecretFields& login, Deadline deadline) override;
+    [[nodiscard]] bool logs_in(const SecretFields& login, Patience patience) override;
     /// Also false where the user is not let in whatever its password: the administrator gives it one all the
     /// same, and the test says what is in the way.
-    [[nodiscard]] bool has_password(const SecretFields& login, Deadline deadline) override;
+    [[nodiscard]] bool has_password(const SecretFields& login, Patience patience) override;
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
                                   const StepContext& context) override;
     void change_other(const Turn& turn) override;
     void check_other(const Turn& turn) override;
-    void check_own(const SecretFields& login, Deadline deadline) override;
+    void check_own(const SecretFields& login, Patience patience) override;
 
 private:
     /// Has views of both.
     [[nodiscard]] PostgresqlLogin login_of(const SecretFields& fields, std::string_view host) const;
     [[nodiscard]] std::optional<PostgresqlSession> log_in(const SecretFields& fields,
-                                                          Deadline deadline) const;
-    [[nodiscard]] PostgresqlSession log_in_as_admin(const SecretFields& admin, Deadline deadline) const;
+                                                          Patience patience) const;
+    [[nodiscard]] PostgresqlSession log_in_as_admin(const SecretFields& admin, Patience patience) const;
     /// The administrator's session, one that is kept if there is one, at a server that takes changes.
     [[nodiscard]] PostgresqlSession writable_admin(KeptSessions::Visit& visit, const SecretFields& admin,
-                                                   Deadline deadline) const;
-    /// change_other(), once the administrator is logged in.
-    void set_other_password(PostgresqlSession& admin, const Turn& turn) const;
+                                                   Patience patience) const;
+    /// What change_other() has the administrator do. Changes nothing.
+    [[nodiscard]] static std::vector<PostgresqlStatement> statements_for(PostgresqlSession& admin,
+                                                                         const Turn& turn,
+                                                                         const std::string& with_password);
     /// Gives the second user what was set for the first one, with which it is not born: its settings, its
     /// limit of connections, the end of its password.
     [[nodiscard]] static std::vector<PostgresqlStatement> settings_statements(PostgresqlSession& admin,
                                                                               const std::string& first,
                                                                               const std::string& second,
-                                                                              Deadline deadline);
+                                                                              Patience patience);
     /// `is_new`: the password was made here a moment ago. What is set later may be somebody else's choice.
     [[nodiscard]] std::string password_clause(const PostgresqlSession& session, const SecretFields& fields,
                                               bool is_new) const;

@@ -24,10 +24,10 @@ struct FreePq {
 };
 using PqText = std::unique_ptr<char, FreePq>;
 
-/// Waits until the socket can be read or written. Throws StepFailed at the deadline, and when the server has
-/// said too much: libpq keeps rows, notices and parameters.
-void wait_for_socket(const PGconn* connection, short events, Deadline deadline) {
-    if (poll_until(PQsocket(connection), events, deadline) == 0) {
+/// Waits until the socket can be read or written. Throws StepFailed when patience is over, and when the
+/// server has said too much: libpq keeps rows, notices and parameters.
+void wait_for_socket(const PGconn* connection, short events, Patience patience) {
+    if (poll_until(PQsocket(connection), events, patience) == 0) {
         throw StepFailed(Kind::retry, "the PostgreSQL server did not answer in time");
     }
     if (received_bytes(PQsocket(connection)) > kMostReceivedBytes) {
@@ -178,7 +178,7 @@ void PostgresqlSession::Clear::operator()(pg_result* result) const noexcept {
 }
 
 std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin& login,
-                                                           const PostgresqlTls& tls, Deadline deadline) {
+                                                           const PostgresqlTls& tls, Patience patience) {
     const std::string host(login.host);
     const auto port = std::to_string(login.port);
     const std::string database(login.database);
@@ -211,7 +211,7 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
     auto wanted = PGRES_POLLING_WRITING;
     while (PQstatus(connection.get()) != CONNECTION_BAD && wanted != PGRES_POLLING_FAILED &&
            wanted != PGRES_POLLING_OK) {
-        wait_for_socket(connection.get(), wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+        wait_for_socket(connection.get(), wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, patience);
         wanted = PQconnectPoll(connection.get());
     }
     if (PQstatus(connection.get()) == CONNECTION_OK) {
@@ -242,7 +242,7 @@ std::optional<PostgresqlSession> PostgresqlSession::log_in(const PostgresqlLogin
 }
 
 PostgresqlSession::Result PostgresqlSession::run(const std::vector<PostgresqlStatement>& statements,
-                                                 Deadline deadline, const Redactor* secrets) {
+                                                 Patience patience, const Redactor* secrets) {
     auto* const connection = connection_.get();
     std::string sql(kSettingsOfTransaction);
     for (const auto& statement : statements) sql.append(statement.sql).append("; ");
@@ -261,9 +261,9 @@ PostgresqlSession::Result PostgresqlSession::run(const std::vector<PostgresqlSta
         return is_one ? statements[done - kSettingsOfTransactionCount] : none;
     };
     while (true) {
-        while (PQflush(connection) == 1) wait_for_socket(connection, POLLOUT, deadline);
+        while (PQflush(connection) == 1) wait_for_socket(connection, POLLOUT, patience);
         while (PQisBusy(connection) == 1) {
-            wait_for_socket(connection, POLLIN, deadline);
+            wait_for_socket(connection, POLLIN, patience);
             if (PQconsumeInput(connection) != 1) throw lost();
         }
         Result result(PQgetResult(connection));
@@ -283,13 +283,13 @@ std::uint64_t PostgresqlSession::received() const noexcept {
     return received_bytes(PQsocket(connection_.get()));
 }
 
-void PostgresqlSession::execute(const std::vector<PostgresqlStatement>& statements, Deadline deadline,
+void PostgresqlSession::execute(const std::vector<PostgresqlStatement>& statements, Patience patience,
                                 const Redactor* secrets) {
-    static_cast<void>(run(statements, deadline, secrets));
+    static_cast<void>(run(statements, patience, secrets));
 }
 
-std::vector<PostgresqlSession::Row> PostgresqlSession::rows(const std::string& sql, Deadline deadline) {
-    const auto result = run({{.sql = sql}}, deadline);
+std::vector<PostgresqlSession::Row> PostgresqlSession::rows(const std::string& sql, Patience patience) {
+    const auto result = run({{.sql = sql}}, patience);
     std::vector<Row> rows(static_cast<std::size_t>(PQntuples(result.get())));
     for (std::size_t i = 0; i < rows.size(); ++i) {
         for (int column = 0; column < PQnfields(result.get()); ++column) {
@@ -302,8 +302,8 @@ std::vector<PostgresqlSession::Row> PostgresqlSession::rows(const std::string& s
     return rows;
 }
 
-std::optional<std::string> PostgresqlSession::value(const std::string& sql, Deadline deadline) {
-    const auto result = run({{.sql = sql}}, deadline);
+std::optional<std::string> PostgresqlSession::value(const std::string& sql, Patience patience) {
+    const auto result = run({{.sql = sql}}, patience);
     if (PQntuples(result.get()) == 0 || PQgetisnull(result.get(), 0, 0) == 1) return std::nullopt;
     return std::string(PQgetvalue(result.get(), 0, 0));
 }

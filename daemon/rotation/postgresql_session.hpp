@@ -59,19 +59,19 @@ public:
     /// Nothing when the server refuses the password, as it does for a user that it does not have. Throws
     /// LoginNotAdmitted, and StepFailed (retry) when the server cannot be reached, proven, or does not serve.
     [[nodiscard]] static std::optional<PostgresqlSession> log_in(const PostgresqlLogin& login,
-                                                                 const PostgresqlTls& tls, Deadline deadline);
+                                                                 const PostgresqlTls& tls, Patience patience);
 
     /// Runs statements without results that matter: all of them, or none. `secrets` knows those in them: what
     /// the server says may quote them, so it is in an error only where it is about rules and rights, redacted
     /// and at most 200 characters of it. Throws StepFailed: value_refused where the server has rules for
     /// passwords that the new one does not keep, hopeless where rights are missing or a setting is refused,
     /// else retry.
-    void execute(const std::vector<PostgresqlStatement>& statements, Deadline deadline,
+    void execute(const std::vector<PostgresqlStatement>& statements, Patience patience,
                  const Redactor* secrets = nullptr);
     using Row = std::vector<std::optional<std::string>>;
-    [[nodiscard]] std::vector<Row> rows(const std::string& sql, Deadline deadline);
+    [[nodiscard]] std::vector<Row> rows(const std::string& sql, Patience patience);
     /// The first value of the first row; nothing without rows, or for NULL.
-    [[nodiscard]] std::optional<std::string> value(const std::string& sql, Deadline deadline);
+    [[nodiscard]] std::optional<std::string> value(const std::string& sql, Patience patience);
 
     /// Quoted for SQL, whatever the server's settings are. Throw StepFailed (hopeless) for what is not UTF-8
     /// or has a NUL character.
@@ -97,7 +97,7 @@ private:
     using Result = std::unique_ptr<pg_result, Clear>;
 
     explicit PostgresqlSession(Connection connection) : connection_(std::move(connection)) {}
-    [[nodiscard]] Result run(const std::vector<PostgresqlStatement>& statements, Deadline deadline,
+    [[nodiscard]] Result run(const std::vector<PostgresqlStatement>& statements, Patience patience,
                              const Redactor* secrets = nullptr);
 
     Connection connection_;

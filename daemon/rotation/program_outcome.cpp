@@ -56,10 +56,13 @@ void require_done(const ProgramRun& run, const ProgramStep& what, const Redactor
     const auto who = fmt::format("program \"{}\", {}: ", what.name, what.step);
     if (answer.outcome == Outcome::refused) {
         throw StepFailed(kind_of_refusal(what.step),
-                         who + "coffer-runner does not start it: " + answer.detail);
+                         who + "coffer-runner does not start it: " + answer.detail)
+            .before_any_effect();
     }
-    if (answer.outcome == Outcome::busy)
-        throw StepFailed(Kind::retry, who + "coffer-runner cannot start it at the moment: " + answer.detail);
+    if (answer.outcome == Outcome::busy) {
+        throw StepFailed(Kind::retry, who + "coffer-runner cannot start it at the moment: " + answer.detail)
+            .before_any_effect();
+    }
     const auto words = last_words_of(run, redactor);
     const auto said =
         words.empty() ? std::string("; it said nothing on standard error") : "; it said: " + words;

@@ -34,15 +34,22 @@ std::string hash_of(const SecretFields& fields) {
     return sha256_hex(require_password(fields));
 }
 
+/// Whether Redis says this in place of running a command.
+bool is_told_in_place_of_running(const RedisReply& reply) {
+    constexpr std::array<std::string_view, 4> kCodes{"NOPERM", "NOAUTH", "LOADING", "BUSY"};
+    return std::ranges::any_of(kCodes, [&reply](std::string_view code) { return reply.is_error(code); });
+}
+
 /// Throws unless the answer is OK.
 void require_ok(const RedisReply& reply, const std::string& what) {
     if (reply.is_ok()) return;
-    if (reply.is_error("NOPERM")) {
-        throw StepFailed(Kind::hopeless, "the login that changes passwords may not run " + what +
+    const StepFailed failed =
+        reply.is_error("NOPERM")
+            ? StepFailed(Kind::hopeless, "the login that changes passwords may not run " + what +
                                              " at the Redis server: it needs +acl|setuser +acl|getuser "
-                                             "+acl|save");
-    }
-    throw StepFailed(Kind::retry, "the Redis server refuses " + what + ": " + redis_error_code(reply));
+                                             "+acl|save")
+            : StepFailed(Kind::retry, "the Redis server refuses " + what + ": " + redis_error_code(reply));
+    throw is_told_in_place_of_running(reply) ? failed.before_any_effect() : failed;
 }
 
 struct RedisUser {
@@ -52,8 +59,8 @@ struct RedisUser {
 };
 
 /// Throws StepFailed (hopeless) when there is no such user: ACL SETUSER would make one.
-RedisUser look_up(RedisSession& session, const std::string& name, Deadline deadline) {
-    const auto reply = session.ask({"ACL", "GETUSER", name}, deadline);
+RedisUser look_up(RedisSession& session, const std::string& name, Patience patience) {
+    const auto reply = session.ask({"ACL", "GETUSER", name}, patience);
     if (reply.kind == RedisReply::Kind::nothing) {
         throw StepFailed(Kind::hopeless, "the Redis server has no user " + name);
     }
@@ -107,11 +114,11 @@ StepFailed without_a_file() {
 
 }  // namespace
 
-std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, Deadline deadline) const {
+std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, Patience patience) const {
     try {
         auto session =
-            RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, deadline);
-        if (!session.log_in(require_name(fields, "username"), require_password(fields), deadline)) {
+            RedisSession::connect(plain_host(fields), fields.port(kRedisPort), settings_.ca_file, patience);
+        if (!session.log_in(require_name(fields, "username"), require_password(fields), patience)) {
             return std::nullopt;
         }
         return session;
@@ -122,14 +129,14 @@ std::optional<RedisSession> RedisFunction::log_in(const SecretFields& fields, De
 }
 
 RedisSession RedisFunction::log_in_to_change(SecretValues& values, const SecretFields& login,
-                                             Deadline deadline) const {
+                                             Patience patience) const {
     if (settings_.admin_secret.empty()) {
-        auto session = log_in(login, deadline);
+        auto session = log_in(login, patience);
         if (!session) throw StepFailed(Kind::retry, "the Redis server refuses the user's own login");
         return std::move(*session);
     }
     const auto admin = administrator_login(values, settings_.admin_secret, login, kRedisPort);
-    auto session = log_in(admin, deadline);
+    auto session = log_in(admin, patience);
     if (!session) throw administrator_refused(settings_.admin_secret);
     return std::move(*session);
 }
@@ -147,21 +154,21 @@ crypto::SecretBytes RedisFunction::make(const StepContext& context, SecretValues
 
 std::optional<SecretFields> RedisFunction::find_earlier_login(SecretValues& values,
                                                               const SecretFields& current,
-                                                              Deadline deadline) const {
+                                                              Patience patience) const {
     for (auto& login : earlier_logins(values, current)) {
-        if (log_in(login, deadline)) return std::move(login);
+        if (log_in(login, patience)) return std::move(login);
     }
     return std::nullopt;
 }
 
 void RedisFunction::require_not_off(SecretValues& values, const SecretFields& login,
-                                    Deadline deadline) const {
+                                    Patience patience) const {
     // Redis says the same to a user that is off as to a wrong password. Without an administrator nobody can
     // look.
     if (settings_.admin_secret.empty()) return;
     const std::string user(login.require("username"));
-    auto session = log_in_to_change(values, login, deadline);
-    if (!look_up(session, user, deadline).is_off) return;
+    auto session = log_in_to_change(values, login, patience);
+    if (!look_up(session, user, patience).is_off) return;
     throw StepFailed(Kind::hopeless,
                      "the Redis user " + user +
                          " is off, so that it logs in with no password; nothing was done. Turn it "
@@ -169,8 +176,8 @@ void RedisFunction::require_not_off(SecretValues& values, const SecretFields& lo
                          user + " on, ACL SAVE), then 'coffer rotation retry'");
 }
 
-void RedisFunction::save(RedisSession& session, Deadline deadline) const {
-    const auto reply = session.ask({"ACL", "SAVE"}, deadline);
+void RedisFunction::save(RedisSession& session, Patience patience) const {
+    const auto reply = session.ask({"ACL", "SAVE"}, patience);
     if (has_no_file(reply)) {
         if (settings_.allow_unsaved) return;
         throw without_a_file();
@@ -178,54 +185,72 @@ void RedisFunction::save(RedisSession& session, Deadline deadline) const {
     require_ok(reply, "ACL SAVE");
 }
 
-void RedisFunction::set(const StepContext& context, SecretValues& values,
-                        const crypto::SecretBytes& pending) {
-    const auto to = SecretFields::parse(pending);
+RedisFunction::Prepared RedisFunction::prepare(const StepContext& context, SecretValues& values,
+                                               const crypto::SecretBytes& pending) const {
+    auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
     require_same_server(current, to, kRedisPort, "the pending version");
-    const std::string user(require_name(current, "username"));
+    std::string user(require_name(current, "username"));
     if (to.require("username") != user) {
         throw StepFailed(Kind::hopeless,
-                         "the pending version names another user than AWSCURRENT; nothing was done")
-            .before_any_effect();
+                         "the pending version names another user than AWSCURRENT; nothing was done");
     }
-    const auto deadline = context.deadline;
+    const auto patience = context.patience();
     // A try whose end was not seen may have set it; whether it was saved is not known then.
-    const bool is_set = !context.value_is_new && log_in(to, deadline).has_value();
+    const bool is_set = !context.value_is_new && log_in(to, patience).has_value();
     std::optional<SecretFields> earlier;
-    if (!is_set && !log_in(current, deadline)) {
-        require_not_off(values, current, deadline);
-        earlier = find_earlier_login(values, current, deadline);
+    if (!is_set && !log_in(current, patience)) {
+        require_not_off(values, current, patience);
+        earlier = find_earlier_login(values, current, patience);
         if (!earlier) throw all_refused(user);
     }
-    auto session = log_in_to_change(values, is_set ? to : earlier ? *earlier : current, deadline);
-    const auto before = look_up(session, user, deadline);
+    auto session = log_in_to_change(values, is_set ? to : earlier ? *earlier : current, patience);
+    const auto before = look_up(session, user, patience);
     if (before.takes_any_password) {
         throw StepFailed(Kind::hopeless, "the Redis user " + user +
                                              " takes any password (nopass); give it one of its own first: "
                                              "ACL SETUSER " +
                                              user + " resetpass >PASSWORD");
     }
-    const auto hash = hash_of(to);
-    if (!is_set) require_ok(session.ask({"ACL", "SETUSER", user, "#" + hash}, deadline), "ACL SETUSER");
+    auto hash = hash_of(to);
+    const bool has_it = std::ranges::find(before.hashes, hash) != before.hashes.end();
+    return {.session = std::move(session),
+            .user = std::move(user),
+            .hash = std::move(hash),
+            .has_it = has_it,
+            .is_set = is_set};
+}
+
+void RedisFunction::set(const StepContext& context, SecretValues& values,
+                        const crypto::SecretBytes& pending) {
+    auto [session, user, hash, has_it, is_set] =
+        before_any_effect([&] { return prepare(context, values, pending); });
+    const auto patience = context.patience();
+    if (!is_set) require_ok(session.ask({"ACL", "SETUSER", user, "#" + hash}, patience), "ACL SETUSER");
     try {
-        save(session, deadline);
+        save(session, patience);
     } catch (const StepFailed& failed) {
         // Nothing is left behind of a password that nobody can be told of; what was there before this try
         // stays: it may be AWSCURRENT's by now.
-        const bool is_ours = !is_set && std::ranges::find(before.hashes, hash) == before.hashes.end() &&
-                             !values.new_is_current() &&
+        const bool is_ours = !is_set && !has_it && !values.new_is_current() &&
                              hash != hash_of(SecretFields::parse(values.current()));
-        if (failed.kind() == Kind::hopeless && is_ours) {
-            require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, deadline), "ACL SETUSER");
-            throw failed.before_any_effect();
-        }
-        throw;
+        if (failed.kind() != Kind::hopeless || !is_ours) throw failed.after_an_effect();
+        take_off(session, user, hash, patience);
+        throw failed.before_any_effect();
+    }
+}
+
+void RedisFunction::take_off(RedisSession& session, const std::string& user, const std::string& hash,
+                             Patience patience) {
+    try {
+        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, patience), "ACL SETUSER");
+    } catch (const StepFailed& failed) {
+        throw failed.after_an_effect();
     }
 }
 
 void RedisFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
-    if (!log_in(SecretFields::parse(value), context.deadline)) {
+    if (!log_in(SecretFields::parse(value), context.patience())) {
         throw StepFailed(Kind::retry, "the Redis server refuses the new login");
     }
 }
@@ -244,15 +269,13 @@ void RedisFunction::finish(const StepContext& context, SecretValues& values,
     }
     if (of_before.empty()) return;
     const std::string user(to.require("username"));
-    auto session = log_in_to_change(values, to, context.deadline);
-    const auto hashes = look_up(session, user, context.deadline).hashes;
+    auto session = log_in_to_change(values, to, context.patience());
+    const auto hashes = look_up(session, user, context.patience()).hashes;
     std::erase_if(of_before, [&hashes](const std::string& hash) {
         return std::ranges::find(hashes, hash) == hashes.end();
     });
-    for (const auto& hash : of_before) {
-        require_ok(session.ask({"ACL", "SETUSER", user, "!" + hash}, context.deadline), "ACL SETUSER");
-    }
-    if (!of_before.empty()) save(session, context.deadline);
+    for (const auto& hash : of_before) take_off(session, user, hash, context.patience());
+    if (!of_before.empty()) save(session, context.patience());
 }
 
 std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues& values) {
@@ -261,21 +284,21 @@ std::vector<Check> RedisFunction::check(const StepContext& context, SecretValues
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
         [&](const SecretFields& login) {
-            if (log_in(login, context.deadline)) return true;
-            require_not_off(values, login, context.deadline);
+            if (log_in(login, context.patience())) return true;
+            require_not_off(values, login, context.patience());
             return false;
         },
         "the Redis server refuses the login of AWSCURRENT, or the user is off");
     if (!fields) return checks.take();
     checks.look("rights", "the login that changes passwords may do so", [&] {
-        auto session = log_in_to_change(values, *fields, context.deadline);
+        auto session = log_in_to_change(values, *fields, context.patience());
         const std::string user(fields->require("username"));
-        if (look_up(session, user, context.deadline).takes_any_password) {
+        if (look_up(session, user, context.patience()).takes_any_password) {
             throw StepFailed(Kind::hopeless, "the Redis user " + user + " takes any password (nopass)");
         }
         // Redis 7 says whether a user could; older ones do not know DRYRUN.
-        const auto me = session.ask({"ACL", "WHOAMI"}, context.deadline);
-        const auto dry = session.ask({"ACL", "DRYRUN", me.text, "ACL", "SETUSER", user}, context.deadline);
+        const auto me = session.ask({"ACL", "WHOAMI"}, context.patience());
+        const auto dry = session.ask({"ACL", "DRYRUN", me.text, "ACL", "SETUSER", user}, context.patience());
         if (dry.kind == RedisReply::Kind::text && !dry.is_ok()) {
             throw StepFailed(Kind::hopeless, "the login that changes passwords lacks +acl|setuser");
         }

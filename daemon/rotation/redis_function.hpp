@@ -41,18 +41,32 @@ protected:
                 const crypto::SecretBytes& pending) override;
 
 private:
-    [[nodiscard]] std::optional<RedisSession> log_in(const SecretFields& fields, Deadline deadline) const;
+    [[nodiscard]] std::optional<RedisSession> log_in(const SecretFields& fields, Patience patience) const;
     /// What the server takes of AWSPREVIOUS and of what rotations left behind, for the user of `current`.
     [[nodiscard]] std::optional<SecretFields> find_earlier_login(SecretValues& values,
                                                                  const SecretFields& current,
-                                                                 Deadline deadline) const;
+                                                                 Patience patience) const;
     /// Logged in as who may change the user's passwords: the administrator, or the user with `login`.
     [[nodiscard]] RedisSession log_in_to_change(SecretValues& values, const SecretFields& login,
-                                                Deadline deadline) const;
+                                                Patience patience) const;
     /// Of a login that was refused: throws StepFailed (hopeless) when that is because the user is off, as far
     /// as somebody else can see that.
-    void require_not_off(SecretValues& values, const SecretFields& login, Deadline deadline) const;
-    void save(RedisSession& session, Deadline deadline) const;
+    void require_not_off(SecretValues& values, const SecretFields& login, Patience patience) const;
+    /// What a new password is set with, once it is known that it may be.
+    struct Prepared {
+        RedisSession session;
+        std::string user;
+        std::string hash;     ///< of the new password
+        bool has_it = false;  ///< the user has it already,
+        bool is_set = false;  ///< and a login has shown so
+    };
+    /// Throws StepFailed, and changes nothing.
+    [[nodiscard]] Prepared prepare(const StepContext& context, SecretValues& values,
+                                   const crypto::SecretBytes& pending) const;
+    /// Takes a password off the user. Throws StepFailed.
+    static void take_off(RedisSession& session, const std::string& user, const std::string& hash,
+                         Patience patience);
+    void save(RedisSession& session, Patience patience) const;
 
     const RedisSettings settings_;
 };

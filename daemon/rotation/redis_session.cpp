@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "daemon/net/tls_connection.hpp"
+#include "daemon/rotation/end_watch.hpp"
 #include "daemon/rotation/function.hpp"
 #include "proto/utf8.hpp"
 
@@ -16,9 +17,9 @@ using std::chrono::milliseconds;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kMostShownCharacters = 300;
 
-/// What is left until the deadline, which is not over. Throws StepFailed.
-milliseconds left_until(Deadline deadline) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+/// What is left of it. Throws StepFailed when nothing is.
+milliseconds left_until(Patience patience) {
+    const auto left = std::chrono::ceil<milliseconds>(patience.deadline() - std::chrono::steady_clock::now());
     if (left.count() > 0) return left;
     throw StepFailed(StepFailed::Kind::retry,
                      "the Redis server cannot be used: it timed out, no whole answer came");
@@ -31,34 +32,44 @@ StepFailed away(const std::exception& error) {
 
 }  // namespace
 
-RedisSession::RedisSession(std::unique_ptr<net::TlsConnection> connection)
-    : connection_(std::move(connection)) {}
+struct RedisSession::Wire {
+    Wire(net::TlsTarget target, Patience patience)
+        : connection(std::move(target)), watch(patience, [this](milliseconds) {
+              connection.cancel();
+              return true;
+          }) {}
+
+    net::TlsConnection connection;
+    EndWatch watch;
+};
+
+RedisSession::RedisSession(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 RedisSession::RedisSession(RedisSession&&) noexcept = default;
 RedisSession& RedisSession::operator=(RedisSession&&) noexcept = default;
 RedisSession::~RedisSession() = default;
 
 RedisSession RedisSession::connect(const std::string& host, std::uint16_t port,
-                                   const std::filesystem::path& ca_file, Deadline deadline) {
+                                   const std::filesystem::path& ca_file, Patience patience) {
     net::TlsTarget target;
     target.host = host;
     target.port = port;
     target.ca_file = ca_file;
-    target.connect_timeout = left_until(deadline);
+    target.connect_timeout = left_until(patience);
     try {
-        auto connection = std::make_unique<net::TlsConnection>(std::move(target));
-        connection->connect();
-        return RedisSession(std::move(connection));
+        auto wire = std::make_unique<Wire>(std::move(target), patience);
+        wire->connection.connect();
+        return RedisSession(std::move(wire));
     } catch (const net::ConnectionError& error) {
         throw away(error);
     }
 }
 
-RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Deadline deadline) {
+RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Patience patience) {
     const auto command = redis_command(words);
     const auto text = command.text();
     std::array<std::uint8_t, kReadBytes> piece{};
     try {
-        connection_->write(std::span(&text, 1), left_until(deadline));
+        wire_->connection.write(std::span(&text, 1), left_until(patience));
         std::size_t looked_at = 0;
         std::size_t least = 0;
         while (true) {
@@ -73,8 +84,8 @@ RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Dead
                 }
                 looked_at = received_.size();
             }
-            const auto size = connection_->read_some(piece, "read", left_until(deadline));
-            if (size == 0) connection_->fail("read", "the server has ended the connection");
+            const auto size = wire_->connection.read_some(piece, "read", left_until(patience));
+            if (size == 0) wire_->connection.fail("read", "the server has ended the connection");
             received_.append(reinterpret_cast<const char*>(piece.data()), size);
         }
     } catch (const net::ConnectionError& error) {
@@ -82,8 +93,8 @@ RedisReply RedisSession::ask(std::initializer_list<std::string_view> words, Dead
     }
 }
 
-bool RedisSession::log_in(std::string_view user, std::string_view password, Deadline deadline) {
-    const auto reply = ask({"AUTH", user, password}, deadline);
+bool RedisSession::log_in(std::string_view user, std::string_view password, Patience patience) {
+    const auto reply = ask({"AUTH", user, password}, patience);
     if (reply.is_ok()) return true;
     if (reply.is_error("WRONGPASS")) return false;
     // Redis itself repeats what it does not understand, the password among it.

@@ -38,8 +38,11 @@ void test_again(storage::WriteTransaction& tx, StoredSecret locked, Timestamp no
     RotationRepository::begin(tx, task, now);
 }
 
-/// As RotateSecret does, since somebody asks for it; an AWSPENDING that is there is gone on with.
+/// As RotateSecret does, so that it is known for one that somebody asked for, which no blackout and no group
+/// holds back; but a version that is AWSPENDING is gone on with.
 void begin_anew(storage::WriteTransaction& tx, StoredSecret locked, RotationTask before, Timestamp now) {
+    const auto current = secrets::current_version(locked);
+    if (!current) throw secrets::nothing_to_rotate();
     // Whoever asks for another try has looked what became of the last one.
     before.spent.reset();
     static_cast<void>(RotationRepository::save_spent(tx, before));
@@ -49,7 +52,8 @@ void begin_anew(storage::WriteTransaction& tx, StoredSecret locked, RotationTask
     task.version = adopts ? pending->id : new_token();
     if (!adopts) secrets::add_pending(locked.versions, *task.version, now);
     locked.rotation->making = task.version;
-    locked.rotation->made_from = secrets::current_version(locked);
+    locked.rotation->testing = false;
+    locked.rotation->made_from = current;
     locked.last_changed = now;
     secrets::require_quotas(tx, locked, now);
     SecretRepository::update(tx, std::move(locked), {});
@@ -94,19 +98,17 @@ void retry(storage::WriteTransaction& tx, const StoredSecret& seen, bool tells, 
         test_again(tx, std::move(*locked), now);
         return;
     }
-    if (abandoned) {
+    if (!task->version && !locked->rotation->making) {
         begin_anew(tx, std::move(*locked), std::move(*task), now);
         return;
     }
+    // Whoever asks for another try has looked what became of the last one.
+    task->spent.reset();
+    if (!RotationRepository::save_spent(tx, *task)) throw is_running();
     task->due = now;
     task->attempt = 0;
     task->failed = false;
-    // Whoever asks for another try has looked what became of the last one.
-    task->spent.reset();
-    if (!RotationRepository::save_spent(tx, *task) ||
-        RotationRepository::save(tx, *task, true) == RotationRepository::Saved::lost) {
-        throw is_running();
-    }
+    if (RotationRepository::save(tx, *task, true) == RotationRepository::Saved::lost) throw is_running();
 }
 
 }  // namespace coffer::rotation

@@ -22,29 +22,18 @@ using storage::VersionId;
 
 namespace {
 
-/// Within which the rotations that a blackout held back begin.
-constexpr std::chrono::minutes kSpreadAfterBlackout{30};
 /// Until one that could not be gone on with is looked at again: whatever is in its way may be so still.
 constexpr std::chrono::seconds kPauseWhenLost{5};
 
-/// Nobody takes it as long as that is so.
-class RotationsPaused : public RotationLost {
-public:
-    RotationsPaused() : RotationLost("rotations are paused") {}
-};
+RotationLost cut_off() {
+    return RotationLost("the node stops, or was not heard of for too long");
+}
 
-/// Another secret of a group began to rotate shortly before.
-class TurnRefused : public Error {
-public:
-    TurnRefused(Timestamp until, const std::string& group)
-        : Error("held back: another secret of the group \"" + group +
-                "\" of the configuration began to rotate shortly before"),
-          until_(until) {}
-    [[nodiscard]] Held held() const { return {until_, what()}; }
-
-private:
-    Timestamp until_;
-};
+/// Whether a step may have failed since nobody waits for it any more: whoever takes it up next finds out what
+/// became of it.
+bool is_cut_off(const StepFailed& failed, const std::atomic<bool>& ended) {
+    return ended && failed.kind() == StepFailed::Kind::retry;
+}
 
 /// Notes what the value of the rotation that makes `version` is made from, as long as it has none: whether
 /// `secret` was changed. Throws Superseded when AWSCURRENT is another one by now.
@@ -164,119 +153,10 @@ void Runner::save(const RotationTask& task, ServiceAction action, Sight& sight) 
     if (paused) throw RotationsPaused();
 }
 
-std::optional<Held> Runner::held_back(const StoredSecret& secret) const {
-    const auto now = parts_.clock.now();
-    if (auto held = restraints_.blackout(secret.name, now)) {
-        // Not all at the same moment, and not within the next one.
-        const auto place = place_of(secret.id, kSpreadAfterBlackout);
-        if (!restraints_.blackout(secret.name, held->until + place)) held->until = held->until + place;
-        return held;
-    }
-    return std::nullopt;
-}
-
-void Runner::hold(RotationTask& task, const Held& held) const {
-    task.due = held.until;
-    task.last_error = held.why;
-    give_back(task);
-}
-
-bool Runner::begin_by_itself(RotationTask& task, const StoredSecret& secret, Sight& sight) const {
-    if (const auto held = held_back(secret)) {
-        hold(task, *held);
-        return false;
-    }
-    auto begun = task;
-    bool paused = false;
-    try {
-        paused = begin(begun, secret, sight);
-    } catch (const TurnRefused& refused) {
-        hold(task, refused.held());
-        return false;
-    }
-    // Before it is left for the pause: whoever gives it back gives back what is stored.
-    task = std::move(begun);
-    if (paused) throw RotationsPaused();
-    return true;
-}
-
-bool Runner::may_begin_again(RotationTask& task, const StoredSecret& secret) const {
-    if (const auto held = held_back(secret)) {
-        hold(task, *held);
-        return false;
-    }
-    try {
-        take_turns(secret, true);
-    } catch (const TurnRefused& refused) {
-        hold(task, refused.held());
-        return false;
-    }
-    return true;
-}
-
-void Runner::take_turns(const StoredSecret& secret, bool waits) const {
-    const auto groups = restraints_.groups_of(secret.name);
-    if (groups.empty()) return;
-    RotationWrites(parts_).run(
-        [&, now = parts_.clock.now()](storage::WriteTransaction& tx) {
-            for (const auto* group : groups) {
-                const auto apart = waits ? group->apart : decltype(group->apart){};
-                const auto until = RotationRepository::take_turn(tx, group->name, now, apart);
-                if (until && waits) throw TurnRefused(*until, group->name);
-            }
-        },
-        {}, soon());
-}
-
-bool Runner::begin(RotationTask& task, const StoredSecret& secret, Sight& sight) const {
-    const auto now = parts_.clock.now();
-    task.started = now;
-    task.step = Step::create;
-    task.attempt = 0;
-    task.last_error.reset();
-    task.failed = false;
-    const auto* unfinished = secrets::holder_of(secret.versions, kPending);
-    const bool adopts = unfinished != nullptr && !secrets::has_label(*unfinished, kCurrent);
-    // As AWS: a rotation that is not complete is gone on with.
-    task.version = adopts ? unfinished->id : new_token();
-    task.told = std::ranges::find(task.left_behind, *task.version) != task.left_behind.end();
-    auto started = action_of("RotationStarted", secret, task);
-    task.attempt = 1;
-    task.last_attempt = now;
-    bool paused = false;
-    StoredSecret after;
-    RotationWrites(parts_).run(
-        [&, this](storage::WriteTransaction& tx) {
-            auto locked = lock_secret(tx, task, &secret);
-            const auto* pending = secrets::holder_of(locked.versions, kPending);
-            const bool there = pending != nullptr && !secrets::has_label(*pending, kCurrent);
-            if (!locked.rotation || there != adopts || (there && pending->id != *task.version)) {
-                throw RotationLost("another rotation was begun or ended by hand");
-            }
-            for (const auto* group : restraints_.groups_of(secret.name)) {
-                const auto until = RotationRepository::take_turn(tx, group->name, now, group->apart);
-                if (until) throw TurnRefused(*until, group->name);
-            }
-            if (!adopts) secrets::add_pending(locked.versions, *task.version, now);
-            if (!secrets::prune(locked.versions, now, task.left_behind)) {
-                throw Error("the secret has too many versions");
-            }
-            locked.rotation->making = task.version;
-            locked.rotation->testing = false;
-            locked.rotation->made_from = secrets::current_version(locked);
-            locked.last_changed = now;
-            SecretRepository::update(tx, std::move(locked), {});
-            paused = store(tx, task, false);
-            after = *tx.locked(task.secret);
-        },
-        std::move(started), soon());
-    sight.remember(std::move(after));
-    return paused;
-}
-
 void Runner::rotate(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
                     const std::atomic<bool>& ended) const {
     std::optional<ServiceAction> started;
+    std::optional<Turns> turns;
     Sight sight;
     if (!task.version) {
         if (is_good_for_longer(task, secret, function) || !begin_by_itself(task, secret, sight)) return;
@@ -292,17 +172,21 @@ void Runner::rotate(RotationTask& task, const StoredSecret& secret, const Functi
         task.step = resumed(task.step, *version);
         if (task.attempt == 0 && !task.failed) {
             started = action_of("RotationStarted", secret, task);
-            take_turns(secret, false);
-        } else if (task.attempt == 0 && !task.told) {
-            // It failed, and waited for this window. Where its value must not become current, it ends.
-            const bool ends = version->kind && secrets::is_superseded(secret);
-            if (!ends && !may_begin_again(task, secret)) return;
+            count_turns(secret);
+        } else if (!task.told && !(version->kind && secrets::is_superseded(secret))) {
+            // Its target is yet to be told. Where its value must not become current, it ends instead.
+            const bool begins = task.attempt == 0;  // it failed, and waited for this window
+            if (begins || began_by_itself(secret, task)) {
+                turns = may_try_again(task, secret, begins);
+                if (!turns) return;
+            }
         }
         ++task.attempt;
         task.last_attempt = parts_.clock.now();
     }
     try {
-        take_steps(task, secret, function, ended, std::move(started), std::move(sight));
+        const bool is_done = take_steps(task, secret, function, ended, std::move(started), std::move(sight));
+        if (turns && !is_done && !task.told) give_turns_back(*turns);
     } catch (const Superseded&) {
         abandon(task, function);
     } catch (const RotationsPaused&) {
@@ -321,7 +205,7 @@ bool Runner::has_lost_pending(const RotationTask& task) const {
            !(secrets::has_label(*version, kPending) || secrets::has_label(*version, kCurrent));
 }
 
-void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
+bool Runner::take_steps(RotationTask& task, const StoredSecret& secret, const FunctionEntry& function,
                         const std::atomic<bool>& ended, std::optional<ServiceAction> started,
                         Sight sight) const {
     const bool has_target = function.function->target() != Function::Target::none;
@@ -352,7 +236,7 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         while (true) {
             if (ended) {
                 if (task.step == Step::set) task.told = told_before;
-                throw RotationLost("the node stops, or was not heard of for too long");
+                throw cut_off();
             }
             const StepContext context{.secret_arn = secret.arn,
                                       .secret_name = secret.name,
@@ -375,14 +259,16 @@ void Runner::take_steps(RotationTask& task, const StoredSecret& secret, const Fu
         throw;
     } catch (const StepFailed& failed) {
         if (task.step == Step::set && failed.without_effect()) task.told = told_before;
+        if (is_cut_off(failed, ended)) throw cut_off();
         if (secrets::is_superseded(load_secret(parts_, task, soon()))) throw Superseded();
         fail(task, secret, failed.kind(), failed.what());
-        return;
+        return false;
     } catch (const IntegrityError& altered) {
         fail(task, secret, StepFailed::Kind::hopeless, damage_of(altered));
-        return;
+        return false;
     }
     complete(task, secret, renew_by, sight);
+    return true;
 }
 
 bool Runner::is_good_for_longer(RotationTask& task, const StoredSecret& secret,
@@ -433,6 +319,7 @@ void Runner::try_login_only(RotationTask& task, const StoredSecret& secret, cons
             "version's or was taken away: 'coffer rotation abandon' gives up a version that is AWSPENDING; "
             "then RotateSecret with RotateImmediately=false tests again";
     } catch (const StepFailed& failed) {
+        if (is_cut_off(failed, ended)) throw cut_off();
         problem = shortened(failed.what());
     } catch (const IntegrityError& altered) {
         problem = damage_of(altered);

@@ -5,7 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/rotation/function_set.hpp"
 #include "daemon/rotation/restraints.hpp"
@@ -20,6 +23,9 @@ struct RetrySettings {
     /// Until the second try; doubled for each further one.
     std::chrono::milliseconds first{60'000};
     std::chrono::milliseconds longest{3'600'000};
+    /// Within which windows that nobody was there for are made up for, each secret at a moment of its own; 0:
+    /// all at once.
+    std::chrono::milliseconds missed_spread{1'800'000};
 
     /// Until the next try after the `attempt`-th (from 1).
     [[nodiscard]] std::chrono::milliseconds after(std::int64_t attempt) const;
@@ -63,11 +69,11 @@ private:
     void carry_on(storage::RotationTask& task, const std::atomic<bool>& ended) const;
     void rotate(storage::RotationTask& task, const storage::StoredSecret& secret,
                 const FunctionEntry& function, const std::atomic<bool>& ended) const;
-    /// From where `task`, which has a version, stands. `started` is the event of this try; nothing where
-    /// begin() has stored the try already. Throws Superseded.
-    void take_steps(storage::RotationTask& task, const storage::StoredSecret& secret,
-                    const FunctionEntry& function, const std::atomic<bool>& ended,
-                    std::optional<secrets::ServiceAction> started, Sight sight) const;
+    /// From where `task`, which has a version, stands; whether it came to the rotation's end. `started` is
+    /// the event of this try; nothing where begin() has stored the try already. Throws Superseded.
+    [[nodiscard]] bool take_steps(storage::RotationTask& task, const storage::StoredSecret& secret,
+                                  const FunctionEntry& function, const std::atomic<bool>& ended,
+                                  std::optional<secrets::ServiceAction> started, Sight sight) const;
     /// Whether only its value's end made it due, and the value that is AWSCURRENT now is good for longer:
     /// then it is laid aside until that has to be renewed.
     [[nodiscard]] bool is_good_for_longer(storage::RotationTask& task, const storage::StoredSecret& secret,
@@ -84,18 +90,29 @@ private:
     [[nodiscard]] bool has_lost_pending(const storage::RotationTask& task) const;
     /// Until when a rotation that nobody asked for by hand has to wait; nothing: it may begin.
     [[nodiscard]] std::optional<Held> held_back(const storage::StoredSecret& secret) const;
+    /// The same of one whose window is over, and that nobody has looked at since it was due: nodes that come
+    /// back do not rotate all at the same moment.
+    [[nodiscard]] std::optional<Held> missed(const storage::RotationTask& task,
+                                             const storage::StoredSecret& secret) const;
     /// Lays it aside until then.
     void hold(storage::RotationTask& task, const Held& held) const;
     /// begin(), unless something holds it back: then it is laid aside, and the answer is false. Throws
     /// RotationLost; with `task` as it is stored, where it was begun and rotations are paused.
     [[nodiscard]] bool begin_by_itself(storage::RotationTask& task, const storage::StoredSecret& secret,
                                        Sight& sight) const;
-    /// The same for one that has a version, and failed in a window before without an effect at its target.
-    [[nodiscard]] bool may_begin_again(storage::RotationTask& task,
-                                       const storage::StoredSecret& secret) const;
-    /// That `secret` begins now counts for its groups. One that was asked for by hand does not wait for them;
-    /// one that `waits` may throw TurnRefused, and then no turn is taken.
-    void take_turns(const storage::StoredSecret& secret, bool waits) const;
+    /// Turns of groups that a try has, which one that tells its target nothing gives back.
+    struct Turns {
+        Timestamp taken;
+        /// The groups' names, and their last turns before.
+        std::vector<std::pair<std::string, Timestamp>> before{};
+    };
+    /// The same for one that has a version, and has told its target nothing. `begins`: it failed in a window
+    /// before.
+    [[nodiscard]] std::optional<Turns> may_try_again(storage::RotationTask& task,
+                                                     const storage::StoredSecret& secret, bool begins) const;
+    /// That `secret` begins now counts for its groups, although it has not waited for them.
+    void count_turns(const storage::StoredSecret& secret) const;
+    void give_turns_back(const Turns& turns) const;
     /// With its first try, so that this needs no transaction of its own. True when rotations are paused: it
     /// is begun, and no step may be. Throws RotationLost and TurnRefused, and then nothing is begun.
     [[nodiscard]] bool begin(storage::RotationTask& task, const storage::StoredSecret& secret,

@@ -28,13 +28,19 @@ constexpr milliseconds kEndPatience{3'000};
     throw StepFailed(StepFailed::Kind::retry, what);
 }
 
+/// The runner has not heard of the program.
+[[noreturn]] void retry_unstarted(const std::string& what) {
+    throw StepFailed(StepFailed::Kind::retry, what).before_any_effect();
+}
+
 Fd connect_to(const std::filesystem::path& path) {
     const auto away = [&](int error) {
-        retry("coffer-runner, which starts programs, cannot be reached at " + path.string() + ": " +
-              std::generic_category().message(error) +
-              ". Start it on this node (systemctl start coffer-runner), let cofferd's user connect (its "
-              "group, and "
-              "'allowed_users' of runner.toml), or set [rotation] runner to where it listens");
+        retry_unstarted(
+            "coffer-runner, which starts programs, cannot be reached at " + path.string() + ": " +
+            std::generic_category().message(error) +
+            ". Start it on this node (systemctl start coffer-runner), let cofferd's user connect (its "
+            "group, and "
+            "'allowed_users' of runner.toml), or set [rotation] runner to where it listens");
     };
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -44,9 +50,10 @@ Fd connect_to(const std::filesystem::path& path) {
     if (!socket ||
         ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         if (errno == EAGAIN) {
-            retry("coffer-runner at " + path.string() +
-                  " does not take connections at the moment: too many wait already. Look whether it hangs "
-                  "(journalctl -u coffer-runner)");
+            retry_unstarted(
+                "coffer-runner at " + path.string() +
+                " does not take connections at the moment: too many wait already. Look whether it hangs "
+                "(journalctl -u coffer-runner)");
         }
         away(errno);
     }
@@ -86,7 +93,7 @@ ProgramRun RunnerClient::ask(program_runner::Request request, crypto::SecretByte
                              const StepContext& context) const {
     const auto deadline = context.deadline;
     const auto left = std::chrono::floor<milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) retry("there is no time left for the program");
+    if (left.count() <= 0) retry_unstarted("there is no time left for the program");
     request.timeout = std::min(left, program_runner::kLongestRun);
     const auto socket = connect_to(socket_);
     bool sent = true;

@@ -79,6 +79,10 @@ void Runner::complete(RotationTask& task, const StoredSecret& secret, std::optio
             static_cast<void>(store(tx, rested, true));
             RotationRepository::clear_left_behind(tx, task.secret);
             RotationRepository::add_run(tx, task.secret, run_of(task, "Succeeded", now));
+            // Its neighbours keep apart from its change, which may have come long after it was begun.
+            for (const auto* group : restraints_.groups_of(task.name)) {
+                static_cast<void>(RotationRepository::take_turn(tx, group->name, now, {}));
+            }
         },
         action_of("RotationSucceeded", secret, task), soon());
     events_.succeeded(task.name);

@@ -11,6 +11,12 @@
 
 namespace coffer::rotation {
 
+/// All rotations are, or this one is: nobody takes it as long as that is so.
+class RotationsPaused : public RotationLost {
+public:
+    RotationsPaused() : RotationLost("rotations are paused") {}
+};
+
 /// For what is read and written within Coffer.
 [[nodiscard]] Deadline soon();
 

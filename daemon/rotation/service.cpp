@@ -159,6 +159,7 @@ RotationPage load_page(storage::ReadTransaction& tx, const std::string& after, s
 }  // namespace
 
 RotationService::~RotationService() {
+    ends_ = true;
     checks_.stop();
     checks_.join();
 }
@@ -447,7 +448,7 @@ v1::CheckRotationResponse RotationService::check_now(const StoredSecret& secret,
     if (entry == nullptr) return response;
     RotationTask task{.secret = secret.id, .name = secret.name, .version = secrets::current_version(secret)};
     const StepContext context{secret.arn, secret.name, task.version->value(),
-                              std::min(deadline, std::chrono::steady_clock::now() + entry->timeout)};
+                              std::min(deadline, std::chrono::steady_clock::now() + entry->timeout), &ends_};
     StoredValues values(parts_, task, context.deadline);
     try {
         for (const auto& check : entry->function->check(context, values)) add_check(response, check);

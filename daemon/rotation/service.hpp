@@ -75,6 +75,7 @@ private:
     const secrets::NodeIdentity node_;
     const secrets::Authorization authorization_;
     std::atomic<int> checks_waiting_ = 0;
+    std::atomic<bool> ends_ = false;
     boost::asio::thread_pool checks_{2};
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Waiting for a socket, and for libraries that wait by themselves: until a deadline and not longer.
+// Waiting for a socket, and for libraries that wait by themselves: as long as somebody has patience.
 
 #include <atomic>
 #include <condition_variable>
@@ -9,13 +9,13 @@
 #include <stop_token>
 #include <thread>
 
-#include "daemon/base/time.hpp"
+#include "daemon/rotation/patience.hpp"
 
 namespace coffer::rotation {
 
-/// What `socket` is ready for, of `events` (POLLIN, POLLOUT), or that it broke (POLLERR, POLLHUP). 0 at the
-/// deadline, however often signals come.
-[[nodiscard]] short poll_until(int socket, short events, Deadline deadline);
+/// What `socket` is ready for, of `events` (POLLIN, POLLOUT), or that it broke (POLLERR, POLLHUP). 0 when
+/// patience is over, however often signals come.
+[[nodiscard]] short poll_until(int socket, short events, Patience patience);
 
 /// What a peer may send in one connection: libraries keep what a server says, some of it without a limit.
 inline constexpr std::uint64_t kMostReceivedBytes = 1024 * 1024;
@@ -23,12 +23,12 @@ inline constexpr std::uint64_t kMostReceivedBytes = 1024 * 1024;
 /// How many bytes have come in the TCP connection so far, read or not (TCP_INFO). 0 for other sockets.
 [[nodiscard]] std::uint64_t received_bytes(int socket) noexcept;
 
-/// While it lives, the connection of `socket` is shut down when the deadline comes: whoever waits for the
+/// While it lives, the connection of `socket` is shut down when patience is over: whoever waits for the
 /// peer, in a library that cannot be told until when, is woken. By its own copy of the descriptor, so that
 /// the owner may close its own at any time. Likewise, soon after more than `most_bytes` came.
 class SocketDeadline {
 public:
-    SocketDeadline(int socket, Deadline deadline,
+    SocketDeadline(int socket, Patience patience,
                    std::uint64_t most_bytes = std::numeric_limits<std::uint64_t>::max());
     ~SocketDeadline();
     SocketDeadline(const SocketDeadline&) = delete;
@@ -40,7 +40,7 @@ public:
     [[nodiscard]] bool got_too_much() const noexcept { return got_too_much_; }
 
 private:
-    void watch(const std::stop_token& stop, Deadline deadline);
+    void watch(const std::stop_token& stop, Patience patience);
 
     const int copy_;
     const std::uint64_t most_bytes_;

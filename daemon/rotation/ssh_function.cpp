@@ -56,9 +56,13 @@ AuthorizedKeys read_keys(SshSession& session) {
     return keys;
 }
 
+constexpr int kChangedMeanwhile = 5;
+constexpr int kNotWhole = 6;
+
 std::string why_not_written(int status) {
-    if (status == 5) return "somebody else has changed the account's authorized_keys meanwhile";
-    if (status == 6) {
+    if (status == kChangedMeanwhile)
+        return "somebody else has changed the account's authorized_keys meanwhile";
+    if (status == kNotWhole) {
         return "the account's new authorized_keys did not arrive there as a whole, so it was left as it is";
     }
     return "the account's authorized_keys could not be written (status " + std::to_string(status) +
@@ -68,10 +72,13 @@ std::string why_not_written(int status) {
 void write_keys(SshSession& session, const AuthorizedKeys& read, const std::string& text) {
     const auto result = session.run(command_that_writes_keys(read.checksum, text), text);
     if (result.status == 0 && result.output == "coffer done\n") return;
-    throw StepFailed(Kind::retry, why_not_written(result.status));
+    const StepFailed failed(Kind::retry, why_not_written(result.status));
+    // The file takes the place of the one before in the command's last step, behind these two.
+    throw result.status == kChangedMeanwhile || result.status == kNotWhole ? failed.before_any_effect()
+                                                                           : failed;
 }
 
-std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) {
+std::optional<SshSession> log_in(const SecretFields& fields, Patience patience) {
     const auto host_key = fields.find("host_key");
     try {
         return SshSession::log_in({.host = plain_host(fields),
@@ -79,7 +86,7 @@ std::optional<SshSession> log_in(const SecretFields& fields, Deadline deadline) 
                                    .user = std::string(require_name(fields, "username")),
                                    .private_key = fields.require("private_key"),
                                    .host_key = std::string(host_key.value_or(""))},
-                                  deadline);
+                                  patience);
     } catch (const StepFailed& failed) {
         // No session is begun after the first change.
         throw failed.before_any_effect();
@@ -116,11 +123,11 @@ struct EarlierLogin {
 /// With AWSPREVIOUS's key (a label that was moved back by hand), or one that a rotation left behind, into the
 /// account of `current`.
 std::optional<EarlierLogin> log_in_as_before(SecretValues& values, const SecretFields& current,
-                                             Deadline deadline) {
+                                             Patience patience) {
     if (const auto value = values.previous()) {
         auto previous = SecretFields::parse(*value);
         require_same_account(current, previous, "AWSPREVIOUS");
-        if (auto session = log_in(previous, deadline)) {
+        if (auto session = log_in(previous, patience)) {
             return EarlierLogin{std::move(*session), std::move(previous)};
         }
     }
@@ -131,11 +138,52 @@ std::optional<EarlierLogin> log_in_as_before(SecretValues& values, const SecretF
     for (auto& login : left) {
         // The host's key may have changed since.
         login.set("host_key", current.find("host_key").value_or(""));
-        if (auto session = log_in(login, deadline)) {
+        if (auto session = log_in(login, patience)) {
             return EarlierLogin{std::move(*session), std::move(login)};
         }
     }
     return std::nullopt;
+}
+
+/// What is to be written, and by whom.
+struct KeysChange {
+    SshSession session;
+    AuthorizedKeys before;
+    std::string text;
+};
+
+/// Nothing when the key is there already. Throws StepFailed, and changes nothing.
+std::optional<KeysChange> prepare(const StepContext& context, SecretValues& values,
+                                  const crypto::SecretBytes& pending) {
+    const auto to = SecretFields::parse(pending);
+    const auto current = SecretFields::parse(values.current());
+    require_same_account(current, to, "the pending version");
+    // A try whose end was not seen may have set it.
+    if (!context.value_is_new && log_in(to, context.patience())) return std::nullopt;
+    auto session = log_in(current, context.patience());
+    auto line = session ? public_key_of(current) : std::string();
+    if (!session) {
+        auto earlier = log_in_as_before(values, current, context.patience());
+        if (!earlier) {
+            throw StepFailed(
+                Kind::retry,
+                "the SSH server refuses the keys of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add the "
+                "public_key of AWSCURRENT to the account's ~/.ssh/authorized_keys by hand, then "
+                "'coffer rotation retry'");
+        }
+        line = public_key_of(earlier->fields);
+        session = std::move(earlier->session);
+    }
+    auto keys = read_keys(*session);
+    auto changed = with_key(keys.text, public_key_of(to), line);
+    if (!changed) {
+        throw StepFailed(
+            Kind::hopeless,
+            "the key that logs in is not in the account's ~/.ssh/authorized_keys, so that another "
+            "key there may not count; nothing was done");
+    }
+    if (*changed == keys.text) return std::nullopt;
+    return KeysChange{std::move(*session), std::move(keys), std::move(*changed)};
 }
 
 }  // namespace
@@ -157,37 +205,12 @@ crypto::SecretBytes SshFunction::make(const StepContext& context, SecretValues& 
 }
 
 void SshFunction::set(const StepContext& context, SecretValues& values, const crypto::SecretBytes& pending) {
-    const auto to = SecretFields::parse(pending);
-    const auto current = SecretFields::parse(values.current());
-    require_same_account(current, to, "the pending version");
-    // A try whose end was not seen may have set it.
-    if (!context.value_is_new && log_in(to, context.deadline)) return;
-    auto session = log_in(current, context.deadline);
-    std::optional<EarlierLogin> earlier;
-    if (!session) earlier = log_in_as_before(values, current, context.deadline);
-    if (!session && !earlier) {
-        throw StepFailed(Kind::retry,
-                         "the SSH server refuses the keys of AWSPENDING, AWSCURRENT and AWSPREVIOUS: add the "
-                         "public_key of AWSCURRENT to the account's ~/.ssh/authorized_keys by hand, then "
-                         "'coffer rotation retry'")
-            .before_any_effect();
-    }
-    auto& account = session ? *session : earlier->session;
-    const auto keys = read_keys(account);
-    const auto line = public_key_of(session ? current : earlier->fields);
-    const auto changed = with_key(keys.text, public_key_of(to), line);
-    if (!changed) {
-        throw StepFailed(
-            Kind::hopeless,
-            "the key that logs in is not in the account's ~/.ssh/authorized_keys, so that another "
-            "key there may not count; nothing was done")
-            .before_any_effect();
-    }
-    if (*changed != keys.text) write_keys(account, keys, *changed);
+    auto change = before_any_effect([&] { return prepare(context, values, pending); });
+    if (change) write_keys(change->session, change->before, change->text);
 }
 
 void SshFunction::test(const StepContext& context, const crypto::SecretBytes& value) {
-    if (!log_in(SecretFields::parse(value), context.deadline)) {
+    if (!log_in(SecretFields::parse(value), context.patience())) {
         throw StepFailed(Kind::retry,
                          "the SSH server refuses the new key; does it take ssh-ed25519 "
                          "(PubkeyAcceptedAlgorithms)?");
@@ -202,7 +225,7 @@ void SshFunction::finish(const StepContext& context, SecretValues& values,
     // key that was AWSPREVIOUS, and those of values that were replaced by hand.
     const auto to = SecretFields::parse(pending);
     const auto current = SecretFields::parse(values.current());
-    auto session = log_in(to, context.deadline);
+    auto session = log_in(to, context.patience());
     if (!session) throw StepFailed(Kind::retry, "the SSH server refuses the new key");
     const auto keys = read_keys(*session);
     const auto changed =
@@ -217,7 +240,7 @@ std::vector<Check> SshFunction::check(const StepContext& context, SecretValues& 
     const auto fields = checks.look_at_login(
         value, [&] { static_cast<void>(make(context, values, value)); },
         [&](const SecretFields& login) {
-            session = log_in(login, context.deadline);
+            session = log_in(login, context.patience());
             return session.has_value();
         },
         "the SSH server refuses the key of AWSCURRENT");

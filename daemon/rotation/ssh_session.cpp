@@ -66,17 +66,17 @@ StepFailed unreachable(const SshLogin& login, std::string_view why) {
 }
 
 /// Empty when it is connected, else why not.
-std::string try_to_connect(int socket, const addrinfo& address, Deadline deadline) {
+std::string try_to_connect(int socket, const addrinfo& address, Patience patience) {
     if (::connect(socket, address.ai_addr, address.ai_addrlen) == 0) return "";
     if (errno != EINPROGRESS) return std::strerror(errno);
-    if (poll_until(socket, POLLOUT, deadline) == 0) return "no answer in time";
+    if (poll_until(socket, POLLOUT, patience) == 0) return "no answer in time";
     int error = 0;
     socklen_t size = sizeof error;
     if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
     return error == 0 ? "" : std::strerror(error);
 }
 
-int connected_socket(const SshLogin& login, Deadline deadline) {
+int connected_socket(const SshLogin& login, Patience patience) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
@@ -88,7 +88,7 @@ int connected_socket(const SshLogin& login, Deadline deadline) {
         OwnedSocket socket(
             ::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address->ai_protocol));
         if (socket.get() < 0) continue;
-        why = try_to_connect(socket.get(), *address, deadline);
+        why = try_to_connect(socket.get(), *address, patience);
         if (why.empty()) return socket.release();
     }
     throw unreachable(login, why);
@@ -131,11 +131,11 @@ void set_ssh_option(ssh_session session, ssh_options_e option, const void* value
     }
 }
 
-void set_ssh_options(ssh_session session, const SshLogin& login, Deadline deadline) {
+void set_ssh_options(ssh_session session, const SshLogin& login, Patience patience) {
     using std::chrono::seconds;
     const bool no = false;
-    const long patience = std::max<std::int64_t>(
-        1, std::chrono::ceil<seconds>(deadline - std::chrono::steady_clock::now()).count());
+    const long most_seconds = std::max<std::int64_t>(
+        1, std::chrono::ceil<seconds>(patience.deadline() - std::chrono::steady_clock::now()).count());
     const unsigned port = login.port;
     set_ssh_option(session, SSH_OPTIONS_PROCESS_CONFIG, &no);
     set_ssh_option(session, SSH_OPTIONS_HOST, login.host.c_str());
@@ -143,7 +143,7 @@ void set_ssh_options(ssh_session session, const SshLogin& login, Deadline deadli
     set_ssh_option(session, SSH_OPTIONS_USER, login.user.c_str());
     set_ssh_option(session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
     set_ssh_option(session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
-    set_ssh_option(session, SSH_OPTIONS_TIMEOUT, &patience);
+    set_ssh_option(session, SSH_OPTIONS_TIMEOUT, &most_seconds);
     if (const auto type = type_of_pin(login.host_key); !type.empty()) {
         set_ssh_option(session, SSH_OPTIONS_HOSTKEYS, type.c_str());
     }
@@ -209,14 +209,14 @@ void SshSession::Close::operator()(ssh_session session) const noexcept {
     ssh_free(session);
 }
 
-std::optional<SshSession> SshSession::log_in(const SshLogin& login, Deadline deadline) {
+std::optional<SshSession> SshSession::log_in(const SshLogin& login, Patience patience) {
     static_cast<void>(pinned_fingerprint(login.host_key));
     const auto key = import_key(login.private_key);
-    OwnedSocket socket(connected_socket(login, deadline));
-    auto limit = std::make_unique<SocketDeadline>(socket.get(), deadline);
+    OwnedSocket socket(connected_socket(login, patience));
+    auto limit = std::make_unique<SocketDeadline>(socket.get(), patience);
     Session session(ssh_new());
     if (!session) throw std::bad_alloc();
-    set_ssh_options(session.get(), login, deadline);
+    set_ssh_options(session.get(), login, patience);
     const int handle = socket.get();
     set_ssh_option(session.get(), SSH_OPTIONS_FD, &handle);
     static_cast<void>(socket.release());  // libssh closes it from here on

@@ -26,12 +26,12 @@ struct SshLogin {
     std::string host_key;
 };
 
-/// One connection, used by one thread. It ends at its deadline, whatever is under way.
+/// One connection, used by one thread. It ends with its patience, whatever is under way.
 class SshSession {
 public:
     /// Nothing when the server refuses this user or key. Throws StepFailed: hopeless where the secret has to
     /// be changed, retry when the server cannot be reached or is not the one that `host_key` says.
-    [[nodiscard]] static std::optional<SshSession> log_in(const SshLogin& login, Deadline deadline);
+    [[nodiscard]] static std::optional<SshSession> log_in(const SshLogin& login, Patience patience);
 
     struct Result {
         int status = 0;

@@ -30,6 +30,11 @@ std::optional<Timestamp> due_later(StoredSecret secret, Timestamp now, std::chro
     return secrets::due_of(secret);
 }
 
+bool began_by_itself(const StoredSecret& secret, const RotationTask& task) {
+    const auto due = secrets::due_of(secret);
+    return due && task.started && *due <= *task.started;
+}
+
 void to_rest(RotationTask& task, std::optional<Timestamp> due) {
     task.due = due;
     task.version.reset();

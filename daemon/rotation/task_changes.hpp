@@ -27,6 +27,10 @@ namespace coffer::rotation {
 [[nodiscard]] std::optional<Timestamp> due_later(storage::StoredSecret secret, Timestamp now,
                                                  std::chrono::milliseconds pause);
 
+/// Whether the rotation under way was begun in its window, or since its value ends, and by nobody: what
+/// somebody asks for plans the window after that.
+[[nodiscard]] bool began_by_itself(const storage::StoredSecret& secret, const storage::RotationTask& task);
+
 /// No rotation is under way any more.
 void to_rest(storage::RotationTask& task, std::optional<Timestamp> due);
 

@@ -439,6 +439,10 @@ TEST_F(CommandTest, ErrorsAreTheAwsClis) {
     const auto later = run_both("$COFFER rotate-secret --secret-id a");
     EXPECT_EQ(later.code, 254);
     EXPECT_THAT(later.out, HasSubstr("(NotImplementedException) when calling the RotateSecret operation"));
+    for (const auto* dry_run :
+         {"$COFFER rotate-secret --secret-id a --dry-run", "$COFFER rotation force a --dry-run"}) {
+        EXPECT_THAT(run_both(dry_run).out, HasSubstr("when calling the CheckRotation operation")) << dry_run;
+    }
 }
 
 TEST_F(CommandTest, ErrorsNameTheSecretAndWhatToDo) {

@@ -131,12 +131,18 @@ expect_equal "and has two passwords" 2 "$(hashes_of self)"
 remember r/self password
 redis_secret weak old-1 | coffer put r/weak >/dev/null
 expect_failure "one without the right is told" r/weak themselves "it needs +acl|setuser"
+expect_untold r/weak
 login_as weak old-1 || fail "its login is gone"
+as_admin ACL SETUSER weak '+acl|getuser' >/dev/null
+expect_failure "nor with a part of the rights" r/weak themselves "may not run ACL SETUSER"
+expect_untold r/weak
+expect_equal "which adds nothing" 1 "$(hashes_of weak)"
 
 # ---- what is refused --------------------------------------------------------------------------------------------------------
 
 redis_secret any whatever | coffer put r/any >/dev/null
 expect_failure "a user that takes any password" r/any users "nopass"
+expect_untold r/any
 as_admin ACL SETUSER idle off '>old-1' '~*' +@read >/dev/null
 redis_secret idle old-1 | coffer put r/idle >/dev/null
 expect_contains "a check finds a user that is off" "ACL SETUSER idle on" "$(coffer rotation check r/idle --function "$functions:users" || true)"
@@ -149,6 +155,7 @@ expect_contains "a user that is not there" "has no user nosuch" "$(coffer rotati
 rotate r/nosuch users >/dev/null
 wait_until "is not made" has_failed r/nosuch
 expect_equal "by any try" 0 "$(as_admin ACL LIST | grep -c 'user nosuch' || true)"
+expect_untold r/nosuch
 redis_secret app x | sed 's/localhost/127.0.0.1/' | coffer put r/elsewhere >/dev/null
 expect_contains "a certificate for another name" "certificate verify failed" "$(coffer rotation check r/elsewhere --function "$functions:users" || true)"
 expect_contains "or of another authority" "certificate verify failed" "$(coffer rotation check r/app --function "$functions:wrong-ca" || true)"
@@ -204,8 +211,8 @@ redis_secret default Adm1n-pass | coffer put target/admin >/dev/null
 redis_secret temp old-1 | coffer put r/temp >/dev/null
 expect_failure "a server without an ACL file" r/temp users "a restart would forget the new password; nothing was done"
 expect_equal "and that is so" 1 "$(hashes_of temp)"
+expect_untold r/temp
 coffer rotation cancel r/temp 2>/dev/null
-coffer rotation abandon r/temp 2>/dev/null
 rotate r/temp unsaved >/dev/null
 wait_until "unless it is wanted so" is_rotated r/temp
 login_of r/temp || fail "it does not log in"

@@ -63,6 +63,13 @@ expect_failure() { # WHAT SECRET FUNCTION WORDS
   expect_contains "$1" "$4" "$(coffer rotation status "$2")"
 }
 
+# expect_untold SECRET: what failed in setSecret has told the target nothing, so that it may be given up.
+expect_untold() {
+  expect_equal "$1: it failed in setSecret" setSecret "$(coffer rotation status "$1" --output json | /usr/bin/python3 -c 'import json,sys; print(json.load(sys.stdin)["Rotation"]["Step"])')"
+  expect_equal "$1: the target was told nothing" f "$(sql "SELECT told FROM rotations r JOIN secrets s ON s.id = r.secret_id WHERE s.name = '$1'")"
+  wait_until "$1: it can be given up, between two tries" coffer rotation abandon "$1"
+}
+
 # ---- a proxy that loses connections --------------------------------------------------------------------------------
 
 # start_proxy TARGET_PORT: sets proxy_port. lose_connection N BYTES: the Nth connection from now loses what the server says

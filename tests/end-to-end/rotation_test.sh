@@ -54,6 +54,12 @@ ca_file = "$target/server.crt"
 admin_secret = "target/adm"
 
 [[rotation_function]]
+name = "patient"
+kind = "postgresql"
+ca_file = "$target/server.crt"
+timeout = "10m"
+
+[[rotation_function]]
 name = "letters"
 kind = "postgresql"
 ca_file = "$target/server.crt"
@@ -61,6 +67,12 @@ send_plain_password = true
 exclude_numbers = true
 exclude_punctuation = true
 exclude_characters = ""
+
+[[rotation_blackout]]
+name = "always"
+from = 2026-01-01
+to = 2126-01-01
+secrets = ["db/lost"]
 CONF
 appliance restart >/dev/null
 take_environment
@@ -97,8 +109,15 @@ expect_equal "which is in its history" 3 "$(coffer rotation history plain | grep
 as_admin -c "CREATE ROLE \"App \"\"x\"\" o'brien\" LOGIN PASSWORD 'old-1'"
 db_secret 'App \"x\" o'"'"'brien' old-1 | coffer put db/one >/dev/null
 expect_contains "a check finds nothing in the way" "the server takes the login" "$(coffer rotation check db/one --function "$functions:app-user")"
+expect_contains "nor does a rotation that is only tried" "the server takes the login" \
+  "$(coffer rotate-secret --secret-id db/one --rotation-lambda-arn "$functions:app-user" --rotation-rules 'ScheduleExpression=rate(4 hours)' --dry-run)"
+expect_equal "which sets nothing" "None" "$(described db/one RotationRules)"
+expect_refused "and tells what is in the way" "has no rotation function" \
+  sh -c "coffer rotate-secret --secret-id db/one --rotation-lambda-arn $functions:nope --dry-run 2>&1"
 rotate db/one app-user >/dev/null
 wait_until "the user's password is rotated" is_rotated db/one
+expect_contains "with the function of the secret as well" "the server takes the login" "$(coffer rotation force db/one --dry-run)"
+expect_equal "which rotates nothing" "AWSCURRENT AWSPREVIOUS" "$(labels_of db/one)"
 expect_equal "and logs in" "App \"x\" o'brien" "$(login_of db/one)"
 [ "$(field_of db/one password)" != old-1 ] || fail "the password is the old one"
 if grep -qF "$(field_of db/one password)" "$target/log"; then fail "the new password is in the target's log"; fi
@@ -406,6 +425,22 @@ for lost in 3 2; do  # the test's login; the administrator's, so that the server
   wait_until "is finished when somebody has made the new version AWSCURRENT" is_complete db/turns
   expect_contains "and AWSCURRENT logs in" turns "$(login_of db/turns)"
 done
+
+# ---- a node that stops while a target does not answer ---------------------------------------------------------------------------------
+
+start_silent_server
+db_secret silent p | sed "s/$target_port/$silent_port/" | coffer put db/silent >/dev/null
+rotate db/silent patient >/dev/null
+is_running() { coffer rotation status "$1" | grep -q '^state *Running'; }
+wait_until "a target that does not answer is waited for" is_running db/silent
+stopping=$(daemon_pid)
+kill -TERM "$stopping"
+gone() { ! kill -0 "$stopping"; }
+wait_until "the daemon does not wait for it when it stops" gone
+appliance up >/dev/null
+wait_until "the rotation is gone on with" is_running db/silent
+expect_equal "as if that try had not failed" 0 "$(coffer rotation status db/silent | grep -c '^last error' || true)"
+coffer rotation cancel db/silent 2>/dev/null
 
 # ---- tested only, cancelled, paused ----------------------------------------------------------------------------------------------------
 

@@ -121,6 +121,51 @@ TEST_F(FailedRotationTest, WhatItsTargetMayHaveIsNotHeldBack) {
 
 class InterruptedTest : public RotationFixture {};
 
+TEST_F(InterruptedTest, AWaitThatIsCutOffSinceTheNodeStopsCountsForNothing) {
+    const auto name = stored("old");
+    bool stops = true;
+    function().on_step = [&](Step step, const StepContext& context, SecretValues& values) {
+        if (step == Step::create && !values.pending()) {
+            values.put_pending(crypto::SecretBytes::copy_of(std::string_view("new")));
+        }
+        if (step != Step::set || !stops) return;
+        workers().stop();
+        EXPECT_TRUE(context.patience().is_over());
+        throw StepFailed(StepFailed::Kind::retry, "the connection broke");
+    };
+    const auto token = rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    const auto task = task_of(name);
+    EXPECT_FALSE(task.node) << "it is free for others";
+    EXPECT_FALSE(task.last_error);
+    EXPECT_TRUE(task.told) << "as after a crash";
+    EXPECT_THAT(events_about(name, token),
+                ::testing::Not(::testing::Contains("RotationStepFailed setSecret")));
+    stops = false;
+    ASSERT_TRUE(second_workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "new");
+}
+
+TEST_F(InterruptedTest, NorDoesATestOfTheLogin) {
+    const auto name = stored("old");
+    bool stops = true;
+    function().on_step = [&](Step, const StepContext&, SecretValues&) {
+        if (!stops) return;
+        workers().stop();
+        throw StepFailed(StepFailed::Kind::retry, "the connection broke");
+    };
+    auto request = request_for(name);
+    request.set_rotate_immediately(false);
+    call(request);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_FALSE(task_of(name).failed);
+    EXPECT_TRUE(task_of(name).test_only);
+    stops = false;
+    ASSERT_TRUE(second_workers().run_one());
+    EXPECT_FALSE(task_of(name).failed);
+    EXPECT_EQ(labels_of(name).size(), 1U);
+}
+
 TEST_F(InterruptedTest, WhatCannotBeGoneOnWithIsNotTakenAgainAtOnce) {
     const auto name = stored("old");
     int tries = 0;

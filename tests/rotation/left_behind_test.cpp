@@ -77,6 +77,61 @@ TEST_F(LeftBehindTest, TheNextRotationIsToldAndItsEndClearsIt) {
     EXPECT_THAT(told(), IsEmpty());
 }
 
+TEST_F(LeftBehindTest, ARetryBeginsANewOneWhateverHoldsOthersBack) {
+    const auto name = stored("old");
+    const auto left_version = abandoned(name, "by hand");
+    on_set({});
+    const auto neighbour = stored("neighbour");
+    restrain(Restraints({{.name = "freeze",
+                          .secrets = SecretNames({name}),
+                          .from = clock().now(),
+                          .to = clock().now() + hours(10)}},
+                        {{"pair " + name, SecretNames({name, neighbour}), hours(2)}}));
+    rotate(neighbour);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(minutes(1));
+    retry_now(name);
+    const auto begun = task_of(name);
+    ASSERT_TRUE(begun.version);
+    EXPECT_EQ(labels_of(name).at(begun.version->value()), std::vector<std::string>{"AWSPENDING"});
+    EXPECT_THAT(left(name), ElementsAre(left_version));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
+    EXPECT_EQ(first_version(name), begun.version->value());
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Succeeded", "Abandoned"));
+    EXPECT_THAT(events_about(name, begun.version->value()), ::testing::Contains("RotationStarted"));
+    EXPECT_FALSE(task_of(name).failed);
+    restrain({});
+}
+
+TEST_F(LeftBehindTest, ARetryThatFailsIsFailedStill) {
+    const auto name = stored("old");
+    abandoned(name, "by hand");
+    on_set([] { throw StepFailed(StepFailed::Kind::hopeless, "no such user"); });
+    clock().advance(minutes(1));
+    retry_now(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_TRUE(task_of(name).failed);
+    EXPECT_EQ(task_of(name).last_error, "no such user");
+    EXPECT_THAT(outcomes_of(name), ElementsAre("Failed", "Abandoned"));
+}
+
+TEST_F(LeftBehindTest, ARetryGoesOnWithAVersionThatIsPending) {
+    const auto name = stored("old");
+    abandoned(name, "by hand");
+    on_set({});
+    v1::PutSecretValueRequest request;
+    request.set_secret_id(name);
+    request.set_client_request_token(fresh_token());
+    request.set_secret_string("chosen");
+    request.add_version_stages("AWSPENDING");
+    call(request);
+    retry_now(name);
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "chosen");
+    EXPECT_EQ(first_version(name), request.client_request_token());
+}
+
 TEST_F(LeftBehindTest, WhatTheTargetWasNotToldIsNotLeftThere) {
     const auto name = stored("old");
     on_set([] { throw StepFailed(StepFailed::Kind::retry, "away").before_any_effect(); });

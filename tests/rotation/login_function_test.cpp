@@ -34,6 +34,7 @@ struct LoginValues final : SecretValues {
     void put_pending(SecretBytes /*value*/) override { throw Error("there is a value"); }
     bool new_is_current() override { return moved; }
     std::optional<SecretBytes> current_of(const std::string& /*name*/) override {
+        if (!has_admin) return std::nullopt;
         return SecretBytes::copy_of(value_of("admin", "a"));
     }
     SecretBytes random(std::size_t size) override { return SecretBytes(size); }
@@ -47,6 +48,7 @@ struct LoginValues final : SecretValues {
     std::string new_value = value_of("app_clone", "p2");
     std::string previous_value{};
     bool moved = false;
+    bool has_admin = true;
 };
 
 class MemoryFunction final : public LoginFunction {
@@ -63,15 +65,18 @@ public:
 
     std::map<std::string, std::string> passwords{{"app", "p1"}};
     std::vector<std::string> set_by_admin;
+    /// Where it is not empty, each login breaks off so.
+    std::string broken{};
 
 protected:
-    [[nodiscard]] bool logs_in(const SecretFields& login, Deadline /*deadline*/) override {
+    [[nodiscard]] bool logs_in(const SecretFields& login, Patience /*patience*/) override {
+        if (!broken.empty()) throw StepFailed(Kind::retry, broken);
         const auto found = passwords.find(std::string(login.require("username")));
         return found != passwords.end() && found->second == login.require("password");
     }
     [[nodiscard]] bool change_own(const SecretFields& login, const SecretFields& pending,
                                   const StepContext& context) override {
-        if (!logs_in(login, context.deadline)) return false;
+        if (!logs_in(login, context.patience())) return false;
         passwords[std::string(pending.require("username"))] = pending.require("password");
         return true;
     }
@@ -156,6 +161,33 @@ TEST(LoginFunction, SameUserThatIsNotTheNewVersionTakesNoTurn) {
     const auto end = set(function, values);
     EXPECT_EQ(end.kind, Kind::hopeless);
     EXPECT_THAT(end.words, HasSubstr("does not take turns with app"));
+}
+
+TEST(LoginFunction, WhatFailsBeforeThePasswordIsSetHasNoEffect) {
+    const auto expect_no_effect = [](const std::string& admin_secret, const LoginValues& given,
+                                     const std::string& words) {
+        auto values = given;
+        MemoryFunction function(admin_secret);
+        function.broken = words == "the session broke" ? words : "";
+        const auto end = set(function, values);
+        EXPECT_THAT(end.words, HasSubstr(words));
+        EXPECT_TRUE(end.without_effect) << words;
+    };
+    LoginValues two;
+    expect_no_effect("admin", two, "the session broke");
+    two.has_admin = false;
+    expect_no_effect("admin", two, "does not exist or has no value");
+    LoginValues one;
+    one.new_value = value_of("app", "p2");
+    expect_no_effect("", one, "the session broke");
+    one.new_value = "no object";
+    expect_no_effect("", one, "JSON");
+    one.new_value = value_of("app", "p2");
+    one.current_value = "{}";
+    expect_no_effect("", one, "username");
+    one.current_value = value_of("app", "wrong");
+    one.previous_value = value_of("app", "p1", "another-host");
+    expect_no_effect("", one, "AWSPREVIOUS names another host");
 }
 
 TEST(LoginFunction, OfOneUserTheNewVersionMayBeCurrentAlready) {

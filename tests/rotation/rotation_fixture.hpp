@@ -244,6 +244,12 @@ protected:
         auto before = std::exchange(workers_, make_workers(node()));
         node().rotate_with(workers_.get());
     }
+    /// The workers get ones that make up for missed windows within this time, in place of at once.
+    void spread_missed(std::chrono::milliseconds time) {
+        worker_settings_.retry.missed_spread = time;
+        auto before = std::exchange(workers_, make_workers(node()));
+        node().rotate_with(workers_.get());
+    }
     TestFunction& other_function() { return *other_function_; }
     static std::string other_function_arn() {
         return rotation::function_arn("eu-test-1", "111122223333", "other");
@@ -289,7 +295,7 @@ private:
     std::vector<std::string> final_failures_;
     Restraints restraints_;
     unsigned at_once_ = 0;
-    WorkerSettings worker_settings_;
+    WorkerSettings worker_settings_{.retry = {.missed_spread = std::chrono::milliseconds(0)}};
     std::shared_ptr<TestFunction> other_function_ = std::make_shared<TestFunction>();
     std::shared_ptr<TestFunction> function_ = std::make_shared<TestFunction>();
     std::unique_ptr<Workers> workers_;

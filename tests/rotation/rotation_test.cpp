@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "daemon/secrets/errors.hpp"
@@ -220,6 +222,53 @@ TEST_F(RotationTest, AfterABlackoutItRotatesWithinHalfAnHour) {
     EXPECT_TRUE(workers().run_one());
     EXPECT_EQ(describe(name).last_rotated_date(), clock().now().seconds());
     restrain({});
+}
+
+TEST_F(RotationTest, WindowsThatWereMissedAreMadeUpForWithinHalfAnHour) {
+    constexpr int kSecrets = 12;
+    std::vector<std::string> names;
+    for (int i = 0; i < kSecrets; ++i) {
+        names.push_back(stored("old"));
+        rotate(names.back());
+        ASSERT_TRUE(workers().run_one());
+    }
+    spread_missed(std::chrono::minutes(30));
+    const auto rotated = [&] {
+        return std::ranges::count_if(names, [](const std::string& name) {
+            return task_of(name).last_error == std::nullopt &&
+                   describe(name).last_rotated_date() > clock().now().seconds() - 3600;
+        });
+    };
+    clock().advance(std::chrono::hours(24 * 32));
+    std::set<std::int64_t> moments;
+    while (workers().run_one()) {
+    }
+    for (const auto& name : names) {
+        const auto task = task_of(name);
+        const auto in = task.due->millis() - clock().now().millis();
+        EXPECT_GE(in, 0);
+        EXPECT_LT(in, 30 * 60'000);
+        if (in == 0) continue;
+        EXPECT_THAT(task.last_error.value(), HasSubstr("its window was missed"));
+        moments.insert(in / 60'000);
+    }
+    EXPECT_GT(moments.size(), 3U) << "each has a moment of its own";
+    EXPECT_LE(rotated(), 1);
+    clock().advance(std::chrono::minutes(30));
+    while (workers().run_one()) {
+    }
+    EXPECT_EQ(rotated(), kSecrets) << "and is laid aside once";
+}
+
+TEST_F(RotationTest, WhatIsDueInItsWindowIsNotLaidAside) {
+    const auto name = stored("old");
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    spread_missed(std::chrono::minutes(30));
+    const auto window_ends = *secret_of(name).rotation->closes;
+    clock().advance(std::chrono::milliseconds(window_ends.millis() - clock().now().millis() - 1));
+    ASSERT_TRUE(workers().run_one());
+    EXPECT_EQ(describe(name).last_rotated_date(), clock().now().seconds());
 }
 
 TEST_F(RotationTest, SecretsOfAGroupKeepApart) {
@@ -719,6 +768,49 @@ TEST_F(RotationTest, ADeletedSecretIsNotRotatedAndARestoredOneIs) {
     call(restore);
     EXPECT_TRUE(workers().run_one());
     EXPECT_EQ(labels_of(name).size(), 2U);
+}
+
+TEST_F(RotationTest, ADeletedSecretIsNothingThatAnybodyHasToSeeTo) {
+    const auto name = stored("old");
+    function().on_step = [](Step, const StepContext&, SecretValues&) {
+        throw StepFailed(StepFailed::Kind::hopeless, "no");
+    };
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    clock().advance(std::chrono::hours(24 * 32));
+    struct Seen {
+        storage::RotationRepository::Counts counts;
+        bool listed = false;
+    };
+    const auto look = [&] {
+        return read<Seen>([&](storage::ReadTransaction& tx) {
+            Seen seen{.counts = storage::RotationRepository::counts(tx, clock().now())};
+            for (const auto& task : storage::RotationRepository::list(tx, "", 10'000)) {
+                seen.listed = seen.listed || task.name == name;
+            }
+            return seen;
+        });
+    };
+    const auto before = look();
+    v1::DeleteSecretRequest remove;
+    remove.set_secret_id(name);
+    call(remove);
+    const auto deleted = look();
+    EXPECT_TRUE(before.listed);
+    EXPECT_FALSE(deleted.listed);
+    EXPECT_EQ(deleted.counts.due, before.counts.due - 1);
+    EXPECT_EQ(deleted.counts.failed, before.counts.failed - 1);
+    EXPECT_EQ(deleted.counts.late, before.counts.late - 1);
+    EXPECT_EQ(deleted.counts.oldest_due, std::nullopt) << "it is the only one";
+    v1::RestoreSecretRequest restore;
+    restore.set_secret_id(name);
+    call(restore);
+    const auto restored = look();
+    EXPECT_TRUE(restored.listed);
+    EXPECT_EQ(restored.counts.due, before.counts.due);
+    EXPECT_EQ(restored.counts.failed, before.counts.failed);
+    EXPECT_EQ(restored.counts.late, before.counts.late);
+    EXPECT_EQ(restored.counts.oldest_due, before.counts.oldest_due);
 }
 
 TEST_F(RotationTest, WhoeverIsKilledAtAStepIsFollowedByAnotherNode) {
