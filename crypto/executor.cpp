@@ -28,8 +28,6 @@ constexpr auto kAgainPause = 5ms;
 constexpr auto kRetryPause = 50ms;
 /// A worker without work looks this often whether its session still works.
 constexpr auto kIdleProbeInterval = 5s;
-/// How late the watchdog may notice a deadline.
-constexpr auto kWatchdogTick = 20ms;
 constexpr auto kTokenBusy = "the deadline passed before the token's threads could stand still";
 
 bool can_recover(ErrorClass error_class) noexcept {
@@ -100,18 +98,20 @@ void Executor::exclusively(Deadline deadline, const std::function<void()>& work)
         }
         if (!began) throw DeadlineExceeded(kTokenBusy);
         recovering_ = true;
-        if (!changed_.wait_until(lock, deadline, [this] { return in_calls_ == 0; })) {
+        if (!changed_.wait_until(lock, deadline, [this] { return nobody_inside(); })) {
             recovering_ = false;
             lock.unlock();
             changed_.notify_all();
             throw DeadlineExceeded(kTokenBusy);
         }
+        exclusive_ = SteadyClock::now();
     }
     struct GoOn {
         Executor& executor;
         ~GoOn() {
             {
                 const std::lock_guard lock(executor.mutex_);
+                executor.exclusive_.reset();
                 executor.recovering_ = false;
             }
             executor.changed_.notify_all();
@@ -152,18 +152,19 @@ void Executor::close() {
 void Executor::work(std::size_t worker) {
     while (true) {
         if (auto job = queue_.pop(SteadyClock::now() + kIdleProbeInterval)) {
-            serve(worker, static_cast<HsmJob&>(*job));  // submit() takes no other kind
+            const Next next = serve(worker, static_cast<HsmJob&>(*job));  // submit() takes no other kind
             job.reset();
+            if (next == Next::look_at_session) look_at_session(worker);
             forget_vector_registers();
         } else if (queue_.closed()) {
             return;
         } else {
-            idle(worker);
+            look_at_session(worker);
         }
     }
 }
 
-void Executor::serve(std::size_t worker, HsmJob& job) {
+Executor::Next Executor::serve(std::size_t worker, HsmJob& job) {
     struct Forget {
         Executor& executor;
         std::size_t worker;
@@ -172,15 +173,23 @@ void Executor::serve(std::size_t worker, HsmJob& job) {
 
     for (unsigned runs = 1;; ++runs) {
         const auto epoch = enter(worker, &job);
-        if (!epoch) return job.fail(unavailable());
+        if (!epoch) {
+            job.fail(unavailable());
+            return Next::another_job;
+        }
         const auto fault = attempt(worker, job);
         leave(worker);
-        if (!fault) return;
+        if (!fault) return Next::another_job;
+        const bool asks_again = fault->error_class == ErrorClass::again;
         if (runs == kRunsMax) {
-            return job.fail(std::make_exception_ptr(Unavailable(fmt::format(
+            job.fail(std::make_exception_ptr(Unavailable(fmt::format(
                 "the token failed repeatedly: {} answered {}", fault->function, code_name(fault->code)))));
+        } else if (!recover(worker, *epoch, *fault, runs, &job)) {
+            job.fail(unavailable());
+            return Next::another_job;
         }
-        if (!recover(worker, *epoch, *fault, runs, &job)) return job.fail(unavailable());
+        // Given up here, or by the watchdog. Of other faults the recovery has looked at the session.
+        if (job.done()) return asks_again ? Next::look_at_session : Next::another_job;
     }
 }
 
@@ -211,21 +220,34 @@ void Executor::report_failure(HsmJob& job, std::exception_ptr error, bool integr
     }
 }
 
-void Executor::idle(std::size_t worker) {
-    const auto epoch = enter(worker, nullptr);
-    if (!epoch) return;
-    std::optional<Fault> fault;
+/// Of a worker without work, or whose job the token asked for again until it was given up: that may be the
+/// job's fault, and may be the session's.
+void Executor::look_at_session(std::size_t worker) {
+    for (unsigned runs = 1;; ++runs) {
+        const auto epoch = enter(worker, nullptr);
+        if (!epoch) return;
+        auto fault = probe(worker);
+        leave(worker);
+        if (!fault) return;
+        if (fault->error_class == ErrorClass::again && runs == kRunsMax) {
+            fault->error_class = ErrorClass::session;
+        }
+        const bool asks_again = fault->error_class == ErrorClass::again;
+        if (!recover(worker, *epoch, *fault, runs, nullptr) || !asks_again) return;
+    }
+}
+
+std::optional<Executor::Fault> Executor::probe(std::size_t worker) {
     try {
         keeper_.tidy(worker);
         keeper_.probe(worker);
     } catch (const Pkcs11Error& e) {
-        fault = Fault{can_recover(e.error_class()) ? e.error_class() : ErrorClass::module, e.function(),
-                      e.code()};
+        return Fault{can_recover(e.error_class()) ? e.error_class() : ErrorClass::module, e.function(),
+                     e.code()};
     } catch (const std::exception&) {
-        fault = Fault{ErrorClass::module, "probe", CKR_GENERAL_ERROR};
+        return Fault{ErrorClass::module, "probe", CKR_GENERAL_ERROR};
     }
-    leave(worker);
-    if (fault) (void)recover(worker, *epoch, *fault, 1, nullptr);
+    return std::nullopt;
 }
 
 // ---- standing still for a recovery
@@ -237,17 +259,24 @@ std::optional<Executor::Epoch> Executor::enter(std::size_t worker, HsmJob* job) 
     const auto given_up = [this] { return closing_ || breaker_.is_open(); };
     changed_.wait(lock, [&] { return !recovering_ || given_up(); });
     if (recovering_ || given_up()) return std::nullopt;
-    slot.in_call = true;
-    slot.since = SteadyClock::now();
-    ++in_calls_;
+    slot.inside = SteadyClock::now();
     return epoch_;
+}
+
+/// For the worker that recovers, while no other may enter. It leaves for the time that it waits by itself.
+void Executor::enter_recovering(std::size_t worker) {
+    const std::lock_guard lock(mutex_);
+    slots_[worker].inside = SteadyClock::now();
 }
 
 void Executor::leave(std::size_t worker) {
     const std::lock_guard lock(mutex_);
-    slots_[worker].in_call = false;
-    --in_calls_;
+    slots_[worker].inside.reset();
     if (recovering_) changed_.notify_all();
+}
+
+bool Executor::nobody_inside() const {
+    return std::ranges::none_of(slots_, [](const Slot& slot) { return slot.inside.has_value(); });
 }
 
 void Executor::forget_job(std::size_t worker) {
@@ -255,19 +284,6 @@ void Executor::forget_job(std::size_t worker) {
     Slot& slot = slots_[worker];
     changed_.wait(lock, [&] { return !slot.pinned; });
     slot.job = nullptr;
-}
-
-/// Tells the watchdog that the worker is inside the module as of now.
-void Executor::touch(std::size_t worker) {
-    const std::lock_guard lock(mutex_);
-    slots_[worker].in_call = true;
-    slots_[worker].since = SteadyClock::now();
-}
-
-/// Tells it that the worker waits by itself.
-void Executor::leave_module(std::size_t worker) {
-    const std::lock_guard lock(mutex_);
-    slots_[worker].in_call = false;
 }
 
 bool Executor::recover(std::size_t worker, Epoch seen, const Fault& fault, unsigned runs, HsmJob* job) {
@@ -283,13 +299,12 @@ bool Executor::recover(std::size_t worker, Epoch seen, const Fault& fault, unsig
         }
         if (epoch_ != seen) return true;  // done already, by somebody who ran into it at the same time
         recovering_ = true;
-        changed_.wait(lock, [this] { return in_calls_ == 0; });
+        changed_.wait(lock, [this] { return nobody_inside(); });
     }
     const bool back = restore(worker, fault, runs != kRunBeforeRebuild, job);
     {
         const std::lock_guard lock(mutex_);
         recovering_ = false;
-        slots_[worker].in_call = false;
     }
     changed_.notify_all();
     return back;
@@ -298,15 +313,18 @@ bool Executor::recover(std::size_t worker, Epoch seen, const Fault& fault, unsig
 // ---- recovery: one thread, no other inside the module
 
 bool Executor::restore(std::size_t worker, const Fault& fault, bool look_first, HsmJob* job) {
-    touch(worker);
-    if (look_first && works_after_all(worker)) return true;
+    if (look_first) {
+        enter_recovering(worker);
+        const bool works_after_all = !probe(worker);
+        leave(worker);
+        if (works_after_all) return true;
+    }
     RecoveryGrade grade = to_grade(fault.error_class);
     while (true) {
         bool opened = false;
         std::string reason;
-        touch(worker);
         try {
-            const RecoveryGrade done = rebuild_from(grade);
+            const RecoveryGrade done = rebuild_from(worker, grade);
             back_in_service(done, fault);
             return true;
         } catch (const PinRefused& e) {
@@ -318,7 +336,6 @@ bool Executor::restore(std::size_t worker, const Fault& fault, bool look_first, 
             reason = e.what();
             grade = RecoveryGrade::module;
         }
-        leave_module(worker);
         if (breaker_.is_open()) give_up_for_now(reason, opened, job);
         if (!pause(breaker_.is_open() ? config_.probe_interval : std::chrono::milliseconds(kRetryPause))) {
             return false;
@@ -326,16 +343,13 @@ bool Executor::restore(std::size_t worker, const Fault& fault, bool look_first, 
     }
 }
 
-bool Executor::works_after_all(std::size_t worker) {
-    try {
-        keeper_.probe(worker);
-        return true;
-    } catch (const std::exception&) {
-        return false;
-    }
-}
-
-RecoveryGrade Executor::rebuild_from(RecoveryGrade grade) {
+RecoveryGrade Executor::rebuild_from(std::size_t worker, RecoveryGrade grade) {
+    enter_recovering(worker);
+    struct Leave {
+        Executor& executor;
+        std::size_t worker;
+        ~Leave() { executor.leave(worker); }
+    } const leave{*this, worker};
     for (;; grade = static_cast<RecoveryGrade>(static_cast<int>(grade) + 1)) {
         try {
             keeper_.rebuild(grade);
@@ -372,60 +386,6 @@ void Executor::back_in_service(RecoveryGrade grade, const Fault& fault) {
 bool Executor::pause(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     return !changed_.wait_for(lock, time, [this] { return closing_; });
-}
-
-// ---- the watchdog
-
-void Executor::watch() {
-    std::unique_lock lock(mutex_);
-    while (!changed_.wait_for(lock, kWatchdogTick, [this] { return !watching_; })) {
-        lock.unlock();
-        check_deadlines();
-        queue_.fail_expired();
-        lock.lock();
-    }
-}
-
-void Executor::check_deadlines() {
-    std::size_t hanging = 0;
-    bool stalled = false;
-    std::vector<Slot*> late;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto now = SteadyClock::now();
-        for (Slot& slot : slots_) {
-            if (slot.in_call && now - slot.since > config_.stall_limit) ++hanging;
-            if (slot.job == nullptr || slot.job->done() || !slot.job->expired()) continue;
-            slot.pinned = true;
-            late.push_back(&slot);
-        }
-        // A call that hangs keeps a recovery from beginning, and so all workers.
-        stalled = hanging == slots_.size() || (hanging > 0 && recovering_);
-    }
-    // Without the lock: a completion may submit the next job.
-    for (const Slot* slot : late) {
-        slot->job->fail(
-            std::make_exception_ptr(DeadlineExceeded("the deadline passed before the token answered")));
-    }
-    if (!late.empty()) {
-        const std::lock_guard lock(mutex_);
-        for (Slot* slot : late) slot->pinned = false;
-        changed_.notify_all();
-    }
-    if (stalled != stalled_) note_stall(stalled);
-}
-
-/// While the breaker is open its own reason stays, and who closes it tells of that.
-void Executor::note_stall(bool stalled) {
-    stalled_ = stalled;
-    const bool gave_up = breaker_.is_open();
-    const bool told = std::exchange(stall_told_, stalled && !gave_up);
-    if (gave_up || stalled == told) return;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(config_.stall_limit).count();
-    const std::string reason =
-        stalled ? fmt::format("the token has not answered a call for {} s", seconds) : "";
-    set_reason(reason);
-    observer_->readiness_changed(!stalled, reason);
 }
 
 void Executor::set_reason(std::string reason) {

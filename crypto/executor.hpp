@@ -22,7 +22,8 @@ class HsmObserver;
 
 /// One thread for each session. A job's Pkcs11Error decides by its class (pkcs11_error.cpp) what happens:
 ///
-/// - again: the job is run again, a little later;
+/// - again: the job is run again, a little later. When it never passes, the worker looks whether its session
+///   works; what does not pass there either is dealt with as `session`;
 /// - session, login, module: one worker, with all others standing still, first looks whether the session
 ///   works after all, then makes anew as much as the class says, then more (RecoveryGrade), until the token
 ///   answers. The epoch rises, and every worker runs its job again;
@@ -43,7 +44,8 @@ public:
         std::size_t queue_capacity = 4096;
         unsigned breaker_failures = 5;
         std::chrono::milliseconds probe_interval{500};
-        /// When calls take longer and no worker gets on, the token hangs: not ready.
+        /// When calls take longer, those of exclusively() included, and no worker gets on, the token hangs:
+        /// not ready.
         std::chrono::milliseconds stall_limit{10'000};
     };
     struct Status {
@@ -76,37 +78,41 @@ private:
         std::string function;
         CK_RV code;
     };
+    /// Since when a thread is inside the module; nothing while it is not.
+    using Inside = std::optional<std::chrono::steady_clock::time_point>;
     struct Slot {
         HsmJob* job = nullptr;  // while a worker has it; owned by that worker
         bool pinned = false;    // the watchdog is about to fail `job`: it must not be destroyed
-        bool in_call = false;   // inside the module since `since`, as far as the watchdog cares
-        std::chrono::steady_clock::time_point since{};
+        Inside inside;
     };
     using Epoch = std::uint64_t;
+    /// What a worker does next.
+    enum class Next : std::uint8_t { another_job, look_at_session };
 
     void work(std::size_t worker);
-    void idle(std::size_t worker);
-    void serve(std::size_t worker, HsmJob& job);
+    void look_at_session(std::size_t worker);
+    [[nodiscard]] Next serve(std::size_t worker, HsmJob& job);
     [[nodiscard]] std::optional<Fault> attempt(std::size_t worker, HsmJob& job);
+    [[nodiscard]] std::optional<Fault> probe(std::size_t worker);
     void report_failure(HsmJob& job, std::exception_ptr error, bool integrity);
 
     [[nodiscard]] std::optional<Epoch> enter(std::size_t worker, HsmJob* job);
+    void enter_recovering(std::size_t worker);
     void leave(std::size_t worker);
+    [[nodiscard]] bool nobody_inside() const;
     void forget_job(std::size_t worker);
 
     [[nodiscard]] bool recover(std::size_t worker, Epoch seen, const Fault& fault, unsigned attempt,
                                HsmJob* job);
     [[nodiscard]] bool restore(std::size_t worker, const Fault& fault, bool look_first, HsmJob* job);
-    [[nodiscard]] bool works_after_all(std::size_t worker);
-    [[nodiscard]] RecoveryGrade rebuild_from(RecoveryGrade grade);
+    [[nodiscard]] RecoveryGrade rebuild_from(std::size_t worker, RecoveryGrade grade);
     void give_up_for_now(const std::string& reason, bool just_opened, HsmJob* job);
     void back_in_service(RecoveryGrade grade, const Fault& fault);
     [[nodiscard]] bool pause(std::chrono::milliseconds time);
 
-    void touch(std::size_t worker);
-    void leave_module(std::size_t worker);
     void watch();
     void check_deadlines();
+    [[nodiscard]] bool nobody_gets_on() const;
     void note_stall(bool stalled);
     void set_reason(std::string reason);
     [[nodiscard]] std::exception_ptr unavailable() const;
@@ -122,8 +128,8 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Slot> slots_;
-    std::size_t in_calls_ = 0;
-    bool recovering_ = false;
+    Inside exclusive_;         // whoever runs exclusively()
+    bool recovering_ = false;  // no worker may enter the module
     bool closing_ = false;
     bool watching_ = true;
     Epoch epoch_ = 1;

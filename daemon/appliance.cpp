@@ -208,6 +208,13 @@ void Appliance::open_directory() {
             "were put back to an earlier time",
             {{"reason", std::string_view(reason)}});
     };
+    events.not_read = [log = log_](const std::string& reason) {
+        log->warning(
+            "users, groups, roles and policies could not be read; changes of them are not in force on this "
+            "node until they are",
+            {{"reason", std::string_view(reason)}});
+    };
+    events.read_again = [log = log_] { log->info("users, groups, roles and policies were read again"); };
     auto seen_file = seen_manifest_file(config_.audit);
     if (!seen_file) {
         log_->warning(

@@ -102,7 +102,12 @@ std::vector<prometheus::MetricFamily> directory_metrics(const iam::DirectoryKeep
             number(records.faults.size())),
         gauge_family("coffer_iam_trusted",
                      "1 while what the database has of users, groups, roles and policies can be believed.",
-                     keeper.distrust() ? 0 : 1)};
+                     keeper.distrust() ? 0 : 1),
+        gauge_family(
+            "coffer_iam_load_pending",
+            "1 while users, groups, roles and policies could not be read: changes of them may not be "
+            "in force on this node.",
+            keeper.load_pending() ? 1 : 0)};
 }
 
 }  // namespace coffer::daemon

@@ -87,18 +87,30 @@ void DirectoryKeeper::wake() {
 void DirectoryKeeper::run() {
     std::unique_lock lock(wake_mutex_);
     while (!stopping_) {
-        woken_.wait_for(lock, blind_ || !seen_read_ ? kBlindInterval : kRereadInterval,
+        const bool soon = blind_ || !seen_read_ || load_pending();
+        woken_.wait_for(lock, soon ? kBlindInterval : kRereadInterval,
                         [this] { return stopping_ || reload_; });
         if (stopping_) return;
         reload_ = false;
         lock.unlock();
-        try {
-            load(SteadyClock::now() + kLoadPatience);
-        } catch (const std::exception&) {
-            // The database is away, which its own observers report; what is there stays in force.
-        }
+        load_or_tell();
         lock.lock();
     }
+}
+
+/// What is there stays in force when nothing can be read. That may be rights that were taken away since: a
+/// database or a token that is away for a moment, as a change is told, must not make it wait for the next
+/// reread.
+void DirectoryKeeper::load_or_tell() {
+    std::optional<std::string> failure;
+    try {
+        load(SteadyClock::now() + kLoadPatience);
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
+    const bool was_pending = load_pending_.exchange(failure.has_value(), std::memory_order_acq_rel);
+    if (failure && !was_pending && events_.not_read) events_.not_read(*failure);
+    if (!failure && was_pending && events_.read_again) events_.read_again();
 }
 
 std::optional<SeenManifest> DirectoryKeeper::seen() const {

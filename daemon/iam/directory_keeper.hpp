@@ -32,6 +32,10 @@ struct KeeperEvents {
     /// What was seen could not be kept, and why; tried again with the next load. Told when the reason is
     /// another.
     std::function<void(const std::string& reason)> seen_not_kept;
+    /// The tables could not be read, and why: a change of them may not be in force here. Told when it begins.
+    std::function<void(const std::string& reason)> not_read{};
+    /// They were read again.
+    std::function<void()> read_again{};
 };
 
 /// Thread-safe.
@@ -40,7 +44,7 @@ class DirectoryKeeper final : public access::CallerDirectory,
                               public secrets::PrincipalDirectory {
 public:
     /// How often everything is read although nothing was told: changes made with the triggers switched off
-    /// are found by it. And how often while changes may be missed.
+    /// are found by it. And how often while changes may be missed, or were not read.
     static constexpr std::chrono::milliseconds kRereadInterval{60'000};
     static constexpr std::chrono::milliseconds kBlindInterval{500};
 
@@ -78,12 +82,16 @@ public:
     /// is in force, also an earlier one than what the tables hold.
     [[nodiscard]] std::optional<std::string> nobody_known() const;
 
+    /// Whether the tables could not be read the last time: what they have by now may not be in force.
+    [[nodiscard]] bool load_pending() const noexcept { return load_pending_.load(std::memory_order_acquire); }
+
     /// Stops listening and loading. Also done by the destructor.
     void close();
 
 private:
     void run();
     void load(Deadline deadline);
+    void load_or_tell();
     void wake();
     void distrusted(const std::string& reason);
     [[nodiscard]] std::optional<SeenManifest> seen() const;
@@ -110,6 +118,7 @@ private:
     std::atomic<std::uint64_t> generation_{0};
     /// Most installations have none, and no request should take a lock to learn that.
     std::atomic<bool> has_listeners_{false};
+    std::atomic<bool> load_pending_{false};
 
     std::mutex wake_mutex_;
     std::condition_variable woken_;

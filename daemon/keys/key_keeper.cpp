@@ -39,7 +39,7 @@ KeyKeeper::KeyKeeper(KeeperParts parts, KeyEvents events)
           [this](const std::string& what, const std::string& reason) { events_.failed(what, reason); }) {
     thread_.start("keys", [this](const std::stop_token&) -> std::chrono::milliseconds {
         run_once();
-        return signer_is_behind() ? kSoon : kInterval;
+        return is_behind() ? kSoon : kInterval;
     });
     listener_.emplace(parts_.database.config(), storage::kMasterKeyChannel,
                       storage::ChangeEvents{.listening = [this] { wake(); },
@@ -165,9 +165,10 @@ std::map<std::uint32_t, Under> KeyKeeper::count_of(const Uuid& key) const {
         [&](storage::ReadTransaction& tx) { return count_under(tx, *parts_.principals.directory(), key); });
 }
 
-bool KeyKeeper::signer_is_behind() {
+/// Also when a look failed: what the database told of is not told again.
+bool KeyKeeper::is_behind() {
     const std::lock_guard no_look(round_mutex_);
-    return token_keys_.signer_is_behind();
+    return token_keys_.signer_is_behind() || failures_.waits_for_a_backend();
 }
 
 void KeyKeeper::finish_retirements(const Seen& seen) {

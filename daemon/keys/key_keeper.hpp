@@ -31,7 +31,8 @@ public:
     /// A generation that is marked as retired and still registered for so long was left behind by a node that
     /// died.
     static constexpr std::chrono::seconds kLeftBehind{120};
-    /// How soon to look again while the journal has not gone over to the newest generation.
+    /// How soon to look again while the journal has not gone over to the newest generation, or a look failed
+    /// since the database or the token was away.
     static constexpr std::chrono::seconds kSoon{1};
 
     /// What `parts` refers to must outlive it.
@@ -61,7 +62,7 @@ private:
     void look_again(const Seen& seen);
     void look_after_master_keys();
     void look_after_token_keys();
-    [[nodiscard]] bool signer_is_behind();
+    [[nodiscard]] bool is_behind();
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
     [[nodiscard]] std::map<std::uint32_t, Under> count_of(const Uuid& key) const;

@@ -1,11 +1,14 @@
 #pragma once
 // Work that is tried again and again, and whose failure is told when it is another one than before.
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <map>
 #include <string>
 #include <utility>
+
+#include "daemon/base/errors.hpp"
 
 namespace coffer::keys {
 
@@ -24,14 +27,29 @@ public:
             last_.erase(what);
         } catch (const std::exception& error) {
             auto& last = last_[what];
-            if (last != error.what()) tell_(what, error.what());
-            last = error.what();
+            if (last.reason != error.what()) tell_(what, error.what());
+            last = {error.what(), passes(error)};
         }
     }
 
+    /// Whether the last try of anything failed for want of a backend, which passes by itself.
+    [[nodiscard]] bool waits_for_a_backend() const {
+        return std::ranges::any_of(last_, [](const auto& each) { return each.second.passes; });
+    }
+
 private:
+    struct Last {
+        std::string reason;
+        bool passes = false;
+    };
+    static bool passes(const std::exception& error) {
+        return dynamic_cast<const Unavailable*>(&error) != nullptr ||
+               dynamic_cast<const Overloaded*>(&error) != nullptr ||
+               dynamic_cast<const DeadlineExceeded*>(&error) != nullptr;
+    }
+
     const Tell tell_;
-    std::map<std::string, std::string> last_;  ///< the reason, by what failed
+    std::map<std::string, Last> last_;  ///< by what failed
 };
 
 }  // namespace coffer::keys

@@ -71,7 +71,10 @@ asio::awaitable<void> ClientConnection::run([[maybe_unused]] std::shared_ptr<Cli
             listener_->server->metrics->handshake_done(listener_->name);
             phase_ = Phase::hello;
             phase_deadline_ = now() + limits().hello_timeout;
-            if (read_peer() && identify()) co_await serve();
+            if (read_peer() && identify()) {
+                if (reloaded_in_handshake_) require_peer_still_good();
+                co_await serve();
+            }
         }
         co_await linger();
     } catch (const std::exception& error) {
@@ -281,9 +284,19 @@ void ClientConnection::drain() {
     }
 }
 
-void ClientConnection::verify_again(const TlsContext& tls) {
-    if ((phase_ != Phase::hello && phase_ != Phase::open) || !peer_.leaf) return;
-    if (const auto objection = tls.objection_to(peer_)) {
+void ClientConnection::verify_again(std::shared_ptr<const TlsContext> tls) {
+    context_ = std::move(tls);
+    if (phase_ == Phase::handshake) {
+        // A client could hold its last flight back until the list that has it is in force.
+        reloaded_in_handshake_ = tls_ != nullptr;
+    } else if (phase_ == Phase::hello || phase_ == Phase::open) {
+        require_peer_still_good();
+    }
+}
+
+void ClientConnection::require_peer_still_good() {
+    if (!peer_.leaf) return;
+    if (const auto objection = context_->objection_to(peer_)) {
         end(v1::ConnectionError::CERTIFICATE_REVOKED,
             "the client certificate is no longer accepted: " + *objection, false);
     }

@@ -47,8 +47,9 @@ public:
     void check_limits(Deadline time);
     /// Takes no more requests, answers those in flight, then ends with SHUTTING_DOWN.
     void drain();
-    /// Ends the connection unless `tls` would let its client in.
-    void verify_again(const TlsContext& tls);
+    /// Ends the connection unless `tls`, which the listener has from now on, would let its client in. A
+    /// client whose handshake is under way is looked at when that is done.
+    void verify_again(std::shared_ptr<const TlsContext> tls);
     /// Closes the socket at once.
     void abort();
     /// Does `work` for this connection. When it throws, for want of memory for example, this connection ends,
@@ -146,6 +147,7 @@ private:
     boost::asio::awaitable<void> run(std::shared_ptr<ClientConnection> self);
     boost::asio::awaitable<bool> shake_hands();
     void acknowledge_now();
+    void require_peer_still_good();
     void handshake_failed(HandshakeFailure failure);
     boost::asio::awaitable<void> serve();
     boost::asio::awaitable<bool> receive();
@@ -163,8 +165,9 @@ private:
 
     boost::asio::ip::tcp::socket socket_;
     IoShard& shard_;
-    const std::shared_ptr<const TlsContext> context_;
-    std::unique_ptr<TlsEngine> tls_;  // from the first byte on, until the handshake failed
+    std::shared_ptr<const TlsContext> context_;  // what the listener has now
+    bool reloaded_in_handshake_ = false;         // so the handshake went by an older one
+    std::unique_ptr<TlsEngine> tls_;             // from the first byte on, until the handshake failed
     const bool surplus_;
     std::string admitted_;  // the principal that use_ is of
     std::optional<TlsContext::Time> peer_expires_;

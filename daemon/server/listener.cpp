@@ -158,7 +158,7 @@ bool Listener::reload_certificates() {
         tls_ = fresh;
     }
     shards_.for_each_connection([fresh, context = context_](ClientConnection& connection) {
-        if (&connection.listener() == context.get()) connection.verify_again(*fresh);
+        if (&connection.listener() == context.get()) connection.verify_again(fresh);
     });
     server.log->info("certificates were reloaded", {{"listener", std::string_view(config_.name)}});
     log_outdated_lists();

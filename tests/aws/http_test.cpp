@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "aws_server.hpp"
 
 namespace coffer::testing {
@@ -70,6 +72,28 @@ TEST(AwsHttp, Tls12AndClientCertificates) {
         },
         boost::system::system_error);
     EXPECT_THROW(HttpsClient(aws.server(), {.tls_version_max = TLS1_1_VERSION}), boost::system::system_error);
+}
+
+// As over the native protocol: a certificate that is not asked for must be good all the same when it is sent.
+TEST(AwsHttp, ARevocationEndsTheConnectionsWhoseHandshakeIsUnderWay) {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        SCOPED_TRACE(version);
+        TestServerOptions with_list;
+        with_list.with_crl = true;
+        AwsServer aws(with_list);
+        auto options = aws.server().client();
+        options.max_version = version;
+        options.withheld = Withheld::flight;
+        TestClient client(options);
+        EXPECT_TRUE(aws.server().revoke({aws.server().alice.certificate.get()}));
+        client.release();
+        client.send_bytes(aws.sign({}));
+        std::array<char, 1> byte{};
+        EXPECT_LE(SSL_read(client.ssl(), byte.data(), 1), 0);
+        EXPECT_TRUE(aws.seen.all().empty());
+        EXPECT_EQ(aws.server().turned_away.all(),
+                  std::vector<std::string>{"connection certificate_revoked "});
+    }
 }
 
 // ---- signatures ------------------------------------------------------------------------------------------

@@ -106,6 +106,57 @@ private:
     Token& token_;
 };
 
+/// A token whose sessions are of no use any more, and say "again" for ever; new ones are good.
+class TiredKeeper final : public TokenKeeper {
+public:
+    explicit TiredKeeper(Token& token) : token_(token) {}
+    HsmContext& context(std::size_t worker) override {
+        if (tired) throw Pkcs11Error("C_DecryptInit", CKR_DEVICE_MEMORY);
+        return token_.context(worker);
+    }
+    void probe(std::size_t worker) override {
+        (void)context(worker);
+        token_.probe(worker);
+    }
+    void rebuild(RecoveryGrade grade) override {
+        token_.rebuild(grade);
+        tired = false;
+    }
+    void tidy(std::size_t worker) noexcept override { token_.tidy(worker); }
+    void make_room() noexcept override { token_.make_room(); }
+
+    std::atomic<bool> tired = false;
+
+private:
+    Token& token_;
+};
+
+// Also for a job whose deadline ends the tries before they are counted.
+TEST(ExecutorRecovery, SessionsThatOnlyAskForAnotherTryAreMadeAnew) {
+    const TestToken test_token = TestToken::make(TokenKind::softhsm2);
+    test_token.use();
+    Token token(test_token.hsm_config());
+    TiredKeeper keeper(token);
+    Executor executor({.threads = 1, .queue_capacity = 8}, keeper, nullptr);
+    const auto run = [&](JobOptions options) {
+        return wait_for<Done>([&](Completion<Done> completion) {
+            executor.submit(
+                make_job<Done>(options, std::move(completion), [](HsmContext&) { return Done{}; }));
+        });
+    };
+    keeper.tired = true;
+    EXPECT_THROW((void)run({}), Unavailable);
+    (void)run({});
+    EXPECT_EQ(executor.status().epoch, 2U);
+    keeper.tired = true;
+    EXPECT_THROW((void)run({.deadline = std::chrono::steady_clock::now() + 2ms}), Error);
+    while (keeper.tired) std::this_thread::sleep_for(2ms);
+    (void)run({});
+    EXPECT_EQ(executor.status().epoch, 3U);
+    executor.close();
+    token.close();
+}
+
 class ReadinessLog final : public HsmObserver {
 public:
     void readiness_changed(bool ready, std::string reason) override {
@@ -285,6 +336,23 @@ TEST_F(ExecutorTest, AJobThatFailsForeverIsGivenUpAndHarmsNoOther) {
     EXPECT_EQ(runs, 5);
     EXPECT_EQ(hsm_.seal({}, {}).wrapped_key.size(), kWrappedKeyBytes);
     EXPECT_TRUE(hsm_.hsm().status().ready);
+}
+
+// It is the job's fault then, since the session works.
+TEST_F(ExecutorTest, AJobThatTheTokenAsksForAgainForEverCostsNothingElse) {
+    std::atomic<int> runs = 0;
+    EXPECT_THROW((void)wait_for<Done>([&](Completion<Done> completion) {
+                     hsm_.hsm().impl().submit<Done>({}, std::move(completion), [&](HsmContext&) -> Done {
+                         ++runs;
+                         throw Pkcs11Error("C_Test", CKR_DEVICE_MEMORY);
+                     });
+                 }),
+                 Unavailable);
+    EXPECT_EQ(runs, 5);
+    EXPECT_EQ(hsm_.seal({}, {}).wrapped_key.size(), kWrappedKeyBytes);
+    EXPECT_TRUE(hsm_.hsm().status().ready);
+    EXPECT_EQ(hsm_.hsm().status().epoch, 1U);
+    EXPECT_TRUE(hsm_.observer().recoveries().empty());
 }
 
 TEST_F(ExecutorTest, TheCallersFaultIsNotRetried) {

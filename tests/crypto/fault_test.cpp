@@ -6,6 +6,8 @@
 
 #include <thread>
 
+#include "crypto/executor.hpp"
+#include "crypto/token.hpp"
 #include "tests/crypto/shim_test.hpp"
 
 namespace coffer::crypto {
@@ -121,6 +123,62 @@ TEST_F(FaultTest, TheBreakerOpensFailsFastAndClosesWithoutTraffic) {
     ASSERT_THAT(hsm.observer().readiness(), SizeIs(2));
     EXPECT_FALSE(hsm.observer().readiness()[0].ready);
     EXPECT_TRUE(hsm.observer().readiness()[1].ready);
+}
+
+// Codes that say "again", for ever.
+TEST_F(FaultTest, ATokenThatOnlyAsksForAnotherTryIsNotReady) {
+    for (const auto* code : {"CKR_DEVICE_MEMORY", "CKR_HOST_MEMORY", "CKR_SESSION_COUNT",
+                             "CKR_FUNCTION_CANCELED", "0x1"}) {  // CKR_CANCEL
+        SCOPED_TRACE(code);
+        TestHsm hsm(config());
+        const auto sealed = hsm.seal(kIdentity, kText);
+        shim().set(std::string("fail * ") + code);
+        EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
+        wait_until([&] { return !hsm.hsm().status().ready; });
+        EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
+        EXPECT_THAT(hsm.observer().readiness(), SizeIs(1));
+        shim().set("");
+        wait_until([&] { return hsm.hsm().status().ready; });
+        EXPECT_EQ(hsm.open(kIdentity, sealed), kText);
+    }
+}
+
+TEST_F(FaultTest, SoIsOneThatNobodyAsks) {
+    TestHsm hsm(config());
+    shim().set("fail * CKR_DEVICE_MEMORY");
+    wait_until([&] { return !hsm.hsm().status().ready; });
+    shim().set("");
+    wait_until([&] { return hsm.hsm().status().ready; });
+}
+
+// Without any worker in the module: it is another thread that changes the keys.
+TEST_F(FaultTest, ACallThatHangsDuringAChangeOfKeysIsSaid) {
+    const auto log = std::make_shared<testing::RecordingObserver>();
+    Token token(config_with_threads(2));
+    Executor executor({.threads = 2, .queue_capacity = 8, .stall_limit = 500ms}, token, log);
+    const auto ask = [&] {
+        return wait_for<Done>([&](Completion<Done> completion) {
+            executor.submit(
+                make_job<Done>(within(kPatience), std::move(completion), [](HsmContext&) { return Done{}; }));
+        });
+    };
+    (void)ask();
+    shim().set("hang C_FindObjectsInit");
+    std::thread keeper([&] {
+        executor.exclusively(std::chrono::steady_clock::now() + kPatience, [&] { token.refresh_keys(); });
+    });
+    wait_until([&] { return !executor.status().ready; });
+    EXPECT_THROW((void)ask(), Unavailable) << "at once, and not at its deadline";
+    shim().set("");
+    keeper.join();
+    wait_until([&] { return executor.status().ready; });
+    (void)ask();
+    EXPECT_EQ(executor.status().epoch, 1U) << "nothing was made anew";
+    executor.close();
+    token.close();
+    ASSERT_THAT(log->readiness(), SizeIs(2));
+    EXPECT_THAT(log->readiness()[0].reason, HasSubstr("has not answered"));
+    EXPECT_TRUE(log->readiness()[1].ready);
 }
 
 TEST_F(FaultTest, EveryNthFailureOfAnyKindIsHidden) {

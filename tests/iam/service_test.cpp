@@ -56,7 +56,8 @@ class Alarms final : public storage::DatabaseObserver {
 public:
     void reachable_changed(bool /*reachable*/, std::string /*reason*/) override {}
     void job_done(std::chrono::nanoseconds /*queued*/, std::chrono::nanoseconds /*ran*/) override {}
-    void integrity_failure(std::string what) override {
+    void integrity_failure(std::string what) override { add(std::move(what)); }
+    void add(std::string what) {
         const std::lock_guard lock(mutex_);
         all_.push_back(std::move(what));
     }
@@ -111,6 +112,34 @@ private:
     std::atomic<int> hours_{0};
 };
 
+/// The token's, which can be away although the database is not.
+class SealsThatGo final : public storage::SealKeeper {
+public:
+    explicit SealsThatGo(crypto::Seals& seals) : seals_(seals) {}
+    Bytes make(Bytes message, Deadline deadline) override {
+        require_there();
+        return seals_.make(std::move(message), deadline);
+    }
+    bool check(Bytes message, ByteView seal, Deadline deadline) override {
+        require_there();
+        return seals_.check(std::move(message), seal, deadline);
+    }
+    std::vector<bool> check_all(std::vector<storage::Sealed> sealed, Deadline deadline) override {
+        require_there();
+        return seals_.check_all(std::move(sealed), deadline);
+    }
+    std::atomic<bool> away{false};
+    std::atomic<int> refused{0};
+
+private:
+    void require_there() {
+        if (!away) return;
+        ++refused;
+        throw Unavailable("the token cannot be used now");
+    }
+    secrets::TokenSealKeeper seals_;
+};
+
 /// One node: directory, services, credentials.
 class Node {
 public:
@@ -119,8 +148,7 @@ public:
         storage::DatabaseConfig config;
         config.conninfo = conninfo;
         config.connections = 2;
-        database = storage::Database::open(
-            config, std::make_shared<secrets::TokenSealKeeper>(environment->hsm->seals()), alarms);
+        database = storage::Database::open(config, seals, alarms);
         start();
     }
     ~Node() {
@@ -132,8 +160,10 @@ public:
     Node& operator=(const Node&) = delete;
 
     void start() {
-        keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, KeeperEvents{}, seen_file,
-                                                   patience());
+        KeeperEvents events;
+        events.not_read = [this](const std::string& reason) { readings->add("not read: " + reason); };
+        events.read_again = [this] { readings->add("read again"); };
+        keeper = std::make_unique<DirectoryKeeper>(*database, kAccount, clock, events, seen_file, patience());
         service =
             std::make_unique<IamService>(*database, *keeper, access_keys, clock, NodeFacts{"eu-test-1", {}});
         sts_service = std::make_unique<sts::StsService>(*keeper, tokens, providers, clock);
@@ -190,6 +220,9 @@ public:
     std::string listener = "local";
     std::optional<SeenManifestFile> seen_file;
     std::shared_ptr<Alarms> alarms = std::make_shared<Alarms>();
+    /// What the keeper told of its loads.
+    std::shared_ptr<Alarms> readings = std::make_shared<Alarms>();
+    std::shared_ptr<SealsThatGo> seals = std::make_shared<SealsThatGo>(environment->hsm->seals());
     MovedClock clock;
     sts::TokenAccessKeys access_keys{*environment->hsm, environment->hsm->master_keys().front().id};
     sts::SessionKeys session_keys{derived, clock};
@@ -308,6 +341,26 @@ TEST_F(ServiceTest, AndOnOtherNodesSoonAfter) {
     disable.mutable_disable_user()->set_user_name("alice");
     static_cast<void>(other.call(disable));
     wait_until([&] { return node_->recognise("spiffe://t/alice").refusal == "user 'alice' is disabled"; });
+}
+
+// The change is told once, and the next reread is a minute away: in which there are not as many tries.
+TEST_F(ServiceTest, AChangeIsTakenOverSoonAfterATokenThatWasAwayIsBack) {
+    Node other(conninfo());
+    user("alice");
+    wait_until([&] { return other.recognise("spiffe://t/alice").rights != nullptr; });
+    other.seals->away = true;
+    v1::Request disable;
+    disable.mutable_disable_user()->set_user_name("alice");
+    static_cast<void>(node_->call(disable));
+    wait_until([&] { return other.keeper->load_pending(); });
+    EXPECT_NE(other.recognise("spiffe://t/alice").rights, nullptr) << "what was there stays in force";
+    wait_until([&] { return other.seals->refused >= 6; });
+    other.seals->away = false;
+    wait_until([&] { return other.recognise("spiffe://t/alice").refusal == "user 'alice' is disabled"; });
+    wait_until([&] { return !other.keeper->load_pending(); });
+    wait_until([&] { return other.readings->all().size() == 2; });
+    EXPECT_THAT(other.readings->all(), ElementsAre("not read: the token cannot be used now", "read again"));
+    EXPECT_THAT(other.alarms->all(), IsEmpty()) << "nothing was altered";
 }
 
 TEST_F(ServiceTest, AKnownRecognitionIsKeptUntilSomethingChanges) {

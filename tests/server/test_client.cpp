@@ -17,7 +17,24 @@ namespace coffer::testing {
 
 namespace {
 constexpr int kPatienceSeconds = 30;
+
+std::string take_all(BIO* bio) {
+    std::string bytes(BIO_ctrl_pending(bio), '\0');
+    if (!bytes.empty()) BIO_read(bio, bytes.data(), static_cast<int>(bytes.size()));
+    return bytes;
 }
+
+/// Where the last of several TLS records begins (RFC 8446, 5.1: type, version, and two bytes of length).
+std::size_t last_record(std::string_view records) {
+    std::size_t at = 0;
+    while (true) {
+        const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(records[i])}; };
+        const std::size_t next = at + 5 + byte(at + 3) * 256 + byte(at + 4);
+        if (next + 5 > records.size()) return at;
+        at = next;
+    }
+}
+}  // namespace
 
 int connect_to(std::uint16_t port, int receive_buffer_bytes) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -56,6 +73,38 @@ TestClient::TestClient(const ClientOptions& options)
         if (options.intermediate != nullptr) SSL_CTX_add1_chain_cert(context_.get(), options.intermediate);
     }
     ssl_.reset(SSL_new(context_.get()));
+    ERR_clear_error();
+    if (options.withheld == Withheld::nothing) {
+        SSL_set_fd(ssl_.get(), socket_);
+        shaken_ = SSL_connect(ssl_.get()) == 1;
+    } else {
+        shake_hands_but(options.withheld);
+    }
+}
+
+/// The client's flights are the ClientHello, and all that it says after the server's (RFC 8446, 2; RFC 5246,
+/// 7.3).
+void TestClient::shake_hands_but(Withheld withheld) {
+    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    (void)SSL_connect(ssl_.get());
+    send_raw(take_all(SSL_get_wbio(ssl_.get())));
+    while (withheld_.empty()) {
+        std::array<char, 16384> buffer{};
+        const auto got = ::recv(socket_, buffer.data(), buffer.size(), 0);
+        if (got <= 0) throw std::runtime_error("the server ended the handshake");
+        BIO_write(SSL_get_rbio(ssl_.get()), buffer.data(), static_cast<int>(got));
+        (void)SSL_connect(ssl_.get());
+        withheld_ = take_all(SSL_get_wbio(ssl_.get()));
+    }
+    if (withheld == Withheld::flight) return;
+    const std::size_t sent = last_record(withheld_);
+    send_raw(std::string_view(withheld_).substr(0, sent));
+    withheld_.erase(0, sent);
+}
+
+void TestClient::release() {
+    send_raw(withheld_);
+    withheld_.clear();
     SSL_set_fd(ssl_.get(), socket_);
     ERR_clear_error();
     shaken_ = SSL_connect(ssl_.get()) == 1;

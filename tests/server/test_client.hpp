@@ -15,6 +15,13 @@
 
 namespace coffer::testing {
 
+/// What a client keeps to itself of its last flight of the handshake, until release().
+enum class Withheld : std::uint8_t {
+    nothing,
+    flight,       ///< all of it, the certificate included
+    last_record,  ///< Finished: the certificate was sent, and the handshake is not done
+};
+
 /// How a client connects.
 struct ClientOptions {
     std::uint16_t port = 0;
@@ -23,6 +30,7 @@ struct ClientOptions {
     X509* intermediate = nullptr;        ///< sent along with the certificate
     int max_version = TLS1_3_VERSION;
     int receive_buffer_bytes = 0;  ///< 0: the kernel's default
+    Withheld withheld = Withheld::nothing;
 };
 
 class TestClient {
@@ -35,6 +43,8 @@ public:
     TestClient& operator=(const TestClient&) = delete;
 
     [[nodiscard]] bool shaken() const noexcept { return shaken_; }
+    /// Sends what was withheld, and finishes the handshake.
+    void release();
 
     /// Sends bytes as they are, in one TLS record when they fit. False when the connection is broken.
     bool send_bytes(std::string_view bytes);
@@ -58,6 +68,7 @@ public:
 
 private:
     bool read_more();
+    void shake_hands_but(Withheld withheld);
     struct SslFree {
         void operator()(SSL* p) const noexcept { SSL_free(p); }
     };
@@ -69,6 +80,7 @@ private:
     std::unique_ptr<SSL_CTX, ContextFree> context_;
     std::unique_ptr<SSL, SslFree> ssl_;
     bool shaken_ = false;
+    std::string withheld_;
     std::string received_;
     std::string end_;
 };

@@ -187,6 +187,74 @@ TEST(Tls, ARevocationEndsTheConnectionsThatStand) {
     EXPECT_EQ(answer->response().get_secret_value().name(), "still");
 }
 
+/// What bob is told who began his handshake before he was revoked and ends it after, having sent all but
+/// `withheld` before.
+std::optional<v1::Frame> told_after_a_revocation_meanwhile(Withheld withheld) {
+    TestServerOptions options;
+    options.with_crl = true;
+    TestServer server(options);
+    CertificateSpec spec;
+    spec.common_names = {"bob"};
+    const Identity bob = server.client_ca.issue(spec);
+    ClientOptions slow = server.client(bob);
+    slow.withheld = withheld;
+    TestClient client(slow);
+    EXPECT_TRUE(server.revoke({bob.certificate.get()}));
+    client.release();
+    client.send_bytes(wire(hello_frame()) + wire(get_frame(1, "must-not-run")));
+    auto last_word = client.read_frame();
+    EXPECT_FALSE(client.read_frame().has_value());
+    EXPECT_TRUE(server.seen.all().empty());
+    EXPECT_THAT(server.turned_away.all(), ::testing::ElementsAre("connection certificate_revoked bob"));
+    return last_word;
+}
+
+TEST(Tls, ARevocationEndsTheConnectionsWhoseHandshakeIsUnderWay) {
+    for (const auto withheld : {Withheld::flight, Withheld::last_record}) {
+        SCOPED_TRACE(static_cast<int>(withheld));
+        const auto last_word = told_after_a_revocation_meanwhile(withheld);
+        ASSERT_TRUE(last_word.has_value());
+        EXPECT_EQ(last_word->connection_error().reason(), v1::ConnectionError::CERTIFICATE_REVOKED);
+        EXPECT_FALSE(last_word->connection_error().retryable());
+    }
+}
+
+TEST(Tls, AReloadDuringTheHandshakeKeepsWhoeverIsStillGood) {
+    TestServerOptions options;
+    options.with_crl = true;
+    TestServer server(options);
+    CertificateSpec spec;
+    spec.common_names = {"bob"};
+    const Identity bob = server.client_ca.issue(spec);
+    ClientOptions slow = server.client();
+    slow.withheld = Withheld::flight;
+    TestClient of_alice(slow);
+    EXPECT_TRUE(server.revoke({bob.certificate.get()}));
+    of_alice.release();
+    const auto reply = of_alice.hello();
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->hello_reply().principal(), "alice");
+}
+
+TEST(Tls, AConnectionThatSaidNothingYetGetsTheFilesOfAReload) {
+    TestServerOptions options;
+    options.with_crl = true;
+    TestServer server(options);
+    const int silent = connect_to(server.port());
+    server.wait_for_connections(1);
+    const Identity renewed = server.server_ca.issue({{"localhost"}, {{GEN_DNS, "localhost"}}, "serverAuth"});
+    write_private(server.folder.path() / "server.pem", pem_of(renewed.certificate.get()));
+    write_private(server.folder.path() / "server.key", pem_of(renewed.key.get()));
+    EXPECT_TRUE(server.reload());
+    const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                               SSL_CTX_free);
+    const std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()), SSL_free);
+    SSL_set_fd(ssl.get(), silent);
+    EXPECT_EQ(SSL_connect(ssl.get()), 1);
+    EXPECT_EQ(X509_cmp(SSL_get0_peer_certificate(ssl.get()), renewed.certificate.get()), 0);
+    ::close(silent);
+}
+
 // Whose fault it is, is said on both sides: the client's own certificate is good.
 TEST(Tls, AnOutdatedCrlRefusesEverybodyOfItsAuthority) {
     TestServerOptions options;
