@@ -8,34 +8,26 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "test_pki.hpp"
-#include "test_server.hpp"
+#include "program_test.hpp"
 
 namespace coffer::client_test {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
-struct Result {
-    std::string out;  ///< what the command line wrote to standard output
-    int code = 0;
-};
-
-class CommandTest : public testing::Test {
+class CommandTest : public ProgramTest {
 protected:
     struct Stored {
         std::string value;
@@ -45,40 +37,8 @@ protected:
         std::string description;
     };
 
-    CommandTest() {
-        TestServer::Options options;
-        options.handler = [this](Session& session, const v1::Request& request) { answer(session, request); };
-        server = std::make_unique<TestServer>(pki, pki.issue({"server", "DNS:localhost", "serverAuth"}),
-                                              std::move(options));
-        const auto files = pki.issue({"client", "DNS:client"});
-        set("COFFER_ENDPOINT", "127.0.0.1:" + std::to_string(server->port()));
-        set("COFFER_SERVER_NAME", "localhost");
-        set("COFFER_CA_FILE", pki.ca_file().string());
-        set("COFFER_CERT_FILE", files.certificate.string());
-        set("COFFER_KEY_FILE", files.key.string());
-        set("COFFER", COFFER_PROGRAM);
-        set("HOME", pki.folder().string());
-        set("TZ", "UTC0");
-    }
-
-    static void set(const std::string& name, const std::string& value) {
-        ::setenv(name.c_str(), value.c_str(), 1);
-    }
-
-    /// Runs a line of shell, with the program as $COFFER.
-    static Result run(const std::string& line) {
-        std::FILE* pipe = ::popen(("exec </dev/null; " + line).c_str(), "r");
-        Result result;
-        std::array<char, 4096> chunk{};
-        std::size_t got = 0;
-        while ((got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0)
-            result.out.append(chunk.data(), got);
-        const int status = ::pclose(pipe);
-        result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-        return result;
-    }
-    /// With standard error in `out`, too.
-    static Result run_both(const std::string& line) { return run("{ " + line + "; } 2>&1"); }
+    CommandTest()
+        : ProgramTest([this](Session& session, const v1::Request& request) { answer(session, request); }) {}
 
     /// Runs a line of shell on a terminal of its own, and types the next of `lines` at each prompt. What the
     /// terminal showed.
@@ -236,10 +196,8 @@ protected:
         }
     }
 
-    TestPki pki;
     std::mutex mutex;
     std::map<std::string, Stored> secrets;
-    std::unique_ptr<TestServer> server;
 };
 
 TEST_F(CommandTest, PutAndGetKeepEveryByte) {
