@@ -57,5 +57,23 @@ TEST_F(AnswersTest, DamagedSecretsAreExitCodeOne) {
     EXPECT_THAT(run("$COFFER damaged list --output json 2>/dev/null").out, StartsWith("{\n"));
 }
 
+TEST_F(AnswersTest, NoEventIsExitCodeOne) {
+    answers["LookupEvents"].mutable_lookup_events();
+    for (const char* line : {"audit search --secret x", "audit search --secret x --output json"}) {
+        const auto none = run_both(std::string("$COFFER ") + line);
+        EXPECT_EQ(none.code, 1) << line;
+        EXPECT_THAT(none.out, HasSubstr("no event matches")) << line;
+    }
+    const auto unknown = run_both("$COFFER audit search --outcome error");
+    EXPECT_EQ(unknown.code, 2);
+    EXPECT_THAT(unknown.out, AllOf(HasSubstr("--outcome"), HasSubstr("success, failure, denied")));
+    EXPECT_EQ(run_both("$COFFER audit tail --outcome error").code, 2);
+    auto& event = *answers["LookupEvents"].mutable_lookup_events()->add_events();
+    event.set_event_id("7116c6a1-5c3f-4b57-9d0e-2f1d6f0c9a11");
+    for (const char* outcome : {"Denied", "resourcenotfoundexception", "SUCCESS"}) {
+        EXPECT_EQ(run_both(std::string("$COFFER audit search --outcome ") + outcome).code, 0) << outcome;
+    }
+}
+
 }  // namespace
 }  // namespace coffer::client_test
