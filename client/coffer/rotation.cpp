@@ -239,12 +239,19 @@ void wait_for_end(Context& context, const std::string& name, double since) {
                 fmt::format("the rotation of {} ended: {}: {}", name, run.outcome(), run.message()));
         }
         const auto& rotation = answer.rotation();
-        if (rotation.state() == "Failed" || rotation.state() == "Paused" || rotation.state() == "Off") {
+        if (rotation.state() == "Paused") {
+            throw Failure(fmt::format(
+                "the rotation of {0} is paused, and goes on after 'coffer rotation resume {0}'", name));
+        }
+        if (rotation.state() == "Failed" || rotation.state() == "Off") {
             throw Failure(fmt::format("the rotation of {} does not go on ({}): {}", name, rotation.state(),
                                       rotation.last_error()));
         }
         if (answer.all_paused() && rotation.state() != "Running") {
-            throw Failure(fmt::format("the rotation of {} does not go on: all rotations are paused", name));
+            throw Failure(
+                fmt::format("all rotations are paused: that of {} goes on after 'coffer rotation resume "
+                            "--all'",
+                            name));
         }
         const auto now = fmt::format("{} {}", rotation.state(), rotation.step());
         if (now != told) say(fmt::format("{}: {}\n", name, now));

@@ -75,5 +75,65 @@ TEST_F(AnswersTest, NoEventIsExitCodeOne) {
     }
 }
 
+// Whoever is pointed to a list finds there what was wrong.
+TEST_F(AnswersTest, HintsNameTheListThatHelps) {
+    struct Case {
+        std::string line;
+        std::string operation;
+        v1::ErrorCode code;
+        std::string message;  ///< the daemon's words
+        std::string hint;     ///< empty: there is none
+    };
+    const std::vector<Case> cases{
+        {"rotate-secret --secret-id a --rotation-lambda-arn arn:x", "RotateSecret", v1::ACCESS_DENIED,
+         "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy "
+         "grants access "
+         "to the principal secretsmanager.amazonaws.com.",
+         "coffer rotation functions"},
+        {"certificate crl x", "GetCertificateRevocationList", v1::RESOURCE_NOT_FOUND,
+         "This node has no certificate authority of that name, or it has made no revocation list yet.",
+         "coffer certificate authorities"},
+        {"certificate revoke --serial 12 --reason superseded", "RevokeCertificate", v1::RESOURCE_NOT_FOUND,
+         "No authority of Coffer's has a certificate with that serial number on record.",
+         "coffer certificate list"},
+        {"key retire --generation 7 --force", "RetireKeyGenerations", v1::RESOURCE_NOT_FOUND,
+         "alias/main has no generation 7.", "coffer key describe"},
+        {"key describe x", "DescribeKey", v1::RESOURCE_NOT_FOUND, "Key 'alias/x' does not exist",
+         "coffer key list"},
+        {"key cancel-deletion x", "CancelKeyDeletion", v1::INVALID_REQUEST,
+         "alias/x is not pending deletion.", ""},
+        {"get a", "GetSecretValue", v1::INVALID_REQUEST,
+         "You can't perform this operation on the secret because it was marked for deletion.",
+         "coffer restore NAME"},
+        {"get a", "GetSecretValue", v1::RESOURCE_NOT_FOUND,
+         "Secrets Manager can't find the specified secret.", "coffer ls shows the names"},
+    };
+    for (const auto& each : cases) {
+        refusals = {{each.operation, {each.code, each.message}}};
+        const auto refused = run_both("$COFFER " + each.line);
+        EXPECT_EQ(refused.code, 254) << each.line << ": " << refused.out;
+        if (each.hint.empty()) {
+            EXPECT_THAT(refused.out, Not(HasSubstr("Hint:"))) << each.line;
+        } else {
+            EXPECT_THAT(refused.out, HasSubstr("Hint: " + each.hint)) << each.line;
+        }
+    }
+}
+
+TEST_F(AnswersTest, WaitingForWhatIsPausedSaysHowToGoOn) {
+    answers["RotateSecret"].mutable_rotate_secret();
+    auto& rotation = *answers["GetRotation"].mutable_get_rotation()->mutable_rotation();
+    rotation.set_name("app/db");
+    rotation.set_state("Paused");
+    auto paused = run_both("$COFFER rotation force app/db --wait");
+    EXPECT_EQ(paused.code, 1);
+    EXPECT_THAT(paused.out, HasSubstr("coffer rotation resume app/db"));
+    rotation.set_state("Due");
+    answers["GetRotation"].mutable_get_rotation()->set_all_paused(true);
+    paused = run_both("$COFFER rotation force app/db --wait");
+    EXPECT_EQ(paused.code, 1);
+    EXPECT_THAT(paused.out, HasSubstr("coffer rotation resume --all"));
+}
+
 }  // namespace
 }  // namespace coffer::client_test
