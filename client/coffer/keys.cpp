@@ -68,6 +68,12 @@ v1::KeyMetadata describe(Context& context, const std::string& key) {
     return context.call_quietly(std::move(request)).describe_key().key_metadata();
 }
 
+void show_description(const Context& context, const v1::KeyMetadata& key) {
+    v1::DescribeKeyResponse shown;
+    *shown.mutable_key_metadata() = key;
+    context.show("DescribeKey", shown);
+}
+
 void print_description(const v1::KeyMetadata& key) {
     const auto line = [](const char* name, const std::string& text) {
         if (!text.empty()) print(fmt::format("{:<12}{}\n", name, view(visible(text))));
@@ -193,11 +199,7 @@ void run_rotate_audit_key(Context& context, const RotateOptions& options) {
             rotated.generation()));
     }
     const auto key = wait_for_journals(context);
-    if (!wants_table(context)) {
-        v1::DescribeKeyResponse shown;
-        *shown.mutable_key_metadata() = key;
-        return context.show("DescribeKey", shown);
-    }
+    if (!wants_table(context)) return show_description(context, key);
     print(fmt::format("generation {} of the audit key signs the journals of all nodes\n",
                       rotated.generation()));
 }
@@ -216,11 +218,7 @@ void run_rotate_seal_key(Context& context, const RotateOptions& options) {
                         rotated.generation()));
     }
     const auto key = wait_for_rewrap(context, kSealKey);
-    if (!wants_table(context)) {
-        v1::DescribeKeyResponse shown;
-        *shown.mutable_key_metadata() = key;
-        return context.show("DescribeKey", shown);
-    }
+    if (!wants_table(context)) return show_description(context, key);
     print(fmt::format(
         "the seal key is at generation {}, and every row is sealed under it ({} rows sealed anew)\n",
         rotated.generation(), key.rewrap().done()));
@@ -240,11 +238,7 @@ void run_rotate(Context& context, const RotateOptions& options) {
             rotated.generation()));
     }
     const auto key = wait_for_rewrap(context, rotated.key_id());
-    if (!wants_table(context)) {
-        v1::DescribeKeyResponse shown;
-        *shown.mutable_key_metadata() = key;
-        return context.show("DescribeKey", shown);
-    }
+    if (!wants_table(context)) return show_description(context, key);
     print(fmt::format("{} is at generation {}, and everything is under it ({} data keys wrapped anew)\n",
                       key.alias(), rotated.generation(), key.rewrap().done()));
 }
@@ -260,6 +254,7 @@ void run_schedule(Context& context, const RotateOptions& options) {
     }
     static_cast<void>(context.call(std::move(request)));
     const auto key = describe(context, options.key);
+    if (!wants_table(context)) return show_description(context, key);
     print(key.rotation_enabled()
               ? fmt::format("{} is rotated every {} days, next on {}\n", key.alias(),
                             key.rotation_period_in_days(), short_time(key.next_rotation_date()))

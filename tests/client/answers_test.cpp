@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -133,6 +135,48 @@ TEST_F(AnswersTest, WaitingForWhatIsPausedSaysHowToGoOn) {
     paused = run_both("$COFFER rotation force app/db --wait");
     EXPECT_EQ(paused.code, 1);
     EXPECT_THAT(paused.out, HasSubstr("coffer rotation resume --all"));
+}
+
+TEST_F(AnswersTest, OutputIsOfAllVerbsOfAGroup) {
+    answers["PauseRotations"].mutable_pause_rotations();
+    answers["ResumeRotations"].mutable_resume_rotations();
+    // Answers without members, which the AWS CLI shows as nothing.
+    for (const char* line : {"rotation pause app/db --output json", "rotation resume --all --output json"}) {
+        const auto answered = run_both(std::string("$COFFER ") + line);
+        EXPECT_EQ(answered.code, 0) << line;
+        EXPECT_EQ(answered.out, "") << line;
+    }
+    answers["DisableKeyRotation"].mutable_disable_key_rotation();
+    auto& key = *answers["DescribeKey"].mutable_describe_key()->mutable_key_metadata();
+    key.set_alias("alias/main");
+    const auto scheduled = run("$COFFER key schedule-rotation --never --output json");
+    EXPECT_EQ(scheduled.code, 0);
+    EXPECT_THAT(scheduled.out, AllOf(StartsWith("{\n"), HasSubstr("\"Alias\": \"alias/main\"")));
+    answers["RotateSecret"].mutable_rotate_secret();
+    auto& rotated = *answers["GetRotation"].mutable_get_rotation();
+    rotated.mutable_rotation()->set_state("Failed");
+    rotated.mutable_rotation()->set_last_error("no route");
+    EXPECT_EQ(run_both("$COFFER rotation force app/db --wait --output json").code, 1);
+}
+
+TEST_F(AnswersTest, WhereOutputIsRefusedAndInTheManualStandTheVerbsThatHaveIt) {
+    const auto refused = run_both("$COFFER get a --output json");
+    EXPECT_EQ(refused.code, 2);
+    std::ifstream manual(COFFER_SOURCE_DIR "/docs/coffer.md");
+    std::string row;
+    for (std::string line; std::getline(manual, line);) {
+        if (line.starts_with("| `--output ")) row = line;
+    }
+    for (const char* group : {"coffer iam", "coffer sts", "coffer audit", "coffer key", "coffer rotation",
+                              "coffer certificate", "coffer damaged"}) {
+        EXPECT_THAT(refused.out, HasSubstr(group));
+        EXPECT_THAT(row, HasSubstr(std::string("`") + group + "`"));
+    }
+    for (const char* verb : {"ls", "history", "usage", "unused", "whoami"}) {
+        EXPECT_THAT(refused.out, HasSubstr(std::string(" ") + verb));
+        EXPECT_THAT(row, HasSubstr(std::string("`") + verb + "`"));
+    }
+    EXPECT_THAT(refused.out, HasSubstr("coffer iam (but export)"));
 }
 
 }  // namespace
