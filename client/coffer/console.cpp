@@ -71,7 +71,9 @@ void print(std::string_view text) {
 
 void print_bytes(std::string_view bytes) {
     if (!write_all(STDOUT_FILENO, bytes)) {
-        throw Failure("the output could not be written: " + std::generic_category().message(errno));
+        const auto why =
+            errno == EBADF ? "standard output is closed" : std::generic_category().message(errno);
+        throw Failure("the output could not be written: " + why);
     }
 }
 

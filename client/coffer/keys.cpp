@@ -13,11 +13,11 @@
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/json_output.hpp"
+#include "client/coffer/key_names.hpp"
 #include "client/coffer/secret_text.hpp"
 #include "client/coffer/timestamp.hpp"
 #include "client/coffer/token_keys.hpp"
 #include "client/coffer/visible.hpp"
-#include "daemon/base/uuid.hpp"
 
 namespace coffer::cli {
 
@@ -25,12 +25,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollInterval{500};
 constexpr int kVerifiedAtOnce = 1000;
-
-/// A bare NAME means alias/NAME.
-std::string key_id_of(const std::string& key) {
-    if (key.empty() || key.starts_with("alias/") || key.starts_with("arn:") || Uuid::parse(key)) return key;
-    return "alias/" + key;
-}
 
 template <class Message>
 void name_key(Message& message, const std::string& key) {

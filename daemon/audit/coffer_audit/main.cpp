@@ -7,6 +7,7 @@
 
 #include "daemon/audit/coffer_audit/commands.hpp"
 #include "daemon/base/event_outcome.hpp"
+#include "daemon/base/standard_streams.hpp"
 
 namespace {
 
@@ -153,6 +154,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    coffer::reserve_standard_streams();
     try {
         return run(argc, argv);
     } catch (const UsageError& error) {
