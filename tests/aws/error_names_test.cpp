@@ -7,7 +7,6 @@
 #include <string>
 
 #include "coffer/v1/frame.pb.h"
-#include "daemon/aws/http_request.hpp"
 #include "daemon/aws/request_refused.hpp"
 #include "daemon/base/event_outcome.hpp"
 #include "proto/names.hpp"
@@ -27,10 +26,11 @@ TEST(EventOutcome, KnowsTheErrorsOfOperations) {
 
 TEST(EventOutcome, KnowsWhatTheEndpointRefuses) {
     using namespace error_names;
-    for (const auto name : {kExpiredToken, kIncompleteSignature, kInvalidParameterValue, kInvalidSignature,
-                            kMalformedQueryString, kMissingAuthenticationToken, kRequestAborted,
-                            kRequestTimeout, kRequestTooLarge, kSerialization, kThrottling, kUnknownOperation,
-                            kUnrecognizedClient, kValidation, HttpError::kName}) {
+    for (const auto name :
+         {kExpiredToken, kIncompleteSignature, kInvalidParameterValue, kInvalidSignature,
+          kMalformedQueryString, kMissingAuthenticationToken, kRequestAborted, kRequestTimeout,
+          kRequestTooLarge, kSerialization, kThrottling, kUnknownOperation, kUnrecognizedClient, kValidation,
+          std::string_view("MalformedHttpRequestException")}) {
         EXPECT_EQ(event_outcome(name), name);
     }
 }
