@@ -15,6 +15,7 @@
 
 #include "daemon/accept_command.hpp"
 #include "daemon/appliance.hpp"
+#include "daemon/base/standard_streams.hpp"
 #include "daemon/bootstrap_command.hpp"
 #include "daemon/config_checks.hpp"
 #include "daemon/exit_codes.hpp"
@@ -137,6 +138,7 @@ int guarded(Command command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    coffer::reserve_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a limit on files (ulimit -f) is the audit journal's full disk
     // What is wrong with a peer's message is said by us, to the log, and not by the library, to standard

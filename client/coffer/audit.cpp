@@ -13,6 +13,7 @@
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/timestamp.hpp"
+#include "daemon/base/event_outcome.hpp"
 
 namespace coffer::cli {
 
@@ -67,7 +68,7 @@ void run_search(Context& context, const SearchOptions& options) {
         return ++found < options.limit;
     });
     if (found > 0 && !lines) print(columns.text());
-    if (found == 0) say("no event matches\n");
+    if (found == 0) throw Failure("no event matches");
     if (found == options.limit) say(fmt::format("the newest {}; --limit shows more\n", found));
 }
 
@@ -121,7 +122,11 @@ void add_audit_filter(CLI::App& verb, AuditFilter& filter) {
         ->type_name(kTypeSecret);
     verb.add_option("--principal", filter.principal, "ARN, user name or id; * as above");
     verb.add_option("--action", filter.action, "operation, in upper or lower case; * as above");
-    verb.add_option("--outcome", filter.outcome, "success, failure, denied, or an error code");
+    verb.add_option("--outcome", filter.outcome, "success, failure, denied, or an error code; of any case")
+        ->check([](const std::string& text) {
+            return text.empty() || event_outcome(text) ? "" : unknown_outcome(text);
+        })
+        ->type_name("OUTCOME");
 }
 
 v1::LookupEventsRequest lookup_of(const AuditFilter& filter) {

@@ -16,6 +16,7 @@ namespace coffer::cli {
 
 namespace {
 
+constexpr const char* kForHands = "Verbs for hands";
 constexpr double kTimeoutSecondsMin = 0.001;
 constexpr double kTimeoutSecondsMax = 86'400;
 
@@ -134,7 +135,7 @@ CommandLine::CommandLine()
     add_ping(app_, commands_);
     add_aws_credentials(app_, commands_);
     add_completion(app_, commands_);
-    for (const auto& command : commands_) command.app->group("Verbs for hands");
+    for (const auto& command : commands_) command.app->group(kForHands);
     add_iam(app_, commands_);
     add_sts(app_, commands_);
     add_audit(app_, commands_);
@@ -238,16 +239,33 @@ std::vector<std::string> CommandLine::verb_names(const CLI::App& app) {
     return names;
 }
 
+std::string CommandLine::verbs_with_output() const {
+    std::vector<std::string> verbs;
+    std::vector<std::pair<const CLI::App*, std::string>> groups;  // and their verbs that do not have it
+    for (const auto& command : commands_) {
+        const auto* parent = command.app->get_parent();
+        if (parent == &app_) {
+            if (command.shows && command.app->get_group() == kForHands)
+                verbs.push_back(path_of(*command.app));
+            continue;
+        }
+        if (groups.empty() || groups.back().first != parent) groups.emplace_back(parent, "");
+        auto& without = groups.back().second;
+        if (!command.shows) without += (without.empty() ? " (but " : ", ") + command.app->get_name();
+    }
+    for (const auto& [group, without] : groups) {
+        verbs.push_back("coffer " + group->get_name() + without + (without.empty() ? "" : ")"));
+    }
+    return fmt::format("{}", fmt::join(verbs, ", "));
+}
+
 void CommandLine::run() {
     Context context(options_);
     for (const auto& command : commands_) {
         if (!command.app->parsed()) continue;
         if (!options_.output.empty() && !command.shows) {
             throw UsageError("--output has no meaning for coffer " + path_of(*command.app) +
-                             "; the verbs of aws secretsmanager, coffer iam, coffer sts, coffer audit, "
-                             "coffer certificate, coffer damaged and "
-                             "coffer rotation, ls, history, usage, unused "
-                             "and whoami have it");
+                             "; it is for the verbs of aws secretsmanager, " + verbs_with_output());
         }
         return command.run(context);
     }

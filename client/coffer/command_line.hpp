@@ -38,6 +38,9 @@ private:
     [[nodiscard]] std::size_t verb_position(const std::vector<std::string>& arguments,
                                             std::size_t from) const;
 
+    /// In words: those that take --output, but for the verbs of aws secretsmanager.
+    [[nodiscard]] std::string verbs_with_output() const;
+
     GlobalOptions options_;
     Commands commands_;
 };

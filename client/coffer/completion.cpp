@@ -46,13 +46,15 @@ std::string joined(const std::vector<std::string>& words) {
 // ---- bash and zsh ---------------------------------------------------------------------------------------
 
 // The words before the cursor say the place in the tree, and whether a value of an option is due. Also for
-// zsh, which has no mapfile, and in which `path` and `options` are variables of its own.
+// zsh, which has no mapfile, and in which `path`, `options` and `words` are variables of its own.
 constexpr std::string_view kBash = R"sh(
 _coffer_offer() {
     local one
     case $1 in (files | folders) compopt -o filenames 2>/dev/null ;; esac
     while IFS= read -r one; do
-        [[ $one != "$cur"* ]] || COMPREPLY+=("$one")
+        [[ $one == "$cur"* ]] || continue
+        one=$before$one
+        COMPREPLY+=("${one#"$head"}")
     done < <(case $1 in
         (words\ *) compgen -W "${1#words }" -- "$cur" ;;
         (files) compgen -f -- "$cur" ;;
@@ -61,18 +63,42 @@ _coffer_offer() {
         (secrets) coffer ls --names --timeout 2 -- "$cur" 2>/dev/null ;;
     esac)
 }
+# bash takes words apart at COMP_WORDBREAKS, in which = : and @ are, and replaces the last piece alone (an @ goes with what
+# follows it). So: the words as they were typed, up to the cursor, and of the last one what comes before that piece.
+_coffer_typed() {
+    local line=${COMP_LINE:0:COMP_POINT} piece rest blank=$' \t' breaks='' i
+    typed=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        piece=${COMP_WORDS[i]}
+        rest=${line#"${line%%[!$blank]*}"}
+        if ((i == COMP_CWORD)); then piece=$rest; fi
+        if ((i > 0)) && [[ $rest == "$line" ]]; then
+            typed[last]=${typed[last]}$piece
+        else
+            last=${#typed[@]}
+            typed+=("$piece")
+        fi
+        line=${rest#"$piece"}
+    done
+    for i in = : @; do
+        if [[ ${COMP_WORDBREAKS-} == *"$i"* ]]; then breaks+=$i; fi
+    done
+    cur=${typed[last]}
+    if [[ -n $breaks && $cur == *[$breaks]* ]]; then
+        piece=${cur##*[$breaks]}
+        head=${cur%"$piece"}
+        head=${head%@}
+    fi
+}
 _coffer() {
-    local cur=${COMP_WORDS[COMP_CWORD]} place='' open='' many='' dashes='' argument=0 word i
+    local cur head='' before='' place='' open='' many='' dashes='' argument=0 last=0 word i typed
     local verbs own valued several arguments values globals globals_valued
     COMPREPLY=()
-    # bash takes --option=value and file://FILE apart
-    [[ $cur != = ]] || cur=''
-    if [[ $cur == //* ]]; then _coffer_offer files; return; fi
+    _coffer_typed
     _coffer_place ''
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        word=${COMP_WORDS[i]}
+    for ((i = 1; i < last; i++)); do
+        word=${typed[i]}
         if [[ -n $dashes ]]; then ((++argument))
-        elif [[ $word == = && -n $open ]]; then :
         elif [[ $word == -- ]]; then dashes=1 open=''
         elif [[ -n $open && -z $many ]]; then open=''
         elif [[ $word == -?* ]]; then
@@ -83,7 +109,14 @@ _coffer() {
         elif [[ " $verbs " == *" $word "* ]]; then place=${place:+$place }$word; _coffer_place "$place"
         else ((++argument)); fi
     done
-    if [[ $place == exec && -n $dashes ]]; then
+    word=${cur%%=*}
+    if [[ -z $dashes && $cur == --*=* && " $valued $several $globals_valued " == *" $word "* ]]; then
+        open=$word many='' before=$word= cur=${cur#*=}
+    fi
+    if [[ $cur == file://* || $cur == fileb://* ]]; then
+        before+=${cur%%//*}// cur=${cur#*//}
+        _coffer_offer files
+    elif [[ $place == exec && -n $dashes ]]; then
         if ((argument == 0)); then _coffer_offer commands; else _coffer_offer files; fi
     elif [[ -n $open && ( -z $many || $cur != -* ) ]]; then
         _coffer_values "$place $open"

@@ -1,7 +1,6 @@
 #include "client/coffer/console.hpp"
 
 #include <fmt/format.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 
 #include "client/coffer/failure.hpp"
 #include "client/coffer/visible.hpp"
+#include "crypto/hidden_terminal.hpp"
 
 namespace coffer::cli {
 
@@ -31,43 +31,21 @@ void rewrite_line(std::string_view text) {
     say(text);
 }
 
-/// The terminal does not show what is typed as long as this lives.
-class EchoOff {
-public:
-    EchoOff() {
-        if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-        termios hidden = before_;
-        hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        hidden.c_lflag |= ECHONL;
-        changed_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == 0;
-    }
-    EchoOff(const EchoOff&) = delete;
-    EchoOff& operator=(const EchoOff&) = delete;
-    ~EchoOff() {
-        if (changed_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-    }
+/// What docs/coffer.md says of a value's length.
+constexpr std::size_t kValueBytesMax = 64 * 1024;
 
-private:
-    termios before_{};
-    bool changed_ = false;
-};
-
-constexpr std::size_t kLineBytesMax = 64 * 1024;
-
-/// A line of standard input without its end.
-crypto::SecretBytes read_line() {
-    crypto::SecretBytes line(kLineBytesMax);
-    std::size_t size = 0;
-    while (size < line.size()) {
-        std::uint8_t& c = line.writable()[size];
+/// A line of standard input without its end, as far as it is of interest.
+std::string read_answer() {
+    constexpr std::size_t kAnswerBytesMax = 16;
+    std::string line;
+    while (true) {
+        char c = 0;
         const auto got = ::read(STDIN_FILENO, &c, 1);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) throw Failure("the input ended before an answer was given");
-        if (c == '\n') break;
-        ++size;
+        if (c == '\n') return line;
+        if (line.size() < kAnswerBytesMax) line += c;
     }
-    line.truncate(size);
-    return line;
 }
 
 }  // namespace
@@ -93,7 +71,9 @@ void print(std::string_view text) {
 
 void print_bytes(std::string_view bytes) {
     if (!write_all(STDOUT_FILENO, bytes)) {
-        throw Failure("the output could not be written: " + std::generic_category().message(errno));
+        const auto why =
+            errno == EBADF ? "standard output is closed" : std::generic_category().message(errno);
+        throw Failure("the output could not be written: " + why);
     }
 }
 
@@ -101,25 +81,14 @@ void say(std::string_view text) {
     static_cast<void>(write_all(STDERR_FILENO, view(visible_lines(text))));
 }
 
-crypto::SecretBytes ask_hidden(const std::string& prompt) {
-    const EchoOff hidden;  // before the prompt: what is typed on it is neither shown nor thrown away
-    say(prompt);
-    return read_line();
-}
-
 crypto::SecretBytes ask_hidden_twice(const std::string& prompt) {
-    while (true) {
-        auto first = ask_hidden(prompt + ": ");
-        const auto second = ask_hidden(prompt + ", again: ");
-        if (crypto::constant_time_equal(first.view(), second.view())) return first;
-        say("The two are not the same. Once more.\n");
-    }
+    return crypto::HiddenTerminal().ask_twice(std::string(view(visible_lines(prompt))), kValueBytesMax);
 }
 
 bool confirm(const std::string& question) {
     say(question + " [y/N] ");
-    const auto answer = read_line();
-    return answer.text() == "y" || answer.text() == "Y" || answer.text() == "yes";
+    const auto answer = read_answer();
+    return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 Progress::Progress(std::string what) : what_(std::move(what)) {

@@ -30,10 +30,8 @@ void print_bytes(std::string_view bytes);
 /// Writes lines to standard error, without what would steer a terminal; what goes wrong there is lost.
 void say(std::string_view text);
 
-/// Asks on the terminal, without echo. Throws Failure at the end of input.
-[[nodiscard]] crypto::SecretBytes ask_hidden(const std::string& prompt);
-
-/// Asks twice until both are the same.
+/// Asks on the terminal, without showing what is typed, twice until both are the same. Throws Error as
+/// crypto::HiddenTerminal does.
 [[nodiscard]] crypto::SecretBytes ask_hidden_twice(const std::string& prompt);
 
 /// Asks for a yes on the terminal.

@@ -66,14 +66,20 @@ void print_damaged(const v1::ListDamagedSecretsResponse& found) {
 void run_list_damaged(Context& context, const std::string& row) {
     if (!row.empty()) require_row_id(row);
     const auto found = row.empty() ? list_all(context) : list_one(context, row);
-    if (!context.options().output.empty()) return context.show("ListDamagedSecrets", found);
-    if (found.damaged_secrets().empty()) {
-        return print(row.empty() ? fmt::format("{} secrets were checked: none is damaged\n", found.checked())
-                                 : std::string("the secret is whole\n"));
+    const bool damaged = !found.damaged_secrets().empty();
+    if (!context.options().output.empty()) {
+        context.show("ListDamagedSecrets", found);
+    } else if (damaged) {
+        print_damaged(found);
+    } else {
+        print(row.empty() ? fmt::format("{} secrets were checked: none is damaged\n", found.checked())
+                          : std::string("the secret is whole\n"));
     }
-    print_damaged(found);
-    say(fmt::format("{} of {} secrets. Restore them from a backup first: docs/troubleshooting.md.\n",
-                    found.damaged_secrets_size(), found.checked()));
+    if (!damaged) return;
+    const auto what = row.empty() ? fmt::format("{} of {} secrets are damaged", found.damaged_secrets_size(),
+                                                found.checked())
+                                  : std::string("the secret is damaged");
+    throw Failure(what + ". Restore from a backup first: docs/troubleshooting.md");
 }
 
 // ---- discard ----------------------------------------------------------------------------------------------
@@ -129,8 +135,8 @@ void add_damaged(CLI::App& app, Commands& commands) {
         "  coffer damaged list\n"
         "  coffer damaged list --output json\n"
         "  coffer damaged discard 2f6c1e0a-8a54-4d0e-9b57-3c5d1f0e7a11\n"
-        "\nRestore from a backup first; what is discarded is gone. What to do is in "
-        "docs/troubleshooting.md.");
+        "\nlist ends with exit code 1 when a secret is damaged. Restore from a backup first; what is "
+        "discarded is gone.\nWhat to do is in docs/troubleshooting.md.");
 
     auto row = std::make_shared<std::string>();
     auto* verb = add_verb(*group, "list", "Check the seals of all secrets, and show which do not match",

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "client/coffer/visible.hpp"
 #include "client/errors.hpp"
 #include "proto/utf8.hpp"
@@ -9,6 +11,9 @@
 namespace coffer::cli {
 
 namespace {
+
+constexpr const char* kFunctionsHint =
+    "coffer rotation functions shows the functions that there are, and their ARNs (docs/rotation.md)";
 
 bool mentions(const std::exception& error, std::string_view words) {
     return std::string_view(error.what()).find(words) != std::string_view::npos;
@@ -28,35 +33,63 @@ std::string limit_hint(const ServiceFailure& error) {
     return {};
 }
 
+std::string not_found_hint(const ServiceFailure& error) {
+    if (mentions(error, "Key '")) return "coffer key list shows the master keys";
+    if (mentions(error, "names no master key")) return {};  // says it itself
+    if (mentions(error, "has no generation")) {
+        return "coffer key describe shows a key's generations; --audit and --seal those of the other keys";
+    }
+    if (mentions(error, "serial number")) {
+        return "coffer certificate list shows the certificates that are on record, with their serial numbers";
+    }
+    if (mentions(error, "certificate authority")) {
+        return "coffer certificate authorities shows those of this node";
+    }
+    if (mentions(error, "row id")) return "coffer damaged list shows the row ids of damaged secrets";
+    if (mentions(error, "staging label") || mentions(error, "VersionId")) {
+        return "coffer history NAME shows the versions and their labels";
+    }
+    if (!mentions(error, "secret")) return {};
+    return "coffer ls shows the names; coffer ls --all also those marked for deletion";
+}
+
+std::string invalid_request_hint(const ServiceFailure& error) {
+    constexpr std::array kOfDeletedSecrets{"marked for deletion", "marked deleted", "scheduled for deletion"};
+    for (const auto* words : kOfDeletedSecrets) {
+        if (mentions(error, words)) return "coffer restore NAME takes a deletion back";
+    }
+    if (mentions(error, "function ARN")) return kFunctionsHint;
+    if (mentions(error, "previous rotation isn't complete")) {
+        return "coffer rotation status NAME shows how far it is, and what can be done";
+    }
+    return {};
+}
+
+std::string denied_hint(const ServiceFailure& error) {
+    // AWS's answer to the ARN of a function that is not there, too.
+    if (mentions(error, "specified Lambda function")) return kFunctionsHint;
+    // Nothing that coffer iam can give goes over it.
+    if (mentions(error, "explicit deny in a resource-based policy")) {
+        return "the secret's own policy forbids it, to administrators as well. Whoever it lets do so "
+               "changes "
+               "it with coffer put-resource-policy, or removes it with coffer delete-resource-policy";
+    }
+    if (mentions(error, "explicit deny in a VPC endpoint policy")) {
+        return "the policy of the listener forbids it, whoever asks; another listener may allow it";
+    }
+    return "coffer whoami shows who the daemon takes you for. An administrator gives rights with "
+           "coffer iam "
+           "(docs/iam.md); coffer iam simulate shows what is missing";
+}
+
 std::string hint_for(const ServiceFailure& error) {
     switch (error.code()) {
         case v1::RESOURCE_NOT_FOUND:
-            if (mentions(error, "Key '")) return "coffer key list shows the master keys";
-            if (mentions(error, "names no master key")) return {};  // says it itself
-            if (mentions(error, "row id")) return "coffer damaged list shows the row ids of damaged secrets";
-            if (mentions(error, "staging label") || mentions(error, "VersionId")) {
-                return "coffer history NAME shows the versions and their labels";
-            }
-            return "coffer ls shows the names; coffer ls --all also those marked for deletion";
+            return not_found_hint(error);
         case v1::INVALID_REQUEST:
-            if (mentions(error, "master key") || mentions(error, "default key")) return {};
-            if (mentions(error, "deletion") || mentions(error, "marked deleted")) {
-                return "coffer restore NAME takes a deletion back";
-            }
-            return {};
+            return invalid_request_hint(error);
         case v1::ACCESS_DENIED:
-            // Nothing that coffer iam can give goes over it.
-            if (mentions(error, "explicit deny in a resource-based policy")) {
-                return "the secret's own policy forbids it, to administrators as well. Whoever it lets do so "
-                       "changes "
-                       "it with coffer put-resource-policy, or removes it with coffer delete-resource-policy";
-            }
-            if (mentions(error, "explicit deny in a VPC endpoint policy")) {
-                return "the policy of the listener forbids it, whoever asks; another listener may allow it";
-            }
-            return "coffer whoami shows who the daemon takes you for. An administrator gives rights with "
-                   "coffer iam "
-                   "(docs/iam.md); coffer iam simulate shows what is missing";
+            return denied_hint(error);
         case v1::LIMIT_EXCEEDED:
             return limit_hint(error);
         case v1::THROTTLING:

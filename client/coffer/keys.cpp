@@ -13,11 +13,11 @@
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
 #include "client/coffer/json_output.hpp"
+#include "client/coffer/key_names.hpp"
 #include "client/coffer/secret_text.hpp"
 #include "client/coffer/timestamp.hpp"
 #include "client/coffer/token_keys.hpp"
 #include "client/coffer/visible.hpp"
-#include "daemon/base/uuid.hpp"
 
 namespace coffer::cli {
 
@@ -25,12 +25,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollInterval{500};
 constexpr int kVerifiedAtOnce = 1000;
-
-/// A bare NAME means alias/NAME.
-std::string key_id_of(const std::string& key) {
-    if (key.empty() || key.starts_with("alias/") || key.starts_with("arn:") || Uuid::parse(key)) return key;
-    return "alias/" + key;
-}
 
 template <class Message>
 void name_key(Message& message, const std::string& key) {
@@ -66,6 +60,12 @@ v1::KeyMetadata describe(Context& context, const std::string& key) {
     v1::Request request;
     name_key(*request.mutable_describe_key(), key);
     return context.call_quietly(std::move(request)).describe_key().key_metadata();
+}
+
+void show_description(const Context& context, const v1::KeyMetadata& key) {
+    v1::DescribeKeyResponse shown;
+    *shown.mutable_key_metadata() = key;
+    context.show("DescribeKey", shown);
 }
 
 void print_description(const v1::KeyMetadata& key) {
@@ -193,11 +193,7 @@ void run_rotate_audit_key(Context& context, const RotateOptions& options) {
             rotated.generation()));
     }
     const auto key = wait_for_journals(context);
-    if (!wants_table(context)) {
-        v1::DescribeKeyResponse shown;
-        *shown.mutable_key_metadata() = key;
-        return context.show("DescribeKey", shown);
-    }
+    if (!wants_table(context)) return show_description(context, key);
     print(fmt::format("generation {} of the audit key signs the journals of all nodes\n",
                       rotated.generation()));
 }
@@ -216,11 +212,7 @@ void run_rotate_seal_key(Context& context, const RotateOptions& options) {
                         rotated.generation()));
     }
     const auto key = wait_for_rewrap(context, kSealKey);
-    if (!wants_table(context)) {
-        v1::DescribeKeyResponse shown;
-        *shown.mutable_key_metadata() = key;
-        return context.show("DescribeKey", shown);
-    }
+    if (!wants_table(context)) return show_description(context, key);
     print(fmt::format(
         "the seal key is at generation {}, and every row is sealed under it ({} rows sealed anew)\n",
         rotated.generation(), key.rewrap().done()));
@@ -240,11 +232,7 @@ void run_rotate(Context& context, const RotateOptions& options) {
             rotated.generation()));
     }
     const auto key = wait_for_rewrap(context, rotated.key_id());
-    if (!wants_table(context)) {
-        v1::DescribeKeyResponse shown;
-        *shown.mutable_key_metadata() = key;
-        return context.show("DescribeKey", shown);
-    }
+    if (!wants_table(context)) return show_description(context, key);
     print(fmt::format("{} is at generation {}, and everything is under it ({} data keys wrapped anew)\n",
                       key.alias(), rotated.generation(), key.rewrap().done()));
 }
@@ -260,6 +248,7 @@ void run_schedule(Context& context, const RotateOptions& options) {
     }
     static_cast<void>(context.call(std::move(request)));
     const auto key = describe(context, options.key);
+    if (!wants_table(context)) return show_description(context, key);
     print(key.rotation_enabled()
               ? fmt::format("{} is rotated every {} days, next on {}\n", key.alias(),
                             key.rotation_period_in_days(), short_time(key.next_rotation_date()))

@@ -23,13 +23,27 @@ struct ListOptions {
     bool names = false;
 };
 
+bool is_arn(const std::string& prefix) {
+    return prefix.starts_with("arn:");
+}
+
+/// What names begin with whose ARNs begin with `prefix`: without what may be of the six random characters.
+std::string name_prefix_of(const std::string& prefix) {
+    constexpr std::string_view kMark = ":secret:";
+    const auto mark = prefix.find(kMark);
+    if (mark == std::string::npos) return {};
+    const auto name = prefix.substr(mark + kMark.size());
+    return name.substr(0, std::min(name.rfind('-'), name.size()));
+}
+
 v1::ListSecretsResponse list(Context& context, const ListOptions& options) {
     if (options.prefix.starts_with('!')) throw UsageError("a name does not begin with '!'");
     v1::ListSecretsRequest request;
-    if (!options.prefix.empty()) {
+    const auto prefix = is_arn(options.prefix) ? name_prefix_of(options.prefix) : options.prefix;
+    if (!prefix.empty()) {
         auto& filter = *request.add_filters();
         filter.set_key("name");
-        filter.add_values(options.prefix);
+        filter.add_values(prefix);
     }
     request.set_include_planned_deletion(options.all);
     request.set_sort_by("name");
@@ -44,12 +58,21 @@ v1::ListSecretsResponse list(Context& context, const ListOptions& options) {
         progress.set(fmt::format("listing, {} secrets so far", seen));
         return std::move(*response.mutable_list_secrets());
     };
-    return list_all(list_page, request, {});
+    auto all = list_all(list_page, request, {});
+    if (is_arn(options.prefix)) {
+        auto& secrets = *all.mutable_secret_list();
+        secrets.erase(std::remove_if(secrets.begin(), secrets.end(),
+                                     [&](const auto& one) { return !one.arn().starts_with(options.prefix); }),
+                      secrets.end());
+    }
+    return all;
 }
 
 std::string nothing_found(const ListOptions& options) {
-    const std::string what = options.prefix.empty() ? "there are no secrets"
-                                                    : "no secret's name begins with '" + options.prefix + "'";
+    const std::string what = options.prefix.empty()
+                                 ? "there are no secrets"
+                                 : (is_arn(options.prefix) ? "no secret's ARN" : "no secret's name") +
+                                       std::string(" begins with '") + options.prefix + "'";
     return what + (options.all ? "\n" : " (--all: also those marked for deletion)\n");
 }
 
@@ -58,7 +81,9 @@ void run_list(Context& context, const ListOptions& options) {
         throw UsageError("--names has one form, names alone; leave --output out");
     const auto all = list(context, options);
     if (options.names) {
-        for (const auto& secret : all.secret_list()) print(secret.name() + "\n");
+        for (const auto& secret : all.secret_list()) {
+            print((is_arn(options.prefix) ? secret.arn() : secret.name()) + "\n");
+        }
         return;
     }
     if (!context.options().output.empty() && context.options().output != "table")
@@ -122,9 +147,9 @@ void add_list_secrets(CLI::App& app, Commands& commands) {
         add_verb(app, "ls", "List secrets by name",
                  {"coffer ls", "coffer ls app/", "coffer ls --all        (with those marked for deletion)",
                   "coffer ls --output json"});
-    verb->add_option("prefix", options->prefix, "only names that begin so")->type_name(kTypePrefix);
+    verb->add_option("prefix", options->prefix, "only names (ARNs) that begin so")->type_name(kTypePrefix);
     verb->add_flag("--all", options->all, "also those that are marked for deletion, with the day of marking");
-    verb->add_flag("--names", options->names, "names alone, one a line");
+    verb->add_flag("--names", options->names, "names alone, one a line; ARNs, where PREFIX begins one");
     commands.push_back({verb, [options](Context& context) { run_list(context, *options); }, true});
 }
 

@@ -11,6 +11,7 @@
 #include "client/coffer/console.hpp"
 #include "client/coffer/hints.hpp"
 #include "crypto/secret_bytes.hpp"
+#include "daemon/base/standard_streams.hpp"
 
 namespace {
 
@@ -37,6 +38,7 @@ int run(std::vector<std::string> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    coffer::reserve_standard_streams();
     // Neither a core dump nor a debugger of the same user sees the values. (A program that `exec` starts is
     // dumpable again.)
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

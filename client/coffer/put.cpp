@@ -9,6 +9,7 @@
 #include "client/coffer/completion_tree.hpp"
 #include "client/coffer/console.hpp"
 #include "client/coffer/failure.hpp"
+#include "client/coffer/key_names.hpp"
 #include "client/coffer/parameter.hpp"
 #include "client/wipe.hpp"
 #include "daemon/base/uuid.hpp"
@@ -79,7 +80,7 @@ void set_value(M& message, const crypto::SecretBytes& value, bool binary, const 
 template <class M>
 void set_attributes(M& message, const PutOptions& options) {
     if (options.description) message.set_description(*options.description);
-    if (options.kms_key_id) message.set_kms_key_id(*options.kms_key_id);
+    if (options.kms_key_id) message.set_kms_key_id(key_id_of(*options.kms_key_id));
 }
 
 /// A new version of a secret that exists. PutSecretValue changes nothing else, so what else is asked for goes
@@ -176,7 +177,8 @@ void add_put(CLI::App& app, Commands& commands) {
     auto* binary = verb->add_flag("--binary", options->binary, "store as SecretBinary, also if it is text");
     verb->add_flag("--text", options->text, "fail if it is not text")->excludes(binary);
     verb->add_option("--description", options->description, "describes the secret");
-    verb->add_option("--kms-key-id", options->kms_key_id, "its master key, alias/NAME or a key id");
+    verb->add_option("--kms-key-id", options->kms_key_id,
+                     "its master key: NAME, alias/NAME, a key id or an ARN");
     verb->add_flag("-q,--quiet", options->quiet, "do not say what was done");
     commands.push_back({verb, [options](Context& context) { run(context, *options); }});
 }

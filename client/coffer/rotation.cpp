@@ -228,7 +228,11 @@ void wait_for_end(Context& context, const std::string& name, double since) {
                 fmt::format("the rotation of {} ended: {}: {}", name, run.outcome(), run.message()));
         }
         const auto& rotation = answer.rotation();
-        if (rotation.state() == "Failed" || rotation.state() == "Paused" || rotation.state() == "Off") {
+        if (rotation.state() == "Paused") {
+            throw Failure(fmt::format(
+                "the rotation of {0} is paused, and goes on after 'coffer rotation resume {0}'", name));
+        }
+        if (rotation.state() == "Failed" || rotation.state() == "Off") {
             throw Failure(fmt::format("the rotation of {} does not go on ({}): {}", name, rotation.state(),
                                       rotation.last_error()));
         }
@@ -241,13 +245,21 @@ void wait_for_end(Context& context, const std::string& name, double since) {
                                       rotation.last_error()));
         }
         if (answer.all_paused() && rotation.state() != "Running") {
-            throw Failure(fmt::format("the rotation of {} does not go on: all rotations are paused", name));
+            throw Failure(
+                fmt::format("all rotations are paused: that of {} goes on after 'coffer rotation resume "
+                            "--all'",
+                            name));
         }
         const auto now = fmt::format("{} {}", rotation.state(), rotation.step());
         if (now != told) say(fmt::format("{}: {}\n", name, now));
         told = now;
         std::this_thread::sleep_for(kInterval);
     }
+}
+
+void wait_and_show(Context& context, const std::string& name, double since) {
+    wait_for_end(context, name, since);
+    if (!context.options().output.empty()) context.show("GetRotation", get_rotation(context, name));
 }
 
 /// When the last rotation of the secret ended; 0: never, or not to be known.
@@ -300,7 +312,7 @@ void run_force(Context& context, const LeverOptions& options) {
     asked.set_client_request_token(token);
     const auto response = context.call(std::move(request));
     if (options.wait) {
-        return wait_for_end(context, options.name, last_end_before(context, options.name, token, since));
+        return wait_and_show(context, options.name, last_end_before(context, options.name, token, since));
     }
     if (!context.options().output.empty()) return context.show("RotateSecret", response.rotate_secret());
     say(what_was_begun(context, options.name));
@@ -313,8 +325,8 @@ void run_retry(Context& context, const LeverOptions& options) {
     const auto response = context.call(std::move(request));
     const auto& rotation = response.retry_rotation().rotation();
     if (options.wait) {
-        return wait_for_end(context, options.name,
-                            last_end_before(context, options.name, rotation.version_id(), since));
+        return wait_and_show(context, options.name,
+                             last_end_before(context, options.name, rotation.version_id(), since));
     }
     if (!context.options().output.empty()) return context.show("RetryRotation", response.retry_rotation());
     show_rotation(rotation);
@@ -364,7 +376,8 @@ void run_pause(Context& context, const LeverOptions& options) {
     v1::Request request;
     auto& asked = *request.mutable_pause_rotations();
     if (!options.name.empty()) asked.set_secret_id(options.name);
-    static_cast<void>(context.call(std::move(request)));
+    const auto response = context.call(std::move(request));
+    if (!context.options().output.empty()) return context.show("PauseRotations", response.pause_rotations());
     say(options.all ? "no rotation is begun or gone on with until: coffer rotation resume --all\n"
                     : fmt::format("{} does not rotate until: coffer rotation resume {}\n", options.name,
                                   options.name));
@@ -375,7 +388,9 @@ void run_resume(Context& context, const LeverOptions& options) {
     v1::Request request;
     auto& asked = *request.mutable_resume_rotations();
     if (!options.name.empty()) asked.set_secret_id(options.name);
-    static_cast<void>(context.call(std::move(request)));
+    const auto response = context.call(std::move(request));
+    if (!context.options().output.empty())
+        return context.show("ResumeRotations", response.resume_rotations());
     say(options.all ? "rotations go on\n" : fmt::format("{} rotates again\n", options.name));
 }
 
@@ -384,7 +399,7 @@ using Lever = void (*)(Context&, const LeverOptions&);
 /// A verb about one secret.
 std::shared_ptr<LeverOptions> add_lever(CLI::App& rotation, Commands& commands, const char* name,
                                         const char* what, std::vector<std::string> examples, Lever run,
-                                        bool shows, bool may_be_all) {
+                                        bool may_be_all) {
     auto options = std::make_shared<LeverOptions>();
     auto* verb = add_verb(rotation, name, what, std::move(examples));
     auto* secret =
@@ -394,7 +409,7 @@ std::shared_ptr<LeverOptions> add_lever(CLI::App& rotation, Commands& commands, 
     } else {
         secret->required();
     }
-    commands.push_back({verb, [options, run](Context& context) { run(context, *options); }, shows});
+    commands.push_back({verb, [options, run](Context& context) { run(context, *options); }, true});
     return options;
 }
 
@@ -454,26 +469,25 @@ void add_rotation(CLI::App& app, Commands& commands) {
     add_status(*rotation, commands);
     add_history(*rotation, commands, std::make_shared<std::string>());
     add_check(*rotation, commands);
-    const auto force =
-        add_lever(*rotation, commands, "force", "Rotate a secret now",
-                  {"coffer rotation force app/db --wait", "coffer rotation force app/db --dry-run"},
-                  run_force, true, false);
+    const auto force = add_lever(
+        *rotation, commands, "force", "Rotate a secret now",
+        {"coffer rotation force app/db --wait", "coffer rotation force app/db --dry-run"}, run_force, false);
     add_wait(*rotation, "force", force);
     rotation->get_subcommand("force")->add_flag("--dry-run", force->dry_run, kDryRunHelp)->excludes("--wait");
     add_wait(*rotation, "retry",
              add_lever(*rotation, commands, "retry", "Go on with a rotation that failed, now",
-                       {"coffer rotation retry app/db --wait"}, run_retry, true, false));
+                       {"coffer rotation retry app/db --wait"}, run_retry, false));
     add_lever(*rotation, commands, "abandon", "Give up a rotation that is not complete; AWSCURRENT stays",
-              {"coffer rotation abandon app/db"}, run_abandon, true, false);
+              {"coffer rotation abandon app/db"}, run_abandon, false);
     add_lever(*rotation, commands, "acknowledge",
               "Say that what an abandoned rotation has left is put right: it is Failed no more",
-              {"coffer rotation acknowledge app/db"}, run_acknowledge, true, false);
+              {"coffer rotation acknowledge app/db"}, run_acknowledge, false);
     add_lever(*rotation, commands, "cancel", "Turn the rotation of a secret off",
-              {"coffer rotation cancel app/db"}, run_cancel, true, false);
+              {"coffer rotation cancel app/db"}, run_cancel, false);
     add_lever(*rotation, commands, "pause", "Begin no further step, of one secret or of all",
-              {"coffer rotation pause app/db", "coffer rotation pause --all"}, run_pause, false, true);
+              {"coffer rotation pause app/db", "coffer rotation pause --all"}, run_pause, true);
     add_lever(*rotation, commands, "resume", "Take a pause back", {"coffer rotation resume --all"},
-              run_resume, false, true);
+              run_resume, true);
 }
 
 }  // namespace coffer::cli

@@ -6,6 +6,7 @@
 #include "daemon/audit/event.hpp"
 #include "daemon/audit/utc_time.hpp"
 #include "daemon/audit/utf8.hpp"
+#include "daemon/base/event_outcome.hpp"
 
 namespace coffer::audit {
 
@@ -94,10 +95,11 @@ std::string lower(std::string text) {
 
 bool outcome_matches(const std::string& wanted, const std::string& error_code) {
     if (wanted.empty()) return true;
-    if (wanted == "success") return error_code.empty();
-    if (wanted == "failure") return !error_code.empty();
-    if (wanted == "denied") return error_code.starts_with("AccessDenied");
-    return wanted == error_code;
+    const auto outcome = event_outcome(wanted);
+    if (outcome == "success") return error_code.empty();
+    if (outcome == "failure") return !error_code.empty();
+    if (outcome == "denied") return error_code.starts_with("AccessDenied");
+    return outcome == error_code;
 }
 
 /// Characters that change how a terminal shows others: U+0080 to U+009F, U+200B to U+200F, U+2028 to U+202E,

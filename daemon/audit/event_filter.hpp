@@ -48,7 +48,7 @@ struct EventFilter {
         secret;  ///< ARN, name, or what the request named; an ARN's six random characters may be left out
     std::string principal;           ///< ARN, user name or principal id
     std::string action;              ///< e.g. GetSecretValue; of any case
-    std::string outcome;             ///< success, failure, denied, or an error code
+    std::string outcome;             ///< what event_outcome() knows
     std::optional<Timestamp> since;  ///< inclusive
     std::optional<Timestamp> until;  ///< exclusive
 

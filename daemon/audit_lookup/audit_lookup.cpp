@@ -11,6 +11,7 @@
 #include "daemon/access/request_context.hpp"
 #include "daemon/audit/event_filter.hpp"
 #include "daemon/base/await.hpp"
+#include "daemon/base/event_outcome.hpp"
 #include "daemon/secrets/errors.hpp"
 #include "daemon/secrets/request_record.hpp"
 
@@ -54,6 +55,12 @@ Uuid id_in(const std::string& value) {
     return *id;
 }
 
+std::string outcome_in(const std::string& value) {
+    const auto outcome = event_outcome(value);
+    if (!outcome) throw invalid_parameter("The value of Outcome " + unknown_outcome(value) + ".");
+    return std::string(*outcome);
+}
+
 void take(const v1::LookupAttribute& attribute, AuditEventQuery& query) {
     const auto& key = attribute.attribute_key();
     const auto& value = attribute.attribute_value();
@@ -63,7 +70,7 @@ void take(const v1::LookupAttribute& attribute, AuditEventQuery& query) {
     if (key == "Username") query.user_name = value;
     if (key == "ResourceName") query.secret = value;
     if (key == "EventSource") query.source = value;
-    if (key == "Outcome") query.outcome = value;
+    if (key == "Outcome") query.outcome = outcome_in(value);
     if (key == "Principal") query.principal = value;
 }
 

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <string>
 
+#include "daemon/base/standard_streams.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/program_runner/child.hpp"
 #include "daemon/program_runner/config.hpp"
@@ -120,6 +121,7 @@ int guarded(Command command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    coffer::reserve_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);
     CLI::App app{"coffer-runner: starts the programs that Coffer's rotation functions are", "coffer-runner"};
     app.footer(kExamples);

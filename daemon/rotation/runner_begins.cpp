@@ -1,6 +1,7 @@
 // How a rotation, or a try of one that has told its target nothing, begins: not while a blackout or the
 // others of a group hold it back.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -139,9 +139,13 @@ int init_command(const InitOptions& options) {
     require_usable(options);
     const auto uri = crypto::TokenUri::parse(options.token.token_uri);
     const auto profile = profile_of(options.token);
-    const PinInput pin(options.token.pin_file);
+    const bool new_token = !options.new_token_label.empty();
+    const PinInput pin(options.token.pin_file, PinInput::Question{.text = "PIN", .twice = new_token});
     std::optional<PinInput> officer_pin;
-    if (!options.officer_pin_file.empty()) officer_pin.emplace(options.officer_pin_file);
+    if (!options.officer_pin_file.empty()) {
+        officer_pin.emplace(options.officer_pin_file,
+                            PinInput::Question{.text = "PIN of the security officer", .twice = new_token});
+    }
 
     const auto module = load_module(options.token, profile);
     std::vector<Row> rows;

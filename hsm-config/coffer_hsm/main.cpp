@@ -11,6 +11,7 @@
 #include "crypto/module_configuration.hpp"
 #include "crypto/pkcs11_error.hpp"
 #include "crypto/secret_bytes.hpp"
+#include "daemon/base/standard_streams.hpp"
 #include "hsm-config/coffer_hsm/ca_commands.hpp"
 #include "hsm-config/coffer_hsm/commands.hpp"
 
@@ -247,6 +248,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    coffer::reserve_standard_streams();
     // PINs and, for a moment, keys of authorities are in here: a module that crashes leaves no core, and a
     // debugger of the same user sees nothing.
     const rlimit none{0, 0};

@@ -8,14 +8,17 @@
 #include <cerrno>
 #include <system_error>
 
+#include "crypto/hidden_terminal.hpp"
 #include "crypto/secret_bytes.hpp"
 #include "daemon/base/errors.hpp"
 
 namespace coffer::hsm_config {
 namespace {
 
-/// PinSource takes 255 bytes and a line end; one more tells it that the line is longer.
-constexpr std::size_t kInputBytesMax = 258;
+/// What PinSource takes.
+constexpr std::size_t kPinBytesMax = 255;
+/// With a line end; one more tells PinSource that the line is longer.
+constexpr std::size_t kInputBytesMax = kPinBytesMax + 3;
 
 crypto::SecretBytes read_standard_input() {
     crypto::SecretBytes input(kInputBytesMax);
@@ -32,11 +35,17 @@ crypto::SecretBytes read_standard_input() {
     return input;
 }
 
+crypto::SecretBytes ask_on_terminal(const PinInput::Question& question) {
+    crypto::HiddenTerminal terminal;
+    return question.twice ? terminal.ask_twice(question.text, kPinBytesMax)
+                          : terminal.ask(question.text + ": ", kPinBytesMax);
+}
+
 }  // namespace
 
-PinInput::PinInput(const std::string& file) : path_(file) {
+PinInput::PinInput(const std::string& file, const Question& question) : path_(file) {
     if (file != "-") return;
-    const auto input = read_standard_input();
+    const auto input = ::isatty(STDIN_FILENO) == 1 ? ask_on_terminal(question) : read_standard_input();
     if (input.empty())
         throw Error("the PIN was to come from standard input (--pin-file -), and nothing came");
     memory_file_ = ::memfd_create("pin", MFD_CLOEXEC);

@@ -12,8 +12,16 @@ namespace coffer::hsm_config {
 /// lives in memory until this object goes.
 class PinInput {
 public:
-    /// `file`: a path, or "-" for the first line of standard input (read now). Throws Error.
-    explicit PinInput(const std::string& file);
+    /// What a terminal is asked.
+    struct Question {
+        std::string text = "PIN";
+        bool twice = false;  ///< it is a new PIN, and nobody sees what is typed
+    };
+
+    /// `file`: a path, or "-" for the first line of standard input (read now; a terminal is asked, and does
+    /// not show what is typed). Throws Error.
+    explicit PinInput(const std::string& file, const Question& question);
+    explicit PinInput(const std::string& file) : PinInput(file, Question()) {}
     ~PinInput();
     PinInput(const PinInput&) = delete;
     PinInput& operator=(const PinInput&) = delete;

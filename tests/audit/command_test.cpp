@@ -91,7 +91,17 @@ TEST_F(CommandTest, SearchFilters) {
     EXPECT_THAT(result.out, HasSubstr("AccessDeniedException"));
     EXPECT_THAT(result.out, HasSubstr("mallory?[2J"));
     EXPECT_THAT(result.out, Not(HasSubstr("\x1B")));
-    EXPECT_EQ(run({"search", dir, "--secret", "nobody"}).exit_code, 1);
+    for (const auto* outcome : {"Denied", "accessdenied", "AccessDeniedException"}) {
+        EXPECT_EQ(run({"search", dir, "--outcome", outcome}).out, result.out) << outcome;
+    }
+    EXPECT_EQ(run({"search", dir, "--outcome", "SUCCESS"}).exit_code, 0);
+    const auto unknown = run({"search", dir, "--outcome", "ResourceNotFoundExeption"});
+    EXPECT_EQ(unknown.exit_code, 2);
+    EXPECT_THAT(unknown.err,
+                AllOf(HasSubstr("--outcome"), HasSubstr("did you mean 'ResourceNotFoundException'?")));
+    const auto none = run({"search", dir, "--secret", "nobody"});
+    EXPECT_EQ(none.exit_code, 1);
+    EXPECT_EQ(none.err, "coffer-audit: no event matches\n");
     EXPECT_EQ(run({"search", dir, "--since", "2026-09-22", "--action", "get*"}).exit_code, 1);
     EXPECT_EQ(
         run({"search", dir, "--since", "2026-09-21", "--until", "2026-09-22", "--action", "get*"}).exit_code,

@@ -38,6 +38,8 @@ TEST(LookupQuery, Attributes) {
     EXPECT_EQ(query_of(asking("ResourceName", "app/db")).secret, "app/db");
     EXPECT_EQ(query_of(asking("EventSource", "iam.amazonaws.com")).source, "iam.amazonaws.com");
     EXPECT_EQ(query_of(asking("Outcome", "denied")).outcome, "denied");
+    EXPECT_EQ(query_of(asking("Outcome", "Success")).outcome, "success");
+    EXPECT_EQ(query_of(asking("Outcome", "resourcenotfoundexception")).outcome, "ResourceNotFoundException");
     EXPECT_EQ(query_of(asking("Principal", "bob")).principal, "bob");
     EXPECT_EQ(query_of(asking("ReadOnly", "false")).read_only, false);
     const std::string id = "7116c6a1-5c3f-4b57-9d0e-2f1d6f0c9a11";
@@ -63,6 +65,7 @@ TEST(LookupQuery, FiftyUnlessAskedOtherwise) {
 TEST(LookupQuery, WhatCannotBeIsRefusedByName) {
     EXPECT_THAT(refusal(asking("EventId", "xyzzy")), HasSubstr("EventId must be a UUID"));
     EXPECT_THAT(refusal(asking("ReadOnly", "yes")), HasSubstr("ReadOnly must be true or false"));
+    EXPECT_THAT(refusal(asking("Outcome", "error")), HasSubstr("Outcome must be success, failure, denied"));
     auto twice = asking("EventName", "A");
     *twice.add_lookup_attributes() = twice.lookup_attributes(0);
     EXPECT_THAT(refusal(twice), HasSubstr("EventName more than once"));

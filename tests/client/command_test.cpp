@@ -8,34 +8,27 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "test_pki.hpp"
-#include "test_server.hpp"
+#include "program_test.hpp"
+#include "tests/support/terminal_job.hpp"
 
 namespace coffer::client_test {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
-struct Result {
-    std::string out;  ///< what the command line wrote to standard output
-    int code = 0;
-};
-
-class CommandTest : public testing::Test {
+class CommandTest : public ProgramTest {
 protected:
     struct Stored {
         std::string value;
@@ -45,40 +38,8 @@ protected:
         std::string description;
     };
 
-    CommandTest() {
-        TestServer::Options options;
-        options.handler = [this](Session& session, const v1::Request& request) { answer(session, request); };
-        server = std::make_unique<TestServer>(pki, pki.issue({"server", "DNS:localhost", "serverAuth"}),
-                                              std::move(options));
-        const auto files = pki.issue({"client", "DNS:client"});
-        set("COFFER_ENDPOINT", "127.0.0.1:" + std::to_string(server->port()));
-        set("COFFER_SERVER_NAME", "localhost");
-        set("COFFER_CA_FILE", pki.ca_file().string());
-        set("COFFER_CERT_FILE", files.certificate.string());
-        set("COFFER_KEY_FILE", files.key.string());
-        set("COFFER", COFFER_PROGRAM);
-        set("HOME", pki.folder().string());
-        set("TZ", "UTC0");
-    }
-
-    static void set(const std::string& name, const std::string& value) {
-        ::setenv(name.c_str(), value.c_str(), 1);
-    }
-
-    /// Runs a line of shell, with the program as $COFFER.
-    static Result run(const std::string& line) {
-        std::FILE* pipe = ::popen(("exec </dev/null; " + line).c_str(), "r");
-        Result result;
-        std::array<char, 4096> chunk{};
-        std::size_t got = 0;
-        while ((got = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0)
-            result.out.append(chunk.data(), got);
-        const int status = ::pclose(pipe);
-        result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-        return result;
-    }
-    /// With standard error in `out`, too.
-    static Result run_both(const std::string& line) { return run("{ " + line + "; } 2>&1"); }
+    CommandTest()
+        : ProgramTest([this](Session& session, const v1::Request& request) { answer(session, request); }) {}
 
     /// Runs a line of shell on a terminal of its own, and types the next of `lines` at each prompt. What the
     /// terminal showed.
@@ -132,6 +93,7 @@ protected:
             const auto& update = request.update_secret();
             auto* secret = find(session, request, update.secret_id());
             if (secret == nullptr) return;
+            kms_key_id = update.kms_key_id();
             if (update.kms_key_id() == "alias/none") {
                 return session.respond(request, v1::RESOURCE_NOT_FOUND, "'alias/none' names no master key",
                                        false);
@@ -230,16 +192,17 @@ protected:
             if (response.secret_list_size() == 2) return response.set_next_token(secret->first);
             auto& entry = *response.add_secret_list();
             entry.set_name(secret->first);
+            entry.set_arn("arn:aws:secretsmanager:eu-test-1:111122223333:secret:" + secret->first +
+                          "-AbCdEf");
             entry.set_last_changed_date(1523477145);
             if (!secret->second.description.empty()) entry.set_description(secret->second.description);
             if (secret->second.deleted) entry.set_deleted_date(1523477145);
         }
     }
 
-    TestPki pki;
     std::mutex mutex;
     std::map<std::string, Stored> secrets;
-    std::unique_ptr<TestServer> server;
+    std::string kms_key_id;  ///< of the last UpdateSecret
 };
 
 TEST_F(CommandTest, PutAndGetKeepEveryByte) {
@@ -291,6 +254,41 @@ TEST_F(CommandTest, PutOfAnExistingSecretAppliesWhatIsAskedOrRefuses) {
     secrets[arn].value = "old";
     const auto by_arn = run_both("printf newer | $COFFER put " + arn + " --kms-key-id alias/none");
     EXPECT_THAT(by_arn.out, AllOf(HasSubstr("names no master key"), Not(HasSubstr("there is no secret"))));
+}
+
+TEST_F(CommandTest, PutTakesTheKeyAsTheVerbsOfKeysDo) {
+    secrets["db"].value = "v";
+    const std::string id = "7116c6a1-5c3f-4b57-9d0e-2f1d6f0c9a11";
+    const std::vector<std::pair<std::string, std::string>> keys{{"payments", "alias/payments"},
+                                                                {"alias/payments", "alias/payments"},
+                                                                {id, id},
+                                                                {"arn:aws:kms:x", "arn:aws:kms:x"}};
+    for (const auto& [given, asked] : keys) {
+        EXPECT_EQ(run_both("printf x | $COFFER put db --kms-key-id " + given).code, 0) << given;
+        EXPECT_EQ(kms_key_id, asked);
+    }
+}
+
+TEST_F(CommandTest, AClosedOutputIsCalledSo) {
+    secrets["db"].value = "v";
+    for (const char* line : {"get db", "ls", "whoami"}) {
+        const auto closed = run(std::string("sh -c '\"$COFFER\" ") + line + " 2>&1 >&-'");
+        EXPECT_EQ(closed.code, 1) << line;
+        EXPECT_THAT(closed.out, HasSubstr("standard output is closed")) << line;
+    }
+    EXPECT_EQ(run("$COFFER get db 2>&-").out, "v");
+    EXPECT_EQ(run("$COFFER get db <&-").out, "v");
+    EXPECT_THAT(run_both("$COFFER put db <&-").out, HasSubstr("standard input"));
+}
+
+TEST_F(CommandTest, LsTakesTheBeginningOfAnArn) {
+    for (const char* name : {"app/a", "app/b-1", "other"}) secrets[name].value = "v";
+    const std::string arn = "arn:aws:secretsmanager:eu-test-1:111122223333:secret:";
+    EXPECT_EQ(run("$COFFER ls --names " + arn + "app/").out,
+              arn + "app/a-AbCdEf\n" + arn + "app/b-1-AbCdEf\n");
+    EXPECT_EQ(run("$COFFER ls --names " + arn + "app/b-1-Ab").out, arn + "app/b-1-AbCdEf\n");
+    EXPECT_THAT(run("$COFFER ls arn:aws:").out, AllOf(HasSubstr("app/a"), HasSubstr("other")));
+    EXPECT_THAT(run_both("$COFFER ls arn:aws:x").out, HasSubstr("no secret's ARN begins"));
 }
 
 TEST_F(CommandTest, PutOfAnArnCreatesNothing) {
@@ -685,7 +683,9 @@ TEST_F(CommandTest, CompletionsKnowVerbsOptionsAndNames) {
     secrets["app/a"].value = "v";
     const std::string complete =
         "PATH=$(dirname $COFFER):$PATH bash -c 'source <(coffer completion bash); COMP_WORDS=(coffer WORDS); "
-        "COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _coffer; echo \"${COMPREPLY[@]}\"'";
+        "COMP_CWORD=$((${#COMP_WORDS[@]}-1)); COMP_LINE=\"${COMP_WORDS[*]}\"; COMP_POINT=${#COMP_LINE}; "
+        "_coffer; "
+        "echo \"${COMPREPLY[@]}\"'";
     const auto completions = [&](const std::string& words) {
         auto line = complete;
         return run(line.replace(line.find("WORDS)"), 5, words)).out;
@@ -698,7 +698,7 @@ TEST_F(CommandTest, CompletionsKnowVerbsOptionsAndNames) {
     EXPECT_EQ(completions("get-secret-value --secret-id a"), "app/a\n");
     EXPECT_EQ(completions("batch-get-secret-value --secret-id-list app/b app"), "app/a\n");
     EXPECT_EQ(completions("ls --output t"), "text table\n");
-    EXPECT_EQ(completions("ls --output = t"), "text table\n") << "as bash divides --output=t";
+    EXPECT_EQ(completions("ls --output=t"), "text table\n") << "bash replaces what is after the =";
     EXPECT_EQ(completions("--output json --role R get app"), "app/a\n");
     // Verbs of groups, and only where one is expected.
     EXPECT_EQ(completions("audit \"\""), "search tail show\n");
@@ -722,9 +722,6 @@ TEST_F(CommandTest, CompletionsKnowVerbsOptionsAndNames) {
     EXPECT_EQ(completions("exec --secret app/a -- ech"), "echo\n");
     EXPECT_EQ(completions("completion \"\""), "bash zsh fish\n");
     EXPECT_EQ(completions("put app/a --file $COFFER_CA_FILE"), pki.ca_file().string() + "\n");
-    EXPECT_EQ(completions("create-secret --secret-string file : /$COFFER_CA_FILE"),
-              "/" + pki.ca_file().string() + "\n")
-        << "as bash divides file:///...";
     // Names are not looked at by the shell.
     secrets["app/$(touch $HOME/harm)"].value = "v";
     EXPECT_EQ(completions("get app"), "app/$(touch $HOME/harm) app/a\n");
@@ -736,7 +733,8 @@ TEST_F(CommandTest, CompletionsOfferEachOptionOnce) {
         "PATH=$(dirname $COFFER):$PATH bash -c 'source <(coffer completion bash); "
         "for path in get exec put list-secrets get-secret-value \"iam create-user\" \"audit search\" "
         "rotation; do "
-        "COMP_WORDS=(coffer $path -); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _coffer; "
+        "COMP_WORDS=(coffer $path -); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); COMP_LINE=\"${COMP_WORDS[*]}\"; "
+        "COMP_POINT=${#COMP_LINE}; _coffer; "
         "printf \"%s\\n\" \"${COMPREPLY[@]}\" | grep -c . ; printf \"%s\\n\" \"${COMPREPLY[@]}\" | sort | "
         "uniq -d; done'";
     std::istringstream lines(run(all).out);
@@ -745,6 +743,40 @@ TEST_F(CommandTest, CompletionsOfferEachOptionOnce) {
         EXPECT_GT(std::atoi(line.c_str()), 10) << line << " is offered twice, or options are missing";
     }
     EXPECT_EQ(places, 8);
+}
+
+// bash itself, which divides words at = : and @ before it asks.
+TEST_F(CommandTest, CompletionsOfWhatBashDivides) {
+    for (const char* name : {"app@prod/db", "key=value", "key=vault"}) secrets[name].value = "v";
+    const auto folder = std::filesystem::path(COFFER_PROGRAM).parent_path().string();
+    coffer::testing::TerminalJob bash(
+        {"/usr/bin/env", "TERM=dumb", "PS1=ready> ", "HISTFILE=", "INPUTRC=/dev/null",
+         "PATH=" + folder + ":" + ::getenv("PATH"), "bash", "--norc", "--noprofile", "-i"});
+    bash.await("ready> ");
+    bash.type("source <(coffer completion bash)\n");
+    bash.await("ready> ");
+    const std::string arn = "arn:aws:secretsmanager:eu-test-1:111122223333:secret:";
+    const auto ca = pki.ca_file().string();
+    const std::vector<std::pair<std::string, std::string>> lines{
+        {"coffer get app@", "prod/db "},
+        {"coffer get app@p", "rod/db "},
+        {"coffer get app", "@prod/db "},
+        {"coffer get key", "=va"},
+        {"coffer get key=valu", "e "},
+        {"coffer get-secret-value --secret-id=app@", "prod/db "},
+        {"coffer get " + arn, ""},
+        {"coffer get " + arn + "app", "@prod/db-AbCdEf "},
+        {"coffer get " + arn + "app@prod/db-Ab", "CdEf "},
+        {"coffer ls --output=te", "xt "},
+        {"coffer put x --file=" + ca.substr(0, ca.size() - 2), ca.substr(ca.size() - 2) + " "},
+        {"coffer create-secret --secret-string file://" + ca.substr(0, ca.size() - 2),
+         ca.substr(ca.size() - 2) + " "},
+    };
+    for (const auto& [typed, completed] : lines) {
+        bash.type(typed + "\t.\x01" + "echo =\n");  // Ctrl-A: at the beginning
+        bash.await("\r\n=" + typed + completed + ".\r\n");
+        bash.await("ready> ");
+    }
 }
 
 TEST_F(CommandTest, CompletionsOfOtherShells) {

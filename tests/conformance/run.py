@@ -47,7 +47,8 @@ def run_case(door, case, prepared):
         for turn in range(1, step.get("times", 1) + 1):
             variables["turn"] = str(turn)
             request = comparison.filled_in(step.get("with", {}), variables)
-            how = {key: step[name] for key, name in [("caller", "as"), ("signed", "signed")] if name in step}
+            how = {key: comparison.filled_in(step[name], variables)
+                   for key, name in [("caller", "as"), ("signed", "signed")] if name in step}
             answer = doors.ask(door, step["call"], request, comparison.filled_in(step.get("until", {}), variables), **how)
             outcome.requests += 1
         step = comparison.filled_in(step, variables)

@@ -31,6 +31,13 @@ expect_equal "with who made it" arn:aws:iam::111122223333:user/admin \
   "$(search --secret app/a --action CreateSecret | field userIdentity.arn)"
 expect_equal "a read by a pattern, of any case, and one of a batch" 2 "$(count_of --secret 'app/*' --action getsecretvalue --outcome success)"
 expect_equal "a failure by its error, in a batch as well" 2 "$(count_of --outcome ResourceNotFoundException --action GetSecretValue)"
+expect_equal "of any case" 2 "$(count_of --outcome resourcenotfoundexception --action GetSecretValue)"
+expect_equal "what succeeded as well" 1 "$(count_of --secret app/a --action CreateSecret --outcome Success)"
+expect_refused "an outcome that no event has" "--outcome" coffer audit search --outcome error
+expect_refused "a search that finds nothing says so" "no event matches" coffer audit search --until 2020-01-01
+code=0
+coffer audit search --until 2020-01-01 2>/dev/null || code=$?
+expect_equal "with the exit code of coffer-audit search" 1 "$code"
 expect_equal "a batch by each of its secrets" 1 "$(count_of --secret app/other --action BatchGetSecretValue)"
 expect_equal "and by the other" 1 "$(count_of --secret app/a --action BatchGetSecretValue)"
 expect_equal "a secret of a batch by its own event" 1 "$(count_of --secret app/other --action GetSecretValue)"

@@ -69,6 +69,10 @@ expect_equal "another secret's row under this name: the name" identity "$(parts 
 # Those six and the row that was put aside; neither what is whole nor what has altered values under a good seal.
 expect_equal "nothing else is listed" 7 "$(count)"
 expect_contains "in words for people" "Altered, by the row's digests: its tags." "$(coffer damaged list 2>&1)"
+expect_refused "a program that looks is told by the exit code" "coffer: 7 of " coffer damaged list
+expect_refused "with JSON as well" "coffer: 7 of " coffer damaged list --output json
+expect_refused "and about one of them" "the secret is damaged" coffer damaged list "$(row tag)"
+coffer damaged list "$(row whole)" >/dev/null || fail "a whole secret is no reason for an exit code"
 expect_refused "values are those of coffer key verify" "damage/ciphertext" coffer key verify --values
 
 expect_refused "a whole secret is not discarded" "is whole; use DeleteSecret" coffer damaged discard "$(row whole)" --yes

@@ -1,5 +1,8 @@
 // coffer-hsm used wrongly: exit code 2, and a word about what is wrong.
+#include <csignal>
+
 #include "coffer_hsm_fixture.hpp"
+#include "tests/support/terminal_job.hpp"
 
 namespace coffer::testing {
 namespace {
@@ -45,6 +48,39 @@ TEST_F(Usage, OnlyOnePinFitsIntoStandardInput) {
         {"init", "--module", "x", "--token-uri", "pkcs11:token=x", "--pin-file", "-", "--so-pin-file", "-"});
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, HasSubstr("--so-pin-file"));
+}
+
+TEST_F(Usage, ATerminalDoesNotShowThePin) {
+    const auto& token = tool().token();
+    Words command{"/usr/bin/env"};
+    for (const auto& [name, value] : token.environment()) command.push_back(name + "=" + value);
+    for (const auto& word : Words{COFFER_HSM_PROGRAM, "list", "--module", token.module().string(),
+                                  "--token-uri", token.uri(), "--pin-file", "-"}) {
+        command.push_back(word);
+    }
+    TerminalJob answered(command);
+    answered.await("PIN: ");
+    answered.type(std::string(TestToken::pin()) + "\n");
+    EXPECT_EQ(answered.await_change(), 0) << answered.shown();
+    EXPECT_THAT(answered.shown(), ::testing::Not(HasSubstr(std::string(TestToken::pin()))));
+    TerminalJob interrupted(command);
+    interrupted.await("PIN: ");
+    EXPECT_FALSE(interrupted.is_as_before());
+    interrupted.type("1234\x03");
+    EXPECT_EQ(interrupted.await_change(), SIGINT);
+    EXPECT_TRUE(interrupted.is_as_before());
+}
+
+// A new token's PINs are not to be guessed afterwards.
+TEST_F(Usage, NewPinsAreAskedForTwice) {
+    TerminalJob job({COFFER_HSM_PROGRAM, "init", "--module", tool().token().module().string(), "--token-uri",
+                     "pkcs11:token=new", "--initialize-token", "new", "--so-pin-file",
+                     tool().token().pin_file().string(), "--pin-file", "-"});
+    job.await("PIN: ");
+    job.type("one\n");
+    job.await("PIN, again: ");
+    job.type("two\n");
+    job.await("not the same");
 }
 
 // While it waits for the PIN.

@@ -6,6 +6,8 @@
 #include <map>
 
 #include "daemon/audit/coffer_audit/commands.hpp"
+#include "daemon/base/event_outcome.hpp"
+#include "daemon/base/standard_streams.hpp"
 
 namespace {
 
@@ -80,6 +82,10 @@ std::string empty_problem(const std::string& text) {
     return text.empty() ? "must not be empty; leave the option out" : "";
 }
 
+std::string outcome_problem(const std::string& text) {
+    return text.empty() || coffer::event_outcome(text) ? "" : coffer::unknown_outcome(text);
+}
+
 void add_search(CLI::App& app, SearchCommand& options) {
     auto& command = *app.add_subcommand("search", "list events; * stands for any characters");
     add_directory(command, options.directory);
@@ -87,7 +93,10 @@ void add_search(CLI::App& app, SearchCommand& options) {
     command.add_option("--principal", options.filter.principal, "ARN, user name or id")->type_name("PATTERN");
     command.add_option("--action", options.filter.action, "e.g. GetSecretValue, 'Put*'")
         ->type_name("PATTERN");
-    command.add_option("--outcome", options.filter.outcome, "success, failure, denied, or an error code")
+    command
+        .add_option("--outcome", options.filter.outcome,
+                    "success, failure, denied, or an error code; of any case")
+        ->check(outcome_problem)
         ->type_name("OUTCOME");
     command.add_option("--since", options.since, "a time (UTC), or 90m, 24h, 7d before now")
         ->type_name("TIME");
@@ -145,6 +154,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    coffer::reserve_standard_streams();
     try {
         return run(argc, argv);
     } catch (const UsageError& error) {

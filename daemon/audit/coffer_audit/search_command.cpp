@@ -93,7 +93,9 @@ int run_search(const SearchCommand& command) {
         }
         if (++found == command.limit) break;
     }
-    return found > 0 ? kExitGood : kExitFound;
+    if (found > 0) return kExitGood;
+    std::cerr << "coffer-audit: no event matches\n";
+    return kExitFound;
 }
 
 int run_show(const ShowCommand& command) {
