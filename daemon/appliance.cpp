@@ -31,6 +31,9 @@ namespace {
 
 constexpr milliseconds kDatabaseRetry{2'000};
 constexpr std::chrono::seconds kMasterKeyPatience{30};
+/// For a step of the start, and for taking apart what was started: longer than any of them waits for the
+/// token or the database.
+constexpr std::chrono::seconds kStepPatience{60};
 constexpr std::chrono::seconds kPurgeInterval{60};
 /// Lines a second that peers may cause in the log before they said who they are, with bursts of ten times
 /// that.
@@ -66,13 +69,19 @@ Appliance::~Appliance() {
 int Appliance::run() {
     int code = kExitUnavailable;
     try {
+        const auto step = [this](const char* what) { service_manager_.starting(what, kStepPatience); };
         start_control();
+        step("opening the token");
         open_token();
         if (!open_database()) return kExitDone;
+        step("comparing the master keys of token and database");
         verify_master_keys();
+        step("opening the audit journal");
         open_audit();
+        step("reading users, groups, roles and policies");
         open_directory();
         open_credentials();
+        step("opening the listeners");
         make_service();
         open_listeners();
         code = kExitFailure;
@@ -127,6 +136,9 @@ void Appliance::open_token() {
 bool Appliance::open_database() {
     const auto seals = std::make_shared<secrets::TokenSealKeeper>(hsm_->seals());
     const auto recorder = std::make_shared<DatabaseRecorder>(metrics_, log_);
+    // Nobody gives up meanwhile: neither this loop nor the service manager.
+    const auto within = kStepPatience + config_.database.connect_timeout;
+    service_manager_.starting("connecting to the database", within);
     while (true) {
         std::string why;
         try {
@@ -137,7 +149,7 @@ bool Appliance::open_database() {
             why = error.what();
         }
         log_->error("waiting for the database", {{"reason", std::string_view(why)}});
-        service_manager_.status("waiting for the database: " + why);
+        service_manager_.starting("waiting for the database: " + why, within);
         {
             const std::lock_guard lock(state_mutex_);
             starting_ = "waiting for the database: " + why;
@@ -421,7 +433,7 @@ bool Appliance::stop_within(milliseconds time) {
 }
 
 void Appliance::drain() {
-    service_manager_.stopping();
+    service_manager_.stopping(config_.limits.drain_timeout + kStepPatience);
     log_->info("draining: no new connections, what is in flight is answered");
     asio::co_spawn(control_, server_->drain(config_.limits.drain_timeout), asio::use_future).get();
 }

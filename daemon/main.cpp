@@ -94,8 +94,10 @@ int check_config(const std::string& file) {
 
 /// For the commands that open the token.
 server::Config protected_config(const std::string& file) {
-    refuse_root();
     auto config = server::load_config(file);
+    // Before root is sent away: the line says how root has it run as the right user, with the PIN.
+    if (const auto absent = absent_pin(config)) throw server::ConfigError(file + ": " + *absent);
+    refuse_root();
     protect_memory(config.process.secure_heap);
     return config;
 }

@@ -1,7 +1,9 @@
 #include "daemon/private_files.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -37,6 +39,32 @@ bool is_absent_credential(const path& file) {
     return file.string().starts_with(server::kCredentialsPrefix);
 }
 
+std::optional<std::string> absent_credential(const path& file, const std::string& key) {
+    if (!is_absent_credential(file)) return std::nullopt;
+    return fmt::format(
+        "{0}: {1} was not looked at: systemd alone sets $CREDENTIALS_DIRECTORY, for the unit "
+        "(LoadCredential={2}:FILE). To try it by hand, let systemd-run do the same "
+        "(systemd-run --pipe --uid=coffer -p LoadCredential={2}:FILE -p "
+        "EnvironmentFile=-/etc/coffer/environment "
+        "cofferd ...), or set the variable to a folder that holds {2}",
+        key, file.string(), file.filename().string());
+}
+
+/// Why this user cannot read `file`; root, who checks for another user, always can.
+std::optional<std::string> opening_problem(const path& file) {
+    if (::geteuid() == 0) return std::nullopt;
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return fmt::format(
+            "cannot be opened by this user: {}. Give the file to the user that cofferd runs as, or let "
+            "systemd hand "
+            "root's file over (LoadCredential=NAME:FILE, and \"$CREDENTIALS_DIRECTORY/NAME\" here)",
+            std::generic_category().message(errno));
+    }
+    ::close(descriptor);
+    return std::nullopt;
+}
+
 void check_private(const path& file, const std::string& key, std::vector<std::string>& problems) {
     if (is_absent_credential(file)) return;
     struct stat status {};
@@ -45,9 +73,9 @@ void check_private(const path& file, const std::string& key, std::vector<std::st
                                        std::generic_category().message(errno)));
         return;
     }
-    if (const auto problem = privacy_problem(file, status)) {
-        problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
-    }
+    auto problem = privacy_problem(file, status);
+    if (!problem) problem = opening_problem(file);
+    if (problem) problems.push_back(fmt::format("{}: {} {}", key, file.string(), *problem));
 }
 
 /// A file that is no secret and decides whom the daemon believes.
@@ -77,20 +105,16 @@ void check_policy(const server::ListenerConfig& listener, const std::string& key
 
 std::vector<std::string> absent_credentials(const server::Config& config) {
     std::vector<std::string> absent;
-    const auto look_at = [&](const path& file, const std::string& key) {
-        if (!is_absent_credential(file)) return;
-        const auto name = file.filename().string();
-        absent.push_back(fmt::format(
-            "{0}: {1} was not looked at: systemd alone sets $CREDENTIALS_DIRECTORY, for the unit "
-            "(LoadCredential={2}:FILE). To try it by hand, let systemd-run do the same "
-            "(systemd-run --pipe --uid=coffer -p LoadCredential={2}:FILE cofferd ...), or set the "
-            "variable to a folder that holds {2}",
-            key, file.string(), name));
-    };
-    look_at(config.hsm.pin_file, "[hsm] 'pin_file'");
-    for (const auto& listener : config.listeners)
-        look_at(listener.tls.key, fmt::format("listener '{}' 'key'", listener.name));
+    if (auto pin = absent_pin(config)) absent.push_back(std::move(*pin));
+    for (const auto& listener : config.listeners) {
+        auto key = absent_credential(listener.tls.key, fmt::format("listener '{}' 'key'", listener.name));
+        if (key) absent.push_back(std::move(*key));
+    }
     return absent;
+}
+
+std::optional<std::string> absent_pin(const server::Config& config) {
+    return absent_credential(config.hsm.pin_file, "[hsm] 'pin_file'");
 }
 
 std::vector<std::string> file_problems(const server::Config& config) {

@@ -13,6 +13,10 @@ void notify(const std::string& state) {
     (void)sd_notify(0, state.c_str());
 }
 
+std::string extension(std::chrono::milliseconds within) {
+    return "\nEXTEND_TIMEOUT_USEC=" + std::to_string(std::chrono::microseconds(within).count());
+}
+
 std::uint64_t monotonic_us() {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -25,15 +29,15 @@ std::uint64_t monotonic_us() {
 void ServiceManager::ready(const std::string& status) const {
     notify("READY=1\nSTATUS=" + status);
 }
-void ServiceManager::stopping() const {
-    notify("STOPPING=1\nSTATUS=draining");
+void ServiceManager::stopping(std::chrono::milliseconds within) const {
+    notify("STOPPING=1\nSTATUS=draining" + extension(within));
 }
 void ServiceManager::reloading() const {
     notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_us()) +
            "\nSTATUS=reloading certificates");
 }
-void ServiceManager::status(const std::string& text) const {
-    notify("STATUS=" + text);
+void ServiceManager::starting(const std::string& step, std::chrono::milliseconds within) const {
+    notify("STATUS=" + step + extension(within));
 }
 void ServiceManager::alive() const {
     notify("WATCHDOG=1");

@@ -41,6 +41,10 @@ void RowStates::take(std::string_view event_json, bool pending) {
     const auto* event = error ? nullptr : value.if_object();
     const auto* seals = event == nullptr ? nullptr : seals_of(*event);
     if (seals == nullptr) return;
+    if (const auto id = Uuid::parse(text_of(*event, "eventID"))) {
+        if (pending && journaled_.contains(*id)) return;
+        if (!pending) journaled_.insert(*id);
+    }
     for (const auto& each : *seals) {
         const auto* seal = each.if_object();
         if (seal != nullptr && is_true(*seal, "discarded")) {
@@ -54,7 +58,6 @@ void RowStates::take(std::string_view event_json, bool pending) {
         if (revision == nullptr || !revision->is_int64()) continue;
         auto& state = rows_[{text_of(*seal, "table"), text_of(*seal, "key")}];
         const auto number = revision->get_int64();
-        if (pending && state.events > 0 && number <= state.revision) continue;
         ++state.events;
         if (state.events == 1 || number < state.first_revision) state.first_revision = number;
         if (state.events > 1 && state.revision >= number) continue;

@@ -6,7 +6,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
+
+#include "daemon/base/uuid.hpp"
 
 namespace coffer::audit {
 
@@ -32,8 +35,8 @@ public:
     /// Takes in an event's JSON. Events of one row may come in any order: the highest revision counts. JSON
     /// that is no event, or says nothing of rows, is passed over.
     void take(std::string_view event_json) { take(event_json, false); }
-    /// The same for an event that no journal may have yet: of each row only what is newer than all that is
-    /// known of it.
+    /// The same for an event that waits for its journal, which may have it by now: one that was taken in
+    /// already is passed over. A later event of the same row may have got into a journal before it.
     void take_pending(std::string_view event_json) { take(event_json, true); }
 
     [[nodiscard]] const std::map<RowKey, RowState>& rows() const noexcept { return rows_; }
@@ -44,6 +47,8 @@ private:
     void take(std::string_view event_json, bool pending);
 
     std::map<RowKey, RowState> rows_;
+    /// The events of journals that are about rows.
+    std::unordered_set<Uuid> journaled_;
 };
 
 }  // namespace coffer::audit

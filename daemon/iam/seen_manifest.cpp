@@ -47,7 +47,7 @@ void require_not_older(const storage::StoredIam& stored, const SeenManifest& see
         "table iam_manifest: revision {} is not what this node has seen as revision {}; the table was put "
         "back "
         "to an earlier time. Restore iam_entities and iam_manifest as they were; if a backup was restored on "
-        "purpose, run 'cofferd accept-principals' on this machine",
+        "purpose, run 'cofferd accept-principals' on this machine (docs/backup-and-restore.md)",
         stored.revision, seen.revision));
 }
 

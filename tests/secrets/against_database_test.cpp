@@ -215,6 +215,60 @@ TEST_F(AgainstDatabaseTest, AnEventThatMayBeUnderWayExcusesItsRow) {
     EXPECT_THAT(report.notes, ElementsAre(HasSubstr("1 rows are as events in audit_outbox say")));
 }
 
+/// An event about a row; without a seal the row was removed.
+std::string change_of(const std::string& row, std::int64_t revision, const std::string& seal,
+                      const std::string& event_id = Uuid::random().text()) {
+    return R"({"eventID":")" + event_id + R"(","additionalEventData":{"seals":[{"table":"secrets","key":")" +
+           row + R"(","revision":)" + std::to_string(revision) +
+           (seal.empty() ? std::string() : R"(,"seal":")" + seal + "\"") + "}]}}";
+}
+
+void put_into_journal(const std::string& event) {
+    static_cast<void>(wait_for<audit::Receipt>([&](Completion<audit::Receipt> done) {
+        Environment::get().node().journal().append_json(event, audit::Admission::request, std::move(done));
+    }));
+}
+
+void put_into_outbox(const std::string& event_id, const std::string& event) {
+    Environment::get().execute(
+        "INSERT INTO audit_outbox (event_id, node, stored, event, mac) VALUES ($1::uuid, 'node-1', now(), "
+        "$2, "
+        "'\\x00')",
+        event_id, event);
+}
+
+/// A worker's event is journaled up to a minute after its change, and what is done to the row meanwhile at
+/// once.
+TEST_F(AgainstDatabaseTest, AnEventThatIsUnderWayCountsAlsoWhereTheJournalHasALaterOne) {
+    const auto id = insert_by_hand();  // revision 4, seal 0102
+    const auto late = Uuid::random().text();
+    const auto third = change_of(id, 3, "03", late);
+    put_into_journal(change_of(id, 2, "02"));
+    put_into_journal(change_of(id, 4, "0102"));
+    EXPECT_THAT(lines(compare()), ElementsAre(HasSubstr("has 2 events for its 3 changes")));
+    const auto journal = node().journal().directory();
+    const auto with_outbox = [&] {
+        audit::cli::DatabaseReport report;
+        node().restart_audit([&] {
+            put_into_outbox(late, third);
+            report = audit::cli::compare_with_database({journal}, Environment::get().conninfo(), kPause);
+            clear_outbox();
+        });
+        return report;
+    };
+    const auto under_way = with_outbox();
+    EXPECT_THAT(lines(under_way), IsEmpty());
+    EXPECT_THAT(under_way.notes, ElementsAre(HasSubstr("1 rows are as events in audit_outbox say")));
+    // In the journal and still in the outbox: one event, not two.
+    put_into_journal(third);
+    const auto both = with_outbox();
+    EXPECT_THAT(lines(both), IsEmpty());
+    EXPECT_THAT(both.notes, IsEmpty());
+    remove_by_hand(id);
+    put_into_journal(change_of(id, 5, ""));
+    EXPECT_THAT(lines(compare()), IsEmpty());
+}
+
 /// What `verify --output json` prints.
 std::string verify_as_json(const std::string& known) {
     audit::cli::VerifyCommand command;

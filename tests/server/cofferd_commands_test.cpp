@@ -178,6 +178,27 @@ TEST_F(Commands, CheckConfigOutsideOfSystemd) {
     EXPECT_EQ(with_systemd.output, file_.string() + ": OK\n");
 }
 
+// Where the PIN is systemd's to give, root and the daemon's user are told how to ask for it.
+TEST_F(Commands, WhatNeedsThePinSaysHowSystemdGivesIt) {
+    auto text = (std::ostringstream() << std::ifstream(file_).rdbuf()).str();
+    text.replace(text.find("\"pin\""), 5, "\"$CREDENTIALS_DIRECTORY/pin\"");
+    write_private(file_, text);
+    for (const char* command : {"bootstrap --recover --name rescue --identity spiffe://a/b",
+                                "accept-principals", "remove-listener-policy --listener-name inner"}) {
+        const auto refused = cofferd(std::string(command) + " --config " + file_.string());
+        EXPECT_EQ(refused.code, 78) << command;
+        EXPECT_THAT(refused.output,
+                    AllOf(HasSubstr("[hsm] 'pin_file': $CREDENTIALS_DIRECTORY/pin"),
+                          HasSubstr("systemd-run --pipe --uid=coffer -p LoadCredential=pin:FILE")))
+            << command;
+    }
+    // What listeners show is no business of theirs.
+    text.replace(text.find("\"$CREDENTIALS_DIRECTORY/pin\""), 28, "\"pin\"");
+    text.replace(text.find("\"key\""), 5, "\"$CREDENTIALS_DIRECTORY/key\"");
+    write_private(file_, text);
+    EXPECT_EQ(cofferd("accept-principals --config " + file_.string()).code, ::geteuid() == 0 ? 77 : 69);
+}
+
 // A restart ends the daemon that runs before it finds out.
 TEST_F(Commands, CheckConfigLooksIntoTheFiles) {
     expect_refused("profile", "thraeds = 1\n", "thraeds");

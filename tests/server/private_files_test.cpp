@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <iostream>
+
 #include "pki.hpp"
 
 namespace coffer::daemon {
@@ -109,6 +111,7 @@ TEST_F(PrivateFiles, AProvidersKeysThatOthersCanWrite) {
 TEST_F(PrivateFiles, AnotherUsersKey) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
     ASSERT_EQ(::chown((folder_.path() / "key").c_str(), 12345, 12345), 0);
+    ASSERT_EQ(::chown((folder_.path() / "pin").c_str(), 54321, 54321), 0);
     // Root, who checks for another user, is not asked; that user is.
     EXPECT_THAT(file_problems(config_), IsEmpty());
     EXPECT_EXIT(
@@ -121,6 +124,23 @@ TEST_F(PrivateFiles, AnotherUsersKey) {
                         : 2);
         },
         ::testing::ExitedWithCode(0), "");
+}
+
+// Root's PIN file of mode 0400 is the right one for systemd to hand over, and is closed to the daemon itself.
+TEST_F(PrivateFiles, RootsFileThatTheDaemonCannotOpen) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    ASSERT_EQ(::chown((folder_.path() / "key").c_str(), 54321, 54321), 0);
+    set_mode("pin", 0400);
+    EXPECT_THAT(file_problems(config_), IsEmpty());
+    EXPECT_EXIT(
+        {
+            if (::chmod(folder_.path().c_str(), 0755) != 0 || ::seteuid(54321) != 0) ::_exit(1);
+            for (const auto& problem : file_problems(config_)) std::cerr << problem << "\n";
+            ::_exit(0);
+        },
+        ::testing::ExitedWithCode(0),
+        "^\\[hsm\\] 'pin_file': [^\n]*/pin cannot be opened by this user: Permission denied\\. "
+        "[^\n]*LoadCredential=[^\n]*\n$");
 }
 
 }  // namespace
