@@ -58,8 +58,11 @@ std::vector<ConninfoValue> connection_parameters(const std::string& conninfo) {
 }  // namespace
 
 std::string describe_sqlstate(const std::string& code) {
-    static constexpr std::array<std::pair<const char*, const char*>, 19> kMeanings{{
+    static constexpr std::array<std::pair<const char*, const char*>, 22> kMeanings{{
+        {"22003", "a number is out of range: was a row altered by hand?"},
+        {"22008", "a date or time is out of range: was a row altered by hand?"},
         {"22021", "text that is not UTF-8"},
+        {"22P02", "a value cannot be read as what it should be: was a row altered by hand?"},
         {"22P05", "text with a character that PostgreSQL cannot store (NUL)"},
         {"23505", "a unique key is taken"},
         {"25006", "the server only allows reads (standby, or default_transaction_read_only)"},
