@@ -16,11 +16,12 @@ std::vector<Statement> access_key_use_statements() {
                          "SELECT j.k, {}, j.s, j.r FROM json_to_recordset($1::json) "
                          "AS j(k text, t bigint, s text, r text) ORDER BY 1 "
                          "ON CONFLICT (access_key_id) DO UPDATE SET used = excluded.used, "
-                         "service = excluded.service, region = excluded.region WHERE a.used < excluded.used",
+                         "service = excluded.service, region = excluded.region WHERE a.used < excluded.used "
+                         "OR a.used = 'infinity'",
                          sql_time("j.t"))},
             {"access_key_use_find",
              fmt::format("SELECT {}, service, region FROM access_key_uses WHERE access_key_id = $1",
-                         sql_millis("used"))}};
+                         sql_unsealed_millis("used"))}};
 }
 
 std::optional<AccessKeyUse> AccessKeyUses::find(ReadTransaction& tx, const std::string& access_key_id) {

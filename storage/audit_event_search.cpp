@@ -169,7 +169,7 @@ void add_filters(Conditions& where, const AuditEventQuery& query, const Branch& 
 }
 
 AuditPosition position_in(const pqxx::row& row) {
-    return {time_of(row[0]), Uuid::parse(row[1].c_str()).value(), row[2].as<std::int64_t>()};
+    return {time_of(row[0]), uuid_of(row[1]), number_of<std::int64_t>(row[2])};
 }
 
 const std::string& position_columns() {

@@ -39,8 +39,14 @@ namespace {
 std::vector<OutboxRow> outbox_rows_of(const pqxx::result& result) {
     std::vector<OutboxRow> rows;
     for (const auto& row : result) {
-        rows.push_back({Uuid::parse(row[0].c_str()).value(), row[1].c_str(), row[2].c_str(), bytes_of(row[3]),
-                        row[4].as<std::uint32_t>(), row[5].as<bool>()});
+        // Whoever looks at the MAC says what is forged: nothing is reported here.
+        std::uint32_t generation = 0;
+        try {
+            generation = generation_of(row[4]);
+        } catch (const UnreadableColumn&) {
+        }
+        const bool due = row[5].is_null() || flag_of(row[5]);
+        rows.push_back({uuid_of(row[0]), row[1].c_str(), row[2].c_str(), bytes_of(row[3]), generation, due});
     }
     return rows;
 }

@@ -18,7 +18,8 @@ struct OutboxRow {
     std::string node;
     std::string event;
     Bytes mac;
-    /// Of the seal key that the MAC's key is derived from.
+    /// Of the seal key that the MAC's key is derived from; 0 where a row says none, which Coffer never
+    /// stored.
     std::uint32_t generation = 1;
     /// When read: whether it has waited for as long as was asked for. `stored`, which says so, is under no
     /// MAC.

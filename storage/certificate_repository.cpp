@@ -16,7 +16,8 @@ std::string certificate_columns() {
     return fmt::format(
         "authority, issuer, serial, function, secret_arn, secret_name, version_id, names, {}, {}, {}, "
         "revoke_superseded, {}, reason",
-        sql_millis("issued"), sql_millis("not_before"), sql_millis("not_after"), sql_millis("revoked"));
+        sql_unsealed_millis("issued"), sql_unsealed_millis("not_before"), sql_unsealed_millis("not_after"),
+        sql_unsealed_millis("revoked"));
 }
 
 IssuedCertificate read_certificate(const pqxx::row& row) {
@@ -31,7 +32,7 @@ IssuedCertificate read_certificate(const pqxx::row& row) {
             .issued = time_of(row[8]),
             .not_before = time_of(row[9]),
             .not_after = time_of(row[10]),
-            .revoke_superseded = row[11].as<bool>(),
+            .revoke_superseded = flag_of(row[11]),
             .revoked = optional_time(row[12]),
             .reason = optional_text(row[13])};
 }
@@ -51,7 +52,7 @@ std::optional<StoredRevocationList> read_list(const pqxx::result& rows) {
 
 std::vector<Statement> certificate_statements() {
     const auto columns = certificate_columns();
-    const auto list_columns = fmt::format("list, {}", sql_millis("next_update"));
+    const auto list_columns = fmt::format("list, {}", sql_unsealed_millis("next_update"));
     return {
         {"certificate_add",
          fmt::format("INSERT INTO issued_certificates (authority, serial, function, secret_arn, secret_name, "
@@ -60,11 +61,12 @@ std::vector<Statement> certificate_statements() {
                      sql_time("$8"), sql_time("$9"), sql_time("$10"))},
         {"certificate_list",
          fmt::format("SELECT {} FROM issued_certificates WHERE ($1::text IS NULL OR authority = $1) "
-                     "AND ($2::text IS NULL OR secret_arn = $2) "
+                     // Beyond the last time a page would not know where the next one begins.
+                     "AND ($2::text IS NULL OR secret_arn = $2) AND not_after <= {} "
                      "AND ($3::bigint IS NULL OR not_after > {}) AND ($4::bigint IS NULL OR not_after <= {}) "
                      "AND ($5::bigint IS NULL OR (not_after, authority, serial, issuer) > ({}, $6, $7, $8)) "
                      "ORDER BY not_after, authority, serial, issuer LIMIT $9::bigint",
-                     columns, sql_time("$3"), sql_time("$4"), sql_time("$5"))},
+                     columns, kLastTime, sql_time("$3"), sql_time("$4"), sql_time("$5"))},
         {"certificate_find",
          fmt::format("SELECT {} FROM issued_certificates WHERE serial = $1 ORDER BY authority, issuer",
                      columns)},
@@ -87,7 +89,7 @@ std::vector<Statement> certificate_statements() {
          fmt::format("DELETE FROM issued_certificates WHERE not_after < {} AND (revoked IS NULL OR revoked "
                      "< {})",
                      sql_time("$1"), sql_time("$2"))},
-        {"certificate_clock", fmt::format("SELECT {}", sql_millis("clock_timestamp()"))},
+        {"certificate_clock", fmt::format("SELECT {}", sql_unsealed_millis("clock_timestamp()"))},
         {"crl_find",
          fmt::format("SELECT {} FROM certificate_revocation_lists WHERE authority = $1", list_columns)},
         {"crl_begin",

@@ -96,10 +96,10 @@ struct Row {
 
 Row read_row(const pqxx::row& row) {
     Row read;
-    read.finding.id = SecretId(Uuid::parse(row["id"].c_str()).value());
+    read.finding.id = SecretId(uuid_of(row["id"]));
     read.finding.name = row["name"].c_str();
     read.finding.arn = row["arn"].c_str();
-    read.finding.seal_generation = row[row.size() - 1].as<std::int64_t>();
+    read.finding.seal_generation = number_of<std::int64_t>(row[row.size() - 1]);
     try {
         read.secret = unchecked_secret(row);
         const auto digests = row[row.size() - 2];

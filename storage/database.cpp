@@ -152,7 +152,11 @@ private:
     void watch() {
         std::unique_lock lock(watch_mutex_);
         while (!watch_stirred_.wait_for(lock, kWatchInterval, [this] { return watch_ends_; })) {
-            for (auto& session : sessions_) session->guard().cut_if_overdue(Clock::now());
+            const bool silent = reachability_.silent();
+            for (auto& session : sessions_) {
+                session->guard().cut_if_overdue(Clock::now());
+                if (silent) session->guard().cut_if_used();
+            }
             queue_.fail_expired();
         }
     }

@@ -79,7 +79,15 @@ void HangGuard::arm(Deadline until) noexcept {
 
 void HangGuard::cut_if_overdue(Deadline now) noexcept {
     const std::lock_guard lock(mutex_);
-    if (now < until_) return;
+    if (now >= until_) cut();
+}
+
+void HangGuard::cut_if_used() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (until_ != Deadline::max()) cut();
+}
+
+void HangGuard::cut() noexcept {
     if (socket_ >= 0) shutdown(socket_, SHUT_RDWR);
     until_ = Deadline::max();
 }
@@ -90,7 +98,7 @@ void DatabaseSession::drop_connection() noexcept {
 }
 
 void DatabaseSession::connect(Deadline deadline) {
-    if (connection_ && connection_->is_open()) return;
+    if (connection_ && connection_->is_open() && !context_.reachability.silent()) return;
     drop_connection();
     if (!context_.reachability.reachable()) throw Unavailable(kUnreachable);
     const auto until = std::min(deadline, Clock::now() + context_.config.connect_timeout);
@@ -101,7 +109,7 @@ void DatabaseSession::connect(Deadline deadline) {
     } catch (const std::exception& error) {
         // A caller in a hurry proves nothing about the server.
         if (Clock::now() >= deadline) throw DeadlineExceeded(kTooLate);
-        context_.reachability.lost(error.what());
+        context_.reachability.lost(error);
         throw Unavailable(kUnreachable);
     }
 }

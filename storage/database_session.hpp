@@ -29,8 +29,12 @@ public:
     void disarm() noexcept { arm(Deadline::max()); }
     /// Shuts the socket down if its time is over; its owner then finds the connection broken.
     void cut_if_overdue(Deadline now) noexcept;
+    /// The same if somebody waits on the connection: the server is known not to answer.
+    void cut_if_used() noexcept;
 
 private:
+    void cut() noexcept;  ///< `mutex_` is held
+
     std::mutex mutex_;
     int socket_ = -1;
     Deadline until_ = Deadline::max();

@@ -101,7 +101,7 @@ struct Raw {
 
 StoredIam read_manifest(const pqxx::row& row) {
     StoredIam manifest;
-    manifest.revision = row[2].as<std::int64_t>();
+    manifest.revision = number_of<std::int64_t>(row[2]);
     if (!row[4].is_null()) manifest.seal = bytes_of(row[4]);
     try {
         manifest.listed = read_entries(row[3].c_str());
@@ -122,7 +122,7 @@ Raw read_all(ReadTransaction& tx) {
         const auto kind = find_iam_kind(row[0].c_str());
         if (!kind) throw IntegrityError("table iam_entities: a row is of no known kind");
         StoredIamEntity entity{
-            {*kind, row[1].c_str()}, row[2].as<std::int64_t>(), row[3].c_str(), bytes_of(row[4])};
+            {*kind, row[1].c_str()}, number_of<std::int64_t>(row[2]), row[3].c_str(), bytes_of(row[4])};
         raw.rows.emplace(entity.key, std::move(entity));
     }
     return raw;

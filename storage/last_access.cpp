@@ -21,12 +21,13 @@ std::vector<Statement> access_statements() {
          "JOIN secret_versions sv ON sv.secret_id = j.s AND sv.version_id = j.v GROUP BY 1, 2), "
          "versions AS (INSERT INTO version_last_access AS a (secret_id, version_id, day) "
          "SELECT secret_id, version_id, day FROM input ORDER BY 1, 2 "
-         "ON CONFLICT (secret_id, version_id) DO UPDATE SET day = excluded.day WHERE a.day < excluded.day) "
+         "ON CONFLICT (secret_id, version_id) DO UPDATE SET day = excluded.day WHERE a.day < excluded.day "
+         "OR a.day = 'infinity') "
          "INSERT INTO last_access AS a (secret_id, day, principal) "
          "SELECT secret_id, max(day), (array_agg(principal ORDER BY day DESC))[1] "
          "FROM input GROUP BY 1 ORDER BY 1 "
          "ON CONFLICT (secret_id) DO UPDATE SET day = excluded.day, principal = excluded.principal "
-         "WHERE a.day < excluded.day"}};
+         "WHERE a.day < excluded.day OR a.day = 'infinity'"}};
 }
 
 void SecretRepository::record_accesses(WriteTransaction& tx, const std::vector<Access>& accesses) {

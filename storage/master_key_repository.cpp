@@ -79,8 +79,8 @@ auto order_of(const StoredMasterKey& key) {
 
 StoredMasterKey read_key(const pqxx::row& row) {
     StoredMasterKey key;
-    key.id = Uuid::parse(row[2].c_str()).value();
-    key.generation = row[3].as<std::uint32_t>();
+    key.id = uuid_of(row[2]);
+    key.generation = generation_of(row[3]);
     key.name = row[4].c_str();
     key.created = time_of(row[5]);
     key.check_value = {key.id, key.generation, bytes_of(row[6]), bytes_of(row[7])};
@@ -91,9 +91,9 @@ StoredMasterKeySettings read_settings(const pqxx::row& row) {
     StoredMasterKeySettings settings;
     settings.description = row[8].c_str();
     settings.deletion_due = optional_time(row[9]);
-    if (!row[10].is_null()) settings.rotation_days = row[10].as<std::int32_t>();
+    if (!row[10].is_null()) settings.rotation_days = number_of<std::int32_t>(row[10]);
     settings.next_rotation = optional_time(row[11]);
-    settings.rewrapped_generation = row[12].as<std::uint32_t>();
+    settings.rewrapped_generation = number_of<std::uint32_t>(row[12]);
     settings.rewrapped = optional_time(row[13]);
     return settings;
 }
@@ -144,11 +144,16 @@ StoredMasterKeys MasterKeyRepository::load(ReadTransaction& tx) {
     const IntegrityError broken("table master_keys: the seal over the set of master keys does not match");
     if (rows.empty()) throw broken;  // the migration made the row
     StoredMasterKeys keys;
-    if (!rows.front()[1].is_null()) keys.revision = rows.front()[1].as<std::int64_t>();
-    for (const auto& row : rows) {
-        if (row[2].is_null()) continue;
-        keys.generations.push_back(read_key(row));
-        if (!row[8].is_null()) keys.settings.insert_or_assign(keys.generations.back().id, read_settings(row));
+    try {
+        if (!rows.front()[1].is_null()) keys.revision = number_of<std::int64_t>(rows.front()[1]);
+        for (const auto& row : rows) {
+            if (row[2].is_null()) continue;
+            keys.generations.push_back(read_key(row));
+            if (!row[8].is_null())
+                keys.settings.insert_or_assign(keys.generations.back().id, read_settings(row));
+        }
+    } catch (const UnreadableColumn&) {
+        throw broken;  // what we never write has no seal of ours
     }
     const auto seal = rows.front()[0];
     if (seal.is_null() && keys.generations.empty() && !keys.revision) return keys;
@@ -221,7 +226,10 @@ void MasterKeyRepository::unretire(WriteTransaction& tx, const std::vector<Retir
 std::vector<RetiredGeneration> MasterKeyRepository::retired(ReadTransaction& tx) {
     std::vector<RetiredGeneration> generations;
     for (const auto& row : tx.sql().exec_prepared("master_keys_retired")) {
-        generations.push_back({Uuid::parse(row[0].c_str()).value(), row[1].as<std::uint32_t>()});
+        // What is no generation cannot be destroyed, and holds nothing back.
+        in_row_or_without_it(tx, {"retired_generations", {row[0].c_str(), row[1].c_str()}}, [&] {
+            generations.push_back({uuid_of(row[0]), generation_of(row[1])});
+        });
     }
     return generations;
 }

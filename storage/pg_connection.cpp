@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/connection_hosts.hpp"
+
 namespace coffer::storage {
 
 namespace {
@@ -58,8 +60,11 @@ std::vector<ConninfoValue> connection_parameters(const std::string& conninfo) {
 }  // namespace
 
 std::string describe_sqlstate(const std::string& code) {
-    static constexpr std::array<std::pair<const char*, const char*>, 19> kMeanings{{
+    static constexpr std::array<std::pair<const char*, const char*>, 22> kMeanings{{
+        {"22003", "a number is out of range: was a row altered by hand?"},
+        {"22008", "a date or time is out of range: was a row altered by hand?"},
         {"22021", "text that is not UTF-8"},
+        {"22P02", "a value cannot be read as what it should be: was a row altered by hand?"},
         {"22P05", "text with a character that PostgreSQL cannot store (NUL)"},
         {"23505", "a unique key is taken"},
         {"25006", "the server only allows reads (standby, or default_transaction_read_only)"},
@@ -86,7 +91,30 @@ std::string describe_sqlstate(const std::string& code) {
 }
 
 PgConnection PgConnection::connect(const std::string& conninfo, Deadline until) {
-    const auto parameters = connection_parameters(conninfo);
+    const auto targets = connection_targets(connection_parameters(conninfo), last_good_host(conninfo));
+    if (targets.size() == 1) return connect_to(targets.front().parameters, until);
+    std::string failures;
+    bool first_is_silent = false;
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+        // Each has its share of what is left: those before may have refused at once.
+        const auto now = Clock::now();
+        const auto share = (until - now) / static_cast<std::int64_t>(targets.size() - i);
+        try {
+            auto connection = connect_to(targets[i].parameters, now + share);
+            remember_good_host(conninfo, targets[i].host);
+            return connection;
+        } catch (const ConnectError& error) {
+            if (i == 0) first_is_silent = dynamic_cast<const NoAnswer*>(&error) != nullptr;
+            failures +=
+                (i == 0 ? "host " : "; host ") + std::to_string(targets[i].host + 1) + ": " + error.what();
+        }
+    }
+    // Connections of before lead to the host that was the last good one.
+    if (first_is_silent) throw NoAnswer(failures);
+    throw ConnectError(failures);
+}
+
+PgConnection PgConnection::connect_to(const std::vector<ConninfoValue>& parameters, Deadline until) {
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     for (const auto& [keyword, value] : parameters) {
@@ -111,7 +139,7 @@ void PgConnection::complete(Deadline until) {
         }
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         if (!wait_for_socket(socket(), events, until)) {
-            throw ConnectError("the database server did not answer in time while connecting");
+            throw NoAnswer("the database server did not answer in time while connecting");
         }
         state = PQconnectPoll(get());
     }
@@ -123,7 +151,7 @@ PgResult PgConnection::exec(const std::string& sql, Deadline until) {
     while (true) {
         while (PQisBusy(get()) != 0) {
             if (!wait_for_socket(socket(), POLLIN, until)) {
-                throw ConnectError("the database server did not answer in time");
+                throw NoAnswer("the database server did not answer in time");
             }
             if (PQconsumeInput(get()) == 0) throw ConnectError(first_line(PQerrorMessage(get())));
         }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/base/errors.hpp"
 #include "daemon/base/time.hpp"
@@ -19,6 +20,12 @@ namespace coffer::storage {
 class ConnectError : public Error {
 public:
     using Error::Error;
+};
+
+/// Nothing came from the server in time: it hangs, or the network to it is silent.
+class NoAnswer : public ConnectError {
+public:
+    using ConnectError::ConnectError;
 };
 
 /// A statement failed. `what()` names the SQLSTATE and what it means, neither SQL nor values.
@@ -40,7 +47,8 @@ using PgResult = std::unique_ptr<PGresult, ResultDeleter>;
 /// Owned by one thread.
 class PgConnection {
 public:
-    /// Connects until `until`. `conninfo` is a libpq string or URI; what it leaves open is filled in:
+    /// Connects until `until`. Several hosts are tried in turn, each for its share of the time, the last good
+    /// one first. `conninfo` is a libpq string or URI; what it leaves open is filled in:
     /// application_name, TCP keepalives and TCP_USER_TIMEOUT, client_encoding UTF8.
     /// Throws ConnectError; MalformedConninfo, which no waiting mends.
     [[nodiscard]] static PgConnection connect(const std::string& conninfo, Deadline until);
@@ -63,6 +71,8 @@ private:
         void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
     };
     explicit PgConnection(PGconn* handle) : handle_(handle) {}
+    [[nodiscard]] static PgConnection connect_to(const std::vector<ConninfoValue>& parameters,
+                                                 Deadline until);
     void complete(Deadline until);
     bool take_notifications(const std::function<void(const std::string&)>& receive);
     std::unique_ptr<PGconn, Finish> handle_;

@@ -35,8 +35,8 @@ void Reachability::reached() {
     if (!reachable()) change(true, {});
 }
 
-void Reachability::lost(const std::string& reason) {
-    change(false, reason);
+void Reachability::lost(const std::exception& error) {
+    change(false, error.what(), dynamic_cast<const NoAnswer*>(&error) != nullptr);
 }
 
 void Reachability::writes_refused(const std::string& reason) {
@@ -47,11 +47,12 @@ void Reachability::writes_refused(const std::string& reason) {
     stirred_.notify_all();
 }
 
-void Reachability::change(bool reachable, const std::string& reason) {
+void Reachability::change(bool reachable, const std::string& reason, bool silent) {
     const std::lock_guard lock(mutex_);
     const bool same_state = reachable_.load() == reachable && reason.empty() == reason_.empty();
     reason_ = reason;
     reachable_.store(reachable);
+    silent_.store(silent);
     if (same_state) return;
     if (!reachable) {
         probe_now_ = true;
@@ -87,7 +88,7 @@ void Reachability::probe() {
             // A session that was ended says nothing yet; only a new one that cannot be had does.
             wait = std::chrono::milliseconds(0);
             if (!had_connection) {
-                change(false, error.what());
+                lost(error);
                 wait = back_off.next();
             }
         }

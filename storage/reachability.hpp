@@ -26,10 +26,13 @@ public:
     Reachability& operator=(const Reachability&) = delete;
 
     [[nodiscard]] bool reachable() const noexcept { return reachable_.load(std::memory_order_relaxed); }
+    /// Not reachable because it does not answer: whoever waits on a connection of before waits in vain. A
+    /// server that refuses new connections may still serve those.
+    [[nodiscard]] bool silent() const noexcept { return silent_.load(std::memory_order_relaxed); }
     /// A connection was made.
     void reached();
     /// A connection could not be made.
-    void lost(const std::string& reason);
+    void lost(const std::exception& error);
     /// The server refused a write.
     void writes_refused(const std::string& reason);
 
@@ -38,11 +41,12 @@ public:
 private:
     void probe();
     void probe_once(std::optional<PgConnection>& connection);
-    void change(bool reachable, const std::string& reason);
+    void change(bool reachable, const std::string& reason, bool silent = false);
 
     const DatabaseConfig config_;
     const std::shared_ptr<DatabaseObserver> observer_;
     std::atomic<bool> reachable_{true};
+    std::atomic<bool> silent_{false};
     std::mutex mutex_;
     std::condition_variable stirred_;
     bool closing_ = false;

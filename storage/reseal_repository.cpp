@@ -57,7 +57,7 @@ std::vector<Statement> reseal_statements() {
         {"reseal_progress",
          fmt::format("SELECT {}, {}, total, done, failed, lease > now() FROM reseals WHERE generation = "
                      "$1::int",
-                     sql_millis("started"), sql_millis("ended"))},
+                     sql_unsealed_millis("started"), sql_unsealed_millis("ended"))},
         {"reseal_clear_failures", "DELETE FROM reseal_failures"},
         {"reseal_add_failure",
          "INSERT INTO reseal_failures (name, reason) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET reason "
@@ -82,7 +82,7 @@ bool ResealRepository::claim(WriteTransaction& tx, std::uint32_t generation, con
 std::optional<Uuid> ResealRepository::position(ReadTransaction& tx, std::uint32_t generation) {
     const auto rows = tx.sql().exec_prepared("reseal_position", generation);
     if (rows.empty() || rows.front()[0].is_null()) return std::nullopt;
-    return Uuid::parse(rows.front()[0].c_str());
+    return uuid_of(rows.front()[0]);
 }
 
 std::vector<SecretToReseal> ResealRepository::secrets(ReadTransaction& tx, std::uint32_t generation,
@@ -91,13 +91,13 @@ std::vector<SecretToReseal> ResealRepository::secrets(ReadTransaction& tx, std::
     const auto from = uuid_text(position);
     std::vector<SecretToReseal> secrets;
     for (const auto& row : tx.sql().exec_prepared("reseal_secrets", generation, nullable(from), limit)) {
-        secrets.push_back({SecretId(Uuid::parse(row[0].c_str()).value()), row[1].c_str()});
+        secrets.push_back({SecretId(uuid_of(row[0])), row[1].c_str()});
     }
     return secrets;
 }
 
 bool ResealRepository::set_is_older(ReadTransaction& tx, std::uint32_t generation) {
-    return tx.sql().exec_prepared1("reseal_set", generation)[0].as<std::int64_t>() > 0;
+    return number_of<std::int64_t>(tx.sql().exec_prepared1("reseal_set", generation)[0]) > 0;
 }
 
 bool ResealRepository::advance(WriteTransaction& tx, std::uint32_t generation, const std::string& node,
@@ -125,10 +125,10 @@ std::optional<ResealProgress> ResealRepository::progress(ReadTransaction& tx, st
     return ResealProgress{generation,
                           time_of(row[0]),
                           optional_time(row[1]),
-                          row[2].as<std::int64_t>(),
-                          row[3].as<std::int64_t>(),
-                          row[4].as<std::int64_t>(),
-                          row[5].as<bool>()};
+                          number_of<std::int64_t>(row[2]),
+                          number_of<std::int64_t>(row[3]),
+                          number_of<std::int64_t>(row[4]),
+                          flag_of(row[5])};
 }
 
 void ResealRepository::clear_failures(WriteTransaction& tx) {

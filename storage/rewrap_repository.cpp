@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <limits>
 #include <pqxx/result>
 #include <pqxx/transaction_base>
 
@@ -88,13 +90,15 @@ std::vector<Statement> rewrap_statements() {
                      "count(*) FILTER (WHERE NOT finished AND lease >= now()) AS leased "
                      "FROM rewrap_slices s WHERE s.master_key = r.master_key) s ON true "
                      "WHERE r.master_key = $1::uuid",
-                     sql_millis("r.started"), sql_millis("r.ended"))},
+                     sql_unsealed_millis("r.started"), sql_unsealed_millis("r.ended"))},
         {"rewrap_failures",
          "SELECT f.secret_id::text, f.version_id, f.generation, f.reason, s.arn FROM rewrap_failures f "
          "LEFT JOIN secrets s ON s.id = f.secret_id WHERE f.master_key = $1::uuid "
          "ORDER BY f.secret_id, f.version_id LIMIT $2::bigint"},
         {"rewrap_count",
-         "SELECT key_generation, count(*) FROM secret_versions WHERE master_key = $1::uuid GROUP BY 1"},
+         "SELECT greatest(key_generation, 0), count(*) FROM secret_versions WHERE master_key = $1::uuid "
+         "GROUP BY "
+         "1"},
         {"rewrap_remaining",
          "SELECT count(*) FROM secret_versions v WHERE v.master_key = $1::uuid AND v.key_generation < "
          "$2::int "
@@ -143,15 +147,26 @@ std::optional<std::string> id_text(const std::optional<Uuid>& id) {
     return id ? std::optional(id->text()) : std::nullopt;
 }
 
-std::int64_t number_of(const pqxx::result& rows) {
-    return rows.front()[0].as<std::int64_t>();
+/// The number of a block, of which a table has less than 2^32: "rewrap_next" could not be asked for others.
+std::int64_t block_of(const pqxx::field& field) {
+    constexpr std::int64_t kMostBlocks = std::numeric_limits<std::uint32_t>::max();
+    return std::clamp<std::int64_t>(number_of<std::int64_t>(field), 0, kMostBlocks);
+}
+
+std::int64_t count_in(const pqxx::result& rows) {
+    return number_of<std::int64_t>(rows.front()[0]);
+}
+
+std::uint32_t generation_under(ReadTransaction& tx, const Uuid& key, const pqxx::field& field) {
+    const auto id = key.text();
+    return generation_or_none(tx, {"rewraps", {id.c_str()}}, field);
 }
 
 }  // namespace
 
 bool RewrapRepository::begin(WriteTransaction& tx, const Uuid& key, std::uint32_t generation, Timestamp now) {
     const auto begun = tx.sql().exec_prepared("rewrap_begun", key.text());
-    if (!begun.empty() && begun.front()[0].as<std::uint32_t>() >= generation) return false;
+    if (!begun.empty() && generation_under(tx, key, begun.front()[0]) >= generation) return false;
     // Of two nodes that begin at once the second waits for the first, and finds it begun.
     if (tx.sql().exec_prepared("rewrap_begin", key.text(), generation, now.millis()).empty()) return false;
     tx.sql().exec_prepared("rewrap_no_failures", key.text());
@@ -166,9 +181,9 @@ std::optional<RewrapSlice> RewrapRepository::claim(WriteTransaction& tx, const U
     if (rows.empty()) return std::nullopt;
     const auto row = rows.front();
     RewrapSlice slice;
-    slice.number = row[0].as<std::int16_t>();
-    slice.next_block = row[1].as<std::int64_t>();
-    slice.end_block = row[2].as<std::int64_t>();
+    slice.number = number_of<std::int16_t>(row[0]);
+    slice.next_block = block_of(row[1]);
+    slice.end_block = block_of(row[2]);
     return slice;
 }
 
@@ -177,8 +192,10 @@ std::vector<StoredDataKey> RewrapRepository::next(ReadTransaction& tx, const Uui
                                                   std::int64_t to, std::size_t limit) {
     std::vector<StoredDataKey> keys;
     for (const auto& row : tx.sql().exec_prepared("rewrap_next", key.text(), generation, from, to, limit)) {
-        keys.push_back({SecretId(Uuid::parse(row[0].c_str()).value()), VersionId(row[1].c_str()),
-                        row[2].as<std::uint32_t>(), bytes_of(row[3])});
+        const auto stored_under =
+            generation_or_none(tx, {"secret_versions", {row[0].c_str(), row[1].c_str()}}, row[2]);
+        keys.push_back(
+            {SecretId(uuid_of(row[0])), VersionId(row[1].c_str()), stored_under, bytes_of(row[3])});
     }
     return keys;
 }
@@ -199,7 +216,7 @@ std::size_t RewrapRepository::store(WriteTransaction& tx, const Uuid& key, std::
     const auto rows = tx.sql().exec_prepared("rewrap_store", key.text(), generation, slice.number,
                                              lease.count(), secrets.take(), versions.take(), old_keys.take(),
                                              new_keys.take(), slice.next_block);
-    return static_cast<std::size_t>(number_of(rows));
+    return static_cast<std::size_t>(count_in(rows));
 }
 
 void RewrapRepository::finish(WriteTransaction& tx, const Uuid& key, const RewrapSlice& slice) {
@@ -241,14 +258,14 @@ std::optional<RewrapProgress> RewrapRepository::progress(ReadTransaction& tx, co
     if (rows.empty()) return std::nullopt;
     const auto row = rows.front();
     RewrapProgress progress;
-    progress.generation = row[0].as<std::uint32_t>();
+    progress.generation = generation_under(tx, key, row[0]);
     progress.started = time_of(row[1]);
     progress.ended = optional_time(row[2]);
-    progress.total = row[3].as<std::int64_t>();
-    progress.done = row[4].as<std::int64_t>();
-    progress.open_slices = row[5].as<std::int64_t>();
-    progress.leased_slices = row[6].as<std::int64_t>();
-    progress.failed = row[7].as<std::int64_t>();
+    progress.total = number_of<std::int64_t>(row[3]);
+    progress.done = number_of<std::int64_t>(row[4]);
+    progress.open_slices = number_of<std::int64_t>(row[5]);
+    progress.leased_slices = number_of<std::int64_t>(row[6]);
+    progress.failed = number_of<std::int64_t>(row[7]);
     return progress;
 }
 
@@ -256,8 +273,9 @@ std::vector<RewrapFailure> RewrapRepository::failures(ReadTransaction& tx, const
                                                       std::size_t limit) {
     std::vector<RewrapFailure> failures;
     for (const auto& row : tx.sql().exec_prepared("rewrap_failures", key.text(), limit)) {
-        failures.push_back({SecretId(Uuid::parse(row[0].c_str()).value()), VersionId(row[1].c_str()),
-                            row[2].as<std::uint32_t>(), row[3].c_str(), optional_text(row[4]).value_or("")});
+        failures.push_back({SecretId(uuid_of(row[0])), VersionId(row[1].c_str()),
+                            static_cast<std::uint32_t>(std::max(number_of<std::int32_t>(row[2]), 0)),
+                            row[3].c_str(), optional_text(row[4]).value_or("")});
     }
     return failures;
 }
@@ -266,14 +284,14 @@ std::map<std::uint32_t, std::int64_t> RewrapRepository::count_by_generation(Read
                                                                             const Uuid& key) {
     std::map<std::uint32_t, std::int64_t> counts;
     for (const auto& row : tx.sql().exec_prepared("rewrap_count", key.text())) {
-        counts[row[0].as<std::uint32_t>()] = row[1].as<std::int64_t>();
+        counts[number_of<std::uint32_t>(row[0])] = number_of<std::int64_t>(row[1]);
     }
     return counts;
 }
 
 std::int64_t RewrapRepository::count_remaining(ReadTransaction& tx, const Uuid& key,
                                                std::uint32_t generation) {
-    return number_of(tx.sql().exec_prepared("rewrap_remaining", key.text(), generation));
+    return count_in(tx.sql().exec_prepared("rewrap_remaining", key.text(), generation));
 }
 
 SecretsUnderKey RewrapRepository::secrets_under(ReadTransaction& tx, const Uuid& key,
@@ -281,14 +299,14 @@ SecretsUnderKey RewrapRepository::secrets_under(ReadTransaction& tx, const Uuid&
     SecretsUnderKey found;
     for (const auto& row : tx.sql().exec_prepared("rewrap_secrets", key.text(), json_list(names))) {
         found.first.emplace_back(row[0].c_str());
-        found.count = row[1].as<std::int64_t>();
+        found.count = number_of<std::int64_t>(row[1]);
     }
     return found;
 }
 
 std::int64_t RewrapRepository::count_versions(ReadTransaction& tx, const std::optional<Uuid>& key) {
     const auto id = id_text(key);
-    return number_of(tx.sql().exec_prepared("rewrap_versions", nullable(id)));
+    return count_in(tx.sql().exec_prepared("rewrap_versions", nullable(id)));
 }
 
 std::vector<VersionProof> RewrapRepository::versions(ReadTransaction& tx, const std::optional<Uuid>& key,
@@ -299,12 +317,13 @@ std::vector<VersionProof> RewrapRepository::versions(ReadTransaction& tx, const 
     for (const auto& row : tx.sql().exec_prepared("rewrap_proofs", nullable(id), after.secret.text(),
                                                   after.version, limit, with_ciphertext)) {
         VersionProof proof;
-        proof.secret = SecretId(Uuid::parse(row[0].c_str()).value());
+        proof.secret = SecretId(uuid_of(row[0]));
         proof.secret_arn = row[1].c_str();
         proof.version = VersionId(row[2].c_str());
-        proof.kind = static_cast<ValueKind>(row[3].as<int>());
-        proof.payload = {Uuid::parse(row[4].c_str()).value(), row[5].as<std::uint32_t>(), bytes_of(row[6]),
-                         bytes_of(row[7])};
+        proof.kind = static_cast<ValueKind>(number_of<int>(row[3]));
+        const auto generation =
+            generation_or_none(tx, {"secret_versions", {row[0].c_str(), row[2].c_str()}}, row[5]);
+        proof.payload = {uuid_of(row[4]), generation, bytes_of(row[6]), bytes_of(row[7])};
         proofs.push_back(std::move(proof));
     }
     return proofs;

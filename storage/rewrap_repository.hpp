@@ -25,6 +25,7 @@ struct VersionPosition {
 struct StoredDataKey {
     SecretId secret;
     VersionId version;
+    /// 0, which no key has, where the row says none: such a data key does not open.
     std::uint32_t generation = 0;
     Bytes wrapped_key;
 };
@@ -73,7 +74,8 @@ struct VersionProof {
     std::string secret_arn;
     VersionId version;
     ValueKind kind = ValueKind::string;
-    StoredPayload payload;  ///< its ciphertext only where it was asked for
+    /// Its ciphertext only where it was asked for; under generation 0 where the row says none.
+    StoredPayload payload;
 };
 
 /// Secrets that keep a master key from being deleted.
@@ -126,7 +128,7 @@ public:
 
     // What follows reads the whole table: half a second for a million versions.
 
-    /// Versions under each generation of the key.
+    /// Versions under each generation of the key; under 0 those that say none.
     [[nodiscard]] static std::map<std::uint32_t, std::int64_t> count_by_generation(ReadTransaction& tx,
                                                                                    const Uuid& key);
     /// Versions under older generations than `generation`, without those that are known not to open.

@@ -17,11 +17,16 @@ std::string task_columns() {
         "r.secret_id::text, s.name, {}, r.test_only, r.version_id, r.step, r.attempt, {}, {}, r.last_error, "
         "r.failed, r.paused, CASE WHEN r.leased_until > now() THEN r.node END, r.fence, r.spent_version, "
         "r.told, r.left_behind, s.rotation->>'function'",
-        sql_millis("r.due"), sql_millis("r.started"), sql_millis("r.last_attempt"));
+        sql_unsealed_millis("r.due"), sql_unsealed_millis("r.started"),
+        sql_unsealed_millis("r.last_attempt"));
 }
 
+/// The queue is not sealed: a step that there is not is the first one.
 RotationStep step_of(const pqxx::field& field) {
-    return static_cast<RotationStep>(field.as<int>());
+    const auto step = number_of<int>(field);
+    const bool known =
+        step >= static_cast<int>(RotationStep::create) && step <= static_cast<int>(RotationStep::finish);
+    return known ? static_cast<RotationStep>(step) : RotationStep::create;
 }
 
 std::vector<VersionId> versions_of(const pqxx::field& field) {
@@ -36,24 +41,22 @@ std::vector<VersionId> versions_of(const pqxx::field& field) {
 
 RotationTask read_task(const pqxx::row& row) {
     RotationTask task;
-    const auto id = Uuid::parse(row[0].c_str());
-    if (!id) throw Error("table rotations: secret_id is no UUID");
-    task.secret = SecretId(*id);
+    task.secret = SecretId(uuid_of(row[0]));
     task.name = row[1].c_str();
     task.due = optional_time(row[2]);
-    task.test_only = row[3].as<bool>();
+    task.test_only = flag_of(row[3]);
     if (!row[4].is_null()) task.version = VersionId(row[4].c_str());
     task.step = step_of(row[5]);
-    task.attempt = row[6].as<std::int64_t>();
+    task.attempt = number_of<std::int64_t>(row[6]);
     task.started = optional_time(row[7]);
     task.last_attempt = optional_time(row[8]);
     task.last_error = optional_text(row[9]);
-    task.failed = row[10].as<bool>();
-    task.paused = row[11].as<bool>();
+    task.failed = flag_of(row[10]);
+    task.paused = flag_of(row[11]);
     task.node = optional_text(row[12]);
-    task.fence = row[13].as<std::int64_t>();
+    task.fence = number_of<std::int64_t>(row[13]);
     if (!row[14].is_null()) task.spent = VersionId(row[14].c_str());
-    task.told = row[15].as<bool>();
+    task.told = flag_of(row[15]);
     task.left_behind = versions_of(row[16]);
     task.function = optional_text(row[17]);
     return task;
@@ -136,7 +139,7 @@ std::vector<Statement> rotation_statements() {
         {"rotation_runs",
          fmt::format("SELECT version_id, {}, {}, outcome, step, attempts, message FROM rotation_runs "
                      "WHERE secret_id = $1::uuid ORDER BY ended DESC, version_id DESC",
-                     sql_millis("started"), sql_millis("ended"))},
+                     sql_unsealed_millis("started"), sql_unsealed_millis("ended"))},
         {"rotation_find", fmt::format("SELECT {} FROM rotations r JOIN secrets s ON s.id = r.secret_id "
                                       "WHERE r.secret_id = $1::uuid",
                                       task_columns())},
@@ -153,7 +156,7 @@ std::vector<Statement> rotation_statements() {
          fmt::format("UPDATE rotation_groups SET last_begun = {} WHERE name = $1 AND last_begun = {}",
                      sql_time("$3"), sql_time("$2"))},
         {"rotation_last_turn",
-         fmt::format("SELECT {} FROM rotation_groups WHERE name = $1", sql_millis("last_begun"))},
+         fmt::format("SELECT {} FROM rotation_groups WHERE name = $1", sql_unsealed_millis("last_begun"))},
         {"rotation_pause", "UPDATE rotations SET paused = $2::boolean WHERE secret_id = $1::uuid"},
         {"rotation_pause_all", "UPDATE rotation_control SET paused = $1::boolean"},
         {"rotation_all_paused", "SELECT paused FROM rotation_control"},
@@ -170,7 +173,7 @@ std::vector<Statement> rotation_statements() {
                      "(SELECT paused FROM rotation_control), "
                      "(SELECT count(*) FROM secrets WHERE rotation IS NOT NULL AND rotation->'enabled' = "
                      "'true'::jsonb AND deleted IS NULL AND (rotation->>'closes')::bigint <= $1::bigint)",
-                     sql_time("$1"), sql_millis("r.due"))},
+                     sql_time("$1"), sql_unsealed_millis("r.due"))},
     };
 }
 
@@ -215,7 +218,7 @@ RotationRepository::Saved RotationRepository::save(WriteTransaction& tx, const R
         static_cast<int>(task.step), task.attempt, nullable(started), nullable(last_attempt),
         nullable(task.last_error), task.failed, release, task.test_only, task.told);
     if (rows.empty()) return Saved::lost;
-    return rows[0][0].as<bool>() ? Saved::paused : Saved::done;
+    return flag_of(rows[0][0]) ? Saved::paused : Saved::done;
 }
 
 bool RotationRepository::save_spent(WriteTransaction& tx, const RotationTask& task) {
@@ -248,7 +251,7 @@ std::vector<RotationRun> RotationRepository::runs(ReadTransaction& tx, SecretId 
     std::vector<RotationRun> runs;
     for (const auto& row : tx.sql().exec_prepared("rotation_runs", id_text(secret))) {
         runs.push_back({VersionId(row[0].c_str()), time_of(row[1]), time_of(row[2]), row[3].c_str(),
-                        step_of(row[4]), row[5].as<std::int64_t>(), optional_text(row[6])});
+                        step_of(row[4]), number_of<std::int64_t>(row[5]), optional_text(row[6])});
     }
     return runs;
 }
@@ -297,13 +300,17 @@ void RotationRepository::pause_all(WriteTransaction& tx, bool paused) {
 }
 
 bool RotationRepository::all_paused(ReadTransaction& tx) {
-    return tx.sql().exec_prepared1("rotation_all_paused")[0].as<bool>();
+    return flag_of(tx.sql().exec_prepared1("rotation_all_paused")[0]);
 }
 
 RotationRepository::Counts RotationRepository::counts(ReadTransaction& tx, Timestamp now) {
     const auto row = tx.sql().exec_prepared1("rotation_counts", now.millis());
-    return {row[0].as<std::int64_t>(), row[1].as<std::int64_t>(), row[2].as<std::int64_t>(),
-            optional_time(row[3]),     row[4].as<bool>(),         row[5].as<std::int64_t>()};
+    return {number_of<std::int64_t>(row[0]),
+            number_of<std::int64_t>(row[1]),
+            number_of<std::int64_t>(row[2]),
+            optional_time(row[3]),
+            flag_of(row[4]),
+            number_of<std::int64_t>(row[5])};
 }
 
 }  // namespace coffer::storage

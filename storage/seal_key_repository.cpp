@@ -14,9 +14,10 @@ namespace coffer::storage {
 std::vector<Statement> seal_key_statements() {
     return {
         {"seal_keys_all",
-         fmt::format("SELECT generation, {}, {}, retired, date_part('epoch', now() - marked)::bigint, "
-                     "seal FROM token_keys WHERE purpose = 'seal' ORDER BY generation",
-                     sql_millis("created"), sql_millis("activated"))},
+         fmt::format("SELECT generation, {}, {}, retired, {}, seal FROM token_keys WHERE purpose = 'seal' "
+                     "ORDER BY generation",
+                     sql_unsealed_millis("created"), sql_unsealed_millis("activated"),
+                     sql_seconds_since("marked"))},
         {"seal_keys_add", fmt::format("INSERT INTO token_keys (purpose, generation, created, activated) "
                                       "VALUES ('seal', $1::int, {}, {}) ON CONFLICT DO NOTHING",
                                       sql_time("$2"), sql_time("$3"))},
@@ -39,10 +40,8 @@ std::vector<Statement> seal_key_statements() {
          "UPDATE token_keys SET retired = true, retirement = NULL, marked = NULL, seal = $3::bytea WHERE "
          "purpose = 'seal' AND generation = $1::int AND retirement = $2::uuid RETURNING 1"},
         {"seal_holders_all",
-         fmt::format(
-             "SELECT node, generation, sealing, {}, date_part('epoch', now() - seen)::bigint, stopped "
-             "FROM seal_holders ORDER BY node",
-             sql_millis("changed"))},
+         fmt::format("SELECT node, generation, sealing, {}, {}, stopped FROM seal_holders ORDER BY node",
+                     sql_unsealed_millis("changed"), sql_seconds_since("seen"))},
         {"seal_holders_put",
          fmt::format(
              "INSERT INTO seal_holders AS known (node, generation, sealing, seen) VALUES ($1, $2::int, "
@@ -55,18 +54,20 @@ std::vector<Statement> seal_key_statements() {
          "SELECT seal_generation(seal), count(*) FROM (SELECT seal FROM secrets UNION ALL "
          "SELECT seal FROM iam_entities UNION ALL SELECT seal FROM iam_manifest WHERE seal IS NOT NULL "
          "UNION ALL SELECT seal FROM set_seals WHERE seal IS NOT NULL) AS sealed GROUP BY 1"},
-        {"seal_outbox_nodes", "SELECT DISTINCT generation, node FROM audit_outbox ORDER BY generation, node"},
+        {"seal_outbox_nodes",
+         "SELECT DISTINCT generation, node FROM audit_outbox WHERE generation > 0 ORDER BY generation, node"},
     };
 }
 
 std::vector<StoredSealKey> SealKeyRepository::keys(ReadTransaction& tx) {
     std::vector<StoredSealKey> keys;
     for (const auto& row : tx.sql().exec_prepared("seal_keys_all")) {
-        StoredSealKey key{row[0].as<std::uint32_t>(), time_of(row[1]), optional_time(row[2]),
-                          row[3].as<bool>()};
-        if (!row[4].is_null()) key.marked_seconds_ago = row[4].as<std::int64_t>();
-        if (!row[5].is_null()) key.retirement_seal = bytes_of(row[5]);
-        keys.push_back(std::move(key));
+        in_row_or_without_it(tx, {"token_keys", {"seal", row[0].c_str()}}, [&] {
+            StoredSealKey key{generation_of(row[0]), time_of(row[1]), optional_time(row[2]), flag_of(row[3])};
+            if (!row[4].is_null()) key.marked_seconds_ago = number_of<std::int64_t>(row[4]);
+            if (!row[5].is_null()) key.retirement_seal = bytes_of(row[5]);
+            keys.push_back(std::move(key));
+        });
     }
     return keys;
 }
@@ -100,8 +101,12 @@ bool SealKeyRepository::retire(WriteTransaction& tx, std::uint32_t generation, c
 std::vector<SealHolder> SealKeyRepository::holders(ReadTransaction& tx) {
     std::vector<SealHolder> holders;
     for (const auto& row : tx.sql().exec_prepared("seal_holders_all")) {
-        holders.push_back({row[0].c_str(), row[1].as<std::uint32_t>(), row[2].as<std::uint32_t>(),
-                           optional_time(row[3]), row[4].as<std::int64_t>(), row[5].as<bool>()});
+        // Without a generation it counts as one that has none yet: the node writes it anew within a minute.
+        const RowName name{"seal_holders", {row[0].c_str()}};
+        const auto generation = generation_or_none(tx, name, row[1]);
+        const auto sealing = generation_or_none(tx, name, row[2]);
+        holders.push_back({row[0].c_str(), generation, sealing, optional_time(row[3]),
+                           number_of<std::int64_t>(row[4]), flag_of(row[5])});
     }
     return holders;
 }
@@ -118,7 +123,7 @@ void SealKeyRepository::stop_holder(WriteTransaction& tx, const std::string& nod
 std::map<std::uint32_t, std::int64_t> SealKeyRepository::count_rows(ReadTransaction& tx) {
     std::map<std::uint32_t, std::int64_t> counts;
     for (const auto& row : tx.sql().exec_prepared("seal_rows_count")) {
-        counts[row[0].as<std::uint32_t>()] += row[1].as<std::int64_t>();
+        counts[number_of<std::uint32_t>(row[0])] += number_of<std::int64_t>(row[1]);
     }
     return counts;
 }
@@ -133,7 +138,7 @@ void SealKeyRepository::wait_for_writers(WriteTransaction& tx) {
 std::map<std::uint32_t, std::vector<std::string>> SealKeyRepository::outbox_nodes(ReadTransaction& tx) {
     std::map<std::uint32_t, std::vector<std::string>> nodes;
     for (const auto& row : tx.sql().exec_prepared("seal_outbox_nodes")) {
-        nodes[row[0].as<std::uint32_t>()].emplace_back(row[1].c_str());
+        nodes[number_of<std::uint32_t>(row[0])].emplace_back(row[1].c_str());
     }
     return nodes;
 }

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <iterator>
 #include <optional>
 
 #include "storage/cache_shard.hpp"
 #include "storage/change_listener.hpp"
+#include "storage/load_failure.hpp"
 #include "storage/secret_repository.hpp"
 
 namespace coffer::storage {
@@ -16,6 +18,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostShards = 16;
+/// How long a load is waited for that an entry of before could answer instead, when changes are not heard of:
+/// a server that hangs and one that is gone look the same from there, but for the time.
+constexpr std::chrono::milliseconds kStalePatience{500};
 /// A shard should have room for a few large secrets.
 constexpr std::size_t kLeastShardBytes = std::size_t{2} * 1024 * 1024;
 
@@ -33,22 +38,6 @@ void deliver(std::vector<typename Flight<Record>::Waiter>& waiters,
 template <class Record>
 void deliver_error(std::vector<typename Flight<Record>::Waiter>& waiters, const std::exception_ptr& error) {
     for (auto& waiter : waiters) waiter.completion(Outcome<std::shared_ptr<const Record>>(error));
-}
-
-enum class LoadFailure { deadline, unavailable, integrity, other };
-
-LoadFailure kind_of(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const DeadlineExceeded&) {
-        return LoadFailure::deadline;
-    } catch (const Unavailable&) {
-        return LoadFailure::unavailable;
-    } catch (const IntegrityError&) {
-        return LoadFailure::integrity;
-    } catch (...) {
-        return LoadFailure::other;
-    }
 }
 
 using LoadTogether = TogetherRead<std::string, LoadedSecret>;
@@ -103,6 +92,8 @@ private:
     /// What a load needs to know when it ends.
     struct Load {
         bool joinable = false;
+        /// It was given kStalePatience, and less than the deadline of who asked.
+        bool hasty = false;
         std::uint64_t invalidations = 0;
     };
 
@@ -120,16 +111,25 @@ private:
     void secret_loaded(const std::string& name, SecretFlight& flight, Load load,
                        Outcome<LoadedSecret> outcome);
     void secret_load_failed(const std::string& name, std::vector<SecretFlight::Waiter> waiters,
-                            const std::exception_ptr& error);
+                            const Load& load, const std::exception_ptr& error);
     void load_payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                       std::shared_ptr<PayloadFlight> flight, Load load);
     void payload_loaded(const SecretPtr& secret, const VersionId& version, PayloadFlight& flight, Load load,
                         Outcome<std::optional<StoredPayload>> outcome);
     void payload_load_failed(const SecretPtr& secret, const VersionId& version,
-                             std::vector<PayloadFlight::Waiter> waiters, const std::exception_ptr& error);
+                             std::vector<PayloadFlight::Waiter> waiters, const Load& load,
+                             const std::exception_ptr& error);
 
     /// Whether an entry loaded then may be served while the database is away.
     [[nodiscard]] bool fresh_enough(const CacheEntry& entry) const;
+    /// What may be served in place of what could not be loaded; null where nothing may.
+    [[nodiscard]] SecretPtr stale_secret(const std::string& name) const;
+    [[nodiscard]] PayloadPtr stale_payload(const StoredSecret& secret, const VersionId& version) const;
+    /// Shortens the time of a load that something stale may stand in for.
+    static void make_hasty(JobOptions& options, Load& load);
+    /// Those of a load that was not done in its time who wait longer; the others stay in `waiters`.
+    template <class Waiters>
+    static Waiters take_patient(Waiters& waiters, const Load& load);
 
     Database& database_;
     const CacheConfig config_;
@@ -227,6 +227,7 @@ void SecretCache::Impl::find(const std::string& name, JobOptions options, Comple
 
 void SecretCache::Impl::load_secret(const std::string& name, JobOptions options,
                                     std::shared_ptr<SecretFlight> flight, Load load, Wanted wanted) {
+    if (!coherent() && stale_secret(name)) make_hasty(options, load);
     database_.read_together<std::string, LoadedSecret>(
         options, wanted == Wanted::value ? load_with_value_ : load_alone_, name,
         [self = shared_from_this(), name, flight = std::move(flight), load](Outcome<LoadedSecret> outcome) {
@@ -260,22 +261,15 @@ void SecretCache::Impl::secret_loaded(const std::string& name, SecretFlight& fli
         if (secret && current && value) shard.store_payload(*secret, value->first, std::move(value->second));
         if (!secret && !error) shard.invalidate(name);
     }
-    if (error) return secret_load_failed(name, std::move(waiters), error);
+    if (error) return secret_load_failed(name, std::move(waiters), load, error);
     deliver<StoredSecret>(waiters, secret);
 }
 
 void SecretCache::Impl::secret_load_failed(const std::string& name, std::vector<SecretFlight::Waiter> waiters,
-                                           const std::exception_ptr& error) {
+                                           const Load& load, const std::exception_ptr& error) {
     const auto kind = kind_of(error);
-    if (kind == LoadFailure::unavailable && !coherent()) {
-        SecretPtr stale;
-        {
-            auto& shard = shard_of(name);
-            const std::lock_guard lock(shard.mutex);
-            const auto* entry = shard.find(name);
-            if (entry != nullptr && fresh_enough(*entry)) stale = entry->secret;
-        }
-        if (stale) {
+    if (is_silence(kind) && !coherent()) {
+        if (const auto stale = stale_secret(name)) {
             stale_served_ += waiters.size();
             return deliver<StoredSecret>(waiters, stale);
         }
@@ -286,11 +280,9 @@ void SecretCache::Impl::secret_load_failed(const std::string& name, std::vector<
         shard.invalidate(name);
     }
     if (kind == LoadFailure::deadline) {
-        // The deadline was that of the first; the others wait longer.
-        for (auto waiter = waiters.begin() + 1; waiter != waiters.end(); ++waiter) {
-            find(name, waiter->options, std::move(waiter->completion), Wanted::secret);
+        for (auto& waiter : take_patient(waiters, load)) {
+            find(name, waiter.options, std::move(waiter.completion), Wanted::secret);
         }
-        waiters.erase(waiters.begin() + 1, waiters.end());
     }
     deliver_error<StoredSecret>(waiters, error);
 }
@@ -328,6 +320,7 @@ void SecretCache::Impl::payload(const SecretPtr& secret, const VersionId& versio
 
 void SecretCache::Impl::load_payload(const SecretPtr& secret, const VersionId& version, JobOptions options,
                                      std::shared_ptr<PayloadFlight> flight, Load load) {
+    if (!coherent() && stale_payload(*secret, version)) make_hasty(options, load);
     database_.read<std::optional<StoredPayload>>(
         options,
         [id = secret->id, version](ReadTransaction& tx) {
@@ -358,32 +351,24 @@ void SecretCache::Impl::payload_loaded(const SecretPtr& secret, const VersionId&
         const bool current = load.joinable ? !flight.outdated : load.invalidations == shard.invalidations();
         if (payload && current) shard.store_payload(*secret, version, payload);
     }
-    if (error) return payload_load_failed(secret, version, std::move(waiters), error);
+    if (error) return payload_load_failed(secret, version, std::move(waiters), load, error);
     deliver<StoredPayload>(waiters, payload);
 }
 
 void SecretCache::Impl::payload_load_failed(const SecretPtr& secret, const VersionId& version,
-                                            std::vector<PayloadFlight::Waiter> waiters,
+                                            std::vector<PayloadFlight::Waiter> waiters, const Load& load,
                                             const std::exception_ptr& error) {
     const auto kind = kind_of(error);
-    if (kind == LoadFailure::unavailable && !coherent()) {
-        PayloadPtr stale;
-        {
-            auto& shard = shard_of(secret->name);
-            const std::lock_guard lock(shard.mutex);
-            const auto* entry = shard.find(secret->name);
-            if (entry != nullptr && fresh_enough(*entry)) stale = shard.find_payload(*secret, version);
-        }
-        if (stale) {
+    if (is_silence(kind) && !coherent()) {
+        if (const auto stale = stale_payload(*secret, version)) {
             stale_served_ += waiters.size();
             return deliver<StoredPayload>(waiters, stale);
         }
     }
     if (kind == LoadFailure::deadline) {
-        for (auto waiter = waiters.begin() + 1; waiter != waiters.end(); ++waiter) {
-            payload(secret, version, waiter->options, std::move(waiter->completion));
+        for (auto& waiter : take_patient(waiters, load)) {
+            payload(secret, version, waiter.options, std::move(waiter.completion));
         }
-        waiters.erase(waiters.begin() + 1, waiters.end());
     }
     deliver_error<StoredPayload>(waiters, error);
 }
@@ -391,6 +376,36 @@ void SecretCache::Impl::payload_load_failed(const SecretPtr& secret, const Versi
 bool SecretCache::Impl::fresh_enough(const CacheEntry& entry) const {
     const Clock::time_point lost(Clock::duration(lost_at_.load()));
     return Clock::now() - std::max(lost, entry.loaded) < config_.serve_stale_for;
+}
+
+SecretCache::SecretPtr SecretCache::Impl::stale_secret(const std::string& name) const {
+    auto& shard = shard_of(name);
+    const std::lock_guard lock(shard.mutex);
+    const auto* entry = shard.find(name);
+    return entry != nullptr && fresh_enough(*entry) ? entry->secret : nullptr;
+}
+
+SecretCache::PayloadPtr SecretCache::Impl::stale_payload(const StoredSecret& secret,
+                                                         const VersionId& version) const {
+    auto& shard = shard_of(secret.name);
+    const std::lock_guard lock(shard.mutex);
+    const auto* entry = shard.find(secret.name);
+    return entry != nullptr && fresh_enough(*entry) ? shard.find_payload(secret, version) : nullptr;
+}
+
+void SecretCache::Impl::make_hasty(JobOptions& options, Load& load) {
+    const auto soon = Clock::now() + kStalePatience;
+    load.hasty = soon < options.deadline;
+    options.deadline = std::min(options.deadline, soon);
+}
+
+template <class Waiters>
+Waiters SecretCache::Impl::take_patient(Waiters& waiters, const Load& load) {
+    // The deadline was that of the first, or else shorter; the others wait longer.
+    const auto first = load.hasty ? waiters.begin() : waiters.begin() + 1;
+    Waiters patient(std::make_move_iterator(first), std::make_move_iterator(waiters.end()));
+    waiters.erase(first, waiters.end());
+    return patient;
 }
 
 CacheStatistics SecretCache::Impl::statistics() const {

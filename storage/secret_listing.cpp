@@ -21,9 +21,6 @@ namespace {
 
 namespace json = boost::json;
 
-/// A day before which nothing was read; stands for "never" in a cursor.
-constexpr const char* kNever = "date '-infinity'";
-
 struct SortColumn {
     SortKey key;
     const char* word;
@@ -58,9 +55,7 @@ std::string statement_sql(const SortColumn& sort, bool descending, bool after) {
     if (after && sort.by_name) {
         cursor = fmt::format(" AND s.name {} $6", beyond);
     } else if (after) {
-        const auto time = sort.key == SortKey::last_accessed
-                              ? fmt::format("coalesce(date '1970-01-01' + $6::int, {})", kNever)
-                              : sql_time("$6");
+        const auto time = sort.key == SortKey::last_accessed ? sql_day("$6") : sql_time("$6");
         cursor = fmt::format(" AND ({}, s.id) {} ({}, $7::uuid)", sort.column, beyond, time);
     }
     const char* from = sort.key == SortKey::last_accessed

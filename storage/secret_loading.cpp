@@ -20,10 +20,16 @@ namespace {
 /// Behind secret_columns(): version_id and the payload's four.
 constexpr pqxx::row::size_type kValueColumns = 5;
 
+/// Nothing also where it cannot be read: it is said to whoever asks for this very version, and the secret's
+/// other versions are served.
 std::optional<std::pair<VersionId, StoredPayload>> read_value(const pqxx::row& row) {
     const auto first = row.size() - kValueColumns;
     if (row[first].is_null()) return std::nullopt;
-    return std::pair(VersionId(row[first].c_str()), read_payload(row, first + 1));
+    try {
+        return std::pair(VersionId(row[first].c_str()), read_payload(row, first + 1));
+    } catch (const UnreadableColumn&) {
+        return std::nullopt;
+    }
 }
 
 /// What a query of secrets with policies found.

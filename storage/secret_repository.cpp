@@ -267,8 +267,9 @@ std::optional<StoredPayload> SecretRepository::payload(ReadTransaction& tx, Secr
     if (has_nul(version.value())) return std::nullopt;
     const auto rows = tx.sql().exec_prepared("secret_payload", secret.value().text(), version.value());
     if (rows.empty()) return std::nullopt;
-    const auto row = rows.front();
-    return read_payload(rows.front(), 0);
+    const auto id = secret.value().text();
+    return in_row({"secret_versions", {id.c_str(), version.value().c_str()}},
+                  [&] { return read_payload(rows.front(), 0); });
 }
 
 bool SecretRepository::insert(WriteTransaction& tx, const StoredSecret& secret, const Payloads& payloads) {
@@ -457,7 +458,7 @@ std::vector<std::string> SecretRepository::due_for_purge(ReadTransaction& tx, Ti
 }
 
 std::int64_t SecretRepository::count(ReadTransaction& tx) {
-    return tx.sql().exec_prepared1("secret_count")[0].as<std::int64_t>();
+    return number_of<std::int64_t>(tx.sql().exec_prepared1("secret_count")[0]);
 }
 
 }  // namespace coffer::storage

@@ -45,7 +45,7 @@ Timestamp from_days(std::int64_t days) {
 
 Uuid read_uuid(std::string_view text) {
     const auto value = Uuid::parse(text);
-    if (!value) throw std::invalid_argument("not a UUID");
+    if (!value) throw UnreadableColumn("a UUID is none");
     return *value;
 }
 
@@ -148,7 +148,7 @@ PrincipalIds read_principals(const pqxx::field& field) {
 
 StoredSecret read_secret(const pqxx::row& row) {
     StoredSecret secret;
-    secret.id = SecretId(read_uuid(row[Column::id].c_str()));
+    secret.id = SecretId(uuid_of(row[Column::id]));
     secret.name = row[Column::name].c_str();
     secret.arn = row[Column::arn].c_str();
     secret.description = optional_text(row[Column::description]);
@@ -161,9 +161,9 @@ StoredSecret read_secret(const pqxx::row& row) {
     secret.resource_policy = optional_text(row[Column::resource_policy]);
     secret.policy_principals = read_principals(row[Column::policy_principals]);
     secret.creation_token = optional_text(row[Column::creation_token]);
-    secret.revision = row[Column::revision].as<std::int64_t>();
+    secret.revision = number_of<std::int64_t>(row[Column::revision]);
     if (!row[Column::access_day].is_null()) {
-        secret.last_accessed = from_days(row[Column::access_day].as<std::int64_t>());
+        secret.last_accessed = from_days(number_of<std::int64_t>(row[Column::access_day]));
     }
     secret.seal = bytes_of(row[Column::seal]);
     secret.versions = read_versions(row[Column::versions], row[Column::labels]);
@@ -184,17 +184,15 @@ std::string secret_columns() {
         "s.resource_policy, "
         "s.creation_token, s.revision, "
         "s.seal, "
-        "(SELECT nullif(a.day, '-infinity') - date '1970-01-01' FROM last_access a WHERE a.secret_id = "
-        "s.id), "
-        "(SELECT json_agg(json_build_array(v.version_id, {}, v.kind, v.master_key, a.day - date "
-        "'1970-01-01') "
+        "(SELECT {} FROM last_access a WHERE a.secret_id = s.id), "
+        "(SELECT json_agg(json_build_array(v.version_id, {}, v.kind, v.master_key, {}) "
         "ORDER BY v.created, v.version_id) FROM secret_versions v "
         "LEFT JOIN version_last_access a ON a.secret_id = v.secret_id AND a.version_id = v.version_id "
         "WHERE v.secret_id = s.id)::text, "
         "(SELECT json_agg(json_build_array(l.version_id, l.label) ORDER BY l.position, l.label) "
         "FROM staging_labels l WHERE l.secret_id = s.id)::text, s.rotation::text, s.policy_principals::text",
         sql_millis("s.created"), sql_millis("s.last_changed"), sql_millis("s.deleted"),
-        sql_millis("s.purge_due"), sql_millis("v.created"));
+        sql_millis("s.purge_due"), sql_days("a.day"), sql_millis("v.created"), sql_days("a.day"));
 }
 
 StoredSecret unchecked_secret(const pqxx::row& row) {
@@ -254,8 +252,8 @@ StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row, const Sto
 
 StoredPayload read_payload(const pqxx::row& row, pqxx::row::size_type first) {
     StoredPayload payload;
-    payload.master_key = read_uuid(row[first].c_str());
-    payload.generation = row[first + 1].as<std::uint32_t>();
+    payload.master_key = uuid_of(row[first]);
+    payload.generation = generation_of(row[first + 1]);
     payload.wrapped_key = bytes_of(row[first + 2]);
     payload.ciphertext = bytes_of(row[first + 3]);
     return payload;
@@ -263,7 +261,7 @@ StoredPayload read_payload(const pqxx::row& row, pqxx::row::size_type first) {
 
 ListCursor cursor_behind(const pqxx::row& row, SortKey sort_by) {
     ListCursor cursor;
-    cursor.id = SecretId(read_uuid(row[Column::id].c_str()));
+    cursor.id = SecretId(uuid_of(row[Column::id]));
     switch (sort_by) {
         case SortKey::created:
             cursor.time = time_of(row[Column::created]);
@@ -273,7 +271,7 @@ ListCursor cursor_behind(const pqxx::row& row, SortKey sort_by) {
             break;
         case SortKey::last_accessed:
             if (!row[Column::access_day].is_null()) {
-                cursor.time = from_days(row[Column::access_day].as<std::int64_t>());
+                cursor.time = from_days(number_of<std::int64_t>(row[Column::access_day]));
             }
             break;
         case SortKey::name:

@@ -35,7 +35,8 @@ namespace coffer::storage {
 [[nodiscard]] StoredSecret checked_secret(ReadTransaction& tx, const pqxx::row& row,
                                           const StoredSecret* known = nullptr);
 
-/// The payload in the four columns master_key, key_generation, wrapped_key, ciphertext from `first` on.
+/// The payload in the four columns master_key, key_generation, wrapped_key, ciphertext from `first` on, which
+/// no seal covers. Throws UnreadableColumn.
 [[nodiscard]] StoredPayload read_payload(const pqxx::row& row, pqxx::row::size_type first);
 
 /// Where a listing goes on behind the secret in `row`.

@@ -14,7 +14,7 @@ std::vector<Statement> token_key_statements() {
     return {
         {"token_keys_all", fmt::format("SELECT generation, {}, retired, seal FROM token_keys WHERE purpose = "
                                        "'audit' ORDER BY generation",
-                                       sql_millis("created"))},
+                                       sql_unsealed_millis("created"))},
         {"token_keys_add",
          fmt::format("INSERT INTO token_keys (purpose, generation, created) VALUES ('audit', $1::int, {}) "
                      "ON CONFLICT DO NOTHING",
@@ -27,7 +27,7 @@ std::vector<Statement> token_key_statements() {
              sql_time("$2"))},
         {"audit_signers_all",
          fmt::format("SELECT node, journal::text, generation, {} FROM audit_signers ORDER BY node",
-                     sql_millis("seen"))},
+                     sql_unsealed_millis("seen"))},
         {"audit_signers_put",
          fmt::format("INSERT INTO audit_signers (node, journal, generation, seen) VALUES ($1, $2::uuid, "
                      "$3::int, {}) ON CONFLICT (node) DO UPDATE SET journal = excluded.journal, "
@@ -43,8 +43,10 @@ Bytes retirement_message(std::string_view purpose, std::uint32_t generation) {
 std::vector<StoredAuditKey> TokenKeyRepository::audit_keys(ReadTransaction& tx) {
     std::vector<StoredAuditKey> keys;
     for (const auto& row : tx.sql().exec_prepared("token_keys_all")) {
-        keys.push_back({row[0].as<std::uint32_t>(), time_of(row[1]), row[2].as<bool>(),
-                        row[3].is_null() ? Bytes() : bytes_of(row[3])});
+        in_row_or_without_it(tx, {"token_keys", {"audit", row[0].c_str()}}, [&] {
+            keys.push_back({generation_of(row[0]), time_of(row[1]), flag_of(row[2]),
+                            row[3].is_null() ? Bytes() : bytes_of(row[3])});
+        });
     }
     return keys;
 }
@@ -61,8 +63,8 @@ void TokenKeyRepository::retire_audit_key(WriteTransaction& tx, std::uint32_t ge
 std::vector<AuditSigner> TokenKeyRepository::signers(ReadTransaction& tx) {
     std::vector<AuditSigner> signers;
     for (const auto& row : tx.sql().exec_prepared("audit_signers_all")) {
-        signers.push_back({row[0].c_str(), Uuid::parse(row[1].c_str()).value(), row[2].as<std::uint32_t>(),
-                           time_of(row[3])});
+        const auto generation = generation_or_none(tx, {"audit_signers", {row[0].c_str()}}, row[2]);
+        signers.push_back({row[0].c_str(), uuid_of(row[1]), generation, time_of(row[3])});
     }
     return signers;
 }

@@ -36,9 +36,18 @@ RetirementResult take_out(WriteTransaction& tx, const RetirementParts& parts, co
     }
     const auto directory = parts.principals.lock(tx);
     const auto under = count_under(tx, *directory, key);
+    // What a row was wrapped under whose number somebody altered, nobody can say: it may be any of them.
+    const auto unknown = under.find(0);
     for (const auto generation : generations) {
         const auto found = under.find(generation);
-        if (found != under.end() && found->second.any()) result.kept[generation] = describe(found->second);
+        if (found != under.end() && found->second.any()) {
+            result.kept[generation] = describe(found->second);
+        } else if (unknown != under.end() && unknown->second.any()) {
+            result.kept[generation] = fmt::format(
+                "{} whose generation was altered in the database may be wrapped under it",
+                unknown->second.versions == 1 ? "a version"
+                                              : fmt::format("{} versions", unknown->second.versions));
+        }
     }
     if (whole && !result.kept.empty()) return result;
     auto changed = locked;

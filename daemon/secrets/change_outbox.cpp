@@ -33,6 +33,11 @@ Deadline soon() {
     return std::chrono::steady_clock::now() + kOutboxPatience;
 }
 
+/// Whether a row that none of this node's keys has made may be of a generation that its token does not hold.
+bool may_be_under_another_key(const storage::OutboxRow& row, const std::vector<std::uint32_t>& readable) {
+    return row.generation != 0 && std::ranges::find(readable, row.generation) == readable.end();
+}
+
 }  // namespace
 
 // ---- rows -----------------------------------------------------------------------------------------------
@@ -95,10 +100,12 @@ public:
         for (auto& row : rows) {
             if (outbox_.is_under_way(row.event_id)) continue;
             // Due or not: whoever forges a row sets its time as he likes. Without the key, which the token
-            // does not hold, or not yet, nobody can say whether it is forged.
-            if (std::ranges::find(readable, row.generation) == readable.end()) {
+            // does not hold, or not yet, nobody can say whether it is forged. The generation is under no MAC:
+            // a genuine event stays one when that was altered.
+            const bool genuine = outbox_.rows_.is_genuine(row);
+            if (!genuine && may_be_under_another_key(row, readable)) {
                 ++unreadable;
-            } else if (!outbox_.rows_.is_genuine(row)) {
+            } else if (!genuine) {
                 forged.push_back(row.event_id);
             } else if (row.due) {
                 const auto told = outbox_.note_appending(row.event_id);
@@ -291,8 +298,7 @@ void ChangeOutbox::look_at_others() {
     for (const auto& row : rows) {
         seen.insert(row.event_id);
         if (told_.contains(row.event_id)) continue;
-        const bool known = std::ranges::find(readable, row.generation) != readable.end();
-        if (!row.due || (known && !rows_.is_genuine(row))) {
+        if (!row.due || (!rows_.is_genuine(row) && !may_be_under_another_key(row, readable))) {
             forged.push_back(row.event_id);
         } else {
             ++left[row.node];

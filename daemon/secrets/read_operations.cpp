@@ -95,13 +95,25 @@ awaitable<v1::GetSecretValueResponse> SecretsService::get_secret_value(Call call
     co_return co_await read_value(call, secret, std::move(version));
 }
 
+namespace {
+
+/// Days of access are not sealed: what somebody wrote there is shown as a day that clients can read, or none
+/// of them could read a list that has it.
+std::optional<Timestamp> shown_day(std::optional<Timestamp> day) {
+    constexpr std::int64_t kLastDay = 253'402'214'400'000;  // 9999-12-31
+    if (!day) return day;
+    return std::clamp(*day, Timestamp{}, Timestamp::from_millis(kLastDay));
+}
+
+}  // namespace
+
 std::optional<Timestamp> SecretsService::last_accessed(const StoredSecret& secret) const {
-    return std::max(secret.last_accessed, parts_.accesses.day(secret.id));
+    return shown_day(std::max(secret.last_accessed, parts_.accesses.day(secret.id)));
 }
 
 std::optional<Timestamp> SecretsService::last_accessed(const StoredSecret& secret,
                                                        const StoredVersion& version) const {
-    return std::max(version.last_accessed, parts_.accesses.day(secret.id, version.id));
+    return shown_day(std::max(version.last_accessed, parts_.accesses.day(secret.id, version.id)));
 }
 
 awaitable<v1::DescribeSecretResponse> SecretsService::describe_secret(Call call,

@@ -469,6 +469,31 @@ TEST_P(KeysTest, ADataKeyThatDoesNotOpenIsNamedAndDoesNotStopTheOthers) {
     EXPECT_EQ(verified.failures(0).version_id(), written[4].version.value());
 }
 
+TEST_P(KeysTest, ANumberThatIsNoGenerationDoesNotStopTheOthers) {
+    const auto written = write_secrets(30);
+    by_hand("ALTER TABLE secret_versions DROP CONSTRAINT secret_versions_generation_is_one");
+    by_hand("UPDATE secret_versions SET key_generation = -1 WHERE secret_id = '" +
+            written[4].id.value().text() + "'");
+    EXPECT_EQ(describe().generations(0).versions(), 29);
+    rotate();
+    const auto worker = make_worker("node-1");
+    EXPECT_FALSE(worker->run_once());
+    EXPECT_EQ(under(2), "29");
+    const auto key = describe();
+    EXPECT_EQ(key.rewrap().state(), "Failed");
+    EXPECT_THAT(key.rewrap().message(), HasSubstr(written[4].arn));
+    // Its data key is wrapped under the first generation, which only the number does not say any more.
+    EXPECT_THAT(retire_by_force().retired(), IsEmpty());
+    EXPECT_THAT(in_token(), ElementsAre(1, 2));
+    const auto verified = verify(7, true);
+    EXPECT_EQ(verified.checked(), 30);
+    ASSERT_EQ(verified.failures_size(), 1);
+    EXPECT_EQ(verified.failures(0).version_id(), written[4].version.value());
+    // And with the right number again all is well.
+    by_hand("UPDATE secret_versions SET key_generation = 1 WHERE key_generation = -1");
+    EXPECT_EQ(verify(7, true).failures_size(), 0);
+}
+
 TEST_P(KeysTest, AGenerationThatADeadNodeMadeIsTakenOver) {
     const auto id = hsm_->find_master_key("main").value().id;
     hsm_->key_changes().make_generation("main", {id, 2}, soon());  // and the node dies before its commit

@@ -284,6 +284,33 @@ TEST_F(EventsTest, AnEventUnderAKeyThatTheTokenLacksIsNotTakenForForged) {
     }));
 }
 
+/// Which key a row is under is not authenticated either, and no key has a generation below 1.
+TEST_F(EventsTest, NoGenerationKeepsAForgedEventInTheOutboxOrAGenuineOneOutOfTheJournal) {
+    Environment::get().execute(
+        "ALTER TABLE audit_outbox DROP CONSTRAINT IF EXISTS audit_outbox_generation_is_one");
+    const auto put = [](const storage::OutboxRow& row, int generation) {
+        Environment::get().execute(
+            "INSERT INTO audit_outbox (event_id, node, event, mac, generation) VALUES "
+            "($1::uuid, $2, $3, decode($4, 'hex'), $5::int)",
+            row.event_id.text(), row.node, row.event, to_hex(row.mac), std::to_string(generation));
+    };
+    const int before = Environment::get().observer().forged_events;
+    auto forged = genuine_row(node().rows());
+    forged.mac.front() ^= 1U;
+    const auto altered = genuine_row(node().rows());
+    const auto altered_too = genuine_row(node().rows());
+    node().restart_audit([&] {
+        put(forged, -1);
+        put(altered, -1);
+        put(altered_too, 7);
+    });
+    EXPECT_EQ(outbox_rows(), 0U);
+    EXPECT_EQ(Environment::get().observer().forged_events, before + 1);
+    EXPECT_EQ(events_with(forged.event_id), 0);
+    EXPECT_EQ(events_with(altered.event_id), 1);
+    EXPECT_EQ(events_with(altered_too.event_id), 1);
+}
+
 /// When a row is due its time says, and nothing authenticates that.
 TEST_F(EventsTest, NoTimeKeepsAForgedEventInTheOutbox) {
     const int before = Environment::get().observer().forged_events;

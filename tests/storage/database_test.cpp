@@ -128,6 +128,26 @@ TEST_F(DatabaseTest, OutcomeThatCannotBeFoundOutIsUnavailable) {
     EXPECT_EQ(find("unknown")->id, made.secret.id);
 }
 
+// A job on a connection that stands would wait for its own deadline, and one without any for a minute.
+TEST_F(DatabaseTest, JobsThatWaitForASilentServerEndWhenItIsKnownToBe) {
+    CuttingProxy proxy(server().socket_path());
+    auto settings = config();
+    settings.conninfo = "host=" + proxy.host() + " port=" + std::to_string(server().port()) +
+                        " user=coffer dbname=" + database_name();
+    settings.connect_timeout = 500ms;
+    const auto database = Database::open(settings, seals_, observer_);
+    const auto count = [&] {
+        return read_now<std::int64_t>(*database,
+                                      [](ReadTransaction& tx) { return SecretRepository::count(tx); });
+    };
+    EXPECT_EQ(count(), 0);
+    proxy.freeze(true);
+    EXPECT_THROW(static_cast<void>(count()), Unavailable);
+    EXPECT_FALSE(database->reachable());
+    proxy.freeze(false);
+    wait_until_it_works(*database);
+}
+
 TEST_F(DatabaseTest, BrokenIdleConnectionsAreReplaced) {
     CuttingProxy proxy(server().socket_path());
     const auto database = open_through(proxy, 4);

@@ -396,6 +396,40 @@ TEST_F(SecretCacheTest, ServesStaleOnlyWhileTheDatabaseIsAway) {
     EXPECT_EQ(cache.statistics().stale_served, 2U);
 }
 
+// A server that hangs answers nothing, and refuses nothing: each load waits for its deadline.
+TEST_F(SecretCacheTest, ServesStaleWhileTheDatabaseHangs) {
+    CuttingProxy proxy(server().socket_path());
+    auto settings = config();
+    settings.conninfo = "host=" + proxy.host() + " port=" + std::to_string(server().port()) +
+                        " user=coffer dbname=" + database_name();
+    const auto node = Database::open(settings, seals_, observer_);
+    SecretCache cache(*node, {.serve_stale_for = 60s});
+    SecretCache strict(*node, {.serve_stale_for = 0ms});
+    wait_until_listening(cache);
+    wait_until_listening(strict);
+    const auto secret = find_in(cache, "app/db");
+    const auto payload = payload_in(cache, secret, version_);
+    static_cast<void>(find_in(strict, "app/db"));
+    proxy.freeze(true);
+    wait_until([&] { return !cache.statistics().listening && !strict.statistics().listening; },
+               "the silence");
+    // More than there are connections. The first of them are loads on connections that stand.
+    std::vector<std::future<SecretPtr>> reads;
+    for (int i = 0; i < 6; ++i) reads.push_back(find_later(cache, "app/db", within(8s)));
+    for (auto& read : reads) EXPECT_EQ(read.get(), secret);
+    EXPECT_EQ(payload_in(cache, secret, version_, within(8s)), payload);
+    EXPECT_EQ(cache.statistics().stale_served, 7U);
+    EXPECT_ANY_THROW(static_cast<void>(find_in(strict, "app/db", within(1s))));
+    EXPECT_ANY_THROW(static_cast<void>(find_in(cache, "never read", within(1s))));
+    // Who asked has time: where nothing stale is left meanwhile, the load is gone on with.
+    auto patient = find_later(cache, "app/db", within(30s));
+    cache.forget("app/db");
+    proxy.freeze(false);
+    EXPECT_TRUE(patient.get());
+    wait_until_listening(cache);
+    EXPECT_TRUE(find_in(cache, "app/db"));
+}
+
 TEST_F(SecretCacheTest, StaleEntriesEnd) {
     SecretCache cache(database(), {.serve_stale_for = 1ms});
     wait_until_listening(cache);
