@@ -300,19 +300,32 @@ TEST_F(SupersededTest, AValueAfterCancellingLetsRotationBeTurnedOnAgain) {
     EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
 }
 
+/// Of a secret that rotates; where no rotation was ever set up AWS leaves the label, and asks for it to be
+/// taken off.
 TEST_F(SupersededTest, SoDoesOneAfterAPendingVersionThatSomebodyPut) {
+    const auto put_pending = [&](const std::string& name) {
+        v1::PutSecretValueRequest pending;
+        pending.set_secret_id(name);
+        pending.set_client_request_token(fresh_token());
+        pending.set_secret_string("somebody's");
+        pending.add_version_stages("AWSPENDING");
+        call(pending);
+    };
     const auto name = stored("old");
-    v1::PutSecretValueRequest pending;
-    pending.set_secret_id(name);
-    pending.set_client_request_token(fresh_token());
-    pending.set_secret_string("somebody's");
-    pending.add_version_stages("AWSPENDING");
-    call(pending);
+    rotate(name);
+    ASSERT_TRUE(workers().run_one());
+    put_pending(name);
     put(name, "by hand");
     EXPECT_NO_THROW(rotate(name));
     ASSERT_TRUE(workers().run_one());
-    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-1");
+    EXPECT_EQ(value_of(name, "AWSCURRENT"), "value-2");
     EXPECT_EQ(value_of(name, "AWSPREVIOUS"), "by hand");
+
+    const auto without = stored("old");
+    put_pending(without);
+    put(without, "by hand");
+    EXPECT_THAT([&] { rotate(without); },
+                ::testing::ThrowsMessage<std::exception>(HasSubstr("A previous rotation isn't complete")));
 }
 
 TEST_F(SupersededTest, OneThatHasNoValueYetIsMadeFromWhatIsCurrent) {
