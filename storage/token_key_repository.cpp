@@ -63,7 +63,9 @@ void TokenKeyRepository::retire_audit_key(WriteTransaction& tx, std::uint32_t ge
 std::vector<AuditSigner> TokenKeyRepository::signers(ReadTransaction& tx) {
     std::vector<AuditSigner> signers;
     for (const auto& row : tx.sql().exec_prepared("audit_signers_all")) {
-        const auto generation = generation_or_none(tx, {"audit_signers", {row[0].c_str()}}, row[2]);
+        const bool is_unsigned = std::string_view(row[2].c_str()) == "0";  // as put_signer() stores it
+        const auto generation =
+            is_unsigned ? 0 : generation_or_none(tx, {"audit_signers", {row[0].c_str()}}, row[2]);
         signers.push_back({row[0].c_str(), uuid_of(row[1]), generation, time_of(row[3])});
     }
     return signers;

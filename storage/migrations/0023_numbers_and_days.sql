@@ -9,7 +9,8 @@ ALTER TABLE rewraps ADD CONSTRAINT rewraps_generation_is_one CHECK (generation >
 ALTER TABLE rewrap_slices ADD CONSTRAINT rewrap_slices_blocks_are_some
     CHECK (next_block BETWEEN 0 AND 4294967295 AND end_block BETWEEN 0 AND 4294967295) NOT VALID;
 ALTER TABLE audit_outbox ADD CONSTRAINT audit_outbox_generation_is_one CHECK (generation > 0) NOT VALID;
-ALTER TABLE audit_signers ADD CONSTRAINT audit_signers_generation_is_one CHECK (generation > 0) NOT VALID;
+-- 0: a journal that has no checkpoint yet.
+ALTER TABLE audit_signers ADD CONSTRAINT audit_signers_generation_is_none_or_one CHECK (generation >= 0) NOT VALID;
 ALTER TABLE seal_holders ADD CONSTRAINT seal_holders_generation_is_one CHECK (generation > 0 AND sealing > 0) NOT VALID;
 
 -- Days of access are statistics: those that are none are forgotten.

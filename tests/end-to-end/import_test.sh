@@ -86,8 +86,8 @@ expect_equal "a version by its label" four "$(coffer get app/labels --version-st
 expect_equal "and by its id" four "$(at_target get-secret-value --secret-id app/labels --version-id "$blue" --query SecretString --output text)"
 expect_equal "AWSPREVIOUS" two "$(coffer get app/labels --version-stage AWSPREVIOUS)"
 expect_equal "without a value" null "$(at_target describe-secret --secret-id app/empty --query VersionIdsToStages)"
-expect_equal "description and tags" '["of the shop","team","blue"]' \
-  "$(at_target describe-secret --secret-id app/text --query '[Description, Tags[0].Key, Tags[0].Value]' | tr -d ' \n')"
+expect_equal "description and tags" 'of the shop|team|blue' \
+  "$(at_target describe-secret --secret-id app/text --query '[Description, Tags[0].Key, Tags[0].Value]' --output text | tr '\t' '|')"
 
 # ---- again, and after a cut -----------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ expect_contains "a second run changes nothing" "6 unchanged" "$output"
 expect_equal "not even a revision" "$before" "$(sql 'SELECT sum(revision) FROM secrets')"
 
 # As after a run that was cut off behind the first of three versions.
-coffer rm app/labels --force >/dev/null
+coffer rm app/labels --force --yes >/dev/null
 first=$(at_source list-secret-version-ids --secret-id app/labels --query 'Versions[?contains(VersionStages, `AWSPREVIOUS`)].VersionId' --output text)
 at_target create-secret --name app/labels --client-request-token "$first" --secret-string two >/dev/null
 output=$(import) || true

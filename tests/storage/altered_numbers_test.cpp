@@ -232,6 +232,20 @@ TEST_F(AlteredNumbersTest, NodesThatSayNoGenerationHaveNone) {
 
 // ---- days and times -------------------------------------------------------------------------------------
 
+TEST_F(AlteredNumbersTest, AJournalWithoutACheckpointHasNoSignerAndThatIsNoFailure) {
+    const AuditSigner fresh{"fresh", Uuid::random(), 0, Timestamp::from_millis(1'000)};
+    write_now<Done>(database(), [&](WriteTransaction& tx) {
+        TokenKeyRepository::put_signer(tx, fresh);
+        return Done{};
+    });
+    const auto signers = read_now<std::vector<AuditSigner>>(
+        database(), [](ReadTransaction& tx) { return TokenKeyRepository::signers(tx); });
+    ASSERT_EQ(signers.size(), 1U);
+    EXPECT_EQ(signers[0].generation, 0U);
+    EXPECT_EQ(signers[0].journal, fresh.journal);
+    EXPECT_THAT(observer_->failures(), ::testing::IsEmpty());
+}
+
 TEST_F(AlteredNumbersTest, DaysOfAccessBringNoListDown) {
     for (const auto* day : {"infinity", "-infinity", "5874897-12-31", "4713-01-01 BC"}) {
         const auto value = std::string("'") + day + "'";
