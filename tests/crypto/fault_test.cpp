@@ -134,7 +134,9 @@ TEST_F(FaultTest, ATokenThatOnlyAsksForAnotherTryIsNotReady) {
         const auto sealed = hsm.seal(kIdentity, kText);
         shim().set(std::string("fail * ") + code);
         EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
-        wait_until([&] { return !hsm.hsm().status().ready; });
+        // It is not ready a moment before that is told.
+        wait_until([&] { return !hsm.observer().readiness().empty(); });
+        EXPECT_FALSE(hsm.hsm().status().ready);
         EXPECT_THROW((void)hsm.open(kIdentity, sealed), Unavailable);
         EXPECT_THAT(hsm.observer().readiness(), SizeIs(1));
         shim().set("");
