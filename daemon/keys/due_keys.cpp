@@ -72,9 +72,8 @@ void DueKeys::remove(const StoredMasterKeys& keys) {
 
 void DueKeys::remove(const StoredMasterKeys& keys, const Uuid& key, const std::string& name) {
     // Before anything is marked, since that holds up whoever writes a version.
-    const auto under = storage::read_and_wait(
-        parts_.database, patiently(),
-        [&](storage::ReadTransaction& tx) { return count_under(tx, *parts_.principals.directory(), key); });
+    const RetirementParts parts{parts_.hsm, parts_.database, parts_.principals};
+    const auto under = count_under(parts, key, patiently());
     const auto used = std::ranges::find_if(under, [](const auto& each) { return each.second.any(); });
     if (used != under.end()) return keep(key, name, what_is_under(used->first, describe(used->second)));
 
@@ -84,8 +83,7 @@ void DueKeys::remove(const StoredMasterKeys& keys, const Uuid& key, const std::s
         if (!parts_.leave_event || !result.kept.empty()) return;
         parts_.leave_event(tx, {"DeleteKey", "key deletion", {}, {{"keyId", key.text()}}});
     };
-    const auto result = retire_generations({parts_.hsm, parts_.database, parts_.principals}, key, generations,
-                                           true, patiently().deadline, event);
+    const auto result = retire_generations(parts, key, generations, true, patiently().deadline, event);
     if (!result.kept.empty()) {
         const auto& [generation, count] = *result.kept.begin();
         return keep(key, name, what_is_under(generation, count));

@@ -144,9 +144,13 @@ void KeyKeeper::tell_missing(const Seen& seen) {
     }
     missing_count_ = missing.size();
     if (missing == missing_) return;
+    const RetirementParts parts{parts_.hsm, parts_.database, parts_.principals};
     std::map<Uuid, std::map<std::uint32_t, Under>> under;
     for (const auto& ref : missing) {
-        if (!under.contains(ref.id.value())) under[ref.id.value()] = count_of(ref.id.value());
+        const auto& key = ref.id.value();
+        if (!under.contains(key)) {
+            under[key] = count_under(parts, key, {Priority::rotation, keeper_deadline()});
+        }
     }
     std::int64_t unreadable = 0;
     for (const auto& ref : missing) {
@@ -157,12 +161,6 @@ void KeyKeeper::tell_missing(const Seen& seen) {
     }
     unreadable_versions_ = unreadable;
     missing_ = std::move(missing);
-}
-
-std::map<std::uint32_t, Under> KeyKeeper::count_of(const Uuid& key) const {
-    return storage::read_and_wait(
-        parts_.database, {Priority::rotation, keeper_deadline()},
-        [&](storage::ReadTransaction& tx) { return count_under(tx, *parts_.principals.directory(), key); });
 }
 
 /// Also when a look failed: what the database told of is not told again.

@@ -65,7 +65,6 @@ private:
     [[nodiscard]] bool is_behind();
     void finish_retirements(const Seen& seen);
     void tell_missing(const Seen& seen);
-    [[nodiscard]] std::map<std::uint32_t, Under> count_of(const Uuid& key) const;
 
     const KeeperParts parts_;
     const KeyEvents events_;

@@ -92,6 +92,13 @@ std::map<std::uint32_t, Under> count_under(storage::ReadTransaction& tx, const i
     return under;
 }
 
+std::map<std::uint32_t, Under> count_under(const RetirementParts& parts, const Uuid& key,
+                                           JobOptions options) {
+    return storage::read_and_wait(parts.database, options, [&](storage::ReadTransaction& tx) {
+        return count_under(tx, *parts.principals.directory(), key);
+    });
+}
+
 RetirementResult retire_generations(
     const RetirementParts& parts, const Uuid& key, std::vector<std::uint32_t> generations, bool whole,
     Deadline deadline, const std::function<void(WriteTransaction&, const RetirementResult&)>& event) {

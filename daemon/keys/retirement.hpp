@@ -34,6 +34,10 @@ struct RetirementParts {
     const iam::DirectoryKeeper& principals;
 };
 
+/// What is under each generation of a key, read now. Blocks.
+[[nodiscard]] std::map<std::uint32_t, Under> count_under(const RetirementParts& parts, const Uuid& key,
+                                                         JobOptions options);
+
 struct RetirementResult {
     /// Gone from the database; the token destroys them.
     std::vector<std::uint32_t> retired;
